@@ -1,0 +1,123 @@
+//! Accounts and what opens them: each change of a fact, and everything that must follow from it.
+//!
+//! The fact goes to the cold store first; then the shared tier learns it (a passkey is published or retired, sessions
+//! end), and the owner is told. Whoever changes what opens an account does it here, so that none of that is forgotten.
+
+use crate::fault::Fault;
+use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
+use crate::notifier::{Notice, Post};
+use crate::store::{Addition, Creation, Removal, Store};
+use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
+use aldgate_core::time::Timestamp;
+use aldgate_core::warm::Warm;
+use std::sync::Arc;
+
+/// Who changes an account, and when: its owner, in a session that stays.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change<'a> {
+    /// The account.
+    pub(crate) account: &'a Account,
+    /// The session that it is done in.
+    pub(crate) session: SessionId,
+    /// Now.
+    pub(crate) now: Timestamp,
+}
+
+/// The accounts.
+pub(crate) struct Accounts {
+    store: Arc<Store>,
+    warm: Arc<dyn Warm>,
+    post: Arc<Post>,
+}
+
+impl Accounts {
+    /// The accounts of a store.
+    pub(crate) fn new(store: Arc<Store>, warm: Arc<dyn Warm>, post: Arc<Post>) -> Self {
+        Self { store, warm, post }
+    }
+
+    /// An account, if it exists.
+    pub(crate) async fn find(&self, id: &AccountId) -> Result<Option<Account>, Fault> {
+        Ok(self.store.account(id).await?)
+    }
+
+    /// The account of an address, if there is one.
+    pub(crate) async fn find_by_email(&self, email: &EmailAddress) -> Result<Option<Account>, Fault> {
+        Ok(self.store.account_by_email(email).await?)
+    }
+
+    /// An account's passkeys.
+    pub(crate) async fn passkeys(&self, id: &AccountId) -> Result<Vec<Passkey>, Fault> {
+        Ok(self.store.passkeys(id).await?)
+    }
+
+    /// Creates an account with its first way in.
+    pub(crate) async fn create(&self, new: &NewAccount) -> Result<Creation, Fault> {
+        let creation = self.store.create_account(new).await?;
+        if let (Creation::Created, WayIn::Passkey(credential)) = (&creation, &new.way_in) {
+            self.warm.publish_credential(&credential.record).await?;
+        }
+        Ok(creation)
+    }
+
+    /// Adds a passkey.
+    pub(crate) async fn add_passkey(&self, change: Change<'_>, new: &NewCredential) -> Result<Addition, Fault> {
+        let addition = self.store.add_passkey(&change.account.id, new).await?;
+        if matches!(addition, Addition::Added) {
+            self.warm.publish_credential(&new.record).await?;
+            self.tell(change, Notice::PasskeyAdded).await;
+        }
+        Ok(addition)
+    }
+
+    /// Gives a passkey another name. False if the account has no such passkey.
+    pub(crate) async fn rename_passkey(
+        &self,
+        id: &AccountId,
+        passkey: &CredentialDigest,
+        name: &str,
+    ) -> Result<bool, Fault> {
+        Ok(self.store.rename_passkey(id, passkey, name).await?)
+    }
+
+    /// Removes a passkey, ends the sessions that it opened (but for the one it is done in), and lets every gateway
+    /// know.
+    pub(crate) async fn remove_passkey(
+        &self,
+        change: Change<'_>,
+        passkey: &CredentialDigest,
+    ) -> Result<Removal, Fault> {
+        let id = &change.account.id;
+        let removal = self.store.remove_passkey(id, passkey).await?;
+        if matches!(removal, Removal::Removed) {
+            self.warm.retire_credential(passkey).await?;
+            self.warm.end_sessions_of_credential(id, passkey, Some(&change.session)).await?;
+            self.tell(change, Notice::PasskeyRemoved).await;
+        }
+        Ok(removal)
+    }
+
+    /// Sets the password and ends every other session.
+    pub(crate) async fn set_password(&self, change: Change<'_>, hash: &PasswordHash) -> Result<(), Fault> {
+        let id = &change.account.id;
+        if !self.store.set_password(id, hash).await? {
+            return Err(Fault::Invariant("an account that was just read exists"));
+        }
+        self.warm.end_sessions(id, Some(&change.session)).await?;
+        self.tell(change, Notice::PasswordChanged).await;
+        Ok(())
+    }
+
+    /// Keeps the same password under a stronger hash: nothing changes for anybody.
+    pub(crate) async fn renew_hash(&self, id: &AccountId, hash: &PasswordHash) -> Result<(), Fault> {
+        self.store.set_password(id, hash).await?;
+        Ok(())
+    }
+
+    /// Tells the owner. The change is done; a message that cannot be sent does not undo it.
+    async fn tell(&self, change: Change<'_>, notice: Notice) {
+        if let Err(error) = self.post.send(&notice, &change.account.email, change.now).await {
+            tracing::error!(%error, ?notice, "the owner of an account was not told of a change");
+        }
+    }
+}

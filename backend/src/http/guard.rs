@@ -1,0 +1,86 @@
+//! What holds for every request: it is named in the log, it is answered in time, a form comes from a page of ours, and
+//! the answer tells the browser to take nothing from elsewhere.
+
+use super::Shared;
+use super::problem::Problem;
+use aldgate_core::identity_header::REQUEST_ID;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use std::any::Any;
+use std::time::Duration;
+use tracing::Instrument as _;
+
+/// How long an answer may take: the longest queue for hashing is through in half of it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
+
+/// Nothing from elsewhere, nothing inline, framed by nobody.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The `no-referrer` policy would make browsers send `Origin: null` with our own forms (Fetch, "append a request
+/// `Origin` header"), which are then refused; `same-origin` tells other sites as little.
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 6] = [
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("publickey-credentials-get=(self), publickey-credentials-create=(self)"),
+    ),
+];
+
+/// Sets the security headers, whatever the answer is.
+pub(super) async fn set_security_headers(mut response: Response) -> Response {
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// Refuses what another site makes a browser send (CSRF): an unsafe method needs an `Origin` of ours, or, where there
+/// is none, the browser's own word that the page is of this origin.
+pub(super) async fn refuse_foreign_origins(State(front): State<Shared>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || is_from_us(request.headers(), &front.origins) {
+        return next.run(request).await;
+    }
+    Problem::ForeignOrigin.for_path(request.uri().path())
+}
+
+fn is_from_us(headers: &HeaderMap, origins: &[String]) -> bool {
+    let mut named = headers.get_all(header::ORIGIN).iter();
+    match (named.next(), named.next()) {
+        (Some(origin), None) => origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes()),
+        (Some(_), Some(_)) => false,
+        (None, _) => headers.get(SEC_FETCH_SITE).is_some_and(|site| site.as_bytes() == b"same-origin"),
+    }
+}
+
+/// Gives up on an answer that takes too long.
+pub(super) async fn answer_in_time(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let answered = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
+    answered.unwrap_or_else(|_| {
+        tracing::error!("no answer within {ANSWER_WITHIN:?}");
+        Problem::Unavailable.for_path(&path)
+    })
+}
+
+/// Puts the gate's name of a request to everything that is logged about it. The path may hold nothing personal: no
+/// route of ours has more in it than identifiers.
+pub(super) async fn name_the_request(request: Request, next: Next) -> Response {
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    next.run(request).instrument(span).await
+}
+
+/// A defect of ours, told like any other.
+pub(super) fn answer_panic(_: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!("a handler panicked");
+    Problem::Broken.into_response()
+}

@@ -1,0 +1,108 @@
+//! The HTTP face: routes, and what holds for every one of them.
+//!
+//! A handler is: extract (typed) › one call into a journey › map to an answer. Whatever is decided is decided below.
+
+mod account;
+mod answer;
+mod asker;
+mod dates;
+mod done;
+mod fields;
+mod guard;
+mod home;
+mod page;
+mod passkey;
+mod problem;
+mod register;
+mod sign_in;
+mod sign_out;
+
+use crate::journey::Journeys;
+use aldgate_core::time::Clock;
+use aldgate_core::token::identity_assertion::Verifier;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Router, handler::Handler};
+use problem::Problem;
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Longest form: an address, a password, a path, all of them escaped.
+const FORM_BYTES_MAX: usize = 16 * 1024;
+
+/// Longest JSON body: a registration with a chain of certificates, in base64url.
+const JSON_BYTES_MAX: usize = 64 * 1024;
+
+/// What every handler is given.
+pub(crate) struct Front {
+    /// The journeys.
+    pub(crate) journeys: Journeys,
+    /// Verifies who the gate says it is.
+    pub(crate) verifier: Verifier,
+    /// From where forms may be posted.
+    pub(crate) origins: Vec<String>,
+    /// The time.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Handlers' state.
+pub(crate) type Shared = Arc<Front>;
+
+/// A page that shows a form, and what the form is posted to.
+fn form<G, P, S, T>(show: G, take: P) -> MethodRouter<Shared>
+where
+    G: Handler<S, Shared>,
+    P: Handler<T, Shared>,
+    S: 'static,
+    T: 'static,
+{
+    get(show).post(take)
+}
+
+fn pages() -> Router<Shared> {
+    Router::new()
+        .route("/", get(home::show))
+        .route("/register", form(register::show_email, register::take_email))
+        .route("/register/code", form(register::show_code, register::take_code))
+        .route("/register/code/resend", post(register::resend_code))
+        .route("/register/method", get(register::show_method))
+        .route("/register/password", form(register::show_password, register::take_password))
+        .route("/register/done", get(register::show_done))
+        .route("/sign-in", form(sign_in::show_email, sign_in::take_email))
+        .route("/sign-in/password", form(sign_in::show_password, sign_in::take_password))
+        .route("/sign-in/problem", get(sign_in::show_problem))
+        .route("/sign-out", form(sign_out::show, sign_out::here))
+        .route("/sign-out/everywhere", post(sign_out::everywhere))
+        .route("/signed-out", get(sign_out::show_done))
+        .route("/account", get(account::show))
+        .route("/account/passkeys", get(account::show_passkeys))
+        .route("/account/passkeys/add", get(account::show_add))
+        .route("/account/passkeys/{id}/rename", form(account::show_rename, account::rename))
+        .route("/account/passkeys/{id}/remove", form(account::show_remove, account::remove))
+        .route("/account/sessions", get(account::show_sessions))
+        .route("/account/sessions/{id}/end", post(account::end_session))
+        .route("/account/password", form(account::show_password, account::change_password))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+}
+
+fn ceremonies() -> Router<Shared> {
+    Router::new()
+        .route("/passkey/register/options", post(passkey::options))
+        .route("/passkey/register", post(passkey::register))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
+}
+
+/// All routes. The last layer is the first to see a request.
+pub(crate) fn router(front: Shared) -> Router {
+    pages()
+        .merge(ceremonies())
+        .fallback(async || Problem::NotFound)
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .layer(from_fn_with_state(Arc::clone(&front), guard::refuse_foreign_origins))
+        .layer(from_fn(guard::answer_in_time))
+        .layer(CatchPanicLayer::custom(guard::answer_panic))
+        .layer(map_response(guard::set_security_headers))
+        .layer(from_fn(guard::name_the_request))
+        .with_state(front)
+}

@@ -1,0 +1,125 @@
+//! How often something may be tried. Each limit is counted in the store, for every route and spelling alike, and is
+//! reserved before the attempt: a burst of parallel attempts passes no more than the limit (NIST SP 800-63B-4, 3.2.2).
+
+use super::stage::AwaitingCode;
+use crate::fault::{Fault, NotDone};
+use crate::model::EmailAddress;
+use crate::store::{Attempt, Store};
+use aldgate_core::time::Timestamp;
+use ring::digest::{Context, SHA256};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// The limit is reached; there is room again at `until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exhausted {
+    /// When there is room again.
+    pub(crate) until: Timestamp,
+}
+
+/// Whose attempts are counted together.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Limit<'a> {
+    /// Guesses at one code.
+    CodeGuesses(&'a AwaitingCode),
+    /// Codes sent in one journey, also if its cookie is presented again and again.
+    CodesOfJourney(&'a AwaitingCode),
+    /// Messages to one address.
+    MessagesTo(&'a EmailAddress),
+    /// Messages that one client caused.
+    MessagesFrom(IpAddr),
+    /// Guesses at one account's password, by anybody.
+    PasswordOf(&'a EmailAddress),
+    /// Guesses at one account's password by one client.
+    PasswordOfBy(&'a EmailAddress, IpAddr),
+}
+
+impl Limit<'_> {
+    /// How many in how long, and what the key is made of.
+    const fn bound(&self) -> (u32, Duration, &'static str) {
+        match self {
+            // Five of a million: one journey in 66,000 would be guessed, if one could begin as many.
+            Self::CodeGuesses(_) => (5, Duration::from_mins(30), "guesses at a code"),
+            Self::CodesOfJourney(_) => (3, Duration::from_hours(1), "codes of a journey"),
+            // Nobody's letter box is to be filled by us.
+            Self::MessagesTo(_) => (5, Duration::from_hours(1), "messages to an address"),
+            // A library or a hospital has one address for many people.
+            Self::MessagesFrom(_) => (30, Duration::from_hours(1), "messages from a client"),
+            // NIST SP 800-63B-4, section 3.2.2: at most 100 failures; beyond them even the right password is refused.
+            Self::PasswordOf(_) => (100, Duration::from_hours(24), "password of an account"),
+            // So that one client cannot lock an account's owner out in less than two hours.
+            Self::PasswordOfBy(..) => (10, Duration::from_mins(15), "password of an account by a client"),
+        }
+    }
+
+    fn key(&self) -> [u8; 32] {
+        let (_, _, label) = self.bound();
+        let mut context = Context::new(&SHA256);
+        let mut part = |bytes: &[u8]| {
+            context.update(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+            context.update(bytes);
+        };
+        part(label.as_bytes());
+        match self {
+            Self::CodeGuesses(stage) => {
+                part(stage.id.as_bytes());
+                part(&[stage.sendings]);
+            }
+            Self::CodesOfJourney(stage) => part(stage.id.as_bytes()),
+            Self::MessagesTo(email) | Self::PasswordOf(email) => part(email.canonical().as_bytes()),
+            Self::MessagesFrom(client) => part(&network(*client)),
+            Self::PasswordOfBy(email, client) => {
+                part(email.canonical().as_bytes());
+                part(&network(*client));
+            }
+        }
+        let mut key = [0; 32];
+        key.copy_from_slice(context.finish().as_ref());
+        key
+    }
+}
+
+/// What one client holds: an IPv4 address, or the 64 bits that every IPv6 subscriber has at least.
+fn network(client: IpAddr) -> Vec<u8> {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets()[..8].to_vec(),
+    }
+}
+
+/// The counters.
+pub(super) struct Attempts<'a>(pub(super) &'a Store);
+
+impl Attempts<'_> {
+    /// Reserves one attempt.
+    pub(super) async fn reserve(&self, limit: Limit<'_>, now: Timestamp) -> Result<(), NotDone<Exhausted>> {
+        let (most, window, _) = limit.bound();
+        match self.0.reserve_attempt(&limit.key(), most, window, now).await? {
+            Attempt::Granted { .. } => Ok(()),
+            Attempt::Exhausted { until } => Err(NotDone::Refused(Exhausted { until })),
+        }
+    }
+
+    /// Forgets the attempts.
+    pub(super) async fn clear(&self, limit: Limit<'_>) -> Result<(), Fault> {
+        Ok(self.0.clear_attempts(&limit.key()).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_count_together_and_purposes_apart() {
+        let address = |text| EmailAddress::parse(text).expect("address");
+        let (one, two) = (address("Ada@example.org"), address("ada@EXAMPLE.org"));
+        assert_eq!(Limit::PasswordOf(&one).key(), Limit::PasswordOf(&two).key());
+        assert_ne!(Limit::PasswordOf(&one).key(), Limit::MessagesTo(&one).key());
+        let client = |text: &str| Limit::MessagesFrom(text.parse().expect("address")).key();
+        assert_eq!(client("2001:db8::1"), client("2001:db8::2"));
+        assert_ne!(client("2001:db8::1"), client("2001:db8:0:1::1"));
+        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
+        assert_ne!(client("192.0.2.1"), client("192.0.2.2"));
+    }
+}

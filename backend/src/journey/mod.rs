@@ -1,0 +1,112 @@
+//! The journeys: what people come here to do, each a list of steps over the methods below.
+//!
+//! The methods (passkey, password, one-time code) know nothing of one another; here they meet. No word of HTTP is
+//! spoken: a journey takes typed values and gives a value or a refusal.
+
+mod attempts;
+mod manage;
+mod passkeys;
+mod register;
+mod return_to;
+pub(crate) mod sealed;
+mod sign_in;
+mod sign_out;
+mod stage;
+
+pub(crate) use attempts::Exhausted;
+pub(crate) use manage::{Overview, PasswordNotChanged, RemovalRefused, Sessions};
+pub(crate) use passkeys::{Finished, PasskeyRefused, Registrant};
+pub(crate) use register::{CodeRefused, RegisterRefused, ResendRefused};
+pub(crate) use return_to::ReturnTo;
+pub(crate) use sign_in::SignInRefused;
+pub(crate) use stage::{AwaitingCode, Journey, Proven, SigningIn, Stage};
+
+use crate::account::Accounts;
+use crate::fault::Fault;
+use crate::model::Account;
+use crate::notifier::Post;
+use crate::one_time_code::OneTimeCodes;
+use crate::passkey::Registration;
+use crate::password::Passwords;
+use crate::store::Store;
+use aldgate_core::device::Device;
+use aldgate_core::entropy::{Entropy, EntropyFailed};
+use aldgate_core::id::{AccountId, SessionId};
+use aldgate_core::secret::MasterKey;
+use aldgate_core::session::record::{Authentication, Lifetimes, SessionRecord};
+use aldgate_core::session::token::TagKeys;
+use aldgate_core::time::Timestamp;
+use aldgate_core::warm::{Opening, Warm};
+use attempts::Attempts;
+use sealed::Sealer;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Who asks, as far as the connection tells, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    /// Now: one moment for the whole request.
+    pub(crate) now: Timestamp,
+    /// The client's address.
+    pub(crate) client: IpAddr,
+    /// The kind of browser.
+    pub(crate) device: Device,
+    /// The session that the request came in, to be replaced by a new one.
+    pub(crate) session: Option<SessionId>,
+}
+
+/// A session that was just opened: the token that goes into the browser's cookie.
+#[derive(Debug)]
+pub(crate) struct OpenedSession(String);
+
+impl OpenedSession {
+    /// The token, for the one cookie that carries it.
+    pub(crate) fn token(&self) -> &str {
+        &self.0
+    }
+}
+
+/// All that journeys are made with.
+pub(crate) struct Journeys {
+    pub(crate) accounts: Accounts,
+    pub(crate) store: Arc<Store>,
+    pub(crate) warm: Arc<dyn Warm>,
+    pub(crate) post: Arc<Post>,
+    pub(crate) codes: OneTimeCodes,
+    pub(crate) passwords: Passwords,
+    pub(crate) registration: Registration,
+    pub(crate) sealer: Sealer,
+    pub(crate) master: Arc<MasterKey>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) lifetimes: Lifetimes,
+}
+
+impl Journeys {
+    /// The cookie's value for a journey.
+    pub(crate) fn seal(&self, journey: &Journey, now: Timestamp) -> Result<String, EntropyFailed> {
+        self.sealer.seal(journey, now)
+    }
+
+    /// The journey in a cookie's value, if there is one.
+    pub(crate) fn open(&self, cookie: &[u8], now: Timestamp) -> Option<Journey> {
+        self.sealer.open(cookie, now)
+    }
+
+    fn attempts(&self) -> Attempts<'_> {
+        Attempts(&self.store)
+    }
+
+    /// Opens a session for somebody who has just proved who they are, in the place of the one they came in.
+    async fn open_session(&self, by: Authentication, caller: &Caller) -> Result<OpenedSession, Fault> {
+        let session = SessionId::random(&*self.entropy)?;
+        let record = SessionRecord::open(by, self.lifetimes, caller.device, caller.now);
+        self.warm.open_session(&Opening { session, record, replaces: caller.session }).await?;
+        Ok(OpenedSession(TagKeys::at(&self.master, caller.now).token(session)))
+    }
+
+    /// The account of somebody who is signed in.
+    async fn owner(&self, id: AccountId) -> Result<Account, Fault> {
+        let account = self.accounts.find(&id).await?;
+        account.ok_or(Fault::Invariant("whoever is signed in has an account"))
+    }
+}

@@ -1,0 +1,175 @@
+//! Registering: an address, the code that was sent there, and a first way in. The account exists from the last step on.
+//!
+//! Nobody learns here whether an address has an account: the pages, cookies and times are the same, and only the
+//! message differs (OWASP ASVS 5.0, V6.3.8).
+
+use super::attempts::{Exhausted, Limit};
+use super::stage::{AwaitingCode, CodeAccepted, JourneyId};
+use super::{Caller, Journey, Journeys, OpenedSession, Proven, ReturnTo, Stage};
+use crate::fault::{Fault, NotDone};
+use crate::model::{EmailAddress, NewAccount, WayIn};
+use crate::notifier::Notice;
+use crate::one_time_code::Code;
+use crate::password::{NewPassword, PasswordRefused, Typed};
+use crate::store::Creation;
+use aldgate_core::assurance::{Components, IdentityLevel};
+use aldgate_core::id::{AccountId, CredentialDigest, SingleUse};
+use aldgate_core::secret::Secret;
+use aldgate_core::session::record::Authentication;
+use aldgate_core::time::Timestamp;
+use aldgate_core::warm::Consumption;
+
+/// Why a code was refused. All but the first two are told in the same words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CodeRefused {
+    /// Not six digits.
+    Malformed,
+    /// It is too old, was used, or was guessed at too often: only a new one helps.
+    Spent,
+    /// It is another.
+    Wrong,
+}
+
+/// Why no other code was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResendRefused {
+    /// This journey had all its codes.
+    Enough,
+    /// Too many messages.
+    Exhausted(Exhausted),
+}
+
+/// Why no account was created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RegisterRefused {
+    /// The password.
+    Password(PasswordRefused),
+    /// The address has got an account since the journey began.
+    AccountExists,
+    /// The passkey is registered already.
+    CredentialTaken,
+}
+
+impl Journeys {
+    /// Begins a registration: sends a code.
+    pub(crate) async fn begin_registration(
+        &self,
+        email: EmailAddress,
+        return_to: ReturnTo,
+        caller: &Caller,
+    ) -> Result<Journey, NotDone<Exhausted>> {
+        let stage = AwaitingCode::begin(JourneyId::random(&*self.entropy)?, email, caller.now);
+        self.reserve_message(&stage, caller).await?;
+        self.send_code(&stage, caller.now).await?;
+        Ok(Journey { return_to, stage: Stage::AwaitingCode(stage) })
+    }
+
+    /// Sends another code.
+    pub(crate) async fn resend_code(
+        &self,
+        stage: AwaitingCode,
+        caller: &Caller,
+    ) -> Result<AwaitingCode, NotDone<ResendRefused>> {
+        let stage = stage.sent_again(caller.now).ok_or(NotDone::Refused(ResendRefused::Enough))?;
+        let reserved = self.reserve_message(&stage, caller).await;
+        reserved.map_err(|refused| refused.in_terms(ResendRefused::Exhausted))?;
+        self.send_code(&stage, caller.now).await?;
+        Ok(stage)
+    }
+
+    async fn reserve_message(&self, stage: &AwaitingCode, caller: &Caller) -> Result<(), NotDone<Exhausted>> {
+        for limit in [
+            Limit::MessagesFrom(caller.client),
+            Limit::CodesOfJourney(stage),
+            Limit::MessagesTo(stage.email()),
+        ] {
+            self.attempts().reserve(limit, caller.now).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_code(&self, stage: &AwaitingCode, now: Timestamp) -> Result<(), Fault> {
+        let code = self.expected(stage);
+        let known = self.accounts.find_by_email(stage.email()).await?.is_some();
+        let notice = if known {
+            Notice::AlreadyRegistered
+        } else {
+            Notice::RegistrationCode(Secret::new(code.expose().to_owned()))
+        };
+        Ok(self.post.send(&notice, stage.email(), now).await?)
+    }
+
+    fn expected(&self, stage: &AwaitingCode) -> Code {
+        self.codes.code(stage.occasion(&stage.email().canonical()))
+    }
+
+    /// Takes the code. Where there is an account already, no code is right: none was sent.
+    pub(crate) async fn enter_code(
+        &self,
+        stage: AwaitingCode,
+        typed: &str,
+        caller: &Caller,
+    ) -> Result<Proven, NotDone<CodeRefused>> {
+        let entered = Code::parse(typed).map_err(|_| NotDone::Refused(CodeRefused::Malformed))?;
+        if caller.now >= stage.ends() {
+            return Err(NotDone::Refused(CodeRefused::Spent));
+        }
+        let reserved = self.attempts().reserve(Limit::CodeGuesses(&stage), caller.now).await;
+        reserved.map_err(|refused| refused.in_terms(|_| CodeRefused::Spent))?;
+        let known = self.accounts.find_by_email(stage.email()).await?.is_some();
+        let right = entered == self.expected(&stage);
+        if known || !right {
+            return Err(NotDone::Refused(CodeRefused::Wrong));
+        }
+        let accepted = self.consume_code(&stage).await?;
+        let account = AccountId::random(&*self.entropy)?;
+        Ok(stage.proven(accepted, account))
+    }
+
+    async fn consume_code(&self, stage: &AwaitingCode) -> Result<CodeAccepted, NotDone<CodeRefused>> {
+        let value = [&b"one-time code"[..], stage.id.as_bytes(), &[stage.sendings]].concat();
+        match self.warm.consume(&SingleUse::of(&value), stage.ends()).await? {
+            Consumption::Consumed => Ok(CodeAccepted(())),
+            Consumption::AlreadyUsed => Err(NotDone::Refused(CodeRefused::Spent)),
+        }
+    }
+
+    /// Creates the account with a password.
+    pub(crate) async fn register_with_password(
+        &self,
+        proven: Proven,
+        typed: Typed,
+        caller: &Caller,
+    ) -> Result<OpenedSession, NotDone<RegisterRefused>> {
+        let password = NewPassword::parse(typed, proven.email());
+        let password = password.map_err(|refusal| NotDone::Refused(RegisterRefused::Password(refusal)))?;
+        let hash = self.passwords.hash(password).await?;
+        self.create_account(proven, WayIn::Password(hash), caller).await
+    }
+
+    /// Creates the account and opens its first session.
+    pub(super) async fn create_account(
+        &self,
+        proven: Proven,
+        way_in: WayIn,
+        caller: &Caller,
+    ) -> Result<OpenedSession, NotDone<RegisterRefused>> {
+        let (components, credential): (_, Option<CredentialDigest>) = match &way_in {
+            WayIn::Passkey(new) => (Components::PASSKEY, Some(new.record.digest)),
+            WayIn::Password(_) => (Components::PASSWORD, None),
+        };
+        let new = NewAccount { id: proven.account, email: proven.email, way_in, created: caller.now };
+        match self.accounts.create(&new).await? {
+            Creation::Created => {}
+            Creation::EmailTaken => return Err(NotDone::Refused(RegisterRefused::AccountExists)),
+            Creation::CredentialTaken => return Err(NotDone::Refused(RegisterRefused::CredentialTaken)),
+        }
+        let by = Authentication { account: new.id, credential, identity: IdentityLevel::P0, components };
+        Ok(self.open_session(by, caller).await?)
+    }
+
+    /// The address of whoever is signed in, for the last page.
+    pub(crate) async fn email_of(&self, id: AccountId) -> Result<EmailAddress, Fault> {
+        Ok(self.owner(id).await?.email)
+    }
+}

@@ -1,0 +1,153 @@
+//! Aldgate's identity backend: registration, passwords, the account pages and the store behind them.
+//!
+//! It answers on a Unix socket to the gate alone and never faces the internet. Who a request is for, the gate says in
+//! a signed assertion (see [`AUDIENCE`]); nothing else about a request is believed.
+//!
+//! Layers, downward only: `http` › `journey` › {`passkey`, `password`, `one_time_code`} › `account` › `notifier` ›
+//! `store` › `model`. The methods never import one another: a journey combines them. Only `http/problem` knows status
+//! codes. `warm` is the shared tier on the same store, for a deployment of one machine.
+
+mod account;
+mod fault;
+mod http;
+mod journey;
+pub mod model;
+mod notifier;
+mod one_time_code;
+mod passkey;
+mod password;
+pub mod store;
+pub mod warm;
+
+pub use notifier::Message;
+
+use account::Accounts;
+use aldgate_core::entropy::Entropy;
+use aldgate_core::secret::MasterKey;
+use aldgate_core::session::record::Lifetimes;
+use aldgate_core::time::Clock;
+use aldgate_core::token::identity_assertion::Verifier;
+use aldgate_core::warm::Warm;
+use aldgate_core::webauthn::relying_party::RelyingParty;
+use http::Front;
+use journey::Journeys;
+use journey::sealed::Sealer;
+use notifier::{FileOutbox, Post};
+use one_time_code::OneTimeCodes;
+use passkey::Registration;
+use password::Passwords;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use store::Store;
+
+/// The `aud` of the identity assertions that the gate sends to this backend.
+pub const AUDIENCE: &str = "aldgate-backend";
+
+/// What a deployment decides.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// For whom passkeys are made.
+    pub relying_party: RelyingParty,
+    /// How long sessions last.
+    pub lifetimes: Lifetimes,
+    /// The `Origin` values from which a form may be posted, each as a browser writes it.
+    pub origins: Vec<String>,
+    /// The gate's origin, as it stands in the `iss` of its assertions.
+    pub issuer: String,
+    /// The gate's key set (RFC 7517).
+    pub key_set: String,
+    /// The folder that takes messages.
+    pub outbox: PathBuf,
+    /// Threads that hash passwords: each takes 19 MiB and a core while it works.
+    pub argon2_threads: usize,
+}
+
+/// Whoever listens to the messages that are sent.
+pub type OnMessage = Arc<dyn Fn(&Message) + Send + Sync>;
+
+/// Why a backend cannot be made of a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum BadConfig {
+    /// No origin may post a form.
+    #[error("no origin is configured")]
+    NoOrigin,
+    /// The relying party's ID and origins do not fit each other.
+    #[error("the relying party's ID and origins do not fit each other")]
+    RelyingParty,
+    /// The gate's key set cannot be read.
+    #[error("the gate's key set cannot be read")]
+    KeySet,
+    /// The folder for messages cannot be made.
+    #[error("the outbox cannot be opened: {0}")]
+    Outbox(#[source] std::io::Error),
+    /// The source of randomness failed.
+    #[error("the source of randomness failed")]
+    Entropy,
+}
+
+/// The identity backend.
+#[derive(Clone)]
+pub struct Backend {
+    front: Arc<Front>,
+}
+
+impl Backend {
+    /// Puts the backend together. `warm` is the tier that the gates share; `on_message` hears what is sent.
+    ///
+    /// # Errors
+    /// [`BadConfig`].
+    #[expect(clippy::too_many_arguments, reason = "the composition root hands over every collaborator once, here")]
+    pub fn new(
+        config: Config,
+        store: Arc<Store>,
+        warm: Arc<dyn Warm>,
+        master: Arc<MasterKey>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        on_message: Option<OnMessage>,
+    ) -> Result<Self, BadConfig> {
+        if config.origins.is_empty() {
+            return Err(BadConfig::NoOrigin);
+        }
+        let verifier = Verifier::new(&config.key_set, &config.issuer, AUDIENCE).map_err(|_| BadConfig::KeySet)?;
+        let outbox = FileOutbox::open(config.outbox, Arc::clone(&entropy)).map_err(BadConfig::Outbox)?;
+        let post = Arc::new(Post::new(Box::new(outbox), on_message));
+        let registration = Registration::new(config.relying_party, &master, Arc::clone(&entropy));
+        let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
+        let journeys = Journeys {
+            accounts: Accounts::new(Arc::clone(&store), Arc::clone(&warm), Arc::clone(&post)),
+            store,
+            warm,
+            post,
+            codes: OneTimeCodes::of(&master),
+            passwords: passwords.map_err(|_| BadConfig::Entropy)?,
+            registration: registration.map_err(|_| BadConfig::RelyingParty)?,
+            sealer: Sealer::new(Arc::clone(&master), Arc::clone(&entropy)),
+            master,
+            entropy,
+            lifetimes: config.lifetimes,
+        };
+        Ok(Self { front: Arc::new(Front { journeys, verifier, origins: config.origins, clock }) })
+    }
+
+    /// The routes, for whoever serves them.
+    pub fn router(&self) -> axum::Router {
+        http::router(Arc::clone(&self.front))
+    }
+
+    /// Answers on a socket until `shutdown` is done, and then until the requests that were begun are answered.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub async fn serve(
+        &self,
+        listener: tokio::net::UnixListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+//! The store: the backend's facts on SQLite, by domain verbs. Whoever calls it knows no row and no statement.
+//!
+//! One file, one writer ([`writer`]), a few readers. A write that is acknowledged is on the disk; a read sees every
+//! write that was acknowledged before it. Whatever must be decided on the newest state (is the address taken, is this
+//! the last way in, is an attempt left) is decided inside the writer's transaction, never by a read before it.
+//! E-mail addresses are sealed ([`seal`]). Time is an argument.
+
+mod open;
+mod seal;
+mod settling;
+mod sql;
+#[cfg(test)]
+pub(crate) mod tests;
+mod writer;
+
+use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
+use aldgate_core::entropy::Entropy;
+use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use aldgate_core::secret::MasterKey;
+use aldgate_core::session::record::SessionRecord;
+use aldgate_core::time::{Clock, Timestamp};
+use aldgate_core::warm::change::{Change, Follower, Followers};
+use aldgate_core::warm::{Opening, PasskeyLogin, Settlement};
+use aldgate_core::webauthn::credential::CredentialRecord;
+pub use open::OpenError;
+use seal::Sealer;
+use settling::Settling;
+use sql::Readers;
+use sql::account::NewRow;
+use sql::passkey::NewPasskey;
+pub(crate) use sql::session::Ending;
+use sql::sweep::{Expiring, STEP_ROWS_MAX};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use writer::Writer;
+
+/// Most passkeys of one account: enough for every device of a person, few enough to list on a page.
+pub const PASSKEYS_MAX: u32 = 20;
+
+/// How long a single-use value is remembered beyond its end: a request that was judged just before the end may still
+/// be on its way to be settled.
+const SWEEP_GRACE: Duration = Duration::from_secs(60);
+
+/// The store did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Too much waits already, or another process writes; nothing was changed. It may work in a moment.
+    #[error("the database is busy")]
+    Busy,
+    /// It does not work, and trying again will not help. Nothing was changed.
+    #[error("the database failed: {0}")]
+    Broken(String),
+}
+
+/// How the creation of an account ended. Only `Created` has changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Creation {
+    /// It stands.
+    Created,
+    /// The address belongs to an account.
+    EmailTaken,
+    /// The passkey belongs to an account.
+    CredentialTaken,
+}
+
+/// How the adding of a passkey ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Addition {
+    /// It opens the account from now on.
+    Added,
+    /// It is registered already, here or elsewhere.
+    Taken,
+    /// The account has [`PASSKEYS_MAX`].
+    TooMany,
+    /// There is no such account.
+    NoAccount,
+}
+
+/// How the removal of a passkey ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Removal {
+    /// It opens nothing any more.
+    Removed,
+    /// Nothing else would open the account.
+    LastWayIn,
+    /// The account has no such passkey.
+    NotFound,
+}
+
+/// Whether an attempt may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Attempt {
+    /// It may, and is counted already.
+    Granted {
+        /// How many are left after it.
+        left: u32,
+    },
+    /// None is left.
+    Exhausted {
+        /// When there will be some again.
+        until: Timestamp,
+    },
+}
+
+/// The store. A copy is the same store.
+#[derive(Clone)]
+pub struct Store {
+    readers: Readers,
+    writer: Writer,
+    sealer: Arc<Sealer>,
+    followers: Arc<Followers>,
+}
+
+/// Opening and closing.
+impl Store {
+    /// Opens the database at `path`, which is created or brought up to date if need be.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(path: &Path, master: &MasterKey, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
+        let broken = |error: StoreError| OpenError::Broken { path: path.into(), cause: error.to_string() };
+        let sealer = Arc::new(Sealer::new(master, entropy).map_err(broken)?);
+        let (connection, readers) = open::connect(path).await?;
+        let followers = Arc::new(Followers::default());
+        let writer = Writer::start(connection, followers.clone());
+        Ok(Self { readers, writer, sealer, followers })
+    }
+
+    /// Writes what waits and closes the file. Every later call fails.
+    pub async fn close(&self) {
+        self.readers.close().await; // First: the last to close empties the log, which a reader cannot.
+        self.writer.close().await;
+    }
+}
+
+/// Accounts.
+impl Store {
+    /// Creates an account, unless its address or its passkey belongs to another.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn create_account(&self, new: &NewAccount) -> Result<Creation, StoreError> {
+        self.writer.write(sql::account::Create(self.row(new)?)).await
+    }
+
+    /// Creates many accounts, all or none: the population of a load test. Ten thousand a call are a good measure.
+    ///
+    /// # Errors
+    /// [`StoreError`], also if one of the addresses or passkeys is taken.
+    pub async fn insert_accounts(&self, new: &[NewAccount]) -> Result<(), StoreError> {
+        let rows = new.iter().map(|new| self.row(new)).collect::<Result<_, _>>()?;
+        self.writer.write(sql::account::CreateAll(rows)).await
+    }
+
+    fn row(&self, new: &NewAccount) -> Result<NewRow, StoreError> {
+        let (passkey, password) = match &new.way_in {
+            WayIn::Passkey(credential) => (Some(NewPasskey(credential.clone())), None),
+            WayIn::Password(password) => (None, Some(password.clone())),
+        };
+        let email = self.sealer.seal(&new.id, &new.email)?;
+        let email_digest = self.sealer.digest(&new.email);
+        Ok(NewRow { id: new.id, email, email_digest, created: new.created, password, passkey })
+    }
+
+    /// The account of this id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account(&self, account: &AccountId) -> Result<Option<Account>, StoreError> {
+        sql::account::by_id(&self.readers, &self.sealer, account).await
+    }
+
+    /// The account of this address, in whatever case it is written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account_by_email(&self, email: &EmailAddress) -> Result<Option<Account>, StoreError> {
+        sql::account::by_email(&self.readers, &self.sealer, self.sealer.digest(email)).await
+    }
+
+    /// Sets or replaces an account's password. False if there is no such account.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_password(&self, account: &AccountId, password: &PasswordHash) -> Result<bool, StoreError> {
+        self.writer.write(sql::account::SetPassword { account: *account, password: password.clone() }).await
+    }
+}
+
+/// Passkeys.
+impl Store {
+    /// What a log-in needs of a passkey.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn credential(&self, digest: &CredentialDigest) -> Result<Option<CredentialRecord>, StoreError> {
+        sql::passkey::credential(&self.readers, digest).await
+    }
+
+    /// The passkeys of an account, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn passkeys(&self, account: &AccountId) -> Result<Vec<Passkey>, StoreError> {
+        sql::passkey::list(&self.readers, account).await
+    }
+
+    /// Adds a passkey to an account.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn add_passkey(&self, account: &AccountId, new: &NewCredential) -> Result<Addition, StoreError> {
+        self.writer.write(sql::passkey::Add { account: *account, passkey: NewPasskey(new.clone()) }).await
+    }
+
+    /// Gives a passkey another name. False if the account has no such passkey.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rename_passkey(
+        &self,
+        account: &AccountId,
+        digest: &CredentialDigest,
+        name: &str,
+    ) -> Result<bool, StoreError> {
+        self.writer.write(sql::passkey::Rename { account: *account, digest: *digest, name: name.into() }).await
+    }
+
+    /// Removes a passkey, unless nothing else would open the account. The followers hear of it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn remove_passkey(&self, account: &AccountId, digest: &CredentialDigest) -> Result<Removal, StoreError> {
+        self.writer.write(sql::passkey::Remove { account: *account, digest: *digest }).await
+    }
+}
+
+/// Attempts.
+impl Store {
+    /// Counts an attempt before it is made: at most `limit` in a `window`, which opens with the first.
+    ///
+    /// # Errors
+    /// [`StoreError`]. No attempt may be made then.
+    pub async fn reserve_attempt(
+        &self,
+        key: &[u8; 32],
+        limit: u32,
+        window: Duration,
+        now: Timestamp,
+    ) -> Result<Attempt, StoreError> {
+        self.writer.write(sql::attempt::Reserve { key: *key, limit, now, resets: now.plus(window) }).await
+    }
+
+    /// Forgets the attempts that were counted under a key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clear_attempts(&self, key: &[u8; 32]) -> Result<(), StoreError> {
+        self.writer.write(sql::attempt::Clear(*key)).await
+    }
+}
+
+/// Sweeping.
+impl Store {
+    /// Deletes single-use values, attempts and sessions that have ended, in steps between which others may write.
+    /// Gives how many rows went.
+    ///
+    /// # Errors
+    /// [`StoreError`]. What was deleted before stays deleted.
+    pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let grace = u64::try_from(SWEEP_GRACE.as_millis()).unwrap_or(0);
+        let until = Timestamp::from_millis(now.as_millis().saturating_sub(grace));
+        let mut swept = 0;
+        for what in Expiring::ALL {
+            loop {
+                let step = self.writer.write(sql::sweep::Step { what, until }).await?;
+                swept += step;
+                if step < STEP_ROWS_MAX {
+                    break;
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    /// Sweeps for as long as it is polled: to be spawned, and aborted at the end.
+    pub async fn run_sweeper(self, clock: Arc<dyn Clock>, every: Duration) {
+        loop {
+            tokio::time::sleep(every).await;
+            match self.sweep(clock.now()).await {
+                Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
+                Err(error) => tracing::warn!(%error, "expired rows were not deleted; the next sweep tries again"),
+            }
+        }
+    }
+}
+
+/// What the embedded warm tier stands on ([`crate::warm::embedded`]).
+impl Store {
+    pub(crate) fn follow(&self, follower: Arc<dyn Follower>) {
+        self.followers.add(follower);
+    }
+
+    pub(crate) fn tell(&self, change: &Change) {
+        self.followers.tell(change);
+    }
+
+    pub(crate) async fn settle(&self, login: &PasskeyLogin) -> Result<Settlement, StoreError> {
+        self.writer.settle(Settling::login(login)).await
+    }
+
+    pub(crate) async fn open_session(&self, opening: &Opening) -> Result<Settlement, StoreError> {
+        self.writer.settle(Settling::opening(opening)).await
+    }
+
+    pub(crate) async fn consume(&self, value: &SingleUse, until: Timestamp) -> Result<Settlement, StoreError> {
+        self.writer.settle(Settling::consumption(*value, until)).await
+    }
+
+    pub(crate) async fn session(&self, session: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        sql::session::by_id(&self.readers, session).await
+    }
+
+    pub(crate) async fn sessions_of(&self, account: &AccountId) -> Result<Vec<(SessionId, SessionRecord)>, StoreError> {
+        sql::session::of_account(&self.readers, account).await
+    }
+
+    pub(crate) async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
+        if seen.is_empty() {
+            return Ok(());
+        }
+        self.writer.write(sql::session::Touch(seen.to_vec())).await
+    }
+
+    pub(crate) async fn end(&self, account: &AccountId, ending: Ending) -> Result<usize, StoreError> {
+        self.writer.write(sql::session::End { account: *account, ending }).await
+    }
+}

@@ -1,0 +1,150 @@
+//! Opening the database: the file, its permissions, its connections. Whatever is wrong is said in one line that names
+//! the path, since an operator reads it.
+
+use super::sql::schema::{self, Schema};
+use super::sql::{Connection, Readers};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+use std::fs::{File, OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Connections that read. Each has a thread; a read takes some 20 µs, so four give more than two cores can use.
+const READERS: u32 = 4;
+
+/// How long a read waits for a connection. Longer is worse than an error: the edge's own deadline is a second.
+const READER_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// How long a writer waits for another process (a backup, the population builder).
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Prepared statements that a connection keeps; there are about forty.
+const STATEMENTS_MAX: usize = 64;
+
+/// Rows that a statement may be ahead of its reader: a batch of settlings, so that SQLite's thread never stops for us.
+const ROWS_AHEAD_MAX: usize = 128;
+
+/// Memory for pages, in KiB (SQLite takes kibibytes as a negative number). The system caches the file besides.
+const WRITER_CACHE: &str = "-131072"; // 128 MiB: inner pages of every index at 45 million accounts.
+const READER_CACHE: &str = "-16384"; // 16 MiB each.
+
+/// Pages of write-ahead log after which it is copied into the file: 16 MiB, so that a page that is written by many
+/// batches is copied once.
+const CHECKPOINT_PAGES: &str = "4096";
+
+/// Readable by the owner only: it holds addresses, if sealed, and password hashes.
+const FILE_MODE: u32 = 0o600;
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be created, or neither read nor written.
+    #[error("the database {} cannot be opened for writing: {cause}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// A file of another kind.
+    #[error("{} is not a database", .0.display())]
+    NotADatabase(PathBuf),
+    /// A database, but not of this program.
+    #[error("the database {} belongs to another program", .0.display())]
+    Foreign(PathBuf),
+    /// A database that a later version of this program has changed.
+    #[error("the database {} has schema {found}, and this program knows only {known}: run a newer version", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: usize,
+        /// This program's.
+        known: usize,
+    },
+    /// The program was built with an SQLite that can corrupt the database.
+    #[error("the database {} needs SQLite 3.51.3 or later, and this program has {version}", path.display())]
+    SqliteTooOld {
+        /// The file.
+        path: PathBuf,
+        /// The version that is linked.
+        version: String,
+    },
+    /// Anything else.
+    #[error("the database {} cannot be opened: {cause}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
+}
+
+/// `SQLITE_NOTADB`.
+const SQLITE_NOT_A_DATABASE: &str = "26";
+
+/// The writer's connection and the readers, on a database that is up to date.
+pub(super) async fn connect(path: &Path) -> Result<(Connection, Readers), OpenError> {
+    let unwritable = |cause| OpenError::Unwritable { path: path.into(), cause };
+    prepare_file(path).map_err(unwritable)?;
+    let failed = |error| refusal(path, &error);
+    let mut writer = Connection::connect_with(&writing(path)).await.map_err(failed)?;
+    match schema::migrate(&mut writer).await.map_err(failed)? {
+        Schema::Current => {}
+        Schema::Foreign => return Err(OpenError::Foreign(path.into())),
+        Schema::Newer(found, known) => return Err(OpenError::Newer { path: path.into(), found, known }),
+        Schema::SqliteTooOld(version) => return Err(OpenError::SqliteTooOld { path: path.into(), version }),
+    }
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(READER_WAIT_MAX)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false);
+    Ok((writer, readers.connect_with(reading(path)).await.map_err(failed)?))
+}
+
+/// Creates the file if need be, so that it never has wider permissions than it should. SQLite gives its log and its
+/// index the same.
+fn prepare_file(path: &Path) -> std::io::Result<()> {
+    let file: File = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+    if file.metadata()?.permissions().mode() & 0o777 != FILE_MODE {
+        file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+    }
+    Ok(())
+}
+
+fn writing(path: &Path) -> SqliteConnectOptions {
+    either(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .pragma("cache_size", WRITER_CACHE)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .thread_name(|_| "aldgate-writer".into())
+}
+
+fn reading(path: &Path) -> SqliteConnectOptions {
+    either(path)
+        .read_only(true)
+        .pragma("cache_size", READER_CACHE)
+        .thread_name(|n| format!("aldgate-reader-{n}"))
+}
+
+fn either(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(LOCK_WAIT_MAX)
+        .statement_cache_capacity(STATEMENTS_MAX)
+        .row_buffer_size(ROWS_AHEAD_MAX)
+        .disable_statement_logging()
+}
+
+fn refusal(path: &Path, error: &sqlx::Error) -> OpenError {
+    let code = error.as_database_error().and_then(|error| error.code().map(String::from));
+    match code.as_deref() {
+        Some(SQLITE_NOT_A_DATABASE) => OpenError::NotADatabase(path.into()),
+        _ => OpenError::Broken { path: path.into(), cause: error.to_string() },
+    }
+}

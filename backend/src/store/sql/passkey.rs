@@ -1,0 +1,205 @@
+//! Passkeys: the credential rows, as a log-in needs them and as their owner's list shows them.
+
+use super::{
+    Connection, Readers, account_id, credential_digest, hex, millis, rows, timestamp, unreadable,
+};
+use crate::model::{NewCredential, Passkey};
+use crate::store::writer::{Tx, Write};
+use crate::store::{Addition, PASSKEYS_MAX, Removal, StoreError};
+use aldgate_core::assurance::IdentityLevel;
+use aldgate_core::id::{AccountId, CredentialDigest};
+use aldgate_core::warm::change::Change;
+use aldgate_core::webauthn::credential::CredentialRecord;
+use aldgate_core::webauthn::public_key::PublicKey;
+use async_trait::async_trait;
+
+/// A passkey to write.
+#[derive(Clone)]
+pub(in crate::store) struct NewPasskey(pub(in crate::store) NewCredential);
+
+impl NewPasskey {
+    /// Its key.
+    pub(in crate::store) const fn digest(&self) -> CredentialDigest {
+        self.0.record.digest
+    }
+
+    fn row(&self, owner: i64) -> impl serde::Serialize {
+        let NewCredential { credential_id, record, name, aaguid, transports, created } = &self.0;
+        let mut key = Vec::new();
+        record.public_key.encode(&mut key);
+        let aaguid = (*aaguid != [0; 16]).then(|| hex(aaguid));
+        let flags = (record.backup_eligible, record.backup_state, record.revision);
+        let shown = (name.clone(), aaguid, transports.join(","), millis(*created));
+        (hex(record.digest.as_bytes()), owner, hex(credential_id), hex(&key), record.sign_count, flags, shown)
+    }
+}
+
+const INSERT: &str = "
+    INSERT INTO credential (digest, account, credential_id, public_key, sign_count, backup_eligible, backup_state,
+                            revision, name, aaguid, transports, created)
+    SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2), unhex(value ->> 3), value ->> 4,
+           value ->> '$[5][0]', value ->> '$[5][1]', value ->> '$[5][2]',
+           value ->> '$[6][0]', unhex(value ->> '$[6][1]'), value ->> '$[6][2]', value ->> '$[6][3]'
+    FROM jsonb_each($1)";
+
+/// Inserts passkeys with their owners.
+pub(super) async fn insert(
+    connection: &mut Connection,
+    mut passkeys: Vec<(i64, &NewPasskey)>,
+) -> Result<(), StoreError> {
+    if passkeys.is_empty() {
+        return Ok(());
+    }
+    passkeys.sort_unstable_by_key(|(_, passkey)| passkey.digest());
+    let rows = rows(passkeys.into_iter().map(|(owner, passkey)| passkey.row(owner)))?;
+    sqlx::query(INSERT).bind(rows).execute(connection).await?;
+    Ok(())
+}
+
+/// A credential row as a log-in needs it: account, identity, key, counter, eligible, backed up, revision.
+pub(super) type RecordRow = (Vec<u8>, u8, Vec<u8>, u32, bool, bool, i64);
+
+pub(super) fn record(digest: CredentialDigest, row: RecordRow) -> Result<CredentialRecord, StoreError> {
+    let (account, identity, key, sign_count, backup_eligible, backup_state, revision) = row;
+    Ok(CredentialRecord {
+        digest,
+        account: account_id(&account)?,
+        identity: IdentityLevel::from_byte(identity).ok_or_else(|| unreadable("an identity level"))?,
+        public_key: PublicKey::decode(&key).ok_or_else(|| unreadable("a public key"))?,
+        sign_count,
+        backup_eligible,
+        backup_state,
+        revision: u64::try_from(revision).map_err(|_| unreadable("a revision"))?,
+    })
+}
+
+const RECORD: &str = "
+    SELECT a.id, a.identity, c.public_key, c.sign_count, c.backup_eligible, c.backup_state, c.revision
+    FROM credential c JOIN account a ON a.n = c.account WHERE c.digest = $1";
+
+/// The record of a passkey.
+pub(in crate::store) async fn credential(
+    readers: &Readers,
+    digest: &CredentialDigest,
+) -> Result<Option<CredentialRecord>, StoreError> {
+    let row: Option<RecordRow> =
+        sqlx::query_as(RECORD).bind(digest.as_bytes().to_vec()).fetch_optional(readers).await?;
+    row.map(|row| record(*digest, row)).transpose()
+}
+
+type ListRow = (Vec<u8>, Vec<u8>, String, i64, Option<i64>, bool, bool, Option<Vec<u8>>);
+
+const LIST: &str = "
+    SELECT c.digest, c.credential_id, c.name, c.created, c.last_used, c.backup_eligible, c.backup_state, c.aaguid
+    FROM account a JOIN credential c ON c.account = a.n WHERE a.id = $1 ORDER BY c.created, c.digest";
+
+/// The passkeys of an account, oldest first.
+pub(in crate::store) async fn list(readers: &Readers, account: &AccountId) -> Result<Vec<Passkey>, StoreError> {
+    let rows: Vec<ListRow> = sqlx::query_as(LIST).bind(account.as_bytes().to_vec()).fetch_all(readers).await?;
+    rows.into_iter().map(passkey).collect()
+}
+
+fn passkey(row: ListRow) -> Result<Passkey, StoreError> {
+    let (digest, credential_id, name, created, last_used, backup_eligible, backup_state, aaguid) = row;
+    Ok(Passkey {
+        digest: credential_digest(&digest)?,
+        credential_id,
+        name,
+        created: timestamp(created),
+        last_used: last_used.map(timestamp),
+        backup_eligible,
+        backup_state,
+        aaguid: aaguid.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
+    })
+}
+
+/// Adds a passkey to an account.
+pub(in crate::store) struct Add {
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) passkey: NewPasskey,
+}
+
+const ROOM: &str = "
+    SELECT n, (SELECT count(*) FROM credential WHERE account = n),
+           EXISTS (SELECT 1 FROM credential WHERE digest = $2)
+    FROM account WHERE id = $1";
+
+#[async_trait]
+impl Write for Add {
+    type Outcome = Addition;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<Addition, StoreError> {
+        let room: Option<(i64, u32, bool)> = sqlx::query_as(ROOM)
+            .bind(self.account.as_bytes().to_vec())
+            .bind(self.passkey.digest().as_bytes().to_vec())
+            .fetch_optional(&mut *tx.connection)
+            .await?;
+        let Some((owner, count, taken)) = room else { return Ok(Addition::NoAccount) };
+        if taken {
+            return Ok(Addition::Taken);
+        }
+        if count >= PASSKEYS_MAX {
+            return Ok(Addition::TooMany);
+        }
+        insert(tx.connection, vec![(owner, &self.passkey)]).await?;
+        Ok(Addition::Added)
+    }
+}
+
+/// Gives a passkey another name. False if the account has no such passkey.
+pub(in crate::store) struct Rename {
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) digest: CredentialDigest,
+    pub(in crate::store) name: String,
+}
+
+const RENAME: &str = "
+    UPDATE credential SET name = $3 WHERE digest = $2 AND account = (SELECT n FROM account WHERE id = $1)";
+
+#[async_trait]
+impl Write for Rename {
+    type Outcome = bool;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let done = sqlx::query(RENAME)
+            .bind(self.account.as_bytes().to_vec())
+            .bind(self.digest.as_bytes().to_vec())
+            .bind(self.name.clone())
+            .execute(&mut *tx.connection)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+/// Removes a passkey, unless nothing would open the account any more.
+pub(in crate::store) struct Remove {
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) digest: CredentialDigest,
+}
+
+const OTHER_WAYS_IN: &str = "
+    SELECT a.password IS NOT NULL OR EXISTS (SELECT 1 FROM credential o WHERE o.account = a.n AND o.digest <> $2)
+    FROM account a JOIN credential c ON c.account = a.n WHERE a.id = $1 AND c.digest = $2";
+
+#[async_trait]
+impl Write for Remove {
+    type Outcome = Removal;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<Removal, StoreError> {
+        let other_ways_in: Option<bool> = sqlx::query_scalar(OTHER_WAYS_IN)
+            .bind(self.account.as_bytes().to_vec())
+            .bind(self.digest.as_bytes().to_vec())
+            .fetch_optional(&mut *tx.connection)
+            .await?;
+        match other_ways_in {
+            None => Ok(Removal::NotFound),
+            Some(false) => Ok(Removal::LastWayIn),
+            Some(true) => {
+                let delete = sqlx::query("DELETE FROM credential WHERE digest = $1");
+                delete.bind(self.digest.as_bytes().to_vec()).execute(&mut *tx.connection).await?;
+                tx.changes.push(Change::CredentialRetired(self.digest));
+                Ok(Removal::Removed)
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Settling a batch of log-ins: one statement that reads what all of them need, a judgement in memory
+//! ([`crate::store::settling`]), and one statement a table that writes for all.
+
+use super::passkey::{self, RecordRow};
+use super::{Connection, hex, millis, rows, session};
+use crate::store::StoreError;
+use crate::store::settling::{Found, Judgement, Settling};
+use crate::store::writer::Tx;
+use aldgate_core::id::SessionId;
+use aldgate_core::warm::change::Change;
+use aldgate_core::warm::{Opening, Settlement};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow as _, Row as _, ValueRef as _};
+
+/// Settles a batch; gives one outcome each, in order.
+pub(in crate::store) async fn settle(tx: &mut Tx<'_>, batch: &[&Settling]) -> Result<Vec<Settlement>, StoreError> {
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let judgement = Judgement::on(batch, find(tx.connection, batch).await?);
+    write(tx.connection, &judgement).await?;
+    tx.changes.extend(judgement.changes);
+    let replaced: Vec<SessionId> = judgement.opened.iter().filter_map(|opening| opening.replaces).collect();
+    let ended = session::end(tx.connection, &replaced).await?;
+    tx.changes.extend(ended.into_iter().map(Change::SessionEnded));
+    Ok(judgement.outcomes)
+}
+
+/// A row each, in order: the passkey, and whether the value was used.
+const FIND: &str = "
+    SELECT a.id, a.identity, c.public_key, c.sign_count, c.backup_eligible, c.backup_state, c.revision,
+           used.value IS NOT NULL
+    FROM jsonb_each($1) AS asked
+    LEFT JOIN consumed AS used ON used.value = unhex(asked.value ->> 0)
+    LEFT JOIN credential AS c ON c.digest = unhex(asked.value ->> 1)
+    LEFT JOIN account AS a ON a.n = c.account
+    ORDER BY asked.key";
+
+async fn find(connection: &mut Connection, batch: &[&Settling]) -> Result<Vec<Found>, StoreError> {
+    let asked = rows(batch.iter().map(|settling| {
+        let value = settling.single_use.map(|(value, _)| hex(value.as_bytes()));
+        (value, settling.passkey.map(|passkey| hex(passkey.credential.as_bytes())))
+    }))?;
+    let rows = sqlx::query(FIND).bind(asked).fetch_all(connection).await?;
+    batch.iter().zip(&rows).map(|(settling, row)| found(settling, row)).collect()
+}
+
+fn found(settling: &Settling, row: &SqliteRow) -> Result<Found, StoreError> {
+    let used = row.try_get(7)?;
+    let credential = match settling.passkey {
+        Some(passkey) if !row.try_get_raw(0)?.is_null() => {
+            Some(passkey::record(passkey.credential, RecordRow::from_row(row)?)?)
+        }
+        _ => None,
+    };
+    Ok(Found { used, credential })
+}
+
+const CONSUME: &str = "
+    INSERT INTO consumed (value, until)
+    SELECT unhex(value ->> 0), value ->> 1 FROM jsonb_each($1)";
+
+const USE_PASSKEYS: &str = "
+    UPDATE credential
+    SET sign_count = new.value ->> 1, backup_state = new.value ->> 2, revision = new.value ->> 3,
+        last_used = max(coalesce(last_used, 0), new.value ->> 4)
+    FROM jsonb_each($1) AS new WHERE credential.digest = unhex(new.value ->> 0)";
+
+const OPEN: &str = "
+    INSERT INTO session (id, account, record, seen, expires)
+    SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4
+    FROM jsonb_each($1) WHERE true
+    ON CONFLICT (id) DO UPDATE SET
+        account = excluded.account, record = excluded.record, seen = excluded.seen, expires = excluded.expires";
+
+const APPEND_EVENTS: &str = "
+    INSERT INTO login_event (account, credential, session, at)
+    SELECT unhex(value ->> 1), unhex(value ->> 5), unhex(value ->> 0), value ->> 6 FROM jsonb_each($1)";
+
+async fn write(connection: &mut Connection, judgement: &Judgement<'_>) -> Result<(), StoreError> {
+    if !judgement.consumed.is_empty() {
+        let consumed = judgement.consumed.iter().map(|(value, until)| (hex(value.as_bytes()), millis(*until)));
+        sqlx::query(CONSUME).bind(rows(consumed)?).execute(&mut *connection).await?;
+    }
+    if !judgement.used.is_empty() {
+        let used = judgement.used.values().map(|(record, at)| {
+            let digest = hex(record.digest.as_bytes());
+            (digest, record.sign_count, record.backup_state, record.revision, millis(*at))
+        });
+        sqlx::query(USE_PASSKEYS).bind(rows(used)?).execute(&mut *connection).await?;
+    }
+    if !judgement.opened.is_empty() {
+        let opened = rows(judgement.opened.iter().map(|opening| opened(opening)))?;
+        sqlx::query(OPEN).bind(opened.clone()).execute(&mut *connection).await?;
+        sqlx::query(APPEND_EVENTS).bind(opened).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+fn opened(Opening { session, record, .. }: &Opening) -> impl serde::Serialize {
+    let (seen, expires) = (millis(record.seen), millis(record.expires));
+    let credential = record.credential.map(|credential| hex(credential.as_bytes()));
+    let account = hex(record.account.as_bytes());
+    (hex(session.as_bytes()), account, hex(&record.encode()), seen, expires, credential, millis(record.authenticated))
+}

@@ -1,0 +1,52 @@
+//! Deleting what has expired, in steps that are short enough not to hold up a log-in.
+
+use super::millis;
+use crate::store::StoreError;
+use crate::store::writer::{Tx, Write};
+use aldgate_core::time::Timestamp;
+use async_trait::async_trait;
+
+/// Most rows that one step deletes: a few milliseconds of the writer's time.
+pub(in crate::store) const STEP_ROWS_MAX: u64 = 500;
+
+/// What expires.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) enum Expiring {
+    SingleUse,
+    Attempts,
+    Sessions,
+}
+
+impl Expiring {
+    /// All of it.
+    pub(in crate::store) const ALL: [Self; 3] = [Self::SingleUse, Self::Attempts, Self::Sessions];
+
+    const fn statement(self) -> &'static str {
+        match self {
+            Self::SingleUse => {
+                "DELETE FROM consumed WHERE value IN (SELECT value FROM consumed WHERE until <= $1 LIMIT $2)"
+            }
+            Self::Attempts => {
+                "DELETE FROM attempt WHERE key IN (SELECT key FROM attempt WHERE resets <= $1 LIMIT $2)"
+            }
+            Self::Sessions => "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires <= $1 LIMIT $2)",
+        }
+    }
+}
+
+/// One step. Gives how many rows it deleted.
+pub(in crate::store) struct Step {
+    pub(in crate::store) what: Expiring,
+    pub(in crate::store) until: Timestamp,
+}
+
+#[async_trait]
+impl Write for Step {
+    type Outcome = u64;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+        let delete = sqlx::query(self.what.statement()).bind(millis(self.until));
+        let limit = i64::try_from(STEP_ROWS_MAX).unwrap_or(i64::MAX);
+        Ok(delete.bind(limit).execute(&mut *tx.connection).await?.rows_affected())
+    }
+}

@@ -1,0 +1,285 @@
+//! The hot tier: the bounded caches of one process, and how a change is applied to them.
+//!
+//! A copy may be late but never wrong for long: each change is applied here before the call that caused it returns.
+//! What ended leaves a *tombstone*, so that a look-up which began before the change cannot put the old copy back.
+//! Handles and digests never return to life, so a tombstone needs no date.
+
+use crate::id::{CredentialDigest, SessionId};
+use crate::session::record::SessionRecord;
+use crate::time::Timestamp;
+use crate::warm::change::{Change, Follower};
+use crate::webauthn::credential::CredentialRecord;
+use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many services' assertions one session keeps at a time; a browser rarely uses more at once.
+const ASSERTIONS_MAX: usize = 8;
+
+/// An identity assertion that was minted for one service, for as long as it may be given out again.
+#[derive(Debug, Clone)]
+pub struct MintedAssertion {
+    /// The service's place in the table of services.
+    pub service: u16,
+    /// The signed JWT.
+    pub jwt: Arc<str>,
+    /// Until when it may be given to the service.
+    pub reuse_until: Timestamp,
+}
+
+/// A session as this process knows it.
+#[derive(Debug)]
+pub struct HotSession {
+    /// The session's handle.
+    pub session: SessionId,
+    /// The record as it came from warm.
+    pub record: SessionRecord,
+    seen: AtomicU64,
+    written: AtomicU64,
+    assertions: Mutex<Vec<MintedAssertion>>,
+}
+
+impl HotSession {
+    /// A copy of a record.
+    pub fn new(session: SessionId, record: SessionRecord) -> Self {
+        let seen = record.seen.as_millis();
+        Self {
+            session,
+            record,
+            seen: AtomicU64::new(seen),
+            written: AtomicU64::new(seen),
+            assertions: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// When this process last saw the session used, or when warm did.
+    pub fn seen(&self) -> Timestamp {
+        Timestamp::from_millis(self.seen.load(Ordering::Relaxed))
+    }
+
+    /// Notes a use at `now`. True if the time should be written to warm; whoever is told so does it alone.
+    pub fn touch(&self, now: Timestamp) -> bool {
+        self.seen.fetch_max(now.as_millis(), Ordering::Relaxed);
+        let written = self.written.load(Ordering::Relaxed);
+        let due = now.since(Timestamp::from_millis(written)) >= self.record.touch_after();
+        due && self.written.compare_exchange(written, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// The assertion for a service, if one was minted that may still be given out.
+    pub fn assertion(&self, service: u16, now: Timestamp) -> Option<Arc<str>> {
+        let kept = self.assertions.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().find(|a| a.service == service && now < a.reuse_until).map(|a| a.jwt.clone())
+    }
+
+    /// Keeps an assertion, in place of an older one for the same service or of the oldest of all.
+    pub fn keep_assertion(&self, minted: MintedAssertion) {
+        let mut kept = self.assertions.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|a| a.service != minted.service);
+        if kept.len() >= ASSERTIONS_MAX {
+            kept.remove(0);
+        }
+        kept.push(minted);
+    }
+}
+
+#[derive(Clone)]
+enum SessionEntry {
+    Here(Arc<HotSession>),
+    Ended,
+}
+
+#[derive(Clone)]
+enum CredentialEntry {
+    Here(Arc<CredentialRecord>),
+    Retired,
+}
+
+/// How many entries each cache may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// Sessions.
+    pub sessions: u64,
+    /// Passkeys.
+    pub credentials: u64,
+}
+
+/// The caches of one process.
+pub struct Hot {
+    sessions: Cache<SessionId, SessionEntry>,
+    credentials: Cache<CredentialDigest, CredentialEntry>,
+}
+
+impl Hot {
+    /// Empty caches. Sessions leave by least recent use: a new one must never be turned away, as a frequency filter
+    /// would. For passkeys, most of which are used once a month, the filter is right.
+    pub fn new(capacity: Capacity) -> Self {
+        Self {
+            sessions: Cache::builder().max_capacity(capacity.sessions).eviction_policy(EvictionPolicy::lru()).build(),
+            credentials: Cache::new(capacity.credentials),
+        }
+    }
+
+    /// The copy of a session, if there is one.
+    pub fn session(&self, session: &SessionId) -> Option<Arc<HotSession>> {
+        match self.sessions.get(session) {
+            Some(SessionEntry::Here(hot)) => Some(hot),
+            Some(SessionEntry::Ended) | None => None,
+        }
+    }
+
+    /// Whether it is known here that a session ended: no look-up is needed.
+    pub fn session_ended(&self, session: &SessionId) -> bool {
+        matches!(self.sessions.get(session), Some(SessionEntry::Ended))
+    }
+
+    /// Keeps what a look-up found; gives what is now kept, which is `None` if the session ended meanwhile.
+    ///
+    /// A copy that is already here is replaced only by a record that was used later, so that what this process knows
+    /// of the session's use is not lost.
+    pub fn admit_session(&self, session: SessionId, record: SessionRecord) -> Option<Arc<HotSession>> {
+        let result = self.sessions.entry(session).and_compute_with(|entry| match entry.map(moka::Entry::into_value) {
+            Some(SessionEntry::Ended) => Op::Nop,
+            Some(SessionEntry::Here(here)) if here.seen() >= record.seen => Op::Nop,
+            Some(SessionEntry::Here(_)) | None => {
+                Op::Put(SessionEntry::Here(Arc::new(HotSession::new(session, record))))
+            }
+        });
+        match result.into_entry().map(moka::Entry::into_value) {
+            Some(SessionEntry::Here(hot)) => Some(hot),
+            Some(SessionEntry::Ended) | None => None,
+        }
+    }
+
+    /// The copy of a passkey's record, if there is one.
+    pub fn credential(&self, credential: &CredentialDigest) -> Option<Arc<CredentialRecord>> {
+        match self.credentials.get(credential) {
+            Some(CredentialEntry::Here(record)) => Some(record),
+            Some(CredentialEntry::Retired) | None => None,
+        }
+    }
+
+    /// Keeps a passkey's record, unless a newer one or its retirement is known; gives what is now kept.
+    pub fn admit_credential(&self, record: Arc<CredentialRecord>) -> Option<Arc<CredentialRecord>> {
+        let result =
+            self.credentials.entry(record.digest).and_compute_with(|entry| match entry.map(moka::Entry::into_value) {
+                Some(CredentialEntry::Retired) => Op::Nop,
+                Some(CredentialEntry::Here(here)) if here.revision >= record.revision => Op::Nop,
+                Some(CredentialEntry::Here(_)) | None => Op::Put(CredentialEntry::Here(record)),
+            });
+        match result.into_entry().map(moka::Entry::into_value) {
+            Some(CredentialEntry::Here(record)) => Some(record),
+            Some(CredentialEntry::Retired) | None => None,
+        }
+    }
+
+    /// How many entries each cache holds, about.
+    pub fn entries(&self) -> Capacity {
+        Capacity { sessions: self.sessions.entry_count(), credentials: self.credentials.entry_count() }
+    }
+}
+
+impl Follower for Hot {
+    fn apply(&self, change: &Change) {
+        match change {
+            Change::SessionEnded(session) => self.sessions.insert(*session, SessionEntry::Ended),
+            Change::CredentialRetired(digest) => self.credentials.insert(*digest, CredentialEntry::Retired),
+            Change::CredentialChanged(record) => {
+                self.admit_credential(record.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assurance::{Components, IdentityLevel};
+    use crate::device::Device;
+    use crate::id::AccountId;
+    use crate::session::record::{Authentication, Lifetimes};
+    use crate::webauthn::public_key::PublicKey;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+    const ID: SessionId = SessionId::from_bytes([1; 16]);
+
+    fn hot() -> Hot {
+        Hot::new(Capacity { sessions: 100, credentials: 100 })
+    }
+
+    fn record() -> SessionRecord {
+        let by = Authentication {
+            account: AccountId::from_bytes([2; 16]),
+            credential: None,
+            identity: IdentityLevel::P0,
+            components: Components::PASSWORD,
+        };
+        let lifetimes = Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
+        SessionRecord::open(by, lifetimes, Device::default(), NOW)
+    }
+
+    fn credential(revision: u64) -> Arc<CredentialRecord> {
+        Arc::new(CredentialRecord {
+            digest: CredentialDigest::of(b"c"),
+            account: AccountId::from_bytes([2; 16]),
+            identity: IdentityLevel::P0,
+            public_key: PublicKey::EdDsa(Box::new([0; 32])),
+            sign_count: 0,
+            backup_eligible: false,
+            backup_state: false,
+            revision,
+        })
+    }
+
+    #[test]
+    fn a_look_up_that_began_before_the_end_cannot_bring_a_session_back() {
+        let hot = hot();
+        hot.apply(&Change::SessionEnded(ID));
+        assert!(hot.admit_session(ID, record()).is_none());
+        assert!(hot.session(&ID).is_none() && hot.session_ended(&ID));
+    }
+
+    #[test]
+    fn an_ended_session_is_gone_at_once() {
+        let hot = hot();
+        assert!(hot.admit_session(ID, record()).is_some());
+        hot.apply(&Change::SessionEnded(ID));
+        assert!(hot.session(&ID).is_none());
+    }
+
+    #[test]
+    fn a_late_copy_of_a_passkey_never_replaces_a_newer_one() {
+        let hot = hot();
+        hot.admit_credential(credential(2));
+        hot.apply(&Change::CredentialChanged(credential(1)));
+        assert_eq!(hot.credential(&credential(0).digest).map(|c| c.revision), Some(2));
+        hot.apply(&Change::CredentialRetired(credential(0).digest));
+        assert!(hot.admit_credential(credential(9)).is_none());
+    }
+
+    #[test]
+    fn one_of_many_requests_writes_the_time_of_use() {
+        let session = HotSession::new(ID, record());
+        assert!(!session.touch(NOW.plus(Duration::from_secs(59))));
+        let later = NOW.plus(Duration::from_mins(1));
+        let told: Vec<_> = (0..5).map(|_| session.touch(later)).collect();
+        assert_eq!(told, [true, false, false, false, false]);
+        assert_eq!(session.seen(), later);
+    }
+
+    #[test]
+    fn an_assertion_is_given_out_again_until_its_time() {
+        let session = HotSession::new(ID, record());
+        let minted = |service| MintedAssertion { service, jwt: "jwt".into(), reuse_until: NOW };
+        let before = Timestamp::from_millis(NOW.as_millis() - 1);
+        session.keep_assertion(minted(1));
+        assert!(session.assertion(1, before).is_some());
+        assert!(session.assertion(1, NOW).is_none());
+        assert!(session.assertion(2, before).is_none());
+        (0..100).for_each(|service| session.keep_assertion(minted(service)));
+        let kept = session.assertions.lock().expect("lock").len();
+        assert_eq!(kept, ASSERTIONS_MAX);
+    }
+}

@@ -1,0 +1,85 @@
+//! The headers by which a service learns who a request is for, and which client headers are struck because of that.
+//!
+//! A name is compared as the laxest server behind the gate would: letters without regard to case, everything that is
+//! no letter or digit as `-`. CGI and WSGI turn `-` into `_`, some servers turn more; a client that may send
+//! `Aldgate_Subject` could otherwise say who it is.
+
+/// The signed identity assertion (a JWT, see [`crate::token::identity_assertion`]).
+pub const ASSERTION: &str = "aldgate-identity";
+/// The subject: the account's ID.
+pub const SUBJECT: &str = "aldgate-subject";
+/// The session's handle.
+pub const SESSION: &str = "aldgate-session";
+/// The identity level: `P0`, `P5` or `P9`.
+pub const IDENTITY_LEVEL: &str = "aldgate-identity-level";
+/// The credential components shown at sign-in, as `Cm` or `Cp.Cd`.
+pub const COMPONENTS: &str = "aldgate-components";
+/// When the person last proved who they are, seconds since the epoch.
+pub const AUTH_TIME: &str = "aldgate-auth-time";
+/// The request's own identifier, for logs and support.
+pub const REQUEST_ID: &str = "aldgate-request-id";
+
+const OURS: &[u8] = b"aldgate";
+
+/// Forwarding headers that only the gate may set, in normal spelling.
+const FORWARDING: [&[u8]; 9] = [
+    b"forwarded",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-prefix",
+    b"x-forwarded-proto",
+    b"x-forwarded-server",
+    b"x-forwarded-uri",
+    b"x-real-ip",
+];
+
+const fn normal(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+}
+
+fn reads_as(name: &[u8], normal_name: &[u8]) -> bool {
+    name.len() == normal_name.len() && name.iter().zip(normal_name).all(|(b, n)| normal(*b) == *n)
+}
+
+/// Whether a header of this name is the gate's alone: struck from whatever a client sends, in every spelling.
+pub fn is_ours(name: &[u8]) -> bool {
+    let prefixed = name.get(..OURS.len()).is_some_and(|start| reads_as(start, OURS))
+        && name.get(OURS.len()).is_none_or(|next| normal(*next) == b'-');
+    let forwarding = matches!(name.first().map(|b| normal(*b)), Some(b'f' | b'x'))
+        && (FORWARDING.iter().any(|ours| reads_as(name, ours))
+            || name.get(..12).is_some_and(|start| reads_as(start, b"x-forwarded-")));
+    prefixed || forwarding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_ours_is_ours() {
+        for name in [
+            "Aldgate-Subject",
+            "aldgate_subject",
+            "ALDGATE.SUBJECT",
+            "aldgate-identity",
+            "Aldgate",
+            "aldgate-anything-new",
+            "X-Forwarded-For",
+            "x_forwarded_for",
+            "X-FORWARDED-ANYTHING",
+            "Forwarded",
+            "x-real-ip",
+            "X_Real_IP",
+        ] {
+            assert!(is_ours(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_headers_pass() {
+        for name in ["host", "accept", "x-request-id", "aldgatekeeper", "forward", "x-forwarded", "x-real", ""] {
+            assert!(!is_ours(name.as_bytes()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The platform's own routes: what the edge and the backend answer on the log-in host.
+//!
+//! They stand in the same table as the services' routes and are judged by the same door. A configured route may not
+//! cover any of them.
+
+use crate::policy::demand::Demand;
+use crate::policy::path::NormalPath;
+use crate::policy::route::{Access, EdgeEndpoint, PathPattern, Route, Target};
+use std::time::Duration;
+
+/// The audience of the identity assertions that the backend gets: it stands behind the gate as a service does.
+pub const BACKEND_AUDIENCE: &str = "aldgate-backend";
+
+/// How recently a person must have proved who they are before they may change how they sign in.
+pub const FRESH: Duration = Duration::from_mins(15);
+
+const SIGNED_IN: Access = Access::Demand(Demand::SIGNED_IN);
+const SIGNED_IN_LATELY: Access = Access::Demand(Demand { max_age: Some(FRESH), ..Demand::SIGNED_IN });
+
+const EDGE: [(&str, EdgeEndpoint, Access); 5] = [
+    ("/passkey/login/options", EdgeEndpoint::LoginOptions, Access::Public),
+    ("/passkey/login", EdgeEndpoint::Login, Access::Optional),
+    ("/session", EdgeEndpoint::Session, SIGNED_IN),
+    ("/.well-known/aldgate/jwks.json", EdgeEndpoint::KeySet, Access::Public),
+    ("/assets/", EdgeEndpoint::Asset, Access::Public),
+];
+
+const BACKEND: [(&str, Access); 14] = [
+    ("/", Access::Optional),
+    ("/register", Access::Optional),
+    ("/register/", Access::Optional),
+    ("/passkey/register", Access::Optional),
+    ("/passkey/register/options", Access::Optional),
+    ("/sign-in", Access::Optional),
+    ("/sign-in/", Access::Optional),
+    ("/sign-out", Access::Optional),
+    ("/sign-out/", Access::Optional),
+    ("/signed-out", Access::Public),
+    ("/account/", SIGNED_IN),
+    // The list of passkeys needs no fresh proof; whatever changes how one signs in does.
+    ("/account/passkeys", SIGNED_IN),
+    ("/account/passkeys/", SIGNED_IN_LATELY),
+    ("/account/password", SIGNED_IN_LATELY),
+];
+
+/// The root page only: `PathPattern::parse("/")` would mean everything.
+fn pattern(path: &str) -> Option<PathPattern> {
+    if path == "/" { Some(PathPattern::Exact("/".into())) } else { PathPattern::parse(path) }
+}
+
+/// The platform's routes for the log-in host.
+pub fn routes(host: &str) -> Vec<Route> {
+    let edge = EDGE.iter().map(|(path, endpoint, access)| (*path, Target::Edge(*endpoint), *access));
+    let backend = BACKEND.iter().map(|(path, access)| (*path, Target::Backend, *access));
+    let row = |(path, target, access)| {
+        pattern(path).map(|path| Route { host: host.to_ascii_lowercase(), path, target, access })
+    };
+    edge.chain(backend).filter_map(row).collect()
+}
+
+/// Whether a configured pattern on the log-in host would take a path of the platform's.
+pub fn is_taken(pattern_of_service: &PathPattern) -> bool {
+    let ours = EDGE.iter().map(|row| row.0).chain(BACKEND.iter().map(|row| row.0));
+    ours.filter_map(pattern).any(|ours| match (&ours, pattern_of_service) {
+        (PathPattern::Exact(a), PathPattern::Exact(b)) => a == b,
+        (PathPattern::Below(_), PathPattern::Exact(b)) => NormalPath::parse(b).is_ok_and(|b| ours.covers(b)),
+        (PathPattern::Below(a) | PathPattern::Exact(a), PathPattern::Below(b)) => {
+            // A service may take the root: the platform's routes are more specific, but the start page is one of them.
+            a == b
+                || (a.starts_with(&format!("{b}/")) && !b.is_empty())
+                || (is_below(&ours) && b.starts_with(&format!("{a}/")))
+        }
+    })
+}
+
+const fn is_below(pattern: &PathPattern) -> bool {
+    matches!(pattern, PathPattern::Below(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::route::RouteTable;
+
+    #[test]
+    fn every_row_is_a_route() {
+        assert_eq!(routes("login.example").len(), EDGE.len() + BACKEND.len());
+        assert!(RouteTable::new(routes("login.example")).is_ok());
+    }
+
+    #[test]
+    fn changes_of_credentials_demand_a_fresh_proof() {
+        let table = RouteTable::new(routes("h")).expect("table");
+        let access = |path| table.find("h", NormalPath::parse(path).expect("path")).map(|r| r.access);
+        assert_eq!(access("/account/passkeys/add"), Some(SIGNED_IN_LATELY));
+        assert_eq!(access("/account/passkeys"), Some(SIGNED_IN));
+        assert_eq!(access("/account"), Some(SIGNED_IN));
+        assert_eq!(access("/account/sessions"), Some(SIGNED_IN));
+        assert_eq!(access("/nothing"), None);
+    }
+
+    #[test]
+    fn services_cannot_take_the_platforms_paths() {
+        let taken = |path: &str| is_taken(&PathPattern::parse(path).expect("pattern"));
+        for path in ["/session", "/account/", "/account/x/", "/passkey/", "/sign-in/x", "/assets/a.css"] {
+            assert!(taken(path), "{path}");
+        }
+        for path in ["/demo/", "/accounts/", "/x", "/"] {
+            assert!(!taken(path), "{path}");
+        }
+    }
+}

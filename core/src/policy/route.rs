@@ -1,0 +1,195 @@
+//! Routes: which host and path go to which upstream, and who may pass. No route matches: nothing passes.
+
+use crate::policy::demand::Demand;
+use crate::policy::path::NormalPath;
+use std::sync::Arc;
+
+/// What answers a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The edge itself.
+    Edge(EdgeEndpoint),
+    /// The identity backend.
+    Backend,
+    /// A service behind the gate.
+    Service(Arc<Service>),
+}
+
+/// What the edge answers by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EdgeEndpoint {
+    /// `POST /passkey/login/options`.
+    LoginOptions,
+    /// `POST /passkey/login`.
+    Login,
+    /// `GET /session`.
+    Session,
+    /// `GET /.well-known/aldgate/jwks.json`: the keys that services verify identity assertions with.
+    KeySet,
+    /// `GET /assets/…`.
+    Asset,
+}
+
+/// A service behind the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its name: the audience of the assertions that it gets.
+    pub name: String,
+    /// Its place in the table of services; the key of a session's cached assertions.
+    pub index: u16,
+    /// Where it listens: `host:port` as a socket address, or `unix:/path`.
+    pub upstream: String,
+}
+
+/// Who may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody. No session is looked at, and the service is told nothing.
+    Public,
+    /// Everybody; a standing session is made known.
+    Optional,
+    /// Whoever's session meets the demand.
+    Demand(Demand),
+}
+
+/// How a route's path is compared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PathPattern {
+    /// This path only.
+    Exact(String),
+    /// This path and everything below it; held without the last slash (the root is empty).
+    Below(String),
+}
+
+impl PathPattern {
+    /// Reads a pattern: with a slash at its end it means everything below, without one it means itself alone.
+    /// `None` unless it is a path in normal form.
+    pub fn parse(text: &str) -> Option<Self> {
+        NormalPath::parse(text).ok()?;
+        Some(match text.strip_suffix('/') {
+            Some(prefix) => Self::Below(prefix.into()),
+            None => Self::Exact(text.into()),
+        })
+    }
+
+    /// Whether the pattern covers a path.
+    pub fn covers(&self, path: NormalPath<'_>) -> bool {
+        match self {
+            Self::Exact(exact) => exact == path.as_str(),
+            Self::Below(prefix) => {
+                let rest = path.as_str().strip_prefix(prefix.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+        }
+    }
+
+    /// More specific patterns first: exact before prefix, longer before shorter.
+    fn rank(&self) -> (bool, usize) {
+        match self {
+            Self::Exact(text) => (true, text.len()),
+            Self::Below(text) => (false, text.len()),
+        }
+    }
+}
+
+impl std::fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exact(text) => f.write_str(text),
+            Self::Below(text) => write!(f, "{text}/"),
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The host it answers for, in lower case without port.
+    pub host: String,
+    /// The paths it covers.
+    pub path: PathPattern,
+    /// What answers.
+    pub target: Target,
+    /// Who may pass.
+    pub access: Access,
+}
+
+/// All routes, the most specific first.
+#[derive(Debug, Clone, Default)]
+pub struct RouteTable {
+    routes: Vec<Arc<Route>>,
+}
+
+/// Two routes for the same host and path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("two routes for {host}{path}")]
+pub struct DoubledRoute {
+    /// The host.
+    pub host: String,
+    /// The pattern.
+    pub path: PathPattern,
+}
+
+impl RouteTable {
+    /// Orders the routes.
+    ///
+    /// # Errors
+    /// [`DoubledRoute`] if two cover exactly the same host and pattern.
+    pub fn new(routes: Vec<Route>) -> Result<Self, DoubledRoute> {
+        for (at, route) in routes.iter().enumerate() {
+            if routes.iter().take(at).any(|other| other.host == route.host && other.path == route.path) {
+                return Err(DoubledRoute { host: route.host.clone(), path: route.path.clone() });
+            }
+        }
+        let mut routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
+        routes.sort_by_key(|route| std::cmp::Reverse(route.path.rank()));
+        Ok(Self { routes })
+    }
+
+    /// The most specific route for a host (any case, without port) and path.
+    pub fn find(&self, host: &str, path: NormalPath<'_>) -> Option<&Arc<Route>> {
+        self.routes.iter().find(|route| route.host.eq_ignore_ascii_case(host) && route.path.covers(path))
+    }
+
+    /// Every route, most specific first.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.routes.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(host: &str, path: &str) -> Route {
+        Route {
+            host: host.into(),
+            path: PathPattern::parse(path).expect("pattern"),
+            target: Target::Backend,
+            access: Access::Public,
+        }
+    }
+
+    fn found(table: &RouteTable, host: &str, path: &str) -> Option<String> {
+        let path = NormalPath::parse(path).expect("path");
+        table.find(host, path).map(|route| format!("{}{}", route.host, route.path))
+    }
+
+    #[test]
+    fn the_most_specific_route_wins_and_none_means_none() {
+        let table = RouteTable::new(vec![route("a", "/x/"), route("a", "/x/y/"), route("a", "/x/y"), route("b", "/")]);
+        let table = table.expect("table");
+        assert_eq!(found(&table, "a", "/x/y"), Some("a/x/y".into()));
+        assert_eq!(found(&table, "A", "/x/y/z"), Some("a/x/y/".into()));
+        assert_eq!(found(&table, "a", "/x"), Some("a/x/".into()));
+        assert_eq!(found(&table, "a", "/xy"), None);
+        assert_eq!(found(&table, "a", "/"), None);
+        assert_eq!(found(&table, "b", "/anything"), Some("b/".into()));
+        assert_eq!(found(&table, "c", "/"), None);
+    }
+
+    #[test]
+    fn doubled_routes_are_refused() {
+        assert!(RouteTable::new(vec![route("a", "/x/"), route("a", "/x/")]).is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! The warm tier in memory, for tests and benches: the plainest reading of the trait, one lock around maps.
+
+use super::change::{Change, Follower, Followers};
+use super::{Consumption, Opening, PasskeyLogin, Settlement, Unavailable, Warm};
+use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use crate::session::record::SessionRecord;
+use crate::time::Timestamp;
+use crate::webauthn::assertion::counter_grows;
+use crate::webauthn::credential::CredentialRecord;
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+#[derive(Default)]
+struct State {
+    sessions: HashMap<SessionId, SessionRecord>,
+    credentials: HashMap<CredentialDigest, CredentialRecord>,
+    consumed: HashMap<SingleUse, Timestamp>,
+}
+
+/// Warm in memory. It can be told to fail, so that failing closed can be tested.
+#[derive(Default)]
+pub struct MemoryWarm {
+    state: Mutex<State>,
+    followers: Followers,
+    down: AtomicBool,
+}
+
+impl MemoryWarm {
+    /// From now on every call fails (or no longer does).
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    fn state(&self) -> Result<MutexGuard<'_, State>, Unavailable> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(Unavailable("told to be down".into()));
+        }
+        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn end_where(&self, ends: impl Fn(&SessionId, &SessionRecord) -> bool) -> Result<usize, Unavailable> {
+        let mut state = self.state()?;
+        let ended: Vec<_> = state.sessions.iter().filter(|(id, r)| ends(id, r)).map(|(id, _)| *id).collect();
+        state.sessions.retain(|id, _| !ended.contains(id));
+        drop(state);
+        ended.iter().for_each(|id| self.followers.tell(&Change::SessionEnded(*id)));
+        Ok(ended.len())
+    }
+
+    /// Opens the session; gives the change that ends the one it replaces.
+    fn open(state: &mut State, opening: &Opening) -> Option<Change> {
+        state.sessions.insert(opening.session, opening.record);
+        let replaced = opening.replaces?;
+        state.sessions.remove(&replaced).map(|_| Change::SessionEnded(replaced))
+    }
+}
+
+#[async_trait]
+impl Warm for MemoryWarm {
+    async fn session(&self, session: &SessionId) -> Result<Option<SessionRecord>, Unavailable> {
+        Ok(self.state()?.sessions.get(session).copied())
+    }
+
+    async fn credential(&self, credential: &CredentialDigest) -> Result<Option<CredentialRecord>, Unavailable> {
+        Ok(self.state()?.credentials.get(credential).cloned())
+    }
+
+    async fn settle(&self, login: &PasskeyLogin) -> Result<Settlement, Unavailable> {
+        let mut changes = Vec::new();
+        {
+            let mut state = self.state()?;
+            if state.consumed.contains_key(&login.challenge) {
+                return Ok(Settlement::ChallengeUsed);
+            }
+            let Some(credential) = state.credentials.get_mut(&login.credential) else {
+                return Ok(Settlement::CredentialGone);
+            };
+            if !counter_grows(credential.sign_count, login.sign_count) {
+                return Ok(Settlement::CounterRegressed);
+            }
+            if (credential.sign_count, credential.backup_state) != (login.sign_count, login.backup_state) {
+                credential.sign_count = login.sign_count;
+                credential.backup_state = login.backup_state;
+                credential.revision += 1;
+                changes.push(Change::CredentialChanged(Arc::new(credential.clone())));
+            }
+            state.consumed.insert(login.challenge, login.challenge_expires);
+            changes.extend(Self::open(&mut state, &login.opening));
+        }
+        changes.iter().for_each(|change| self.followers.tell(change));
+        Ok(Settlement::Settled)
+    }
+
+    async fn open_session(&self, opening: &Opening) -> Result<(), Unavailable> {
+        let change = Self::open(&mut *self.state()?, opening);
+        change.iter().for_each(|change| self.followers.tell(change));
+        Ok(())
+    }
+
+    async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), Unavailable> {
+        let mut state = self.state()?;
+        for (session, at) in seen {
+            if let Some(record) = state.sessions.get_mut(session) {
+                record.seen = record.seen.max(*at);
+            }
+        }
+        Ok(())
+    }
+
+    async fn end_session(&self, account: &AccountId, session: &SessionId) -> Result<bool, Unavailable> {
+        Ok(self.end_where(|id, record| id == session && record.account == *account)? > 0)
+    }
+
+    async fn end_sessions(&self, account: &AccountId, keep: Option<&SessionId>) -> Result<usize, Unavailable> {
+        self.end_where(|id, record| record.account == *account && Some(id) != keep)
+    }
+
+    async fn end_sessions_of_credential(
+        &self,
+        account: &AccountId,
+        credential: &CredentialDigest,
+        keep: Option<&SessionId>,
+    ) -> Result<usize, Unavailable> {
+        self.end_where(|id, r| r.account == *account && r.credential == Some(*credential) && Some(id) != keep)
+    }
+
+    async fn sessions_of(&self, account: &AccountId) -> Result<Vec<(SessionId, SessionRecord)>, Unavailable> {
+        let state = self.state()?;
+        let of_account = state.sessions.iter().filter(|(_, record)| record.account == *account);
+        let mut sessions: Vec<_> = of_account.map(|(id, record)| (*id, *record)).collect();
+        sessions.sort_by_key(|(_, record)| std::cmp::Reverse(record.opened));
+        Ok(sessions)
+    }
+
+    async fn consume(&self, value: &SingleUse, until: Timestamp) -> Result<Consumption, Unavailable> {
+        let before = self.state()?.consumed.insert(*value, until);
+        Ok(if before.is_some() { Consumption::AlreadyUsed } else { Consumption::Consumed })
+    }
+
+    async fn publish_credential(&self, record: &CredentialRecord) -> Result<(), Unavailable> {
+        self.state()?.credentials.insert(record.digest, record.clone());
+        self.followers.tell(&Change::CredentialChanged(Arc::new(record.clone())));
+        Ok(())
+    }
+
+    async fn retire_credential(&self, credential: &CredentialDigest) -> Result<(), Unavailable> {
+        self.state()?.credentials.remove(credential);
+        self.followers.tell(&Change::CredentialRetired(*credential));
+        Ok(())
+    }
+
+    fn follow(&self, follower: Arc<dyn Follower>) {
+        self.followers.add(follower);
+    }
+}

@@ -1,0 +1,123 @@
+//! The warm tier: what all gateways share. This file is its trait and its records; the implementations are the
+//! embedded one (on the backend's SQLite, in `aldgate-backend`) and a memory one for tests.
+//!
+//! The trait speaks in the domain's verbs, each of which is atomic: whoever implements it may need one transaction or
+//! one script, but never lets a caller see half of one. What is acknowledged is durable. A value that may be used
+//! once is used once, whichever gateway the requests reach.
+
+pub mod change;
+#[cfg(feature = "testing")]
+pub mod memory;
+
+use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use crate::session::record::SessionRecord;
+use crate::time::Timestamp;
+use crate::webauthn::credential::CredentialRecord;
+use async_trait::async_trait;
+use change::Follower;
+use std::sync::Arc;
+
+/// The warm tier did not answer. Nothing may be concluded from that; the request fails closed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the warm tier is unavailable: {0}")]
+pub struct Unavailable(pub String);
+
+/// A session to open, and the one that it replaces in the same browser (rotation at log-in and at step-up).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The new session's handle.
+    pub session: SessionId,
+    /// Its record.
+    pub record: SessionRecord,
+    /// The session that ends by this.
+    pub replaces: Option<SessionId>,
+}
+
+/// A verified passkey log-in, to be settled in one atomic step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasskeyLogin {
+    /// The challenge that was answered, to be consumed.
+    pub challenge: SingleUse,
+    /// Until when the challenge must be remembered as consumed.
+    pub challenge_expires: Timestamp,
+    /// The passkey.
+    pub credential: CredentialDigest,
+    /// The counter that the authenticator reported.
+    pub sign_count: u32,
+    /// Whether the passkey is backed up now.
+    pub backup_state: bool,
+    /// The session to open.
+    pub opening: Opening,
+}
+
+/// How the settling of a log-in ended. Only `Settled` has opened a session; the others have changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Settlement {
+    /// Challenge consumed, session opened, counter settled, event appended.
+    Settled,
+    /// Another request has consumed the challenge.
+    ChallengeUsed,
+    /// Another log-in has meanwhile reported this counter or a higher one.
+    CounterRegressed,
+    /// The passkey has meanwhile been removed.
+    CredentialGone,
+}
+
+/// Whether a single-use value was still unused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Consumption {
+    /// It was unused and is now used, by this call alone.
+    Consumed,
+    /// It had been used before.
+    AlreadyUsed,
+}
+
+/// The shared tier.
+#[async_trait]
+pub trait Warm: Send + Sync {
+    /// A session's record, if the session has been opened and not ended.
+    async fn session(&self, session: &SessionId) -> Result<Option<SessionRecord>, Unavailable>;
+
+    /// A passkey's record, if it is registered.
+    async fn credential(&self, credential: &CredentialDigest) -> Result<Option<CredentialRecord>, Unavailable>;
+
+    /// Settles a passkey log-in, all of it or nothing.
+    async fn settle(&self, login: &PasskeyLogin) -> Result<Settlement, Unavailable>;
+
+    /// Opens a session and ends the one it replaces.
+    async fn open_session(&self, opening: &Opening) -> Result<(), Unavailable>;
+
+    /// Notes when sessions were last used. Never moves a time back, never revives an ended session.
+    async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), Unavailable>;
+
+    /// Ends one session of an account. True if it stood.
+    async fn end_session(&self, account: &AccountId, session: &SessionId) -> Result<bool, Unavailable>;
+
+    /// Ends every session of an account, but for `keep`. Gives how many.
+    async fn end_sessions(&self, account: &AccountId, keep: Option<&SessionId>) -> Result<usize, Unavailable>;
+
+    /// Ends the sessions that one passkey opened, but for `keep`. Gives how many.
+    async fn end_sessions_of_credential(
+        &self,
+        account: &AccountId,
+        credential: &CredentialDigest,
+        keep: Option<&SessionId>,
+    ) -> Result<usize, Unavailable>;
+
+    /// The sessions of an account that have not ended, newest first; the caller judges which still stand.
+    async fn sessions_of(&self, account: &AccountId) -> Result<Vec<(SessionId, SessionRecord)>, Unavailable>;
+
+    /// Uses up a single-use value; it is remembered until `until`.
+    async fn consume(&self, value: &SingleUse, until: Timestamp) -> Result<Consumption, Unavailable>;
+
+    /// Makes a new or changed passkey known to every gateway.
+    async fn publish_credential(&self, record: &CredentialRecord) -> Result<(), Unavailable>;
+
+    /// Makes known that a passkey was removed.
+    async fn retire_credential(&self, credential: &CredentialDigest) -> Result<(), Unavailable>;
+
+    /// Lets `follower` hear every change from now on, each before the call that caused it returns.
+    fn follow(&self, follower: Arc<dyn Follower>);
+}

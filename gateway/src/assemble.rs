@@ -1,0 +1,96 @@
+//! Putting the gateway's parts together over a warm tier that somebody else has chosen.
+
+use crate::access_log::AccessLog;
+use crate::asset::Assets;
+use crate::config::Config;
+use crate::lookup::Lookups;
+use crate::metrics::Metrics;
+use crate::snapshot;
+use crate::state::EdgeState;
+use crate::touch::{TouchWriter, touches};
+use crate::upstream::{BadUpstream, Upstreams};
+use aldgate_core::entropy::{Entropy, EntropyFailed};
+use aldgate_core::hot::Hot;
+use aldgate_core::policy::route::DoubledRoute;
+use aldgate_core::secret::MasterKey;
+use aldgate_core::time::Clock;
+use aldgate_core::token::identity_assertion::SigningKey;
+use aldgate_core::warm::Warm;
+use aldgate_core::webauthn::challenge::ChallengeKey;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+/// What gateway and backend share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The deployment's key of keys.
+    pub master: Arc<MasterKey>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The warm tier.
+    pub warm: Arc<dyn Warm>,
+}
+
+/// Why the parts do not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotAssemble {
+    /// The access log cannot be written.
+    #[error("cannot write the access log: {0}")]
+    AccessLog(#[from] std::io::Error),
+    /// Two routes for one path.
+    #[error(transparent)]
+    Route(#[from] DoubledRoute),
+    /// An upstream's address does not work.
+    #[error(transparent)]
+    Upstream(#[from] BadUpstream),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyFailed),
+    /// Two metrics of one name.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// The gateway's parts, and the task that writes times of use.
+///
+/// # Errors
+/// [`CannotAssemble`].
+pub fn assemble(
+    config: &Config,
+    signing_key: SigningKey,
+    shared: &Shared,
+) -> Result<(Arc<EdgeState>, TouchWriter), CannotAssemble> {
+    let metrics = Arc::new(Metrics::new()?);
+    let hot = Arc::new(Hot::new(config.hot));
+    shared.warm.follow(hot.clone());
+    let (touches, writer) = touches(shared.warm.clone());
+    let services = config.services.iter().map(|service| &**service);
+    let state = EdgeState {
+        snapshot: ArcSwap::from_pointee(snapshot::first(config, &shared.master, shared.clock.now())?),
+        lookups: Lookups::new(shared.warm.clone(), hot.clone(), metrics.clone()),
+        hot,
+        warm: shared.warm.clone(),
+        touches,
+        upstreams: Upstreams::new(&config.backend_socket(), services)?,
+        assets: Assets::default(),
+        relying_party: config.relying_party.clone(),
+        challenge_key: ChallengeKey::of(&shared.master),
+        key_set: signing_key.key_set(),
+        signing_key,
+        issuer: config.issuer.clone(),
+        login_host: config.login_host.clone(),
+        lifetimes: config.lifetimes,
+        master: shared.master.clone(),
+        clock: shared.clock.clone(),
+        entropy: shared.entropy.clone(),
+        access_log: AccessLog::open(&config.access_log, metrics.clone())?,
+        metrics,
+        ready: AtomicBool::new(true),
+        run_id: u32::from_be_bytes(shared.entropy.bytes()?),
+        requests: AtomicU64::new(0),
+    };
+    Ok((Arc::new(state), writer))
+}

@@ -1,0 +1,32 @@
+//! Whether the addresses can be listened on. Pingora tries a taken one for half a minute; a person wants to know now.
+
+use super::CannotStart;
+use aldgate_gateway::config::Config;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+
+/// Tries every address of the configuration.
+///
+/// # Errors
+/// One line that names the address, its key, and what to do.
+pub fn all_free(config: &Config) -> Result<(), CannotStart> {
+    let addresses = [
+        ("edge.http", config.edge.http),
+        ("edge.https", config.edge.https),
+        ("edge.private", Some(config.edge.private)),
+        ("demo.listen", config.demo),
+    ];
+    for (key, address) in addresses {
+        address.map_or(Ok(()), |address| free(key, address))?;
+    }
+    Ok(())
+}
+
+fn free(key: &str, address: SocketAddr) -> Result<(), CannotStart> {
+    TcpListener::bind(address).map(drop).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => CannotStart(format!(
+            "{address} is in use by another program: end that one, or set {key} to another address"
+        )),
+        _ => CannotStart(format!("cannot listen on {address} ({key}): {error}")),
+    })
+}

@@ -1,0 +1,101 @@
+//! The configuration: what the file may say ([`file`]), and what the program uses ([`Config`]), with every value
+//! checked and typed in between ([`check`]). All faults are found before any is reported.
+
+pub mod check;
+pub mod fault;
+pub mod file;
+
+use aldgate_core::hot::Capacity;
+use aldgate_core::policy::route::{Route, Service};
+use aldgate_core::session::record::Lifetimes;
+use aldgate_core::webauthn::relying_party::RelyingParty;
+use fault::Fault;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that the program needs to know, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the program keeps its database, keys, sockets and logs.
+    pub data: PathBuf,
+    /// The listeners.
+    pub edge: Edge,
+    /// For whom passkeys are made.
+    pub relying_party: RelyingParty,
+    /// The origin that people sign in at, and the issuer of identity assertions.
+    pub issuer: String,
+    /// The host of the log-in pages, in lower case without port.
+    pub login_host: String,
+    /// How long sessions last.
+    pub lifetimes: Lifetimes,
+    /// How much the hot tier may hold.
+    pub hot: Capacity,
+    /// Threads that hash passwords.
+    pub password_threads: usize,
+    /// The built-in demonstration service, if it runs.
+    pub demo: Option<SocketAddr>,
+    /// Where the access log goes.
+    pub access_log: AccessLog,
+    /// The services behind the gate.
+    pub services: Vec<Arc<Service>>,
+    /// The routes to them; the platform's own are added by the edge.
+    pub routes: Vec<Route>,
+}
+
+/// The listeners and their limits.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    /// Plain HTTP.
+    pub http: Option<SocketAddr>,
+    /// HTTP over TLS.
+    pub https: Option<SocketAddr>,
+    /// Metrics and health; loopback only.
+    pub private: SocketAddr,
+    /// Threads that serve.
+    pub threads: usize,
+    /// How long requests under way are waited for at the end.
+    pub drain: Duration,
+    /// Certificate chain and private key (PEM); without them a development certificate is made.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+}
+
+/// Where the access log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Nowhere.
+    Off,
+    /// To standard output.
+    Stdout,
+    /// To a file, appended.
+    File(PathBuf),
+}
+
+impl Config {
+    /// Reads and checks a file. Without a file, the defaults stand.
+    ///
+    /// # Errors
+    /// Every fault that was found, each with the path of its key.
+    pub fn load(path: Option<&Path>) -> Result<Self, Vec<Fault>> {
+        let text = match path {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| vec![Fault::new(&path.display().to_string(), &format!("cannot be read: {error}"))])?,
+        };
+        Self::parse(&text)
+    }
+
+    /// Reads and checks the text of a file.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
+        check::check(file::FileConfig::parse(text)?)
+    }
+
+    /// The Unix socket on which the backend listens for the gate alone.
+    pub fn backend_socket(&self) -> PathBuf {
+        self.data.join("run/backend.sock")
+    }
+}

@@ -1,0 +1,220 @@
+//! The life of a request, in the order in which it runs.
+//!
+//! admit › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases are in
+//! the files of their names. Caching, compression and CONNECT stay off.
+
+use crate::exchange::Exchange;
+use crate::metrics::AnsweredBy;
+use crate::passkey::body::BODY_BYTES_MAX;
+use crate::phase::judge::Judgement;
+use crate::phase::{Next, admit, answer, forward, judge, record};
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::state::EdgeState;
+use aldgate_core::policy::route::Target;
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The edge, as Pingora drives it.
+pub struct Edge {
+    state: Arc<EdgeState>,
+}
+
+impl Edge {
+    /// An edge over its parts.
+    pub const fn new(state: Arc<EdgeState>) -> Self {
+        Self { state }
+    }
+
+    async fn refuse(&self, problem: Problem, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+        let reply = answer::refusal(problem, session.req_header(), exchange);
+        self.write(reply, session).await
+    }
+
+    async fn write(&self, reply: Reply, session: &mut Session) -> Result<Next> {
+        reply.write(session).await?;
+        Ok(Next::Answered)
+    }
+
+    async fn admit(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+        match admit::admit(session.req_header(), exchange) {
+            Ok(()) => Ok(Next::Continue),
+            Err(problem) => {
+                session.set_keepalive(None);
+                self.refuse(problem, session, exchange).await
+            }
+        }
+    }
+
+    async fn judge(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+        match judge::judge(session.req_header(), exchange, &self.state).await {
+            Judgement::Pass(permit) => {
+                exchange.permit = Some(permit);
+                Ok(Next::Continue)
+            }
+            Judgement::Refuse(problem) => self.refuse(problem, session, exchange).await,
+            Judgement::Challenge(route, challenge) => {
+                let header = session.req_header();
+                let reply = answer::challenge(&route, challenge, header, exchange, &self.state);
+                self.write(reply, session).await
+            }
+        }
+    }
+
+    /// Answers what is the edge's own; lets everything else go on to its upstream.
+    async fn answer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+        let Some(permit) = exchange.permit.take() else {
+            return self.refuse(Problem::Internal, session, exchange).await;
+        };
+        let next = match permit.route().target {
+            Target::Edge(endpoint) => {
+                let reply = answer::endpoint(endpoint, &permit, session, exchange, &self.state).await;
+                self.write(reply, session).await?
+            }
+            Target::Backend if declares_too_much(session.req_header()) => {
+                self.refuse(Problem::TooLarge, session, exchange).await?
+            }
+            Target::Backend | Target::Service(_) => Next::Continue,
+        };
+        exchange.answered_by =
+            if next == Next::Continue { forward::answers(&permit.route().target) } else { AnsweredBy::Edge };
+        exchange.permit = Some(permit);
+        Ok(next)
+    }
+}
+
+/// Whether a request for the backend declares a larger body than any of its forms has.
+fn declares_too_much(header: &RequestHeader) -> bool {
+    let declared = header.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    declared.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > BODY_BYTES_MAX as u64)
+}
+
+fn refuse_body() -> Box<Error> {
+    Error::explain(ErrorType::HTTPStatus(413), "the body is larger than the backend takes")
+}
+
+#[async_trait]
+impl ProxyHttp for Edge {
+    type CTX = Exchange;
+
+    fn new_ctx(&self) -> Exchange {
+        let reference = format!("{:08x}-{:x}", self.state.run_id, self.state.next_request());
+        Exchange::new(reference, self.state.clock.now())
+    }
+
+    /// No modules: compression is the services' affair (BREACH), and the default module costs every request a map.
+    fn init_downstream_modules(&self, _: &mut HttpModules) {}
+
+    async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+        admit::welcome(session, exchange);
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+        if self.admit(session, exchange).await? == Next::Answered {
+            return Ok(true);
+        }
+        if self.judge(session, exchange).await? == Next::Answered {
+            return Ok(true);
+        }
+        Ok(self.answer(session, exchange).await? == Next::Answered)
+    }
+
+    async fn upstream_peer(&self, _: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+        let permit = exchange.permit.as_ref();
+        let peer = permit.and_then(|permit| self.state.upstreams.peer(&permit.route().target));
+        peer.map(|peer| Box::new(peer.clone())).ok_or_else(|| Error::new(ErrorType::InternalError))
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _: &mut Session,
+        header: &mut RequestHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        forward::dress(header, exchange, &self.state)
+            .map_err(|error| Error::because(ErrorType::InternalError, "forwarding", error))
+    }
+
+    async fn request_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        _: bool,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        exchange.body_bytes += body.as_ref().map_or(0, Bytes::len);
+        let too_much = exchange.answered_by == AnsweredBy::Backend && exchange.body_bytes > BODY_BYTES_MAX;
+        if too_much { Err(refuse_body()) } else { Ok(()) }
+    }
+
+    async fn response_filter(
+        &self,
+        _: &mut Session,
+        response: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        if exchange.answered_by == AnsweredBy::Service {
+            forward::undress(response);
+        }
+        Ok(())
+    }
+
+    fn request_summary(&self, session: &Session, exchange: &Exchange) -> String {
+        // Without query and headers: codes and tokens may stand there.
+        format!("{} {} ({})", session.req_header().method, session.req_header().uri.path(), exchange.reference)
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
+        let Some(problem) = problem_of(error, exchange) else {
+            return FailToProxy { error_code: 0, can_reuse_downstream: false };
+        };
+        session.set_keepalive(None);
+        if session.response_written().is_none() {
+            let reply = answer::refusal(problem, session.req_header(), exchange);
+            if let Err(error) = reply.write(session).await {
+                tracing::debug!(%error, "the client went away");
+            }
+        }
+        FailToProxy { error_code: problem.status(), can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
+        record::record(session, exchange, &self.state);
+    }
+}
+
+/// What the client is told about an error of the proxy; nothing if the client itself is gone.
+fn problem_of(error: &Error, exchange: &Exchange) -> Option<Problem> {
+    use ErrorType::{
+        ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, HTTPStatus, ReadError,
+        ReadTimedout, SocketError, WriteError, WriteTimedout,
+    };
+    let to_backend = exchange.answered_by == AnsweredBy::Backend;
+    match (error.esource(), error.etype()) {
+        (_, HTTPStatus(413)) => Some(Problem::TooLarge),
+        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed) => None,
+        (ErrorSource::Downstream, ReadTimedout | WriteTimedout) => Some(Problem::Timeout),
+        (ErrorSource::Downstream, _) => Some(Problem::BadRequest),
+        (_, ConnectError | ConnectRefused | ConnectNoRoute | ConnectTimedout | SocketError) => {
+            Some(Problem::Unavailable)
+        }
+        (ErrorSource::Upstream, _) if to_backend => Some(Problem::Unavailable),
+        (ErrorSource::Upstream, ReadTimedout | WriteTimedout) => Some(Problem::GatewayTimeout),
+        (ErrorSource::Upstream, _) => Some(Problem::BadGateway),
+        (ErrorSource::Internal | ErrorSource::Unset, _) => Some(Problem::Internal),
+    }
+}
+
+/// How often a request that can be repeated is tried on another connection.
+pub const RETRIES_MAX: usize = 2;
+
+/// How long an HTTP/2 connection may lie idle.
+pub const H2_IDLE: Duration = Duration::from_secs(30);

@@ -1,0 +1,26 @@
+//! Aldgate's edge on Pingora, as a library.
+//!
+//! [`edge`] is the life of a request; the [`phase`]s are in the files of their names; what all requests share is
+//! [`state::EdgeState`]. The edge judges; it neither creates credentials nor writes the backend's store. Its
+//! composition (which warm tier, which backend) is the binary's affair.
+
+pub mod access_log;
+pub mod assemble;
+pub mod assertion;
+pub mod asset;
+pub mod clock;
+pub mod config;
+pub mod edge;
+pub mod exchange;
+pub mod listener;
+pub mod lookup;
+pub mod metrics;
+pub mod passkey;
+pub mod phase;
+pub mod private;
+pub mod problem;
+pub mod reply;
+pub mod snapshot;
+pub mod state;
+pub mod touch;
+pub mod upstream;

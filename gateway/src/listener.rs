@@ -1,0 +1,104 @@
+//! The listeners, with the defaults that a careful gateway must change: bounded buffers, bounded streams, deadlines.
+
+use crate::config;
+use crate::edge::{Edge, H2_IDLE, RETRIES_MAX};
+use crate::private::Private;
+use crate::state::EdgeState;
+use pingora::apps::HttpServerOptions;
+use pingora::listeners::tls::TlsSettings;
+use pingora::listeners::{L4BufferSettings, ListenerConfig};
+use pingora::protocols::http::v2::server::default_h2_options;
+use pingora::proxy::ProxyServiceBuilder;
+use pingora::server::Server;
+use pingora::server::configuration::ServerConf;
+use pingora::services::listening::Service;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Read and write buffer of a connection. Pingora's 64 KiB for reading is far more than a header needs; its 1,460
+/// bytes for writing would split most answers.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
+const WRITE_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Requests on one connection, after which it is closed and its memory freed.
+const REQUESTS_PER_CONNECTION_MAX: u32 = 1_000;
+
+const H2_STREAMS_MAX: u32 = 64; // A browser opens a few dozen.
+const H2_HEADER_LIST_BYTES_MAX: u32 = 32 * 1024; // As admit::HEADER_BYTES_MAX.
+
+/// Idle connections to upstreams that are kept. It must exceed the number of concurrent requests: a pool that is too
+/// small costs half as much again for each.
+const UPSTREAM_POOL: usize = 1_024;
+
+/// How long runtimes are given to end after the drain.
+const RUNTIME_END_SECS: u64 = 1;
+
+/// Certificate chain and private key, both PEM files that have been read once and found good.
+pub struct Certificate<'a> {
+    /// The chain.
+    pub chain: &'a Path,
+    /// The key.
+    pub key: &'a Path,
+}
+
+/// The listeners cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the listeners cannot be made: {0}")]
+pub struct BadListener(String);
+
+/// A Pingora server with the edge and the private listener on it.
+///
+/// # Errors
+/// [`BadListener`] when the certificate cannot be used.
+pub fn server(
+    config: &config::Edge,
+    certificate: Option<Certificate<'_>>,
+    state: &Arc<EdgeState>,
+) -> Result<Server, BadListener> {
+    let conf = ServerConf {
+        threads: config.threads,
+        grace_period_seconds: Some(config.drain.as_secs()),
+        graceful_shutdown_timeout_seconds: Some(RUNTIME_END_SECS),
+        max_retries: RETRIES_MAX,
+        upstream_keepalive_pool_size: UPSTREAM_POOL,
+        ..ServerConf::default()
+    };
+    let mut server = Server::new_with_opt_and_conf(None, conf);
+    let mut options = HttpServerOptions::default();
+    options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION_MAX);
+    options.h2_idle_timeout = Some(H2_IDLE);
+    let mut edge = ProxyServiceBuilder::new(&server.configuration, Edge::new(state.clone()))
+        .name("edge")
+        .server_options(options)
+        .build();
+    if let Some(app) = edge.app_logic_mut() {
+        let mut h2 = default_h2_options();
+        h2.max_concurrent_streams(H2_STREAMS_MAX).max_header_list_size(H2_HEADER_LIST_BYTES_MAX);
+        app.h2_options = Some(h2);
+    }
+    edge.threads = Some(config.threads);
+    let buffers = || L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);
+    if let Some(address) = config.http {
+        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
+    }
+    if let (Some(address), Some(certificate)) = (config.https, certificate) {
+        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()).tls(tls(&certificate)?));
+    }
+    let mut private =
+        Service::new("private".into(), pingora::apps::http_app::HttpServer::new_app(Private::new(state.clone())));
+    private.threads = Some(1);
+    private.add_listener(ListenerConfig::tcp(config.private.to_string()).l4_buffer(buffers()));
+    server.add_service(edge);
+    server.add_service(private);
+    server.bootstrap();
+    Ok(server)
+}
+
+/// TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 preferred.
+fn tls(certificate: &Certificate<'_>) -> Result<TlsSettings, BadListener> {
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    let settings = TlsSettings::intermediate(&path(certificate.chain), &path(certificate.key));
+    let mut settings = settings.map_err(|error| BadListener(error.to_string()))?;
+    settings.enable_h2();
+    Ok(settings)
+}

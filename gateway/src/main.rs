@@ -1,0 +1,44 @@
+//! `aldgate`: the one binary, and the one composition root.
+//!
+//! It parses the command, reads the whole configuration, and runs. A configuration that is wrong ends with one line a
+//! fault and exit status 78 (`EX_CONFIG`); anything else that stops it from starting, with one line and status 1.
+
+mod compose;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A login platform: passkeys verified at the edge, services behind the gate.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything in one process: gateway, backend on SQLite, demonstration service.
+    Up {
+        /// The configuration file; without it the built-in defaults stand.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Check a configuration file and say everything that is wrong with it.
+    Check {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Up { config } => compose::up::run(config.as_deref()),
+        Command::Check { config } => compose::check::run(&config),
+    }
+}

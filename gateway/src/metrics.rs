@@ -1,0 +1,265 @@
+//! Metrics, as verbs of the domain. Every label is a closed enum; every handle is resolved at start, so that a
+//! request costs an atomic addition and no string.
+
+use crate::problem::Problem;
+use aldgate_core::hot::Hot;
+use aldgate_core::verdict::Verdict;
+use aldgate_core::webauthn::assertion::AssertionRefused;
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+use std::time::Duration;
+
+/// Buckets around what people notice: below a millisecond for the edge, seconds for a slow service.
+const SECONDS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// Who answered a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// The edge itself.
+    Edge,
+    /// The identity backend.
+    Backend,
+    /// A service behind the gate.
+    Service,
+}
+
+impl AnsweredBy {
+    const ALL: [Self; 3] = [Self::Edge, Self::Backend, Self::Service];
+
+    /// The label, and the word in the access log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Backend => "backend",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// How a passkey log-in at the edge ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginOutcome {
+    /// A session was opened.
+    Settled,
+    /// The request could not be read.
+    Malformed,
+    /// No, expired or alien challenge.
+    Challenge,
+    /// Somebody had used the challenge.
+    ChallengeUsed,
+    /// The passkey is not registered.
+    UnknownCredential,
+    /// One of the steps of WebAuthn section 7.2 refused.
+    Refused(AssertionRefused),
+    /// Warm did not answer.
+    Unavailable,
+}
+
+impl LoginOutcome {
+    const PLAIN: [(Self, &'static str); 6] = [
+        (Self::Settled, "settled"),
+        (Self::Malformed, "malformed"),
+        (Self::Challenge, "challenge"),
+        (Self::ChallengeUsed, "challenge_used"),
+        (Self::UnknownCredential, "unknown_credential"),
+        (Self::Unavailable, "unavailable"),
+    ];
+}
+
+const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+const VERDICTS: [&str; 4] = ["allow", "refuse", "challenge", "needs_lookup"];
+const LOOKUPS: [&str; 3] = ["found", "nothing", "unavailable"];
+
+/// A look-up in warm, by its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupResult {
+    /// The record was there.
+    Found,
+    /// There is none.
+    Nothing,
+    /// Warm did not answer in time.
+    Unavailable,
+}
+
+/// All metrics of one process.
+pub struct Metrics {
+    registry: Registry,
+    requests: [[IntCounter; 5]; 3],
+    seconds: [Histogram; 3],
+    verdicts: [IntCounter; 4],
+    lookups: [IntCounter; 3],
+    logins: [IntCounter; 6],
+    refusals: Vec<(AssertionRefused, IntCounter)>,
+    problems: Vec<(Problem, IntCounter)>,
+    hot_sessions: IntGauge,
+    hot_credentials: IntGauge,
+    log_lines_dropped: IntCounter,
+}
+
+/// A counter with one label, all of whose values are known.
+fn counters(registry: &Registry, name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
+    let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
+    registry.register(Box::new(counters.clone()))?;
+    Ok(counters)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    let gauge = IntGauge::new(name, help)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
+impl Metrics {
+    /// Registers everything.
+    ///
+    /// # Errors
+    /// When two metrics have one name, which a test would show.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let requests = IntCounterVec::new(
+            Opts::new("aldgate_requests_total", "Requests by who answered and by status class."),
+            &["by", "status"],
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        let seconds = prometheus::HistogramVec::new(
+            HistogramOpts::new("aldgate_request_seconds", "Time from the header to the end of the answer.")
+                .buckets(SECONDS.to_vec()),
+            &["by"],
+        )?;
+        registry.register(Box::new(seconds.clone()))?;
+        let verdicts = counters(&registry, "aldgate_verdicts_total", "Verdicts of the hot path.", "verdict")?;
+        let lookups = counters(&registry, "aldgate_warm_lookups_total", "Look-ups in the warm tier.", "result")?;
+        let logins = counters(&registry, "aldgate_passkey_logins_total", "Passkey log-ins by outcome.", "outcome")?;
+        let refusals = counters(
+            &registry,
+            "aldgate_assertions_refused_total",
+            "Assertions refused, by the step of WebAuthn section 7.2.",
+            "step",
+        )?;
+        let problems = counters(&registry, "aldgate_problems_total", "The edge's own refusals.", "problem")?;
+        let build = gauge(&registry, "aldgate_build_info", "Always 1.")?;
+        build.set(1);
+        let dropped =
+            IntCounter::new("aldgate_log_lines_dropped_total", "Access log lines that did not fit the queue.")?;
+        registry.register(Box::new(dropped.clone()))?;
+        Ok(Self {
+            requests: AnsweredBy::ALL
+                .map(|by| STATUS_CLASSES.map(|class| requests.with_label_values(&[by.as_str(), class]))),
+            seconds: AnsweredBy::ALL.map(|by| seconds.with_label_values(&[by.as_str()])),
+            verdicts: VERDICTS.map(|verdict| verdicts.with_label_values(&[verdict])),
+            lookups: LOOKUPS.map(|result| lookups.with_label_values(&[result])),
+            logins: LoginOutcome::PLAIN.map(|(_, outcome)| logins.with_label_values(&[outcome])),
+            refusals: AssertionRefused::ALL
+                .iter()
+                .map(|step| (*step, refusals.with_label_values(&[snake(&format!("{step:?}")).as_str()])))
+                .collect(),
+            problems: Problem::ALL.iter().map(|p| (*p, problems.with_label_values(&[p.slug()]))).collect(),
+            hot_sessions: gauge(&registry, "aldgate_hot_sessions", "Sessions in the hot tier.")?,
+            hot_credentials: gauge(&registry, "aldgate_hot_credentials", "Passkeys in the hot tier.")?,
+            log_lines_dropped: dropped,
+            registry,
+        })
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, by: AnsweredBy, status: u16, took: Duration) {
+        let by = by as usize;
+        let class = usize::from(status / 100).saturating_sub(1).min(4);
+        if let Some(counter) = self.requests.get(by).and_then(|row| row.get(class)) {
+            counter.inc();
+        }
+        if let Some(seconds) = self.seconds.get(by) {
+            seconds.observe(took.as_secs_f64());
+        }
+    }
+
+    /// `decide` gave a verdict.
+    pub fn verdict(&self, verdict: &Verdict) {
+        let [allow, refuse, challenge, needs_lookup] = &self.verdicts;
+        match verdict {
+            Verdict::Allow(_) => allow.inc(),
+            Verdict::Refuse(_) => refuse.inc(),
+            Verdict::Challenge(..) => challenge.inc(),
+            Verdict::NeedsLookup(_) => needs_lookup.inc(),
+        }
+    }
+
+    /// Warm was asked.
+    pub fn looked_up(&self, result: LookupResult) {
+        let [found, nothing, unavailable] = &self.lookups;
+        match result {
+            LookupResult::Found => found.inc(),
+            LookupResult::Nothing => nothing.inc(),
+            LookupResult::Unavailable => unavailable.inc(),
+        }
+    }
+
+    /// A passkey log-in ended.
+    pub fn login(&self, outcome: LoginOutcome) {
+        if let LoginOutcome::Refused(step) = outcome {
+            self.refusals.iter().filter(|(s, _)| *s == step).for_each(|(_, counter)| counter.inc());
+        }
+        let at = LoginOutcome::PLAIN.iter().position(|(plain, _)| *plain == outcome);
+        if let Some(counter) = at.and_then(|at| self.logins.get(at)) {
+            counter.inc();
+        }
+    }
+
+    /// The edge refused a request.
+    pub fn refused(&self, problem: Problem) {
+        self.problems.iter().filter(|(p, _)| *p == problem).for_each(|(_, counter)| counter.inc());
+    }
+
+    /// A line of the access log was dropped.
+    pub fn log_line_dropped(&self) {
+        self.log_lines_dropped.inc();
+    }
+
+    /// The text that Prometheus scrapes.
+    pub fn exposition(&self, hot: &Hot) -> Vec<u8> {
+        let entries = hot.entries();
+        self.hot_sessions.set(i64::try_from(entries.sessions).unwrap_or(i64::MAX));
+        self.hot_credentials.set(i64::try_from(entries.credentials).unwrap_or(i64::MAX));
+        let mut text = Vec::new();
+        // Writing to memory fails only for a metric without a name, which `new` has refused.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        text
+    }
+}
+
+fn snake(name: &str) -> String {
+    let mut out = String::new();
+    for (at, c) in name.char_indices() {
+        if c.is_ascii_uppercase() && at > 0 {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aldgate_core::hot::Capacity;
+
+    #[test]
+    fn every_series_stands_there_from_the_start() {
+        let metrics = Metrics::new().expect("metrics");
+        metrics.answered(AnsweredBy::Edge, 200, Duration::from_millis(1));
+        metrics.login(LoginOutcome::Refused(AssertionRefused::BadSignature));
+        let text = metrics.exposition(&Hot::new(Capacity { sessions: 1, credentials: 1 }));
+        let text = String::from_utf8(text).expect("UTF-8");
+        for line in [
+            "aldgate_requests_total{by=\"edge\",status=\"2xx\"} 1",
+            "aldgate_requests_total{by=\"service\",status=\"5xx\"} 0",
+            "aldgate_assertions_refused_total{step=\"bad_signature\"} 1",
+            "aldgate_passkey_logins_total{outcome=\"settled\"} 0",
+            "process_cpu_seconds_total",
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! `POST /passkey/login`: an assertion in, a session out; the backend is not asked.
+//!
+//! In this order: read, open the challenge (no look-up for one that is not ours), find the credential, verify, and
+//! then one call to warm that consumes the challenge, settles the counter and opens the session, all or nothing.
+
+use crate::exchange::Exchange;
+use crate::lookup::under_deadline;
+use crate::metrics::LoginOutcome;
+use crate::passkey::{body, options};
+use crate::phase::answer::refusal_with;
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::state::EdgeState;
+use aldgate_core::assurance::Components;
+use aldgate_core::device::Device;
+use aldgate_core::entropy::EntropyFailed;
+use aldgate_core::id::{CredentialDigest, SessionId};
+use aldgate_core::session::cookie;
+use aldgate_core::session::record::{Authentication, SessionRecord};
+use aldgate_core::token::identity_assertion::vector_of_trust;
+use aldgate_core::verdict::Permit;
+use aldgate_core::warm::{Opening, PasskeyLogin, Settlement, Unavailable};
+use aldgate_core::webauthn::assertion::{self, AssertionRefused, VerifiedAssertion};
+use aldgate_core::webauthn::challenge::{Ceremony, ChallengeRefused, OpenedChallenge};
+use aldgate_core::webauthn::client_data::ClientData;
+use aldgate_core::webauthn::json::{AuthenticationResponse, BadMember};
+use pingora::proxy::Session;
+
+/// Why a log-in ended without a session.
+#[derive(Debug)]
+enum LoginRefused {
+    Body(Problem),
+    Member(BadMember),
+    Challenge(ChallengeRefused),
+    UnknownCredential,
+    Assertion(AssertionRefused),
+    ChallengeUsed,
+    Unavailable(Unavailable),
+    Entropy,
+}
+
+impl From<BadMember> for LoginRefused {
+    fn from(bad: BadMember) -> Self {
+        Self::Member(bad)
+    }
+}
+
+impl From<ChallengeRefused> for LoginRefused {
+    fn from(refused: ChallengeRefused) -> Self {
+        Self::Challenge(refused)
+    }
+}
+
+impl From<AssertionRefused> for LoginRefused {
+    fn from(refused: AssertionRefused) -> Self {
+        Self::Assertion(refused)
+    }
+}
+
+impl From<Unavailable> for LoginRefused {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
+}
+
+impl From<EntropyFailed> for LoginRefused {
+    fn from(_: EntropyFailed) -> Self {
+        Self::Entropy
+    }
+}
+
+impl LoginRefused {
+    const fn outcome(&self) -> LoginOutcome {
+        match self {
+            Self::Body(_) | Self::Member(_) => LoginOutcome::Malformed,
+            Self::Challenge(_) => LoginOutcome::Challenge,
+            Self::UnknownCredential => LoginOutcome::UnknownCredential,
+            Self::Assertion(step) => LoginOutcome::Refused(*step),
+            Self::ChallengeUsed => LoginOutcome::ChallengeUsed,
+            Self::Unavailable(_) | Self::Entropy => LoginOutcome::Unavailable,
+        }
+    }
+
+    const fn problem(&self) -> Problem {
+        match self {
+            Self::Body(problem) => *problem,
+            Self::Member(_) => Problem::BadRequest,
+            Self::Challenge(ChallengeRefused::NotOurs) => Problem::ChallengeInvalid,
+            Self::Challenge(ChallengeRefused::Expired) => Problem::ChallengeExpired,
+            Self::UnknownCredential => Problem::UnknownCredential,
+            Self::Assertion(AssertionRefused::BadSignature) => Problem::BadSignature,
+            Self::Assertion(AssertionRefused::UserNotVerified) => Problem::UserNotVerified,
+            Self::Assertion(AssertionRefused::UserNotPresent) => Problem::UserNotPresent,
+            Self::Assertion(AssertionRefused::CounterRegressed) => Problem::CounterRegressed,
+            Self::Assertion(_) => Problem::AssertionRefused,
+            Self::ChallengeUsed => Problem::ChallengeUsed,
+            Self::Unavailable(_) => Problem::Unavailable,
+            Self::Entropy => Problem::Internal,
+        }
+    }
+}
+
+/// Answers a log-in.
+pub async fn answer(permit: &Permit, session: &mut Session, exchange: &mut Exchange, state: &EdgeState) -> Reply {
+    match log_in(permit, session, exchange, state).await {
+        Ok((opened, record)) => {
+            state.metrics.login(LoginOutcome::Settled);
+            opened_reply(opened, &record, state)
+        }
+        Err(refused) => {
+            state.metrics.login(refused.outcome());
+            if let LoginRefused::Unavailable(unavailable) = &refused {
+                tracing::warn!(%unavailable, "a passkey log-in could not be settled");
+            }
+            let (detail, field) = match &refused {
+                LoginRefused::Member(bad) => (Some(bad.to_string()), Some(bad.field)),
+                _ => (None, None),
+            };
+            refusal_with(refused.problem(), session.req_header(), exchange, detail.as_deref(), field)
+        }
+    }
+}
+
+fn opened_reply(session: SessionId, record: &SessionRecord, state: &EdgeState) -> Reply {
+    let token = state.snapshot.load().tag_keys.token(session);
+    let body = format!(
+        r#"{{"account":"{}","session":"{session}","vot":"{}","expires":{}}}"#,
+        record.account,
+        vector_of_trust(record),
+        record.expires.as_secs()
+    );
+    Reply::json(200, body).with("set-cookie", cookie::set(cookie::SESSION, &token, None))
+}
+
+async fn log_in(
+    permit: &Permit,
+    session: &mut Session,
+    exchange: &Exchange,
+    state: &EdgeState,
+) -> Result<(SessionId, SessionRecord), LoginRefused> {
+    let body = body::read_json(session).await.map_err(LoginRefused::Body)?;
+    let response = AuthenticationResponse::parse(&body)?;
+    let response = response.as_assertion();
+    let challenge = open_challenge(response.client_data, session, exchange, state)?;
+    let digest = CredentialDigest::of(response.credential_id);
+    let record = state.lookups.credential(&digest).await?.ok_or(LoginRefused::UnknownCredential)?;
+    let verified = assertion::verify(&state.relying_party, &challenge, &response, &record)?;
+    settle(verified, permit, session, exchange, state).await
+}
+
+/// Opens the challenge that the client data name, before anything is looked up.
+fn open_challenge(
+    client_data: &[u8],
+    session: &Session,
+    exchange: &Exchange,
+    state: &EdgeState,
+) -> Result<OpenedChallenge, LoginRefused> {
+    let data = ClientData::parse(client_data).map_err(|_| AssertionRefused::ClientDataMalformed)?;
+    let presented = data.challenge_bytes().ok_or(ChallengeRefused::NotOurs)?;
+    let binding = options::binding(session).ok_or(ChallengeRefused::NotOurs)?;
+    let opened = state.challenge_key.open(&presented, Ceremony::Authentication, binding.as_bytes(), exchange.now)?;
+    Ok(opened)
+}
+
+async fn settle(
+    verified: VerifiedAssertion,
+    permit: &Permit,
+    session: &Session,
+    exchange: &Exchange,
+    state: &EdgeState,
+) -> Result<(SessionId, SessionRecord), LoginRefused> {
+    let record = session_record(&verified, session, exchange, state);
+    let id = SessionId::random(&*state.entropy)?;
+    let (challenge, challenge_expires) = verified.challenge().single_use();
+    let login = PasskeyLogin {
+        challenge,
+        challenge_expires,
+        credential: verified.record().digest,
+        sign_count: verified.sign_count(),
+        backup_state: verified.backup_state(),
+        opening: Opening { session: id, record, replaces: permit.session().map(|old| old.session) },
+    };
+    match under_deadline(state.warm.settle(&login)).await? {
+        Settlement::Settled => {
+            state.hot.admit_session(id, record);
+            Ok((id, record))
+        }
+        Settlement::ChallengeUsed => Err(LoginRefused::ChallengeUsed),
+        Settlement::CredentialGone => Err(LoginRefused::UnknownCredential),
+        Settlement::CounterRegressed => Err(AssertionRefused::CounterRegressed.into()),
+    }
+}
+
+fn session_record(
+    verified: &VerifiedAssertion,
+    session: &Session,
+    exchange: &Exchange,
+    state: &EdgeState,
+) -> SessionRecord {
+    let agent = session.req_header().headers.get(http::header::USER_AGENT);
+    let device = agent.and_then(|value| value.to_str().ok()).map_or_else(Device::default, Device::from_user_agent);
+    // Without user verification a passkey shows possession of the device, no more.
+    let components = if verified.user_verified() { Components::PASSKEY } else { Components::DEVICE };
+    let by = Authentication {
+        account: verified.record().account,
+        credential: Some(verified.record().digest),
+        identity: verified.record().identity,
+        components,
+    };
+    SessionRecord::open(by, state.lifetimes, device, exchange.now)
+}

@@ -1,0 +1,155 @@
+//! Third phase: what a service gets. Whatever the client said in our name is struck; what we know is set.
+
+use crate::assertion;
+use crate::exchange::Exchange;
+use crate::metrics::AnsweredBy;
+use crate::state::{BACKEND_INDEX, EdgeState};
+use aldgate_core::hot::HotSession;
+use aldgate_core::identity_header as names;
+use aldgate_core::policy::platform::BACKEND_AUDIENCE;
+use aldgate_core::policy::route::Target;
+use aldgate_core::session::cookie;
+use aldgate_core::token::identity_assertion::BrokenSigningKey;
+use http::{HeaderName, HeaderValue};
+use pingora::http::{RequestHeader, ResponseHeader};
+use std::net::IpAddr;
+
+/// A header of the request could not be set; it must not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the request for the service could not be made")]
+pub struct CannotForward;
+
+impl From<BrokenSigningKey> for CannotForward {
+    fn from(_: BrokenSigningKey) -> Self {
+        Self
+    }
+}
+
+impl From<Box<pingora::Error>> for CannotForward {
+    fn from(_: Box<pingora::Error>) -> Self {
+        Self
+    }
+}
+
+/// Who will answer a permitted request.
+pub const fn answers(target: &Target) -> AnsweredBy {
+    match target {
+        Target::Edge(_) => AnsweredBy::Edge,
+        Target::Backend => AnsweredBy::Backend,
+        Target::Service(_) => AnsweredBy::Service,
+    }
+}
+
+/// Rewrites the request's header for its upstream.
+///
+/// # Errors
+/// [`CannotForward`] also without a permit: nothing goes on unjudged.
+pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState) -> Result<(), CannotForward> {
+    let permit = exchange.permit.as_ref().ok_or(CannotForward)?;
+    let target = &permit.route().target;
+    strike_ours(header);
+    forwarding(header, exchange)?;
+    header.insert_header(names::REQUEST_ID, exchange.reference.as_str())?;
+    if *target != Target::Backend {
+        without_our_cookies(header)?;
+    }
+    match (permit.session(), target) {
+        (None, _) | (_, Target::Edge(_)) => Ok(()),
+        (Some(session), Target::Backend) => {
+            let jwt = assertion::for_audience(state, session, BACKEND_AUDIENCE, BACKEND_INDEX, exchange.now)?;
+            Ok(header.insert_header(names::ASSERTION, &*jwt)?)
+        }
+        (Some(session), Target::Service(service)) => {
+            let jwt = assertion::for_audience(state, session, &service.name, service.index, exchange.now)?;
+            header.insert_header(names::ASSERTION, &*jwt)?;
+            plain_identity(header, session)
+        }
+    }
+}
+
+/// Removes every header that only the gate may set, in every spelling.
+fn strike_ours(header: &mut RequestHeader) {
+    let ours: Vec<HeaderName> =
+        header.headers.keys().filter(|name| names::is_ours(name.as_str().as_bytes())).cloned().collect();
+    for name in ours {
+        header.remove_header(&name);
+    }
+}
+
+fn forwarding(header: &mut RequestHeader, exchange: &Exchange) -> Result<(), CannotForward> {
+    let proto = if exchange.tls { "https" } else { "http" };
+    let authority = exchange.authority.as_str();
+    header.insert_header("x-forwarded-proto", proto)?;
+    header.insert_header("x-forwarded-host", authority)?;
+    // RFC 7239: an IPv6 address stands in brackets and quotes; a host with a port in quotes.
+    let node = match exchange.client {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(client)) => client.to_string(),
+        Some(IpAddr::V6(client)) => format!("\"[{client}]\""),
+    };
+    header.insert_header("forwarded", format!("for={node};host=\"{authority}\";proto={proto}"))?;
+    if let Some(client) = exchange.client {
+        header.insert_header("x-forwarded-for", client.to_string())?;
+    }
+    Ok(())
+}
+
+fn without_our_cookies(header: &mut RequestHeader) -> Result<(), CannotForward> {
+    let values = header.headers.get_all(http::header::COOKIE).iter().map(HeaderValue::as_bytes);
+    let kept = cookie::without_ours(values);
+    header.remove_header(&http::header::COOKIE);
+    if let Some(kept) = kept {
+        header.insert_header(http::header::COOKIE, kept)?;
+    }
+    Ok(())
+}
+
+fn plain_identity(header: &mut RequestHeader, session: &HotSession) -> Result<(), CannotForward> {
+    let record = &session.record;
+    header.insert_header(names::SUBJECT, record.account.to_string())?;
+    header.insert_header(names::SESSION, session.session.to_string())?;
+    header.insert_header(names::IDENTITY_LEVEL, record.identity.as_str())?;
+    header.insert_header(names::COMPONENTS, record.components.to_string())?;
+    header.insert_header(names::AUTH_TIME, record.authenticated.as_secs().to_string())?;
+    Ok(())
+}
+
+/// Removes from a service's answer what would set or remove a cookie of ours.
+pub fn undress(response: &mut ResponseHeader) {
+    let values: Vec<HeaderValue> = response.headers.get_all(http::header::SET_COOKIE).iter().cloned().collect();
+    if values.iter().any(|value| cookie::is_ours(value.as_bytes())) {
+        response.remove_header(&http::header::SET_COOKIE);
+        for value in values.into_iter().filter(|value| !cookie::is_ours(value.as_bytes())) {
+            // It was a valid header a moment ago; if it no longer is, the service's cookie is lost, not ours let in.
+            let _ = response.append_header(http::header::SET_COOKIE, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_cannot_set_our_cookie() {
+        let mut response = ResponseHeader::build(200, None).expect("header");
+        for value in ["a=1", "__Host-aldgate=stolen; Path=/", "__HOST-ALDGATE=x", "b=2"] {
+            response.append_header("set-cookie", value).expect("header");
+        }
+        undress(&mut response);
+        let kept: Vec<_> = response.headers.get_all("set-cookie").iter().collect();
+        assert_eq!(kept, ["a=1", "b=2"]);
+    }
+
+    #[test]
+    fn what_a_client_says_in_our_name_is_struck() {
+        let mut header = RequestHeader::build("GET", b"/", None).expect("header");
+        for name in ["Aldgate-Subject", "aldgate_subject", "X-Forwarded-For", "x_forwarded_host", "Forwarded", "accept"]
+        {
+            header.append_header(name.to_owned(), "forged").expect("header");
+        }
+        strike_ours(&mut header);
+        let left: Vec<_> = header.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["accept"]);
+    }
+}

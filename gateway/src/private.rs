@@ -1,0 +1,53 @@
+//! The private listener: metrics and health, for this machine only.
+
+use crate::state::EdgeState;
+use async_trait::async_trait;
+use http::{Method, Response, StatusCode};
+use pingora::apps::http_app::ServeHttp;
+use pingora::protocols::http::ServerSession;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What answers there.
+pub struct Private {
+    state: Arc<EdgeState>,
+}
+
+impl Private {
+    /// Over the gateway's parts.
+    pub const fn new(state: Arc<EdgeState>) -> Self {
+        Self { state }
+    }
+
+    fn answer(&self, method: &Method, path: &str) -> (StatusCode, &'static str, Vec<u8>) {
+        const TEXT: &str = "text/plain; charset=utf-8";
+        if method != Method::GET && method != Method::HEAD {
+            return (StatusCode::METHOD_NOT_ALLOWED, TEXT, b"GET only\n".to_vec());
+        }
+        match path {
+            "/metrics" => (
+                StatusCode::OK,
+                "text/plain; version=0.0.4; charset=utf-8",
+                self.state.metrics.exposition(&self.state.hot),
+            ),
+            "/livez" => (StatusCode::OK, TEXT, b"alive\n".to_vec()),
+            "/readyz" if self.state.ready.load(Ordering::Relaxed) => (StatusCode::OK, TEXT, b"ready\n".to_vec()),
+            "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, TEXT, b"draining\n".to_vec()),
+            _ => (StatusCode::NOT_FOUND, TEXT, b"/metrics, /livez and /readyz are here\n".to_vec()),
+        }
+    }
+}
+
+#[async_trait]
+impl ServeHttp for Private {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        let header = session.req_header();
+        let (status, media_type, body) = self.answer(&header.method, header.uri.path());
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(media_type));
+        let length = http::HeaderValue::from(response.body().len());
+        response.headers_mut().insert(http::header::CONTENT_LENGTH, length);
+        response
+    }
+}

@@ -1,0 +1,347 @@
+//! The edge's own refusals, as people and programs see them. This file alone knows their status codes.
+//!
+//! A browser gets a page, anything else a problem document (RFC 9457). Both say what happened and what to do next,
+//! and carry the request's reference; neither says more about the inside than that.
+
+use askama::Template;
+
+/// Every refusal of the edge's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// The request is malformed; the text names the part.
+    BadRequest,
+    /// The path has no single meaning.
+    AmbiguousPath,
+    /// Nobody is signed in.
+    NotSignedIn,
+    /// The session does not show enough.
+    StepUp,
+    /// The person's identity is not verified well enough.
+    IdentityTooLow,
+    /// No route.
+    NotFound,
+    /// The route does not take this method.
+    MethodNotAllowed,
+    /// The body came too slowly.
+    Timeout,
+    /// The body is too large.
+    TooLarge,
+    /// The body is of another type than the route takes.
+    UnsupportedMediaType,
+    /// The header section is too large.
+    HeadersTooLarge,
+    /// The challenge is missing, alien or was changed.
+    ChallengeInvalid,
+    /// The challenge is too old.
+    ChallengeExpired,
+    /// The challenge was used before.
+    ChallengeUsed,
+    /// The passkey is not registered here.
+    UnknownCredential,
+    /// The signature does not verify.
+    BadSignature,
+    /// The authenticator did not verify the person.
+    UserNotVerified,
+    /// The person was not present.
+    UserNotPresent,
+    /// The counter did not grow.
+    CounterRegressed,
+    /// Another step of the verification refused.
+    AssertionRefused,
+    /// Something failed inside.
+    Internal,
+    /// A service does not answer as HTTP.
+    BadGateway,
+    /// What is needed does not answer.
+    Unavailable,
+    /// A service takes too long.
+    GatewayTimeout,
+}
+
+/// The words of a problem.
+struct Words {
+    status: u16,
+    slug: &'static str,
+    title: &'static str,
+    explanation: &'static str,
+    next: &'static str,
+}
+
+const fn words(
+    status: u16,
+    slug: &'static str,
+    title: &'static str,
+    explanation: &'static str,
+    next: &'static str,
+) -> Words {
+    Words { status, slug, title, explanation, next }
+}
+
+const TRY_AGAIN: &str = "Try again in a few minutes.";
+const START_AGAIN: &str = "Go back to the sign-in page and try again.";
+
+impl Problem {
+    /// Every problem, for metrics.
+    pub const ALL: [Self; 24] = [
+        Self::BadRequest,
+        Self::AmbiguousPath,
+        Self::NotSignedIn,
+        Self::StepUp,
+        Self::IdentityTooLow,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Timeout,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::HeadersTooLarge,
+        Self::ChallengeInvalid,
+        Self::ChallengeExpired,
+        Self::ChallengeUsed,
+        Self::UnknownCredential,
+        Self::BadSignature,
+        Self::UserNotVerified,
+        Self::UserNotPresent,
+        Self::CounterRegressed,
+        Self::AssertionRefused,
+        Self::Internal,
+        Self::BadGateway,
+        Self::Unavailable,
+        Self::GatewayTimeout,
+    ];
+
+    const fn words(self) -> Words {
+        match self {
+            Self::BadRequest => words(
+                400,
+                "bad-request",
+                "There is a problem with this request",
+                "The request could not be understood.",
+                "Check what was sent and try again.",
+            ),
+            Self::AmbiguousPath => words(
+                400,
+                "ambiguous-path",
+                "There is a problem with this address",
+                "The address can be read in more than one way.",
+                "Check the address and try again.",
+            ),
+            Self::NotSignedIn => words(
+                401,
+                "not-signed-in",
+                "You need to sign in",
+                "This page is only for people who have signed in.",
+                "Sign in and try again.",
+            ),
+            Self::StepUp => words(
+                401,
+                "step-up",
+                "You need to sign in again",
+                "This page needs a newer or a stronger sign-in than you have now.",
+                "Sign in again to go on.",
+            ),
+            Self::IdentityTooLow => words(
+                403,
+                "identity-too-low",
+                "You need to prove who you are",
+                "This page is only for people who have proved who they are.",
+                "Prove who you are in your account and try again.",
+            ),
+            Self::NotFound => words(
+                404,
+                "not-found",
+                "Page not found",
+                "There is nothing at this address.",
+                "If you typed the address, check that it is correct.",
+            ),
+            Self::MethodNotAllowed => words(
+                405,
+                "method-not-allowed",
+                "This cannot be done here",
+                "This address does not take that kind of request.",
+                "Go back and try again.",
+            ),
+            Self::Timeout => words(
+                408,
+                "timeout",
+                "The request took too long",
+                "Your request did not arrive in time.",
+                "Check your connection and try again.",
+            ),
+            Self::TooLarge => words(
+                413,
+                "too-large",
+                "The request is too large",
+                "More was sent than this address takes.",
+                "Send less and try again.",
+            ),
+            Self::UnsupportedMediaType => words(
+                415,
+                "unsupported-media-type",
+                "There is a problem with this request",
+                "This address takes application/json only.",
+                "Send JSON with the header Content-Type: application/json.",
+            ),
+            Self::HeadersTooLarge => words(
+                431,
+                "headers-too-large",
+                "The request is too large",
+                "The request's headers are too large.",
+                "Clear the cookies of this site and try again.",
+            ),
+            Self::ChallengeInvalid => words(
+                400,
+                "challenge-invalid",
+                "Your passkey could not be used",
+                "The sign-in was started somewhere else, or too much time has passed.",
+                START_AGAIN,
+            ),
+            Self::ChallengeExpired => words(
+                400,
+                "challenge-expired",
+                "Your sign-in took too long",
+                "A sign-in must be finished within 5 minutes.",
+                START_AGAIN,
+            ),
+            Self::ChallengeUsed => words(
+                409,
+                "challenge-used",
+                "This sign-in was already used",
+                "Each sign-in can be used only once.",
+                START_AGAIN,
+            ),
+            Self::UnknownCredential => words(
+                401,
+                "unknown-credential",
+                "Your passkey was not recognised",
+                "This passkey does not belong to any account here.",
+                "Use another passkey or another way to sign in.",
+            ),
+            Self::BadSignature => words(
+                401,
+                "bad-signature",
+                "Your passkey could not be checked",
+                "The answer of your passkey was not correct.",
+                START_AGAIN,
+            ),
+            Self::UserNotVerified => words(
+                401,
+                "user-not-verified",
+                "Your device did not check that it was you",
+                "You need to unlock your passkey, for example with your face, your fingerprint or a PIN.",
+                START_AGAIN,
+            ),
+            Self::UserNotPresent => words(
+                401,
+                "user-not-present",
+                "Your device did not check that you were there",
+                "You need to touch or unlock your passkey yourself.",
+                START_AGAIN,
+            ),
+            Self::CounterRegressed => words(
+                401,
+                "counter-regression",
+                "Your passkey may have been copied",
+                "Somebody else may be using a copy of this passkey.",
+                "Sign in another way, then remove this passkey from your account.",
+            ),
+            Self::AssertionRefused => {
+                words(401, "refused", "Your passkey could not be used", "The sign-in was refused.", START_AGAIN)
+            }
+            Self::Internal => {
+                words(500, "internal", "Sorry, there is a problem", "Something went wrong on our side.", TRY_AGAIN)
+            }
+            Self::BadGateway => words(
+                502,
+                "bad-gateway",
+                "Sorry, this service is not working",
+                "The service behind this page gave no proper answer.",
+                TRY_AGAIN,
+            ),
+            Self::Unavailable => words(
+                503,
+                "unavailable",
+                "Sorry, this is not available just now",
+                "A part that is needed for this does not answer.",
+                TRY_AGAIN,
+            ),
+            Self::GatewayTimeout => words(
+                504,
+                "gateway-timeout",
+                "Sorry, this service is too slow",
+                "The service behind this page took too long.",
+                TRY_AGAIN,
+            ),
+        }
+    }
+
+    /// The HTTP status.
+    pub const fn status(self) -> u16 {
+        self.words().status
+    }
+
+    /// The last part of the problem's type, and the metric's label.
+    pub const fn slug(self) -> &'static str {
+        self.words().slug
+    }
+
+    /// The problem document (RFC 9457). `detail` replaces the explanation, `field` names the part of the request.
+    pub fn document(self, reference: &str, detail: Option<&str>, field: Option<&str>) -> String {
+        let words = self.words();
+        let mut document = serde_json::json!({
+            "type": format!("urn:aldgate:problem:{}", words.slug),
+            "title": words.title,
+            "status": words.status,
+            "detail": detail.unwrap_or(words.explanation),
+            "instance": format!("urn:aldgate:request:{reference}"),
+        });
+        if let (Some(field), Some(members)) = (field, document.as_object_mut()) {
+            members.insert("field".into(), field.into());
+        }
+        document.to_string()
+    }
+
+    /// The page.
+    pub fn page(self, reference: &str, retry_link: Option<&str>) -> String {
+        let words = self.words();
+        let page =
+            Page { title: words.title, explanation: words.explanation, what_next: words.next, retry_link, reference };
+        page.render().unwrap_or_else(|_| words.title.into())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Page<'a> {
+    title: &'a str,
+    explanation: &'a str,
+    what_next: &'a str,
+    retry_link: Option<&'a str>,
+    reference: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_has_words_of_its_own() {
+        let mut slugs: Vec<_> = Problem::ALL.iter().map(|p| p.slug()).collect();
+        slugs.sort_unstable();
+        slugs.dedup();
+        assert_eq!(slugs.len(), Problem::ALL.len());
+        for problem in Problem::ALL {
+            assert!((400..600).contains(&problem.status()));
+            assert!(problem.page("ref", None).contains(problem.words().title));
+        }
+    }
+
+    #[test]
+    fn the_document_is_rfc_9457_and_names_the_field() {
+        let text = Problem::BadRequest.document("r-1", Some("rawId: is missing"), Some("rawId"));
+        let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(document["type"], "urn:aldgate:problem:bad-request");
+        assert_eq!(document["status"], 400);
+        assert_eq!(document["field"], "rawId");
+        assert_eq!(document["instance"], "urn:aldgate:request:r-1");
+    }
+}

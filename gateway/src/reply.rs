@@ -1,0 +1,108 @@
+//! An answer of the edge's own, and how it is written: always with a length, so that the connection can be kept.
+
+use bytes::Bytes;
+use pingora::Result;
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::HttpTask;
+use pingora::proxy::Session;
+use std::time::Duration;
+
+/// The policy for pages: nothing but this host's own stylesheet, module, icon and forms.
+pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// How much of a body that nobody asked for is read away to keep the connection.
+const DRAIN_BYTES_MAX: usize = 64 * 1024;
+const DRAIN_DEADLINE: Duration = Duration::from_millis(500);
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// Headers, in order.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// An empty answer.
+    pub const fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// JSON.
+    pub fn json(status: u16, body: String) -> Self {
+        Self::typed(status, "application/json", body)
+    }
+
+    /// A body with its media type.
+    pub fn typed(status: u16, media_type: &str, body: impl Into<Bytes>) -> Self {
+        Self { status, headers: vec![("content-type", media_type.to_owned())], body: body.into() }
+    }
+
+    /// A page, with its security headers.
+    pub fn page(status: u16, html: String) -> Self {
+        Self::typed(status, "text/html; charset=utf-8", html)
+            .with("content-security-policy", PAGE_POLICY)
+            .with("referrer-policy", "no-referrer")
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    fn header(&self) -> Result<ResponseHeader> {
+        let mut header = ResponseHeader::build_no_case(self.status, Some(self.headers.len() + 3))?;
+        let mut cache_control = false;
+        for (name, value) in &self.headers {
+            cache_control |= *name == "cache-control";
+            header.append_header(*name, value.as_str())?;
+        }
+        header.insert_header("content-length", self.body.len())?;
+        header.insert_header("x-content-type-options", "nosniff")?;
+        if !cache_control {
+            header.insert_header("cache-control", "no-store")?;
+        }
+        Ok(header)
+    }
+
+    /// Writes the answer: header and body in one piece.
+    ///
+    /// # Errors
+    /// When the client went away.
+    pub async fn write(self, session: &mut Session) -> Result<()> {
+        drain(session).await;
+        let header = Box::new(self.header()?);
+        let bodiless = session.req_header().method == http::Method::HEAD || self.body.is_empty();
+        let mut tasks = vec![HttpTask::Header(header, bodiless)];
+        if !bodiless {
+            tasks.push(HttpTask::Body(Some(self.body), true));
+        }
+        session.as_downstream_mut().response_duplex_vec(tasks).await.map(|_| ())
+    }
+}
+
+/// Reads away a small body, so that the connection stays usable; a large or slow one costs the connection.
+async fn drain(session: &mut Session) {
+    if session.as_downstream_mut().is_body_done() {
+        return;
+    }
+    let reading = async {
+        let mut left = DRAIN_BYTES_MAX;
+        while let Ok(Some(piece)) = session.as_downstream_mut().read_request_body().await {
+            match left.checked_sub(piece.len()) {
+                Some(rest) => left = rest,
+                None => return false,
+            }
+        }
+        true
+    };
+    if !tokio::time::timeout(DRAIN_DEADLINE, reading).await.unwrap_or(false) {
+        session.set_keepalive(None);
+    }
+}

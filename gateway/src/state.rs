@@ -1,0 +1,79 @@
+//! What all requests of one gateway share.
+
+use crate::access_log::AccessLog;
+use crate::asset::Assets;
+use crate::lookup::Lookups;
+use crate::metrics::Metrics;
+use crate::touch::Touches;
+use crate::upstream::Upstreams;
+use aldgate_core::decide::Snapshot;
+use aldgate_core::entropy::Entropy;
+use aldgate_core::hot::Hot;
+use aldgate_core::secret::MasterKey;
+use aldgate_core::session::record::Lifetimes;
+use aldgate_core::time::Clock;
+use aldgate_core::token::identity_assertion::SigningKey;
+use aldgate_core::warm::Warm;
+use aldgate_core::webauthn::challenge::ChallengeKey;
+use aldgate_core::webauthn::relying_party::RelyingParty;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// The place of the backend among a session's cached assertions; services count from zero.
+pub const BACKEND_INDEX: u16 = u16::MAX;
+
+/// The parts of one gateway.
+pub struct EdgeState {
+    /// Routes and token keys, as they stand now.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// This process's copies.
+    pub hot: Arc<Hot>,
+    /// The shared tier.
+    pub warm: Arc<dyn Warm>,
+    /// How warm is asked.
+    pub lookups: Lookups,
+    /// Times of use on their way to warm.
+    pub touches: Touches,
+    /// Where requests go.
+    pub upstreams: Upstreams,
+    /// Files that the edge serves.
+    pub assets: Assets,
+    /// For whom passkeys are made.
+    pub relying_party: RelyingParty,
+    /// The key of challenges.
+    pub challenge_key: ChallengeKey,
+    /// The key of identity assertions.
+    pub signing_key: SigningKey,
+    /// Its public half, as services fetch it.
+    pub key_set: String,
+    /// The origin that people sign in at.
+    pub issuer: String,
+    /// The host of the log-in pages.
+    pub login_host: String,
+    /// How long sessions last.
+    pub lifetimes: Lifetimes,
+    /// The deployment's key of keys, for the token keys of the next period.
+    pub master: Arc<MasterKey>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// One line a request.
+    pub access_log: AccessLog,
+    /// Whether this gateway takes part; false while it drains.
+    pub ready: AtomicBool,
+    /// The first half of this process's request references.
+    pub run_id: u32,
+    /// How many requests have been begun; the second half.
+    pub requests: AtomicU64,
+}
+
+impl EdgeState {
+    /// The next request's number.
+    pub fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed)
+    }
+}

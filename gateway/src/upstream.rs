@@ -1,0 +1,78 @@
+//! Where requests go: peers that are built once and cloned for each request, with every deadline set.
+
+use aldgate_core::policy::route::{Service, Target};
+use pingora::upstreams::peer::{H1UpgradePolicy, HttpPeer};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// The backend is on this machine: if it does not accept at once, it is down.
+const BACKEND_CONNECT: Duration = Duration::from_millis(200);
+const SERVICE_CONNECT: Duration = Duration::from_secs(1);
+const READ: Duration = Duration::from_secs(30); // The slowest page that anybody waits for.
+const WRITE: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The peers.
+pub struct Upstreams {
+    backend: HttpPeer,
+    services: HashMap<String, HttpPeer>,
+}
+
+/// An upstream's address does not work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the upstream {0:?} is not an address")]
+pub struct BadUpstream(String);
+
+fn socket_peer(path: &str) -> Result<HttpPeer, BadUpstream> {
+    HttpPeer::new_uds(path, false, String::new()).map_err(|_| BadUpstream(path.into()))
+}
+
+fn with_deadlines(mut peer: HttpPeer, connect: Duration, upgrade: H1UpgradePolicy) -> HttpPeer {
+    let options = &mut peer.options;
+    options.connection_timeout = Some(connect);
+    options.total_connection_timeout = Some(connect);
+    options.read_timeout = Some(READ);
+    options.write_timeout = Some(WRITE);
+    options.idle_timeout = Some(IDLE);
+    options.http_upstream_request_policy.h1_upgrade = upgrade;
+    peer
+}
+
+fn service_peer(service: &Service) -> Result<HttpPeer, BadUpstream> {
+    let peer = match service.upstream.strip_prefix("unix:") {
+        Some(path) => socket_peer(path)?,
+        None => {
+            let address: SocketAddr = service.upstream.parse().map_err(|_| BadUpstream(service.upstream.clone()))?;
+            HttpPeer::new(address, false, String::new())
+        }
+    };
+    Ok(with_deadlines(peer, SERVICE_CONNECT, H1UpgradePolicy::WebSocketOnly))
+}
+
+impl Upstreams {
+    /// Peers for the backend's socket and for every service.
+    ///
+    /// # Errors
+    /// [`BadUpstream`].
+    pub fn new<'a>(
+        backend_socket: &Path,
+        services: impl IntoIterator<Item = &'a Service>,
+    ) -> Result<Self, BadUpstream> {
+        let socket = backend_socket.to_string_lossy();
+        let backend = with_deadlines(socket_peer(&socket)?, BACKEND_CONNECT, H1UpgradePolicy::Deny);
+        let services =
+            services.into_iter().map(|s| Ok((s.name.clone(), service_peer(s)?))).collect::<Result<_, _>>()?;
+        Ok(Self { backend, services })
+    }
+
+    /// The peer for a target; `None` for what the edge answers itself.
+    pub fn peer(&self, target: &Target) -> Option<&HttpPeer> {
+        match target {
+            Target::Edge(_) => None,
+            Target::Backend => Some(&self.backend),
+            Target::Service(service) => self.services.get(&service.name),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The configuration: the samples are right, and a wrong file is told all of its faults at once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use aldgate_gateway::config::Config;
+use std::path::Path;
+
+fn faults(text: &str) -> Vec<String> {
+    let faults = Config::parse(text).expect_err("faults");
+    faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_sample_is_good_and_the_main_one_says_the_defaults() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&dir).expect("config/").flatten() {
+        if entry.path().extension().is_some_and(|ext| ext == "toml") {
+            Config::load(Some(&entry.path())).unwrap_or_else(|faults| panic!("{:?}: {faults:?}", entry.path()));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2);
+    let sample = Config::load(Some(&dir.join("aldgate.toml"))).expect("the sample");
+    let defaults = Config::load(None).expect("the defaults");
+    assert_eq!(format!("{sample:?}"), format!("{defaults:?}"));
+}
+
+#[test]
+fn unknown_keys_are_refused_all_together_with_their_paths() {
+    let text = "colour = 1\n[edge]\nhtpp = \"x\"\n[[route]]\npath = \"/a/\"\nwho = 1\n[route.demand]\nage = \"1s\"\n";
+    let faults = faults(text);
+    for path in ["colour:", "edge.htpp:", "route[0].who:", "route[0].demand.age:"] {
+        assert!(faults.iter().any(|fault| fault.starts_with(path)), "{path} in {faults:?}");
+    }
+}
+
+#[test]
+fn wrong_values_are_refused_all_together_with_their_paths() {
+    let text = r#"
+        [edge]
+        http = "localhost"
+        private = "0.0.0.0:8081"
+        threads = 0
+        drain = "soon"
+        certificate = "chain.pem"
+        [relying_party]
+        id = "example.org"
+        origins = ["https://login.example.org/", "https://example.com", "http://login.example.org"]
+        user_verification = "perhaps"
+        [session]
+        idle = "2h"
+        absolute = "1h"
+        [[service]]
+        name = "A"
+        upstream = "nowhere"
+        [[route]]
+        path = "/a/../b"
+        service = "b"
+        access = "open"
+        [[route]]
+        host = "example.net"
+        path = "/"
+        service = "A"
+    "#;
+    let faults = faults(text);
+    for path in [
+        "edge.http:",
+        "edge.private:",
+        "edge.threads:",
+        "edge.drain:",
+        "edge.certificate:",
+        "relying_party.origins[0]:",
+        "relying_party.origins[1]:",
+        "relying_party.origins[2]:",
+        "relying_party.user_verification:",
+        "session.idle:",
+        "service[0].name:",
+        "service[0].upstream:",
+        "route[0].path:",
+        "route[0].service:",
+        "route[0].access:",
+        "route[1].host:",
+    ] {
+        assert!(faults.iter().any(|fault| fault.starts_with(path)), "{path} in {faults:#?}");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_toml_is_told_its_line() {
+    let faults = faults("[edge]\nhttp = \n");
+    assert!(faults.len() == 1 && faults[0].starts_with("line 2:"), "{faults:?}");
+}
+
+#[test]
+fn a_service_cannot_take_a_path_of_the_platforms() {
+    let text = r#"
+        [[service]]
+        name = "a"
+        upstream = "127.0.0.1:1"
+        [[route]]
+        path = "/account/"
+        service = "a"
+    "#;
+    assert!(faults(text).iter().any(|fault| fault.starts_with("route[0].path:")));
+}

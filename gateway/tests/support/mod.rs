@@ -1,0 +1,12 @@
+//! What the gateway's integration tests share: a whole Aldgate in a process of its own, and a small HTTP client.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
+
+pub mod http;
+pub mod instance;
+pub mod world;
+
+/// The moment at which a world stands.
+pub fn world_now(world: &world::World) -> aldgate_core::time::Timestamp {
+    aldgate_core::time::Clock::now(&*world.clock)
+}

@@ -1,0 +1,253 @@
+//! `aldgate-loadtest run`: prepare, go through the personas in turn and in rounds, judge, report.
+
+use crate::client::Connection;
+use crate::clock;
+use crate::floor::{self, Floor};
+use crate::generator::Judgement;
+use crate::plan::{PersonaName, Plan};
+use crate::prepare::Prepared;
+use crate::progress::Progress;
+use crate::report::table;
+use crate::report::{FloorReport, GeneratorReport, Machine, PersonaReport, Report, Setup, ThresholdReport};
+use crate::target;
+use crate::threshold;
+use crate::trouble::Trouble;
+use crate::window::{self, Measured, WindowPlan};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The exit code when the generator itself was the bottleneck.
+const EXIT_BOTTLENECK: u8 = 3;
+
+/// How long the floor is measured, before and after.
+const FLOOR: Duration = Duration::from_millis(500);
+
+/// Runs the plan on a runtime of its own and prints the report; gives back the exit code.
+///
+/// # Errors
+/// [`Trouble`], if it cannot be run at all.
+pub(crate) fn command(plan: &Plan) -> Result<u8, Trouble> {
+    plan.check()?;
+    let mut builder = match plan.threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let workers = usize::try_from(plan.threads).unwrap_or(1);
+    let runtime = builder.worker_threads(workers).thread_name("sender").enable_all().build();
+    let runtime = runtime.map_err(|error| Trouble::new(format!("no runtime: {error}"), "see the limits of this user"))?;
+    let report = runtime.block_on(run(plan))?;
+    print!("{}", table::render(&report));
+    if let Some(path) = &plan.json {
+        std::fs::write(path, report.to_json()).map_err(|error| {
+            Trouble::new(format!("{} cannot be written: {error}", path.display()), "give --json another path")
+        })?;
+    }
+    Ok(report.exit_code)
+}
+
+async fn run(plan: &Plan) -> Result<Report, Trouble> {
+    let started = clock::date();
+    let mut progress = Progress::on_stderr();
+    let target = Arc::new(target::find(plan).await?);
+    let pid = target::process(plan)?;
+    let prepared = Prepared::new(plan, &target, &mut progress).await?;
+    let stop = stop_on_ctrl_c();
+
+    let before = floor_if_needed(plan)?;
+    let mut course = Course::new(plan, &prepared, &target, pid).await?;
+    course.go(&stop, &mut progress).await?;
+    let after = floor_if_needed(plan)?;
+
+    let personas = course.reports();
+    let thresholds = ThresholdReport::all(&plan.fail_if, &personas);
+    let bottleneck = !course.judgement.bottleneck.is_empty();
+    let exit_code = match thresholds.iter().all(|threshold| threshold.ok) {
+        _ if bottleneck => EXIT_BOTTLENECK,
+        true => 0,
+        false => threshold::EXIT,
+    };
+    Ok(Report {
+        format: Report::FORMAT,
+        version: env!("CARGO_PKG_VERSION"),
+        command_line: std::env::args().collect(),
+        started,
+        ended: clock::date(),
+        interrupted: *stop.borrow(),
+        machine: Machine::this(),
+        setup: Setup::of(plan, &prepared, pid),
+        floor: before.zip(after).map(|(before, after)| FloorReport::of(before, after, &personas)),
+        personas,
+        generator: GeneratorReport {
+            bottleneck,
+            reasons: course.judgement.bottleneck,
+            notes: course.judgement.notes,
+        },
+        thresholds,
+        exit_code,
+    })
+}
+
+/// Becomes true at the first Ctrl-C; at the second, the process ends at once.
+fn stop_on_ctrl_c() -> watch::Receiver<bool> {
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            let _ = stop.send(true);
+            eprintln!("\nending early; once more to end at once");
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(130);
+            }
+        }
+        // Without a signal handler the run goes to its end; the sender must live as long.
+        stop.closed().await;
+    });
+    stopped
+}
+
+fn floor_if_needed(plan: &Plan) -> Result<Option<Floor>, Trouble> {
+    let logs_in = plan.persona.iter().any(|part| part.persona == PersonaName::PasskeyLogin);
+    logs_in.then(|| floor::measure(FLOOR)).transpose()
+}
+
+/// The windows of a plan, and what came of them.
+struct Course<'a> {
+    plan: &'a Plan,
+    pid: Option<u32>,
+    parts: Vec<Part>,
+    connections: Vec<Connection>,
+    judgement: Judgement,
+}
+
+/// A persona on its course.
+struct Part {
+    name: PersonaName,
+    rate: f64,
+    persona: Arc<crate::persona::Persona>,
+    windows: Vec<Measured>,
+}
+
+impl<'a> Course<'a> {
+    async fn new(
+        plan: &'a Plan,
+        prepared: &Prepared,
+        target: &Arc<crate::client::Target>,
+        pid: Option<u32>,
+    ) -> Result<Self, Trouble> {
+        let mut parts = Vec::new();
+        for part in &plan.persona {
+            let persona = prepared.persona(part.persona, plan, target).await?;
+            parts.push(Part { name: part.persona, rate: plan.rate_of(*part), persona, windows: Vec::new() });
+        }
+        let connections = (0..plan.connections).map(|_| Connection::new(target.clone())).collect();
+        Ok(Self { plan, pid, parts, connections, judgement: Judgement::default() })
+    }
+
+    /// All rounds, or as many as there is time for until the run is stopped.
+    async fn go(&mut self, stop: &watch::Receiver<bool>, progress: &mut Progress) -> Result<(), Trouble> {
+        let begun = clock::now();
+        for round in 1..=self.plan.rounds {
+            for index in 0..self.parts.len() {
+                if *stop.borrow() {
+                    return Ok(());
+                }
+                if begun.elapsed() > self.plan.time_cap {
+                    self.judgement.notes.push(format!("the time cap ended the run in round {round}"));
+                    return Ok(());
+                }
+                self.window(round, index, stop, progress).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn window(
+        &mut self,
+        round: u32,
+        index: usize,
+        stop: &watch::Receiver<bool>,
+        progress: &mut Progress,
+    ) -> Result<(), Trouble> {
+        let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
+        let plan = self.plan;
+        let window = WindowPlan {
+            name: format!("{}, round {round} of {}", part.name.as_str(), plan.rounds),
+            spacing: plan.arrivals,
+            rate: part.rate,
+            seed: (plan.seed, u64::from(round) << 8 | part.name as u64),
+            warmup: plan.warmup,
+            duration: plan.duration,
+            timeout: plan.timeout,
+            in_flight_max: usize::try_from(plan.in_flight_max).unwrap_or(usize::MAX),
+            pid: self.pid,
+        };
+        let measured = window::run(&window, part.persona.clone(), &mut self.connections, stop, progress)
+            .await
+            .map_err(|error| Trouble::new(format!("no thread could be started: {error}"), "see this user's limits"))?;
+        self.judgement.add(&window.name, &measured.own, &measured.tally, plan.lag_max);
+        progress.say(&format!(
+            "{}: {} of {} answered, {} failed, p50 {:.2} ms, p99 {:.2} ms",
+            window.name,
+            measured.tally.answered,
+            measured.tally.offered,
+            measured.tally.errors(),
+            measured.tally.latency.at(0.5).as_secs_f64() * 1e3,
+            measured.tally.latency.at(0.99).as_secs_f64() * 1e3,
+        ));
+        part.windows.push(measured);
+        Ok(())
+    }
+
+    fn reports(&self) -> Vec<PersonaReport> {
+        let met = self.parts.iter().filter(|part| !part.windows.is_empty());
+        met.map(|part| PersonaReport::of(part.name, &part.windows, &self.plan.gateway_threads)).collect()
+    }
+}
+
+impl Setup {
+    fn of(plan: &Plan, prepared: &Prepared, pid: Option<u32>) -> Self {
+        Self {
+            target: plan.target.clone(),
+            pid,
+            arrivals: plan.arrivals.name(),
+            seed: plan.seed,
+            accounts: plan.accounts,
+            authenticators: prepared.passkeys(),
+            sessions: prepared.sessions(),
+            connections: plan.connections,
+            threads: plan.threads,
+            rounds: plan.rounds,
+            warmup_s: plan.warmup.as_secs_f64(),
+            duration_s: plan.duration.as_secs_f64(),
+            timeout_s: plan.timeout.as_secs_f64(),
+            in_flight_max: plan.in_flight_max,
+        }
+    }
+}
+
+impl Machine {
+    fn this() -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let cpuinfo = read("/proc/cpuinfo");
+        let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+        Self {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            model: model.map_or_else(|| "unknown processor".into(), |(_, name)| name.trim().to_owned()),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        }
+    }
+}
+
+impl FloorReport {
+    fn of(before: Floor, after: Floor, personas: &[PersonaReport]) -> Self {
+        let verify_us = (before.verify_us + after.verify_us) / 2.0;
+        let login = personas.iter().find(|persona| persona.persona == PersonaName::PasskeyLogin.as_str());
+        let cpu = login.and_then(|login| login.total.cpu.as_ref());
+        Self {
+            before,
+            after,
+            gateway_cpu_per_login_over_verify: cpu.and_then(|cpu| cpu.gateway_us).map(|us| us / verify_us),
+            process_cpu_per_login_over_verify: cpu.map(|cpu| cpu.process_us / verify_us),
+        }
+    }
+}
