@@ -25,14 +25,14 @@ pub(crate) struct Change<'a> {
 
 /// The accounts.
 pub(crate) struct Accounts {
-    store: Arc<Store>,
+    store: Store,
     warm: Arc<dyn Warm>,
     post: Arc<Post>,
 }
 
 impl Accounts {
     /// The accounts of a store.
-    pub(crate) fn new(store: Arc<Store>, warm: Arc<dyn Warm>, post: Arc<Post>) -> Self {
+    pub(crate) fn new(store: Store, warm: Arc<dyn Warm>, post: Arc<Post>) -> Self {
         Self { store, warm, post }
     }
 

@@ -100,7 +100,7 @@ impl Backend {
     #[expect(clippy::too_many_arguments, reason = "the composition root hands over every collaborator once, here")]
     pub fn new(
         config: Config,
-        store: Arc<Store>,
+        store: Store,
         warm: Arc<dyn Warm>,
         master: Arc<MasterKey>,
         clock: Arc<dyn Clock>,
@@ -116,7 +116,7 @@ impl Backend {
         let registration = Registration::new(config.relying_party, &master, Arc::clone(&entropy));
         let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
         let journeys = Journeys {
-            accounts: Accounts::new(Arc::clone(&store), Arc::clone(&warm), Arc::clone(&post)),
+            accounts: Accounts::new(store.clone(), Arc::clone(&warm), Arc::clone(&post)),
             store,
             warm,
             post,
@@ -148,6 +148,3 @@ impl Backend {
         axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,8 +11,9 @@
 //! goes through all steps of section 7.2.
 //!
 //! Attestation statements with certificates are left out: Aldgate asks for none, and the authenticator data beside
-//! them does not depend on them. The attestation objects without (`none`, self attestation) are derived too. User handles are not part of the vectors; step 6 demands one, so each credential gets an
-//! account. The vectors' challenges have 32 bytes (ours have 41), which is what `verify_without_proof` is for.
+//! them does not depend on them. The attestation objects without (`none`, self attestation) are derived too. User
+//! handles are not part of the vectors; step 6 demands one, so each credential gets an account. The vectors'
+//! challenges have 32 bytes (ours have 41), which is what `verify_without_proof` is for.
 //!
 //! Two of the 15 credentials are left out, since core offers neither algorithm: `packed.ES512` (ECDSA on P-521) and
 //! `packed.Ed448`. That their keys are refused at registration is tested below.
@@ -94,47 +95,73 @@ const BASE: Example = Example {
     digests: [0; 5],
 };
 
-#[rustfmt::skip]
+#[rustfmt::skip] // A line of digests for each example.
 const EXAMPLES: [Example; 13] = [
-    Example { name: "none.ES256", statement: Statement::Nothing(0xc0aa49c5_7f59765c), digests: [
-        0xa71747c0_c3ce18f7, 0x090d1e7d_fd42dcc6, 0x2fa3688c_e2652048, 0x676a6e38_0fd31ea5, 0xe6b84e03_104e4fc5,
-    ], ..BASE },
-    Example { name: "packed-self.ES256", statement: Statement::OwnSignature(0x69499bf5_257be4e6), digests: [
-        0x377d9efa_ff6baad1, 0xdba5494a_a6958e28, 0x9677cbe5_585eb74d, 0x3ca7729f_6c9e573e, 0x3d937eef_718b4b20,
-    ], ..BASE },
-    Example { name: "none.ES256.crossOrigin", statement: Statement::Nothing(0x967a55ac_8209a99f), framing: Framing::Cross, digests: [
-        0x9abe7c15_d9d9c740, 0x7c508062_71f10c33, 0xe530971b_ef6ed8ed, 0x5433303f_133eeec1, 0xf5cddf04_85f53ec4,
-    ], ..BASE },
-    Example { name: "none.ES256.topOrigin", statement: Statement::Nothing(0xe88a736a_22ffaf29), framing: Framing::CrossWithTop, digests: [
-        0xd4ee0fd0_2127452b, 0xbdec4b20_6994e95a, 0xe530971b_ef6ed8ed, 0x429e6077_534d353c, 0x62363fd1_90f6effa,
-    ], ..BASE },
-    Example { name: "none.ES256.long-credential-id", statement: Statement::Nothing(0xc70087bd_e55d1a82), id_bytes: 1023, digests: [
-        0xdcd23406_472dbcfe, 0xaed6ca40_d39066d7, 0x9be5db22_cd8c08f6, 0x29330151_c4baa26d, 0x8a535737_a4226720,
-    ], ..BASE },
-    Example { name: "packed.ES256", statement: Statement::KeyAndSerial, digests: [
-        0xe4505aef_9b2be027, 0xcee5d646_6550d0f1, 0x9be5db22_cd8c08f6, 0x1f830b6d_cd0c81fd, 0xb0aca0f0_5fe415d3,
-    ], ..BASE },
-    Example { name: "packed.ES384", key: es384, statement: Statement::KeyAndSerial, digests: [
-        0x3ac155c2_18941bf3, 0xa6bd843b_9ded40d3, 0x9be5db22_cd8c08f6, 0x85c49dd2_bc85a3f9, 0x2f42cb81_fee85092,
-    ], ..BASE },
-    Example { name: "packed.RS256", key: rs256, statement: Statement::KeyAndSerial, digests: [
-        0x88451f93_ab03d503, 0x7cac6a56_c3dfcd82, 0x2fa3688c_e2652048, 0x8d3c241d_a41b4168, 0x5968d9d3_a20c5176,
-    ], ..BASE },
-    Example { name: "packed.EdDSA", key: eddsa, statement: Statement::KeyAndSerial, digests: [
-        0x8de0758e_df3a28c3, 0xd03e51a8_3301ce11, 0x29880f3e_538e63c8, 0x4add3082_a15ab459, 0x63cdbd60_8d9eae1b,
-    ], ..BASE },
-    Example { name: "tpm.ES256", statement: Statement::KeyAndSerial, digests: [
-        0x61485de1_169b032f, 0x729b813d_e91b2d25, 0x9be5db22_cd8c08f6, 0x19faa0cd_d64637b3, 0x22d542b0_03918131,
-    ], ..BASE },
-    Example { name: "android-key.ES256", statement: Statement::Serial, digests: [
-        0xde365d64_217512a7, 0xb435028d_7b6a8f83, 0x9677cbe5_585eb74d, 0xf5c6cfc6_1597da68, 0x711f02cf_0fe56f03,
-    ], ..BASE },
-    Example { name: "apple.ES256", statement: Statement::Serial, digests: [
-        0x1e0888dd_17aac0a5, 0x7c07579a_0d6417c2, 0x9677cbe5_585eb74d, 0xe3d7ea5a_d2c9199c, 0x938230cf_48f179fd,
-    ], ..BASE },
-    Example { name: "fido-u2f.ES256", statement: Statement::KeyAndSerial, draws_flags: false, digests: [
-        0xc693f043_3afcf05c, 0x6970f8e4_17cf3719, 0x29880f3e_538e63c8, 0x4abcb194_570148c8, 0xb0608ec7_4375dbaf,
-    ], ..BASE },
+    Example {
+        name: "none.ES256", statement: Statement::Nothing(0xc0aa49c57f59765c),
+        digests: [0xa71747c0c3ce18f7, 0x090d1e7dfd42dcc6, 0x2fa3688ce2652048, 0x676a6e380fd31ea5, 0xe6b84e03104e4fc5],
+        ..BASE
+    },
+    Example {
+        name: "packed-self.ES256", statement: Statement::OwnSignature(0x69499bf5257be4e6),
+        digests: [0x377d9efaff6baad1, 0xdba5494aa6958e28, 0x9677cbe5585eb74d, 0x3ca7729f6c9e573e, 0x3d937eef718b4b20],
+        ..BASE
+    },
+    Example {
+        name: "none.ES256.crossOrigin", statement: Statement::Nothing(0x967a55ac8209a99f), framing: Framing::Cross,
+        digests: [0x9abe7c15d9d9c740, 0x7c50806271f10c33, 0xe530971bef6ed8ed, 0x5433303f133eeec1, 0xf5cddf0485f53ec4],
+        ..BASE
+    },
+    Example {
+        name: "none.ES256.topOrigin", statement: Statement::Nothing(0xe88a736a22ffaf29), framing: Framing::CrossWithTop,
+        digests: [0xd4ee0fd02127452b, 0xbdec4b206994e95a, 0xe530971bef6ed8ed, 0x429e6077534d353c, 0x62363fd190f6effa],
+        ..BASE
+    },
+    Example {
+        name: "none.ES256.long-credential-id", statement: Statement::Nothing(0xc70087bde55d1a82), id_bytes: 1023,
+        digests: [0xdcd23406472dbcfe, 0xaed6ca40d39066d7, 0x9be5db22cd8c08f6, 0x29330151c4baa26d, 0x8a535737a4226720],
+        ..BASE
+    },
+    Example {
+        name: "packed.ES256", statement: Statement::KeyAndSerial,
+        digests: [0xe4505aef9b2be027, 0xcee5d6466550d0f1, 0x9be5db22cd8c08f6, 0x1f830b6dcd0c81fd, 0xb0aca0f05fe415d3],
+        ..BASE
+    },
+    Example {
+        name: "packed.ES384", key: es384, statement: Statement::KeyAndSerial,
+        digests: [0x3ac155c218941bf3, 0xa6bd843b9ded40d3, 0x9be5db22cd8c08f6, 0x85c49dd2bc85a3f9, 0x2f42cb81fee85092],
+        ..BASE
+    },
+    Example {
+        name: "packed.RS256", key: rs256, statement: Statement::KeyAndSerial,
+        digests: [0x88451f93ab03d503, 0x7cac6a56c3dfcd82, 0x2fa3688ce2652048, 0x8d3c241da41b4168, 0x5968d9d3a20c5176],
+        ..BASE
+    },
+    Example {
+        name: "packed.EdDSA", key: eddsa, statement: Statement::KeyAndSerial,
+        digests: [0x8de0758edf3a28c3, 0xd03e51a83301ce11, 0x29880f3e538e63c8, 0x4add3082a15ab459, 0x63cdbd608d9eae1b],
+        ..BASE
+    },
+    Example {
+        name: "tpm.ES256", statement: Statement::KeyAndSerial,
+        digests: [0x61485de1169b032f, 0x729b813de91b2d25, 0x9be5db22cd8c08f6, 0x19faa0cdd64637b3, 0x22d542b003918131],
+        ..BASE
+    },
+    Example {
+        name: "android-key.ES256", statement: Statement::Serial,
+        digests: [0xde365d64217512a7, 0xb435028d7b6a8f83, 0x9677cbe5585eb74d, 0xf5c6cfc61597da68, 0x711f02cf0fe56f03],
+        ..BASE
+    },
+    Example {
+        name: "apple.ES256", statement: Statement::Serial,
+        digests: [0x1e0888dd17aac0a5, 0x7c07579a0d6417c2, 0x9677cbe5585eb74d, 0xe3d7ea5ad2c9199c, 0x938230cf48f179fd],
+        ..BASE
+    },
+    Example {
+        name: "fido-u2f.ES256", statement: Statement::KeyAndSerial, draws_flags: false,
+        digests: [0xc693f0433afcf05c, 0x6970f8e417cf3719, 0x29880f3e538e63c8, 0x4abcb194570148c8, 0xb0608ec74375dbaf],
+        ..BASE
+    },
 ];
 
 /// The section's source of random values: each draw takes the next salt.

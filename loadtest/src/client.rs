@@ -116,9 +116,9 @@ impl Connection {
         &self.target
     }
 
-    /// How often it was opened.
-    pub(crate) const fn opened(&self) -> u64 {
-        self.opened
+    /// How often it had to be opened again.
+    pub(crate) const fn reopened(&self) -> u64 {
+        self.opened.saturating_sub(1)
     }
 
     /// Sends a request and reads the whole answer, whatever its status.

@@ -133,7 +133,13 @@ impl MachineTime {
 
     /// `cpu user nice system idle iowait irq softirq steal …` (proc(5)).
     fn parse(text: &str) -> Option<Self> {
-        let fields: Vec<u64> = text.lines().next()?.strip_prefix("cpu ")?.split_ascii_whitespace().map_while(|field| field.parse().ok()).collect();
+        let fields: Vec<u64> = text
+            .lines()
+            .next()?
+            .strip_prefix("cpu ")?
+            .split_ascii_whitespace()
+            .map_while(|field| field.parse().ok())
+            .collect();
         let [user, nice, system, idle, iowait, irq, softirq, stolen, ..] = *fields.as_slice() else { return None };
         let busy = user + nice + system + irq + softirq;
         Some(Self { busy, stolen, total: busy + idle + iowait + stolen })
@@ -176,10 +182,8 @@ mod tests {
             (44, "backend-0", "70 0 2"),
             (45, "backend-1", "5 5 1"),
         ]);
-        let nanos = |running, waiting| Spent {
-            running: Duration::from_nanos(running),
-            waiting: Duration::from_nanos(waiting),
-        };
+        let nanos =
+            |running, waiting| Spent { running: Duration::from_nanos(running), waiting: Duration::from_nanos(waiting) };
         let expected = [("aldgate", nanos(0, 0)), ("backend", nanos(25, 5)), ("edge", nanos(4_000, 20))];
         assert_eq!(after.since(&before), expected.map(|(name, spent)| (name.to_owned(), spent)).into());
         assert_eq!(after.busiest_since(&before), nanos(4_000, 20));

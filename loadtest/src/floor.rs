@@ -6,8 +6,8 @@
 use crate::clock;
 use crate::trouble::Trouble;
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use ring::signature::UnparsedPublicKey;
+use ring::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde::Serialize;
 use std::hint::black_box;
 use std::time::Duration;
@@ -94,7 +94,10 @@ pub(crate) fn command(rounds: u32, json: bool) -> Result<(), Trouble> {
 impl std::fmt::Display for Floor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { verify_us, verify_us_min, verifies_per_s_per_core, .. } = self;
-        write!(f, "{verify_us:.1} µs a P-256 verification (best {verify_us_min:.1}), {verifies_per_s_per_core:.0}/s a core")
+        write!(
+            f,
+            "{verify_us:.1} µs a P-256 verification (best {verify_us_min:.1}), {verifies_per_s_per_core:.0}/s a core"
+        )
     }
 }
 

@@ -54,7 +54,8 @@ impl Judgement {
     pub(crate) fn add(&mut self, window: &str, own: &OwnUse, tally: &Tally, lag_max: Duration) {
         let busy = own.busiest_share();
         if busy > THREAD_SHARE_MAX {
-            self.bottleneck.push(format!("{window}: one thread of the generator was busy {:.0} % of the time", busy * 100.0));
+            self.bottleneck
+                .push(format!("{window}: one thread of the generator was busy {:.0} % of the time", busy * 100.0));
         }
         let (lag, latency) = (tally.lag.at(0.99), tally.latency.at(0.99));
         if tally.lag.count() < LAG_COUNT_MIN {

@@ -91,6 +91,7 @@ fn main() -> ExitCode {
 
 fn on_one_thread<T>(future: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Trouble::new(format!("no runtime: {error}"), "see the limits of this user"))?;
+    let runtime =
+        runtime.map_err(|error| Trouble::new(format!("no runtime: {error}"), "see the limits of this user"))?;
     runtime.block_on(future)
 }

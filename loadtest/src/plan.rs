@@ -40,9 +40,7 @@ impl PersonaName {
     /// The persona of that name.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|name| name.as_str() == text);
-        known.ok_or_else(|| {
-            format!("'{text}' is not a persona; known are {}", Self::ALL.map(Self::as_str).join(", "))
-        })
+        known.ok_or_else(|| format!("'{text}' is not a persona; known are {}", Self::ALL.map(Self::as_str).join(", ")))
     }
 
     /// Whether it needs sessions that were opened before.

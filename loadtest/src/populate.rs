@@ -91,7 +91,7 @@ async fn populate(store: &Store, population: &Population) -> Result<String, Trou
         written += u64::try_from(users.len()).unwrap_or(0);
         progress.show(|| format!("{written} of {accounts} accounts, {:.0}/s", per_second(written)));
     }
-    progress.say("");
+    progress.clear();
     Ok(format!(
         "{} accounts of seed {seed} written in {:.1} s ({:.0}/s); there are {accounts} now",
         accounts - existing,
@@ -105,9 +105,9 @@ async fn open(data: &Path) -> Result<Store, Trouble> {
     let next = "start Aldgate on this directory once (./scripts/up makes it), or give --data another";
     let bytes = std::fs::read(&key_path)
         .map_err(|error| Trouble::new(format!("{} cannot be read: {error}", key_path.display()), next))?;
-    let bytes: [u8; MASTER_KEY_BYTES] = bytes.try_into().map_err(|_| {
-        Trouble::new(format!("{} is not a key of {MASTER_KEY_BYTES} bytes", key_path.display()), next)
-    })?;
+    let bytes: [u8; MASTER_KEY_BYTES] = bytes
+        .try_into()
+        .map_err(|_| Trouble::new(format!("{} is not a key of {MASTER_KEY_BYTES} bytes", key_path.display()), next))?;
     let entropy = Arc::new(SystemEntropy(SystemRandom::new()));
     let store = Store::open(&data.join("aldgate.db"), &MasterKey::new(bytes), entropy).await;
     store.map_err(|error| Trouble::new(error, "see that --data is Aldgate's data directory and can be written"))

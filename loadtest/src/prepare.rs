@@ -107,7 +107,9 @@ fn told(failure: Failure) -> String {
 
 fn cannot_act(name: PersonaName, plan: &Plan, failure: Failure) -> Trouble {
     let (asked, next) = match name {
-        PersonaName::ReturningSession => (&plan.session_path, "see the gateway's log; --session-path names the endpoint"),
+        PersonaName::ReturningSession => {
+            (&plan.session_path, "see the gateway's log; --session-path names the endpoint")
+        }
         PersonaName::ProxiedSession => {
             (&plan.proxied_path, "give --proxied-path a route whose service runs (aldgate-loadtest upstream is one)")
         }

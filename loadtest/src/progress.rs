@@ -46,10 +46,16 @@ impl Progress {
 
     /// Says something that stays.
     pub(crate) fn say(&mut self, text: &str) {
-        if self.silent {
-            return;
+        self.clear();
+        if !self.silent {
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
         }
-        let clear = if self.terminal { "\r\x1b[2K" } else { "" };
-        let _ = writeln!(std::io::stderr().lock(), "{clear}{text}");
+    }
+
+    /// Takes the overwritten line away.
+    pub(crate) fn clear(&mut self) {
+        if self.terminal && self.shown.is_some() {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[2K");
+        }
     }
 }

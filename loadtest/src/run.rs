@@ -13,6 +13,7 @@ use crate::target;
 use crate::threshold;
 use crate::trouble::Trouble;
 use crate::window::{self, Measured, WindowPlan};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -29,21 +30,30 @@ const FLOOR: Duration = Duration::from_millis(500);
 /// [`Trouble`], if it cannot be run at all.
 pub(crate) fn command(plan: &Plan) -> Result<u8, Trouble> {
     plan.check()?;
+    if let Some(path) = &plan.json {
+        // Better now than after half an hour.
+        write(path, "")?;
+    }
     let mut builder = match plan.threads {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let workers = usize::try_from(plan.threads).unwrap_or(1);
     let runtime = builder.worker_threads(workers).thread_name("sender").enable_all().build();
-    let runtime = runtime.map_err(|error| Trouble::new(format!("no runtime: {error}"), "see the limits of this user"))?;
+    let runtime =
+        runtime.map_err(|error| Trouble::new(format!("no runtime: {error}"), "see the limits of this user"))?;
     let report = runtime.block_on(run(plan))?;
     print!("{}", table::render(&report));
     if let Some(path) = &plan.json {
-        std::fs::write(path, report.to_json()).map_err(|error| {
-            Trouble::new(format!("{} cannot be written: {error}", path.display()), "give --json another path")
-        })?;
+        write(path, &report.to_json())?;
     }
     Ok(report.exit_code)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Trouble> {
+    std::fs::write(path, text).map_err(|error| {
+        Trouble::new(format!("{} cannot be written: {error}", path.display()), "give --json another path")
+    })
 }
 
 async fn run(plan: &Plan) -> Result<Report, Trouble> {
@@ -78,11 +88,7 @@ async fn run(plan: &Plan) -> Result<Report, Trouble> {
         setup: Setup::of(plan, &prepared, pid),
         floor: before.zip(after).map(|(before, after)| FloorReport::of(before, after, &personas)),
         personas,
-        generator: GeneratorReport {
-            bottleneck,
-            reasons: course.judgement.bottleneck,
-            notes: course.judgement.notes,
-        },
+        generator: GeneratorReport { bottleneck, reasons: course.judgement.bottleneck, notes: course.judgement.notes },
         thresholds,
         exit_code,
     })

@@ -22,7 +22,10 @@ const BODY: &[u8] = b"{\"service\":\"aldgate-loadtest upstream\",\"says\":\"hell
 /// When the address cannot be listened on.
 pub(crate) async fn command(listen: SocketAddr) -> Result<(), Trouble> {
     let listener = TcpListener::bind(listen).await.map_err(|error| {
-        Trouble::new(format!("cannot listen on {listen}: {error}"), "choose another with --listen, or end what holds it")
+        Trouble::new(
+            format!("cannot listen on {listen}: {error}"),
+            "choose another with --listen, or end what holds it",
+        )
     })?;
     eprintln!("answering on http://{listen} until Ctrl-C");
     tokio::select! {

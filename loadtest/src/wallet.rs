@@ -71,7 +71,10 @@ pub(crate) fn derive_all(seed: u64, users: &[u64]) -> Vec<Authenticator> {
             .chunks(share)
             .map(|part| scope.spawn(move || part.iter().map(|user| Authenticator::derived(seed, *user)).collect()))
             .collect();
-        parts.into_iter().flat_map(|part: thread::ScopedJoinHandle<'_, Vec<_>>| part.join().unwrap_or_default()).collect()
+        parts
+            .into_iter()
+            .flat_map(|part: thread::ScopedJoinHandle<'_, Vec<_>>| part.join().unwrap_or_default())
+            .collect()
     })
 }
 

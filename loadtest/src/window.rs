@@ -129,8 +129,7 @@ pub(crate) async fn run(
 ) -> std::io::Result<Measured> {
     let line = Arc::new(Line::new(connections.len(), plan.in_flight_max));
     let tally = Arc::new(Mutex::new(Tally::default()));
-    let opened_before: u64 = connections.iter().map(Connection::opened).sum();
-    let unopened = connections.iter().filter(|connection| connection.opened() == 0).count() as u64;
+    let reopened_before: u64 = connections.iter().map(Connection::reopened).sum();
     let workers: Vec<JoinHandle<Connection>> = connections
         .drain(..)
         .map(|connection| tokio::spawn(work(connection, line.clone(), persona.clone(), tally.clone(), plan.timeout)))
@@ -139,8 +138,7 @@ pub(crate) async fn run(
     let start = clock::now() + LEAD;
     let measured_from = start + plan.warmup;
     let end = measured_from + plan.duration;
-    let schedule =
-        Schedule::new(plan.spacing, plan.rate, plan.warmup + plan.duration, plan.seed.0, plan.seed.1);
+    let schedule = Schedule::new(plan.spacing, plan.rate, plan.warmup + plan.duration, plan.seed.0, plan.seed.1);
     let pacer = pacer::start(Pace { schedule, start, measured_from, stop: stop.clone() }, line.clone())?;
 
     let mut watcher = Watcher { plan, line: &line, tally: &tally, progress, stop: stop.clone() };
@@ -158,7 +156,7 @@ pub(crate) async fn run(
     for worker in workers {
         connections.extend(worker.await.ok());
     }
-    let opened: u64 = connections.iter().map(Connection::opened).sum();
+    let reopened: u64 = connections.iter().map(Connection::reopened).sum();
     let mut tally = std::mem::take(&mut *locked(&tally));
     tally.offered = offered;
     tally.dropped = line.dropped();
@@ -173,7 +171,7 @@ pub(crate) async fn run(
         resident_kib: plan.pid.and_then(|pid| cpu::resident_kib(root, pid)),
         own: own_use(&before, &after),
         machine: after.machine.since(before.machine),
-        reopened: opened.saturating_sub(opened_before).saturating_sub(unopened),
+        reopened: reopened.saturating_sub(reopened_before),
         tally,
     })
 }
@@ -181,11 +179,7 @@ pub(crate) async fn run(
 fn own_use(before: &Reading, after: &Reading) -> OwnUse {
     let mut all = Spent::default();
     after.own.since(&before.own).values().for_each(|spent| all.add(*spent));
-    OwnUse {
-        all,
-        busiest: after.own.busiest_since(&before.own),
-        wall: after.at.saturating_duration_since(before.at),
-    }
+    OwnUse { all, busiest: after.own.busiest_since(&before.own), wall: after.at.saturating_duration_since(before.at) }
 }
 
 fn locked(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
@@ -288,8 +282,8 @@ mod tests {
 
     use super::*;
     use crate::client::Target;
-    use crate::persona::returning_session::ReturningSession;
     use crate::persona::Sessions;
+    use crate::persona::returning_session::ReturningSession;
     use bytes::Bytes;
     use http_body_util::Full;
     use hyper::header::HeaderValue;

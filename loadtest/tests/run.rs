@@ -1,5 +1,7 @@
 //! The program as a person runs it, against a gate in this process: exit codes, figures, advice.
 
+#![expect(clippy::expect_used, reason = "the helpers of tests are tests too")]
+
 mod gate;
 
 use serde_json::Value;
@@ -22,11 +24,17 @@ fn run(gate: SocketAddr, personas: &str, more: &[&str]) -> (Output, Option<Value
     let accounts = ACCOUNTS.to_string();
     let mut arguments = vec!["run", "--target", &target, "--persona", personas, "--pid", &pid, "--json"];
     arguments.extend([json.to_str().expect("a path"), "--gateway-threads", "gate", "--seed", SEED]);
-    arguments.extend(["--accounts", &accounts, "--sessions", "10", "--connections", "8", "--lag-max", "2s"]);
-    arguments.extend(["--warmup", "100ms", "--duration", "1s", "--rounds", "2"]);
+    arguments.extend(["--accounts", &accounts, "--sessions", "10", "--connections", "8"]);
+    arguments.extend(["--warmup", "100ms", "--duration", "1s"]);
     arguments.extend(more);
+    for (option, value) in [("--rounds", "2"), ("--lag-max", "2s")] {
+        if !more.contains(&option) {
+            arguments.extend([option, value]);
+        }
+    }
     let output = loadtest(&arguments);
-    let document = std::fs::read(&json).ok().map(|bytes| serde_json::from_slice(&bytes).expect("JSON"));
+    let document = std::fs::read(&json).ok().filter(|bytes| !bytes.is_empty());
+    let document = document.map(|bytes| serde_json::from_slice(&bytes).expect("JSON"));
     (output, document)
 }
 
@@ -101,7 +109,8 @@ fn faults_come_with_the_next_step() {
     let nobody = advice(&["run", "--persona", "proxied-public", "--target", "http://127.0.0.1:1"]);
     assert!(nobody.contains("./scripts/up"), "{nobody}");
     let target = format!("http://localhost:{}", gate.port());
-    let stranger = advice(&["run", "--persona", "passkey-login", "--target", &target, "--seed", "8", "--accounts", "5"]);
+    let stranger =
+        advice(&["run", "--persona", "passkey-login", "--target", &target, "--seed", "8", "--accounts", "5"]);
     assert!(stranger.contains("status 401") && stranger.contains("populate --data data --accounts 5 --seed 8"));
     let missing = advice(&["run", "--persona", "proxied-public", "--target", &target, "--public-path", "/no"]);
     assert!(missing.contains("status 404") && missing.contains("--public-path"), "{missing}");

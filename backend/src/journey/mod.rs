@@ -14,7 +14,7 @@ mod sign_out;
 mod stage;
 
 pub(crate) use attempts::Exhausted;
-pub(crate) use manage::{Overview, PasswordNotChanged, RemovalRefused, Sessions};
+pub(crate) use manage::{Overview, PasswordNotChanged, RemovalRefused};
 pub(crate) use passkeys::{Finished, PasskeyRefused, Registrant};
 pub(crate) use register::{CodeRefused, RegisterRefused, ResendRefused};
 pub(crate) use return_to::ReturnTo;
@@ -69,7 +69,7 @@ impl OpenedSession {
 /// All that journeys are made with.
 pub(crate) struct Journeys {
     pub(crate) accounts: Accounts,
-    pub(crate) store: Arc<Store>,
+    pub(crate) store: Store,
     pub(crate) warm: Arc<dyn Warm>,
     pub(crate) post: Arc<Post>,
     pub(crate) codes: OneTimeCodes,

@@ -78,11 +78,9 @@ impl Journeys {
     }
 
     async fn reserve_message(&self, stage: &AwaitingCode, caller: &Caller) -> Result<(), NotDone<Exhausted>> {
-        for limit in [
-            Limit::MessagesFrom(caller.client),
-            Limit::CodesOfJourney(stage),
-            Limit::MessagesTo(stage.email()),
-        ] {
+        for limit in
+            [Limit::MessagesFrom(caller.client), Limit::CodesOfJourney(stage), Limit::MessagesTo(stage.email())]
+        {
             self.attempts().reserve(limit, caller.now).await?;
         }
         Ok(())

@@ -101,9 +101,10 @@ impl Notice {
                  you, you do not need to do anything."
                     .to_owned(),
             ),
-            Self::PasskeyAdded => {
-                ("A passkey was added to your account", format!("Your account can be opened with a new passkey.\n\n{NOT_YOU}"))
-            }
+            Self::PasskeyAdded => (
+                "A passkey was added to your account",
+                format!("Your account can be opened with a new passkey.\n\n{NOT_YOU}"),
+            ),
             Self::PasskeyRemoved => (
                 "A passkey was removed from your account",
                 format!("One of your passkeys no longer opens your account.\n\n{NOT_YOU}"),

@@ -79,7 +79,8 @@ mod tests {
                 Message { to: "a@b.example".into(), subject: subject.into(), body: "Text.".into(), code: None };
             outbox.send(&message, Timestamp::from_secs(seconds)).await.expect("sent");
         }
-        let mut files: Vec<_> = fs::read_dir(&directory).expect("list").map(|entry| entry.expect("entry").path()).collect();
+        let mut files: Vec<_> =
+            fs::read_dir(&directory).expect("list").map(|entry| entry.expect("entry").path()).collect();
         files.sort();
         let texts: Vec<_> = files.iter().map(|file| fs::read_to_string(file).expect("text")).collect();
         assert_eq!(texts[0], "To: a@b.example\nSubject: first\n\nText.\n");

@@ -44,7 +44,8 @@ pub(crate) struct Applicant<'a> {
 
 /// Our policy, put into webauthn-rs' options.
 pub(super) fn ours(mut options: Value, challenge: &[u8; CHALLENGE_BYTES], existing: &[Passkey]) -> Value {
-    let descriptor = |passkey: &Passkey| json!({"type": "public-key", "id": URL_SAFE_NO_PAD.encode(&passkey.credential_id)});
+    let descriptor =
+        |passkey: &Passkey| json!({"type": "public-key", "id": URL_SAFE_NO_PAD.encode(&passkey.credential_id)});
     let parameter = |alg: i64| json!({"type": "public-key", "alg": alg});
     for (member, value) in [
         ("challenge", json!(URL_SAFE_NO_PAD.encode(challenge))),

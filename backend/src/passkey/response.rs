@@ -49,14 +49,16 @@ fn bytes(object: &Map<String, Value>, key: &str, field: &'static str, max: usize
 /// Transports are a hint of the browser's: what does not read like one is left out.
 fn transports(response: &Map<String, Value>) -> Vec<String> {
     let listed = response.get("transports").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let plain = |name: &&str| name.len() <= TRANSPORT_BYTES_MAX && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    let plain =
+        |name: &&str| name.len() <= TRANSPORT_BYTES_MAX && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
     listed.iter().filter_map(Value::as_str).filter(plain).take(TRANSPORTS_MAX).map(str::to_owned).collect()
 }
 
 impl RegistrationResponse {
     /// Parses a request body.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, BadMember> {
-        let body: Value = serde_json::from_slice(body).map_err(|_| BadMember { field: "body", fault: "is not JSON" })?;
+        let body: Value =
+            serde_json::from_slice(body).map_err(|_| BadMember { field: "body", fault: "is not JSON" })?;
         let body = body.as_object().ok_or(BadMember { field: "body", fault: "is not a JSON object" })?;
         if text(body, "type", "type")? != "public-key" {
             return Err(BadMember { field: "type", fault: "is not \"public-key\"" });

@@ -69,7 +69,8 @@ fn the_options_say_our_policy() {
     assert_eq!(options["rp"], serde_json::json!({"id": "localhost", "name": "Aldgate"}));
     let user = serde_json::json!({"id": "CQkJCQkJCQkJCQkJCQkJCQ", "name": "a@b.example", "displayName": "a@b.example"});
     assert_eq!(options["user"], user);
-    let algorithms: Vec<_> = options["pubKeyCredParams"].as_array().expect("list").iter().map(|p| p["alg"].as_i64()).collect();
+    let algorithms: Vec<_> =
+        options["pubKeyCredParams"].as_array().expect("list").iter().map(|p| p["alg"].as_i64()).collect();
     assert_eq!(algorithms, [Some(-7), Some(-8), Some(-35), Some(-257)]);
     assert_eq!(options["excludeCredentials"], serde_json::json!([{"type": "public-key", "id": "AAEC"}]));
     assert_eq!(options["authenticatorSelection"]["residentKey"], "required");
@@ -110,9 +111,12 @@ fn another_site_page_or_ceremony_is_refused() {
     let (registration, authenticator) = (registration(), Authenticator::derived(1, 1));
     let challenge = challenge(&registration);
     let object = |rp| authenticator.attestation_object(rp, UP_UV);
-    let judge_with = |object, client_data| judge(&registration, &response(&authenticator.credential_id, object, client_data));
+    let judge_with =
+        |object, client_data| judge(&registration, &response(&authenticator.credential_id, object, client_data));
     let data = |kind, origin| Authenticator::client_data(kind, &challenge, origin);
-    for origin in ["http://localhost", "http://localhost:8081", "https://localhost:8080", "http://localhost:8080/", "null"] {
+    for origin in
+        ["http://localhost", "http://localhost:8081", "https://localhost:8080", "http://localhost:8080/", "null"]
+    {
         let judged = judge_with(object(RP_ID), data("webauthn.create", origin));
         assert_eq!(judged, refused(RegistrationRefused::OriginUnknown), "{origin}");
     }

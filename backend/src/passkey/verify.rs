@@ -5,7 +5,7 @@
 //! Ed25519, which webauthn-rs refuses, there is no second opinion, and no statement is accepted.
 
 use super::response::RegistrationResponse;
-use super::statement::{Statements, StatementRefused};
+use super::statement::{StatementRefused, Statements};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::{AccountId, CREDENTIAL_ID_BYTES_MAX, CredentialDigest};
 use aldgate_core::webauthn::attestation_object::AttestationObject;

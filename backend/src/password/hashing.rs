@@ -8,7 +8,7 @@ use super::{NewPassword, PASSWORD_BYTES_MAX, Typed};
 use crate::model::PasswordHash;
 use aldgate_core::entropy::Entropy;
 use argon2::password_hash::phc;
-use argon2::{Algorithm, Argon2, CustomizedPasswordHasher as _, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::sync::Arc;

@@ -47,7 +47,9 @@ impl<'a> AttestationObject<'a> {
             let doubled = match cbor.str().map_err(|_| MalformedAttestationObject)? {
                 "fmt" => format.replace(cbor.str().map_err(|_| MalformedAttestationObject)?).is_some(),
                 "attStmt" => statement.replace(map(&mut cbor, bytes)?).is_some(),
-                "authData" => authenticator_data.replace(cbor.bytes().map_err(|_| MalformedAttestationObject)?).is_some(),
+                "authData" => {
+                    authenticator_data.replace(cbor.bytes().map_err(|_| MalformedAttestationObject)?).is_some()
+                }
                 _ => true,
             };
             if doubled {

@@ -16,17 +16,14 @@ use answer::*;
 
 use AssertionRefused::*;
 use aldgate_core::id::{AccountId, CredentialDigest};
-use aldgate_core::secret::MasterKey;
-use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::world::NOW;
-use aldgate_core::webauthn::assertion::{AssertionRefused, AssertionResponse, VerifiedAssertion, verify};
-use aldgate_core::webauthn::challenge::{CHALLENGE_BYTES, Ceremony, ChallengeKey, ChallengeRefused, OpenedChallenge};
+use aldgate_core::webauthn::assertion::{AssertionRefused, AssertionResponse, verify};
+use aldgate_core::webauthn::challenge::{Ceremony, ChallengeRefused};
 use aldgate_core::webauthn::credential::CredentialRecord;
-use aldgate_core::webauthn::relying_party::{RelyingParty, UserVerification};
+use aldgate_core::webauthn::relying_party::UserVerification;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use num_bigint::BigUint;
-use support::{AT, BE, BS, CredentialKey, ED, Passkey, UP, UV, assertion_data, sha256};
+use support::{AT, BE, BS, CredentialKey, ED, Passkey, UP, UV, assertion_data};
 
 /// Breaks one thing of a good answer.
 type Break = fn(&mut Answer);

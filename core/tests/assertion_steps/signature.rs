@@ -243,4 +243,3 @@ fn an_rsa_signature_beyond_the_modulus_is_refused() {
     }));
     assert_eq!(answer.verify(), Err(BadSignature));
 }
-

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What to open, where metrics are, how to stop.
 #[expect(clippy::print_stdout, reason = "a command speaks to its user")]
-pub fn ready(config: &Config, took: Duration) {
+pub(crate) fn ready(config: &Config, took: Duration) {
     let data = config.data.display();
     println!("Aldgate is ready ({:.1} s).", took.as_secs_f64());
     println!();
@@ -24,7 +24,7 @@ pub fn ready(config: &Config, took: Duration) {
 
 /// A message that was put into the outbox, so that nobody has to look for the code.
 #[expect(clippy::print_stdout, reason = "a command speaks to its user")]
-pub fn message(to: &str, subject: &str, body: &str) {
+pub(crate) fn message(to: &str, subject: &str, body: &str) {
     println!("Message to {to}: {subject}");
     body.lines().for_each(|line| println!("  | {line}"));
     println!();
@@ -32,6 +32,6 @@ pub fn message(to: &str, subject: &str, body: &str) {
 
 /// The end.
 #[expect(clippy::print_stdout, reason = "a command speaks to its user")]
-pub fn stopped() {
+pub(crate) fn stopped() {
     println!("Aldgate has stopped.");
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 /// Checks one file.
 #[expect(clippy::print_stdout, reason = "a command speaks to its user")]
-pub fn run(path: &Path) -> ExitCode {
+pub(crate) fn run(path: &Path) -> ExitCode {
     match Config::load(Some(path)) {
         Err(faults) => super::report_faults(Some(path), &faults),
         Ok(config) => {

@@ -27,24 +27,24 @@ const NAME: &str = "demo";
 const KEY_SET_BYTES_MAX: usize = 64 * 1024;
 
 /// What the service knows of the gate.
-pub struct Demo {
+pub(crate) struct Demo {
     /// Where the gate serves its key set.
-    pub gate: SocketAddr,
+    pub(crate) gate: SocketAddr,
     /// The host that the gate goes by.
-    pub host: String,
+    pub(crate) host: String,
     /// The gate's name in its assertions.
-    pub issuer: String,
+    pub(crate) issuer: String,
     /// The time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// The verifier, once the key set was fetched.
-    pub verifier: Mutex<Option<Arc<Verifier>>>,
+    pub(crate) verifier: Mutex<Option<Arc<Verifier>>>,
 }
 
 /// Listens until the process ends.
 ///
 /// # Errors
 /// One line when the address cannot be listened on.
-pub async fn serve(listen: SocketAddr, demo: Demo) -> Result<(), CannotStart> {
+pub(crate) async fn serve(listen: SocketAddr, demo: Demo) -> Result<(), CannotStart> {
     let listener = TcpListener::bind(listen).await;
     let listener = listener.map_err(|error| CannotStart::because(&format!("demo service on {listen}"), error))?;
     let router = Router::new()

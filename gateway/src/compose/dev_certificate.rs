@@ -8,13 +8,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Certificate chain and key of the TLS listener, as PEM files.
-pub type Pair = (PathBuf, PathBuf);
+pub(crate) type Pair = (PathBuf, PathBuf);
 
 /// The configured certificate, or one for development. Both are read once, so that a broken file is said now.
 ///
 /// # Errors
 /// One line that names the file.
-pub fn pair(config: &Config) -> Result<Pair, CannotStart> {
+pub(crate) fn pair(config: &Config) -> Result<Pair, CannotStart> {
     let pair = match &config.edge.certificate {
         Some(pair) => pair.clone(),
         None => development(&config.data.join("tls"))?,

@@ -17,7 +17,7 @@ use zeroize::Zeroize as _;
 ///
 /// # Errors
 /// One line that names the directory.
-pub fn private_dir(path: &Path) -> Result<(), CannotStart> {
+pub(crate) fn private_dir(path: &Path) -> Result<(), CannotStart> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| CannotStart::because(&format!("cannot make the directory {}", path.display()), error))
 }
@@ -54,7 +54,7 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> Result<Vec<u8>, CannotStart>
 ///
 /// # Errors
 /// One line that names the file.
-pub fn master_key(dir: &Path, entropy: &dyn Entropy) -> Result<MasterKey, CannotStart> {
+pub(crate) fn master_key(dir: &Path, entropy: &dyn Entropy) -> Result<MasterKey, CannotStart> {
     let path = dir.join("master.key");
     let mut bytes = read_or_make(&path, || {
         let fresh = entropy.bytes::<MASTER_KEY_BYTES>();
@@ -69,7 +69,7 @@ pub fn master_key(dir: &Path, entropy: &dyn Entropy) -> Result<MasterKey, Cannot
 ///
 /// # Errors
 /// One line that names the file.
-pub fn signing_key(dir: &Path) -> Result<SigningKey, CannotStart> {
+pub(crate) fn signing_key(dir: &Path) -> Result<SigningKey, CannotStart> {
     let path = dir.join("identity-assertion.p8");
     let mut der = read_or_make(&path, || {
         let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());

@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 const QUIETLY: &str = "warn,pingora_core::services::listening=off,pingora_core::apps=off,pingora_proxy=off";
 
 /// Sets up diagnostics.
-pub fn diagnostics() {
+pub(crate) fn diagnostics() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIETLY));
     // An error means that somebody has set up diagnostics before: then they stand.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();

@@ -1,14 +1,14 @@
 //! The composition root: the only place that knows gateway and backend both.
 
-pub mod banner;
-pub mod check;
-pub mod demo;
-pub mod dev_certificate;
-pub mod keys;
-pub mod log;
-pub mod ports;
-pub mod signal;
-pub mod up;
+mod banner;
+pub(crate) mod check;
+mod demo;
+mod dev_certificate;
+mod keys;
+mod log;
+mod ports;
+mod signal;
+pub(crate) mod up;
 
 use aldgate_gateway::config::fault::Fault;
 use std::path::Path;
@@ -20,11 +20,11 @@ const EXIT_CONFIG: u8 = 78;
 /// Why the program cannot start: one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct CannotStart(pub String);
+pub(crate) struct CannotStart(pub(crate) String);
 
 impl CannotStart {
     /// With the thing that failed in front of the reason.
-    pub fn because(what: &str, error: impl std::fmt::Display) -> Self {
+    pub(crate) fn because(what: &str, error: impl std::fmt::Display) -> Self {
         Self(format!("{what}: {error}"))
     }
 }

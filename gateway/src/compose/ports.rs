@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 ///
 /// # Errors
 /// One line that names the address, its key, and what to do.
-pub fn all_free(config: &Config) -> Result<(), CannotStart> {
+pub(crate) fn all_free(config: &Config) -> Result<(), CannotStart> {
     let addresses = [
         ("edge.http", config.edge.http),
         ("edge.https", config.edge.https),

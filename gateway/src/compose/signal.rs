@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Watches for the end.
-pub struct Drain {
+pub(crate) struct Drain {
     /// Whose readiness ends.
-    pub state: Arc<EdgeState>,
+    pub(crate) state: Arc<EdgeState>,
 }
 
 #[async_trait]

@@ -36,7 +36,7 @@ const BACKEND_END: Duration = Duration::from_secs(2);
 
 /// Runs until a signal.
 #[expect(clippy::print_stderr, reason = "a command speaks to its user")]
-pub fn run(path: Option<&Path>) -> ExitCode {
+pub(crate) fn run(path: Option<&Path>) -> ExitCode {
     log::diagnostics();
     let config = match Config::load(path) {
         Ok(config) => config,
@@ -179,7 +179,7 @@ fn start_backend(
     };
     let backend = Backend::new(
         backend_config,
-        Arc::new(store.clone()),
+        store.clone(),
         shared.warm.clone(),
         shared.master.clone(),
         shared.clock.clone(),

@@ -66,13 +66,7 @@ fn head(report: &Report, out: &mut String) {
     let _ = writeln!(
         out,
         "plan      {} round(s) of {} s after {} s of warm-up, {} arrivals, seed {}, {} connections, {} thread(s)",
-        setup.rounds,
-        setup.duration_s,
-        setup.warmup_s,
-        setup.arrivals,
-        setup.seed,
-        setup.connections,
-        setup.threads,
+        setup.rounds, setup.duration_s, setup.warmup_s, setup.arrivals, setup.seed, setup.connections, setup.threads,
     );
     let _ = writeln!(
         out,
@@ -86,11 +80,11 @@ fn head(report: &Report, out: &mut String) {
 
 fn latencies(rows: &[(String, &Figures)], out: &mut String) {
     out.push_str("\nLatency from the intended start, in ms\n");
-    let mut table = vec![cells([
-        "", "offered/s", "achieved/s", "p50", "p90", "p99", "p99.9", "max", "errors", "late", "dropped",
-    ])];
+    let mut table =
+        vec![cells(["", "offered/s", "achieved/s", "p50", "p90", "p99", "p99.9", "max", "errors", "late", "dropped"])];
     for (name, figures) in rows {
-        let mut row = vec![name.clone(), format!("{:.1}", figures.offered_per_s), format!("{:.1}", figures.achieved_per_s)];
+        let mut row =
+            vec![name.clone(), format!("{:.1}", figures.offered_per_s), format!("{:.1}", figures.achieved_per_s)];
         row.extend(spread(&figures.latency_us));
         row.extend([percent(figures.errors.share), figures.late.to_string(), figures.dropped.to_string()]);
         table.push(row);
@@ -121,7 +115,16 @@ fn errors(personas: &[PersonaReport], out: &mut String) {
 fn costs(rows: &[(String, &Figures)], out: &mut String) {
     out.push_str("\nCPU time a request (a log-in: a whole log-in), in µs\n");
     let mut table = vec![cells([
-        "", "gateway", "process", "generator", "gen. busy", "lag p50", "lag p99", "machine busy", "stolen", "memory MiB",
+        "",
+        "gateway",
+        "process",
+        "generator",
+        "gen. busy",
+        "lag p50",
+        "lag p99",
+        "machine busy",
+        "stolen",
+        "memory MiB",
     ])];
     for (name, figures) in rows {
         let (cpu, own) = (figures.cpu.as_ref(), &figures.generator);

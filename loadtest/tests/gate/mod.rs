@@ -38,7 +38,7 @@ struct Gate {
 }
 
 /// Starts a gate for `accounts` accounts of a seed on threads that are called `gate`; gives back its address.
-pub fn start(seed: u64, accounts: u64) -> SocketAddr {
+pub(crate) fn start(seed: u64, accounts: u64) -> SocketAddr {
     let (tell, told) = std::sync::mpsc::channel();
     let passkeys = (0..accounts).map(|user| Authenticator::derived(seed, user));
     let passkeys = passkeys.map(|passkey| (passkey.credential_id.to_vec(), (passkey, 0))).collect();

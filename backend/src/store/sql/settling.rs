@@ -2,7 +2,7 @@
 //! ([`crate::store::settling`]), and one statement a table that writes for all.
 
 use super::passkey::{self, RecordRow};
-use super::{Connection, hex, millis, rows, session};
+use super::{Connection, hex, millis, rows, session_id};
 use crate::store::StoreError;
 use crate::store::settling::{Found, Judgement, Settling};
 use crate::store::writer::Tx;
@@ -18,10 +18,8 @@ pub(in crate::store) async fn settle(tx: &mut Tx<'_>, batch: &[&Settling]) -> Re
         return Ok(Vec::new());
     }
     let judgement = Judgement::on(batch, find(tx.connection, batch).await?);
-    write(tx.connection, &judgement).await?;
+    let ended = write(tx.connection, &judgement).await?;
     tx.changes.extend(judgement.changes);
-    let replaced: Vec<SessionId> = judgement.opened.iter().filter_map(|opening| opening.replaces).collect();
-    let ended = session::end(tx.connection, &replaced).await?;
     tx.changes.extend(ended.into_iter().map(Change::SessionEnded));
     Ok(judgement.outcomes)
 }
@@ -56,45 +54,39 @@ fn found(settling: &Settling, row: &SqliteRow) -> Result<Found, StoreError> {
     Ok(Found { used, credential })
 }
 
-const CONSUME: &str = "
-    INSERT INTO consumed (value, until)
-    SELECT unhex(value ->> 0), value ->> 1 FROM jsonb_each($1)";
+/// All that is written for a batch, as one message: the used values ($1), the passkeys ($2), the sessions and their
+/// events ($3), and the end of the sessions that were replaced ($4), of which it gives those that stood.
+///
+/// A failure rolls the whole transaction back here (`OR ROLLBACK`), as the writer would do anyhow; so SQLite need not
+/// keep what would undo the one statement.
+const WRITE: &str = "
+    INSERT OR ROLLBACK INTO consumed (value, until)
+    SELECT unhex(value ->> 0), value ->> 1 FROM jsonb_each($1);
 
-const USE_PASSKEYS: &str = "
-    UPDATE credential
+    UPDATE OR ROLLBACK credential
     SET sign_count = new.value ->> 1, backup_state = new.value ->> 2, revision = new.value ->> 3,
         last_used = max(coalesce(last_used, 0), new.value ->> 4)
-    FROM jsonb_each($1) AS new WHERE credential.digest = unhex(new.value ->> 0)";
+    FROM jsonb_each($2) AS new WHERE credential.digest = unhex(new.value ->> 0);
 
-const OPEN: &str = "
-    INSERT INTO session (id, account, record, seen, expires)
-    SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4
-    FROM jsonb_each($1) WHERE true
-    ON CONFLICT (id) DO UPDATE SET
-        account = excluded.account, record = excluded.record, seen = excluded.seen, expires = excluded.expires";
+    INSERT OR REPLACE INTO session (id, account, record, seen, expires)
+    SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4 FROM jsonb_each($3);
 
-const APPEND_EVENTS: &str = "
-    INSERT INTO login_event (account, credential, session, at)
-    SELECT unhex(value ->> 1), unhex(value ->> 5), unhex(value ->> 0), value ->> 6 FROM jsonb_each($1)";
+    INSERT OR ROLLBACK INTO login_event (account, credential, session, at)
+    SELECT unhex(value ->> 1), unhex(value ->> 5), unhex(value ->> 0), value ->> 6 FROM jsonb_each($3);
 
-async fn write(connection: &mut Connection, judgement: &Judgement<'_>) -> Result<(), StoreError> {
-    if !judgement.consumed.is_empty() {
-        let consumed = judgement.consumed.iter().map(|(value, until)| (hex(value.as_bytes()), millis(*until)));
-        sqlx::query(CONSUME).bind(rows(consumed)?).execute(&mut *connection).await?;
-    }
-    if !judgement.used.is_empty() {
-        let used = judgement.used.values().map(|(record, at)| {
-            let digest = hex(record.digest.as_bytes());
-            (digest, record.sign_count, record.backup_state, record.revision, millis(*at))
-        });
-        sqlx::query(USE_PASSKEYS).bind(rows(used)?).execute(&mut *connection).await?;
-    }
-    if !judgement.opened.is_empty() {
-        let opened = rows(judgement.opened.iter().map(|opening| opened(opening)))?;
-        sqlx::query(OPEN).bind(opened.clone()).execute(&mut *connection).await?;
-        sqlx::query(APPEND_EVENTS).bind(opened).execute(&mut *connection).await?;
-    }
-    Ok(())
+    DELETE FROM session WHERE id IN (SELECT unhex(value) FROM jsonb_each($4)) RETURNING id";
+
+async fn write(connection: &mut Connection, judgement: &Judgement<'_>) -> Result<Vec<SessionId>, StoreError> {
+    let consumed = judgement.consumed.iter().map(|(value, until)| (hex(value.as_bytes()), millis(*until)));
+    let used = judgement.used.values().map(|(record, at)| {
+        let digest = hex(record.digest.as_bytes());
+        (digest, record.sign_count, record.backup_state, record.revision, millis(*at))
+    });
+    let opened = judgement.opened.iter().map(|opening| opened(opening));
+    let replaced = judgement.opened.iter().filter_map(|opening| opening.replaces.map(|id| hex(id.as_bytes())));
+    let write = sqlx::query_scalar(WRITE).bind(rows(consumed)?).bind(rows(used)?);
+    let ended: Vec<Vec<u8>> = write.bind(rows(opened)?).bind(rows(replaced)?).fetch_all(connection).await?;
+    ended.iter().map(|id| session_id(id)).collect()
 }
 
 fn opened(Opening { session, record, .. }: &Opening) -> impl serde::Serialize {

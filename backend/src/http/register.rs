@@ -1,0 +1,206 @@
+//! The pages of a registration. A browser that is at another place of the journey than the page it asks for is led to
+//! where it is; whoever is signed in has an account already and is led there.
+
+use super::answer::{self, Answer};
+use super::asker::Asker;
+use super::dates::try_again_after;
+use super::done::Done;
+use super::fields::{Form, Query};
+use super::page::{Errors, FieldError, RegisterCode, RegisterDone, RegisterEmail, RegisterMethod, RegisterPassword};
+use super::problem::{Problem, Shown};
+use super::{Shared, sign_in};
+use crate::fault::NotDone;
+use crate::journey::{
+    AwaitingCode, Caller, CodeRefused, Exhausted, Journey, Proven, RegisterRefused, ResendRefused, ReturnTo, Stage,
+};
+use crate::model::EmailAddress;
+use axum::extract::State;
+
+const ACCOUNT: &str = "/account";
+
+/// The page for a place of the journey.
+const fn place(stage: Option<&Stage>) -> &'static str {
+    match stage {
+        Some(Stage::AwaitingCode(_)) => "/register/code",
+        Some(Stage::Proven(_)) => "/register/method",
+        Some(Stage::Registered | Stage::SigningIn(_)) | None => "/register",
+    }
+}
+
+/// Where a browser belongs that asks for a page of another place.
+fn elsewhere(asker: &Asker) -> Answer {
+    let stage = asker.journey.as_ref().map(|journey| &journey.stage);
+    answer::see_other(if asker.identity.is_some() { ACCOUNT } else { place(stage) })
+}
+
+/// The journey, if it waits for a code and nobody is signed in; otherwise where the browser belongs.
+fn awaiting_code(asker: Asker) -> Result<(AwaitingCode, ReturnTo, Caller), Answer> {
+    match asker {
+        Asker { identity: None, journey: Some(Journey { return_to, stage: Stage::AwaitingCode(stage) }), caller } => {
+            Ok((stage, return_to, caller))
+        }
+        other => Err(elsewhere(&other)),
+    }
+}
+
+/// As [`awaiting_code`], for an address that is proven.
+fn proven(asker: Asker) -> Result<(Proven, ReturnTo, Caller), Answer> {
+    match asker {
+        Asker { identity: None, journey: Some(Journey { return_to, stage: Stage::Proven(stage) }), caller } => {
+            Ok((stage, return_to, caller))
+        }
+        other => Err(elsewhere(&other)),
+    }
+}
+
+/// The error that says when to come back.
+pub(super) fn too_many(field: &'static str, refusal: Exhausted, caller: &Caller) -> Errors {
+    let after = try_again_after(refusal.until, caller.now);
+    FieldError::new(field, format!("You have tried too many times. Try again after {after}")).into()
+}
+
+/// `GET /register`.
+pub(super) async fn show_email(asker: Asker, query: Query) -> Answer {
+    if asker.identity.is_some() {
+        return answer::see_other(ACCOUNT);
+    }
+    let return_to = ReturnTo::parse(query.text("return_to"));
+    answer::page(&RegisterEmail { email: "", errors: Errors::none(), return_to: return_to.as_str() })
+}
+
+/// `POST /register`.
+pub(super) async fn take_email(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+    if asker.identity.is_some() {
+        return answer::see_other(ACCOUNT);
+    }
+    let typed = form.text("email")?;
+    let return_to = ReturnTo::parse(form.optional("return_to")?);
+    let page = |errors| RegisterEmail { email: typed, errors, return_to: return_to.as_str() };
+    let email = match EmailAddress::parse(typed) {
+        Ok(email) => email,
+        Err(bad) => return answer::page_as(Shown::WithErrors, &page(sign_in::bad_email(bad))),
+    };
+    match front.journeys.begin_registration(email, return_to.clone(), &asker.caller).await {
+        Ok(journey) => answer::with_journey(answer::see_other("/register/code")?, &front, &journey, asker.caller.now),
+        Err(NotDone::Refused(refusal)) => {
+            answer::exhausted(&page(too_many("email", refusal, &asker.caller)), refusal, asker.caller.now)
+        }
+        Err(NotDone::Failed(fault)) => Err(fault.into()),
+    }
+}
+
+/// `GET /register/code`.
+pub(super) async fn show_code(asker: Asker, query: Query) -> Answer {
+    match awaiting_code(asker) {
+        Ok((stage, ..)) => answer::page(&RegisterCode {
+            email: stage.email().as_str(),
+            errors: Errors::none(),
+            notice: Done::notice(&query),
+        }),
+        Err(elsewhere) => elsewhere,
+    }
+}
+
+/// `POST /register/code`.
+pub(super) async fn take_code(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+    let (stage, return_to, caller) = match awaiting_code(asker) {
+        Ok(journey) => journey,
+        Err(elsewhere) => return elsewhere,
+    };
+    let email = stage.email().clone();
+    match front.journeys.enter_code(stage, form.text("code")?, &caller).await {
+        Ok(proven) => {
+            let journey = Journey { return_to, stage: Stage::Proven(proven) };
+            answer::with_journey(answer::see_other("/register/method")?, &front, &journey, caller.now)
+        }
+        Err(NotDone::Refused(refusal)) => {
+            let errors = FieldError::new("code", code_refused(refusal)).into();
+            answer::page_as(Shown::WithErrors, &RegisterCode { email: email.as_str(), errors, notice: None })
+        }
+        Err(NotDone::Failed(fault)) => Err(fault.into()),
+    }
+}
+
+const fn code_refused(refusal: CodeRefused) -> &'static str {
+    match refusal {
+        CodeRefused::Malformed => "Enter the 6 digits of your code",
+        CodeRefused::Wrong => "This is not the code that we sent last. Check the code and enter it again",
+        CodeRefused::Spent => "This code can no longer be used. Ask for a new code",
+    }
+}
+
+/// `POST /register/code/resend`.
+pub(super) async fn resend_code(State(front): State<Shared>, asker: Asker) -> Answer {
+    let (stage, return_to, caller) = match awaiting_code(asker) {
+        Ok(journey) => journey,
+        Err(elsewhere) => return elsewhere,
+    };
+    let email = stage.email().clone();
+    let page = |errors| RegisterCode { email: email.as_str(), errors, notice: None };
+    match front.journeys.resend_code(stage, &caller).await {
+        Ok(stage) => {
+            let journey = Journey { return_to, stage: Stage::AwaitingCode(stage) };
+            let next = answer::see_other(&Done::CodeSent.after("/register/code"))?;
+            answer::with_journey(next, &front, &journey, caller.now)
+        }
+        Err(NotDone::Refused(ResendRefused::Enough)) => {
+            let error = FieldError::new("code", "We cannot send any more codes. Enter your email address again");
+            answer::page_as(Shown::Exhausted, &page(error.into()))
+        }
+        Err(NotDone::Refused(ResendRefused::Exhausted(refusal))) => {
+            answer::exhausted(&page(too_many("code", refusal, &caller)), refusal, caller.now)
+        }
+        Err(NotDone::Failed(fault)) => Err(fault.into()),
+    }
+}
+
+/// `GET /register/method`.
+pub(super) async fn show_method(asker: Asker) -> Answer {
+    match proven(asker) {
+        Ok((stage, ..)) => answer::page(&RegisterMethod { email: stage.email().as_str() }),
+        Err(elsewhere) => elsewhere,
+    }
+}
+
+/// `GET /register/password`.
+pub(super) async fn show_password(asker: Asker) -> Answer {
+    match proven(asker) {
+        Ok((stage, ..)) => answer::page(&RegisterPassword { email: stage.email().as_str(), errors: Errors::none() }),
+        Err(elsewhere) => elsewhere,
+    }
+}
+
+/// `POST /register/password`.
+pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+    let (stage, return_to, caller) = match proven(asker) {
+        Ok(journey) => journey,
+        Err(elsewhere) => return elsewhere,
+    };
+    let email = stage.email().clone();
+    match front.journeys.register_with_password(stage, form.secret("password")?, &caller).await {
+        Ok(session) => {
+            let journey = Journey { return_to, stage: Stage::Registered };
+            let next = answer::with_session(answer::see_other("/register/done")?, &session)?;
+            answer::with_journey(next, &front, &journey, caller.now)
+        }
+        Err(NotDone::Refused(RegisterRefused::Password(refusal))) => {
+            let errors = sign_in::bad_password("password", refusal);
+            answer::page_as(Shown::WithErrors, &RegisterPassword { email: email.as_str(), errors })
+        }
+        Err(NotDone::Refused(RegisterRefused::AccountExists | RegisterRefused::CredentialTaken)) => {
+            Err(Problem::AccountExists)
+        }
+        Err(NotDone::Failed(fault)) => Err(fault.into()),
+    }
+}
+
+/// `GET /register/done`.
+pub(super) async fn show_done(State(front): State<Shared>, asker: Asker) -> Answer {
+    let Some(identity) = &asker.identity else { return elsewhere(&asker) };
+    let email = front.journeys.email_of(identity.account()).await?;
+    let return_to = match asker.journey {
+        Some(Journey { return_to, stage: Stage::Registered }) => return_to,
+        _ => ReturnTo::default(),
+    };
+    answer::page(&RegisterDone { email: email.as_str(), continue_to: return_to.as_str() })
+}

@@ -1,0 +1,136 @@
+//! The pages of signing in. The address travels from the first to the second in the sealed cookie; what the second
+//! page posts of it is for password managers and is not read.
+
+use super::Shared;
+use super::answer::{self, Answer};
+use super::asker::Asker;
+use super::fields::{Form, Query};
+use super::page::{Errors, FieldError, PasskeyCeremony, PasskeyProblem, PasskeyReason, SignIn, SignInPassword};
+use super::problem::{NOT_SIGNED_IN, Shown};
+use super::register::too_many;
+use crate::fault::NotDone;
+use crate::journey::{Caller, Journey, ReturnTo, SignInRefused, SigningIn, Stage};
+use crate::model::{BadEmailAddress, EmailAddress};
+use crate::password::PasswordRefused;
+use axum::extract::State;
+
+/// Why the gate sends somebody here; anything else says nothing.
+fn reason(why: Option<&str>) -> Option<&'static str> {
+    match why? {
+        "step-up" => Some("For your security, sign in again to go on."),
+        "ended" => Some("You were signed out because you did not do anything for a while. Sign in again to go on."),
+        _ => None,
+    }
+}
+
+/// What is wrong with an address, at its field.
+pub(super) fn bad_email(bad: BadEmailAddress) -> Errors {
+    FieldError::new("email", bad.to_string()).into()
+}
+
+/// What is wrong with a new password, at its field.
+pub(super) fn bad_password(field: &'static str, refusal: PasswordRefused) -> Errors {
+    let message = match refusal {
+        PasswordRefused::Empty => "Enter a password",
+        PasswordRefused::TooShort => "Password must be 8 characters or more",
+        PasswordRefused::TooLong => "Password must be 256 characters or fewer",
+        PasswordRefused::EmailAddress => "Password must not be your email address",
+        PasswordRefused::Common => "This password is one of those that are tried first. Choose another",
+    };
+    FieldError::new(field, message).into()
+}
+
+/// `GET /sign-in`.
+pub(super) async fn show_email(query: Query) -> Answer {
+    let return_to = ReturnTo::parse(query.text("return_to"));
+    let reason = reason(query.text("why"));
+    answer::page(&SignIn { email: "", errors: Errors::none(), return_to: return_to.as_str(), reason })
+}
+
+/// `POST /sign-in`.
+pub(super) async fn take_email(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+    let typed = form.text("email")?;
+    let return_to = ReturnTo::parse(form.optional("return_to")?);
+    match EmailAddress::parse(typed) {
+        Ok(email) => {
+            let next = format!("/sign-in/password?return_to={}", return_to.query_value());
+            let journey = front.journeys.begin_sign_in(email, return_to);
+            answer::with_journey(answer::see_other(&next)?, &front, &journey, asker.caller.now)
+        }
+        Err(bad) => {
+            let (errors, return_to) = (bad_email(bad), return_to.as_str());
+            answer::page_as(Shown::WithErrors, &SignIn { email: typed, errors, return_to, reason: None })
+        }
+    }
+}
+
+/// The journey, if the address was given; otherwise back to where it is asked for.
+fn signing_in(asker: Asker, return_to: Option<&str>) -> Result<(SigningIn, ReturnTo, Caller), Answer> {
+    match asker.journey {
+        Some(Journey { return_to, stage: Stage::SigningIn(stage) }) => Ok((stage, return_to, asker.caller)),
+        _ => {
+            let return_to = ReturnTo::parse(return_to);
+            Err(answer::see_other(&format!("/sign-in?return_to={}", return_to.query_value())))
+        }
+    }
+}
+
+/// `GET /sign-in/password`.
+pub(super) async fn show_password(asker: Asker, query: Query) -> Answer {
+    match signing_in(asker, query.text("return_to")) {
+        Ok((stage, return_to, _)) => {
+            let (email, return_to) = (stage.email().as_str(), return_to.as_str());
+            answer::page(&SignInPassword { email, errors: Errors::none(), return_to })
+        }
+        Err(elsewhere) => elsewhere,
+    }
+}
+
+/// `POST /sign-in/password`.
+pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+    let (stage, return_to, caller) = match signing_in(asker, form.optional("return_to")?) {
+        Ok(journey) => journey,
+        Err(elsewhere) => return elsewhere,
+    };
+    let (typed, email) = (form.secret("password")?, stage.email().as_str());
+    let page = |errors| SignInPassword { email, errors, return_to: return_to.as_str() };
+    if typed.expose().is_empty() {
+        let error = FieldError::new("password", "Enter your password");
+        return answer::page_as(Shown::WithErrors, &page(error.into()));
+    }
+    match front.journeys.sign_in(&stage, typed, &caller).await {
+        Ok(session) => {
+            let next = answer::with_session(answer::see_other(return_to.as_str())?, &session)?;
+            answer::without_journey(next)
+        }
+        Err(NotDone::Refused(SignInRefused::Wrong)) => {
+            let error = FieldError::new("password", "The email address or password is not correct");
+            answer::page_as(Shown::WithErrors, &page(error.into()))
+        }
+        Err(NotDone::Refused(SignInRefused::Exhausted(refusal))) => {
+            answer::exhausted(&page(too_many("password", refusal, &caller)), refusal, caller.now)
+        }
+        Err(NotDone::Failed(fault)) => Err(fault.into()),
+    }
+}
+
+/// Where somebody goes on who has to sign in before a passkey can be made.
+const fn after_step_up(ceremony: PasskeyCeremony) -> &'static str {
+    match ceremony {
+        PasskeyCeremony::Add => "/sign-in?return_to=%2Faccount%2Fpasskeys%2Fadd&why=step-up",
+        PasskeyCeremony::Register => "/register",
+        PasskeyCeremony::SignIn => "/sign-in",
+    }
+}
+
+/// `GET /sign-in/problem`.
+pub(super) async fn show_problem(query: Query) -> Answer {
+    let ceremony = PasskeyCeremony::from_slug(query.text("during").unwrap_or_default());
+    let slug = query.text("reason").unwrap_or_default();
+    if slug == NOT_SIGNED_IN {
+        return answer::see_other(after_step_up(ceremony));
+    }
+    let reason = PasskeyReason::from_slug(slug).unwrap_or(PasskeyReason::Refused);
+    let return_to = ReturnTo::parse(query.text("return_to"));
+    answer::page(&PasskeyProblem { reason, ceremony, return_to: return_to.as_str() })
+}

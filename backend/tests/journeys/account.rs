@@ -1,0 +1,124 @@
+//! The account pages: passkeys, sessions, password.
+
+use crate::world::{PASSWORD, World};
+use aldgate_core::id::CredentialDigest;
+use aldgate_core::testing::authenticator::Authenticator;
+use aldgate_core::warm::Warm as _;
+
+const EMAIL: &str = "ada@example.org";
+
+fn id_of(authenticator: &Authenticator) -> String {
+    CredentialDigest::of(&authenticator.credential_id).to_string()
+}
+
+#[tokio::test]
+async fn a_passkey_is_renamed() {
+    let world = World::new().await;
+    let authenticator = Authenticator::derived(1, 1);
+    let mut browser = world.with_passkey(EMAIL, &authenticator).await;
+    let path = format!("/account/passkeys/{}/rename", id_of(&authenticator));
+    assert!(browser.get(&path).await.body.contains("Passkey made on Firefox on Linux"));
+    let answer = browser.post(&path, &[("name", "<b>My</b> phone")]).await;
+    assert_eq!(answer.location(), "/account/passkeys?done=passkey-renamed");
+    let page = browser.get(answer.location()).await;
+    assert!(page.body.contains("&#60;b&#62;My&#60;/b&#62; phone") && !page.body.contains("<b>My"), "{}", page.body);
+    for name in ["", " ", &"x".repeat(65), "a\u{7}b"] {
+        assert_eq!(browser.post(&path, &[("name", name)]).await.status, 422, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_way_in_cannot_be_removed() {
+    let world = World::new().await;
+    let (one, two) = (Authenticator::derived(1, 1), Authenticator::derived(1, 2));
+    let mut browser = world.with_passkey(EMAIL, &one).await;
+    let path = |passkey| format!("/account/passkeys/{}/remove", id_of(passkey));
+    assert!(!browser.get(&path(&one)).await.body.contains("<form"));
+    assert_eq!(browser.post(&path(&one), &[]).await.status, 409);
+    browser.register_passkey(&two).await;
+    assert!(browser.get(&path(&one)).await.body.contains("<form"));
+    let answer = browser.post(&path(&one), &[]).await;
+    assert_eq!(answer.location(), "/account/passkeys?done=passkey-removed");
+    assert_eq!(browser.post(&path(&two), &[]).await.status, 409);
+    assert_eq!(browser.post(&path(&one), &[]).await.status, 404);
+    let digest = CredentialDigest::of(&one.credential_id);
+    assert_eq!(world.warm.credential(&digest).await.expect("warm"), None);
+    assert!(browser.session().await.is_some(), "the session that it is done in stays");
+}
+
+#[tokio::test]
+async fn nobody_touches_what_is_not_theirs() {
+    let world = World::new().await;
+    let (one, two) = (Authenticator::derived(1, 1), Authenticator::derived(1, 2));
+    let owner = world.with_passkey(EMAIL, &one).await;
+    let mut other = world.with_passkey("bob@example.org", &two).await;
+    for path in [
+        format!("/account/passkeys/{}/rename", id_of(&one)),
+        format!("/account/passkeys/{}/remove", id_of(&one)),
+        "/account/passkeys/x/remove".to_owned(),
+        "/account/passkeys/%00/rename".to_owned(),
+    ] {
+        assert_eq!(other.get(&path).await.status, 404, "{path}");
+        assert_eq!(other.post(&path, &[("name", "mine")]).await.status, 404, "{path}");
+    }
+    let session = owner.session().await.expect("session");
+    other.post(&format!("/account/sessions/{session}/end"), &[]).await;
+    assert!(owner.session().await.is_some());
+    assert_eq!(other.post("/account/sessions/x/end", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended() {
+    let world = World::new().await;
+    let mut one = world.with_password(EMAIL).await;
+    let mut two = world.browser();
+    two.sign_in(EMAIL, PASSWORD).await;
+    let other = two.session().await.expect("session");
+    let page = one.get("/account/sessions").await;
+    assert!(page.body.contains("Firefox on Linux") && page.body.contains(&other.to_string()), "{}", page.body);
+    let answer = one.post(&format!("/account/sessions/{other}/end"), &[]).await;
+    assert_eq!(answer.location(), "/account/sessions?done=session-ended");
+    assert!(two.session().await.is_none() && one.session().await.is_some());
+    let mine = one.session().await.expect("session");
+    assert_eq!(one.post(&format!("/account/sessions/{mine}/end"), &[]).await.location(), "/signed-out");
+    assert!(one.cookies.keys().all(|name| name.contains("journey")));
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_every_other_session() {
+    let world = World::new().await;
+    let mut one = world.with_password(EMAIL).await;
+    let mut two = world.browser();
+    two.sign_in(EMAIL, PASSWORD).await;
+    let change = |current, new| [("current_password", current), ("new_password", new)];
+    for (current, new, message) in [
+        ("a wrong password", "another password", "This is not your current password"),
+        (PASSWORD, "short", "Password must be 8 characters or more"),
+        (PASSWORD, "ADA@example.org", "Password must not be your email address"),
+        (PASSWORD, "Password123", "tried first"),
+    ] {
+        let answer = one.post("/account/password", &change(current, new)).await;
+        assert!(answer.status == 422 && answer.body.contains(message), "{}", answer.body);
+    }
+    let answer = one.post("/account/password", &[("new_password", "another password")]).await;
+    assert_eq!(answer.status, 422, "the current one is not optional");
+    let answer = one.post("/account/password", &change(PASSWORD, "another password")).await;
+    assert_eq!(answer.location(), "/account?done=password-changed");
+    assert!(one.session().await.is_some() && two.session().await.is_none());
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 422);
+    assert_eq!(world.browser().sign_in(EMAIL, "another password").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_first_password_lets_the_passkey_go_and_its_sessions_with_it() {
+    let world = World::new().await;
+    let authenticator = Authenticator::derived(1, 1);
+    let passkey = world.with_passkey(EMAIL, &authenticator).await;
+    let mut owner = passkey.clone();
+    assert_eq!(owner.post("/account/password", &[("new_password", PASSWORD)]).await.status, 303);
+    let mut other = world.browser();
+    assert_eq!(other.sign_in(EMAIL, PASSWORD).await.status, 303);
+    let answer = other.post(&format!("/account/passkeys/{}/remove", id_of(&authenticator)), &[]).await;
+    assert_eq!(answer.location(), "/account/passkeys?done=passkey-removed");
+    assert!(passkey.session().await.is_none() && other.session().await.is_some());
+}

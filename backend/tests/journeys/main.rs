@@ -1,0 +1,9 @@
+//! The backend from the outside: whole journeys over its socket, with a real SQLite file, a clock that is moved by
+//! hand, software authenticators, and a browser and a gate of a few lines each (see [`world`]).
+
+mod abuse;
+mod account;
+mod passkey;
+mod register;
+mod sign_in;
+mod world;

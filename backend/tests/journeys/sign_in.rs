@@ -1,0 +1,149 @@
+//! Signing in with a password and signing out: what looks the same, what is counted, what ends.
+
+use crate::world::{PASSWORD, World};
+use aldgate_core::session::cookie;
+use aldgate_core::testing::authenticator::Authenticator;
+use std::time::Duration;
+
+const EMAIL: &str = "ada@example.org";
+
+#[tokio::test]
+async fn the_right_password_opens_a_session_and_leads_on() {
+    let world = World::new().await;
+    world.with_password(EMAIL).await;
+    let mut browser = world.browser();
+    let answer = browser.sign_in(" ADA@Example.org", PASSWORD).await;
+    assert_eq!((answer.status, answer.location()), (303, "/demo?x=1"));
+    let first = browser.session().await.expect("session");
+    assert!(browser.get("/account").await.body.contains("In 2 places"));
+    browser.sign_in(EMAIL, PASSWORD).await;
+    let second = browser.session().await.expect("session");
+    assert_ne!(first, second, "a new session");
+    assert!(browser.get("/account").await.body.contains("In 2 places"), "the old one was replaced");
+}
+
+#[tokio::test]
+async fn unknown_wrong_and_without_password_look_the_same() {
+    let world = World::new().await;
+    world.with_password(EMAIL).await;
+    world.with_passkey("eve@example.org", &Authenticator::derived(1, 1)).await;
+    let mut looks = Vec::new();
+    for email in [EMAIL, "bob@example.org", "eve@example.org"] {
+        let mut browser = world.browser();
+        let first = browser.post("/sign-in", &[("email", email)]).await;
+        let page = browser.get("/sign-in/password").await;
+        let refused = browser.post("/sign-in/password", &[("password", "a wrong password")]).await;
+        assert_eq!(refused.status, 422);
+        assert!(browser.session().await.is_none() && !browser.cookies.contains_key(cookie::SESSION));
+        looks.push([first.look(email), page.look(email), refused.look(email)]);
+    }
+    assert_eq!(looks[0][1..], looks[1][1..]);
+    assert_eq!(looks[0][1..], looks[2][1..]);
+    assert_eq!(looks[1], looks[2], "addresses of one length: the cookie too");
+}
+
+#[tokio::test]
+async fn a_hundred_failures_in_parallel_close_the_account_to_passwords_for_a_day() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    let mut tally = std::collections::BTreeMap::new();
+    for round in 0..3 {
+        let attempts = (0..50).map(|n| {
+            let mut browser = world.browser();
+            browser.client = format!("203.0.113.{}", round * 50 + n);
+            async move { browser.sign_in(EMAIL, "a wrong password").await.status }
+        });
+        for status in futures_of(attempts).await {
+            *tally.entry(status).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(tally, [(422, 100), (429, 50)].into());
+    let answer = world.browser().sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(answer.status, 429, "even the right one");
+    let fields = [("current_password", PASSWORD), ("new_password", "another password")];
+    assert_eq!(owner.post("/account/password", &fields).await.status, 429, "by this route too");
+    world.after(Duration::from_hours(24));
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
+}
+
+/// Runs all at once.
+async fn futures_of<T: Send, F: Future<Output = T>>(futures: impl Iterator<Item = F>) -> Vec<T> {
+    let mut pending: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        let mut ready = true;
+        for (future, output) in pending.iter_mut().filter(|(_, output)| output.is_none()) {
+            match future.as_mut().poll(context) {
+                std::task::Poll::Ready(value) => *output = Some(value),
+                std::task::Poll::Pending => ready = false,
+            }
+        }
+        if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    pending.into_iter().filter_map(|(_, output)| output).collect()
+}
+
+#[tokio::test]
+async fn one_client_has_ten_guesses_and_success_forgets_them() {
+    let world = World::new().await;
+    world.with_password(EMAIL).await;
+    let mut browser = world.browser();
+    for _ in 0..9 {
+        assert_eq!(browser.sign_in(EMAIL, "a wrong password").await.status, 422);
+    }
+    assert_eq!(browser.sign_in(EMAIL, PASSWORD).await.status, 303);
+    for _ in 0..10 {
+        assert_eq!(browser.sign_in("ADA@example.org", "a wrong password").await.status, 422);
+    }
+    let answer = browser.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(answer.status, 429);
+    assert!(answer.body.contains("Try again after"), "{}", answer.body);
+    let mut elsewhere = world.browser();
+    elsewhere.client = "2001:db8::1".into();
+    assert_eq!(elsewhere.sign_in(EMAIL, PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
+async fn without_an_address_there_is_no_password_page() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    let answer = browser.get("/sign-in/password?return_to=/demo").await;
+    assert_eq!(answer.location(), "/sign-in?return_to=%2Fdemo");
+    let answer = browser.post("/sign-in/password", &[("email", EMAIL), ("password", PASSWORD)]).await;
+    assert_eq!(answer.location(), "/sign-in?return_to=%2Faccount");
+}
+
+#[tokio::test]
+async fn the_gates_reasons_are_said_and_no_others() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    for (why, text) in [("step-up", "For your security"), ("ended", "signed out because")] {
+        let page = browser.get(&format!("/sign-in?return_to=%2Fdemo&why={why}")).await;
+        assert!(page.body.contains(text), "{}", page.body);
+    }
+    assert!(!browser.get("/sign-in?why=%3Cscript%3E").await.body.contains("script&"));
+    let page = browser.get("/sign-in/problem?reason=cancelled&during=register").await;
+    assert!(page.status == 200 && page.body.contains("href=\"/register/method\""), "{}", page.body);
+    let answer = browser.get("/sign-in/problem?reason=not-signed-in&during=add").await;
+    assert_eq!(answer.location(), "/sign-in?return_to=%2Faccount%2Fpasskeys%2Fadd&why=step-up");
+}
+
+#[tokio::test]
+async fn signing_out_ends_this_session_or_all() {
+    let world = World::new().await;
+    let mut one = world.with_password(EMAIL).await;
+    let mut two = world.browser();
+    two.sign_in(EMAIL, PASSWORD).await;
+    let mut three = world.browser();
+    three.sign_in(EMAIL, PASSWORD).await;
+    let stolen = one.clone();
+    assert_eq!(one.get("/sign-out").await.status, 200);
+    assert_eq!(one.post("/sign-out", &[]).await.location(), "/signed-out");
+    assert!(!one.cookies.contains_key(cookie::SESSION) && stolen.session().await.is_none());
+    assert_eq!(one.get("/sign-out").await.location(), "/");
+    assert_eq!(one.post("/sign-out", &[]).await.location(), "/signed-out");
+    assert!(two.session().await.is_some());
+    let answer = two.post("/sign-out/everywhere", &[]).await;
+    assert!(two.get(answer.location()).await.body.contains("all your other devices"));
+    assert!(three.session().await.is_none());
+}

@@ -1,0 +1,318 @@
+//! A small world: the backend on its socket, a gate that asserts who is signed in, and browsers that keep cookies.
+
+use aldgate_backend::store::Store;
+use aldgate_backend::warm::embedded::EmbeddedWarm;
+use aldgate_backend::{AUDIENCE, Backend, Config, Message};
+use aldgate_core::id::SessionId;
+use aldgate_core::session::cookie;
+use aldgate_core::session::token::TagKeys;
+use aldgate_core::testing::authenticator::Authenticator;
+use aldgate_core::testing::{ManualClock, SeededEntropy, world};
+use aldgate_core::time::{Clock as _, Timestamp};
+use aldgate_core::token::identity_assertion::SigningKey;
+use aldgate_core::warm::Warm;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+
+pub(crate) const ORIGIN: &str = "http://localhost:8080";
+pub(crate) const RP_ID: &str = "localhost";
+pub(crate) const PASSWORD: &str = "three random words";
+pub(crate) const JOURNEY: &str = "__Host-aldgate-journey";
+const ISSUER: &str = "http://localhost:8080";
+
+/// The backend and all around it.
+pub(crate) struct World {
+    folder: tempfile::TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) warm: EmbeddedWarm,
+    pub(crate) gate: SigningKey,
+    messages: Arc<Mutex<Vec<Message>>>,
+}
+
+pub(crate) fn signing_key() -> SigningKey {
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("key");
+    SigningKey::from_pkcs8(pkcs8.as_ref()).expect("key")
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        let entropy = Arc::new(SeededEntropy::new(11));
+        let path = folder.path().join("aldgate.db");
+        let store = Store::open(&path, &world::master_key(), entropy.clone()).await.expect("store");
+        let warm = EmbeddedWarm::new(store.clone());
+        let (gate, clock) = (signing_key(), Arc::new(ManualClock::at(world::NOW)));
+        let messages = Arc::new(Mutex::new(Vec::new()));
+        let config = Config {
+            relying_party: world::relying_party(),
+            lifetimes: world::LIFETIMES,
+            origins: vec![ORIGIN.into()],
+            issuer: ISSUER.into(),
+            key_set: gate.key_set(),
+            outbox: folder.path().join("outbox"),
+            argon2_threads: 2,
+        };
+        let heard = messages.clone();
+        let listen = Arc::new(move |message: &Message| heard.lock().expect("lock").push(message.clone()));
+        let master = Arc::new(world::master_key());
+        let backend = Backend::new(config, store, Arc::new(warm.clone()), master, clock.clone(), entropy, Some(listen));
+        let backend = backend.expect("backend");
+        let listener = UnixListener::bind(folder.path().join("backend.sock")).expect("socket");
+        tokio::spawn(async move { backend.serve(listener, std::future::pending()).await });
+        Self { folder, clock, warm, gate, messages }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn after(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("backend.sock")
+    }
+
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        self.messages.lock().expect("lock").clone()
+    }
+
+    /// The code that was sent last.
+    pub(crate) fn code(&self) -> String {
+        self.messages().last().and_then(|message| message.code.clone()).expect("a code was sent")
+    }
+
+    pub(crate) fn browser(&self) -> Browser<'_> {
+        Browser { world: self, cookies: BTreeMap::new(), client: "192.0.2.1".into(), origin: Some(ORIGIN.into()) }
+    }
+
+    /// What the gate makes of a session cookie: an assertion, or nothing.
+    async fn assertion(&self, token: &str) -> Option<String> {
+        let now = self.now();
+        let session = TagKeys::at(&world::master_key(), now).verify(token.as_bytes(), now).ok()?.session();
+        let record = self.warm.session(&session).await.expect("warm")?;
+        Some(self.gate.mint(ISSUER, AUDIENCE, session, &record, now).expect("assertion"))
+    }
+
+    /// Sends bytes, gives the answer.
+    pub(crate) async fn exchange(&self, request: &[u8]) -> Answer {
+        let mut stream = UnixStream::connect(self.socket()).await.expect("connected");
+        let _ = stream.write_all(request).await; // A refused body may be cut short.
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes).await;
+        Answer::parse(&bytes)
+    }
+
+    /// An account with a password, and the browser that registered it.
+    pub(crate) async fn with_password(&self, email: &str) -> Browser<'_> {
+        let mut browser = self.browser();
+        browser.prove(email).await;
+        let answer = browser.post("/register/password", &[("password", PASSWORD)]).await;
+        assert_eq!((answer.status, answer.location()), (303, "/register/done"));
+        browser
+    }
+
+    /// An account with a passkey, and the browser that registered it.
+    pub(crate) async fn with_passkey(&self, email: &str, authenticator: &Authenticator) -> Browser<'_> {
+        let mut browser = self.browser();
+        browser.prove(email).await;
+        let answer = browser.register_passkey(authenticator).await;
+        assert_eq!((answer.status, answer.json()["next"].as_str()), (200, Some("/register/done")));
+        browser
+    }
+}
+
+/// An answer of the backend's.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+        let pair = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { status: status.expect("a status"), headers: lines.filter_map(pair).collect(), body: body.to_owned() }
+    }
+
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(header, _)| header == name).map_or("", |(_, value)| value)
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        self.header("location")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    /// The slug of a problem document.
+    pub(crate) fn slug(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.body);
+        self.json()["type"].as_str().expect("type").trim_start_matches("urn:aldgate:problem:").to_owned()
+    }
+
+    /// Everything that somebody could tell two answers apart by: cookies by name and length, no date.
+    pub(crate) fn look(&self, email: &str) -> (u16, Vec<(String, String)>, String) {
+        let blur = |(name, value): &(String, String)| match name.as_str() {
+            "date" => (name.clone(), String::new()),
+            "set-cookie" => {
+                let (cookie, rest) = value.split_once('=').expect("cookie");
+                let (content, attributes) = rest.split_once(';').expect("attributes");
+                (name.clone(), format!("{cookie}={};{attributes}", content.len()))
+            }
+            _ => (name.clone(), value.clone()),
+        };
+        (self.status, self.headers.iter().map(blur).collect(), self.body.replace(email, "EMAIL"))
+    }
+}
+
+/// A browser: it keeps cookies and, through the gate, is whoever its session says.
+#[derive(Clone)]
+pub(crate) struct Browser<'w> {
+    world: &'w World,
+    pub(crate) cookies: BTreeMap<String, String>,
+    pub(crate) client: String,
+    pub(crate) origin: Option<String>,
+}
+
+pub(crate) fn form(fields: &[(&str, &str)]) -> String {
+    let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+    pairs.join("&")
+}
+
+impl Browser<'_> {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, "", b"", &[]).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send("POST", path, "application/x-www-form-urlencoded", form(fields).as_bytes(), &[]).await
+    }
+
+    pub(crate) async fn post_json(&mut self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, "application/json", body.to_string().as_bytes(), &[]).await
+    }
+
+    pub(crate) async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: &[u8],
+        more: &[(&str, &str)],
+    ) -> Answer {
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\
+             x-forwarded-for: {}\r\nuser-agent: Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0\r\n",
+            body.len(),
+            self.client
+        );
+        let mut headers: Vec<(&str, String)> = more.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        headers.extend(self.origin.clone().map(|origin| ("origin", origin)));
+        headers.extend((!kind.is_empty()).then(|| ("content-type", kind.to_owned())));
+        if !self.cookies.is_empty() {
+            let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            headers.push(("cookie", pairs.join("; ")));
+        }
+        if let Some(token) = self.cookies.get(cookie::SESSION) {
+            headers.extend(self.world.assertion(token).await.map(|jwt| ("aldgate-identity", jwt)));
+        }
+        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        let answer = self.world.exchange(&[head.as_bytes(), b"\r\n", body].concat()).await;
+        self.keep_cookies(&answer);
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'; "), "{answer:?}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+        answer
+    }
+
+    fn keep_cookies(&mut self, answer: &Answer) {
+        for set in answer.all("set-cookie") {
+            assert!(set.starts_with("__Host-") && set.contains("; Path=/; Secure; HttpOnly; SameSite=Lax"), "{set}");
+            let (name, rest) = set.split_once('=').expect("cookie");
+            let value = rest.split(';').next().unwrap_or_default();
+            if value.is_empty() {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// The session that the cookie opens, if any.
+    pub(crate) async fn session(&self) -> Option<SessionId> {
+        let token = self.cookies.get(cookie::SESSION)?;
+        let now = self.world.now();
+        let id = TagKeys::at(&world::master_key(), now).verify(token.as_bytes(), now).expect("token").session();
+        self.world.warm.session(&id).await.expect("warm").map(|_| id)
+    }
+
+    /// Registers as far as the proof of the address.
+    pub(crate) async fn prove(&mut self, email: &str) {
+        let answer = self.post("/register", &[("email", email), ("return_to", "/demo?x=1")]).await;
+        assert_eq!((answer.status, answer.location()), (303, "/register/code"), "{}", answer.body);
+        let code = self.world.code();
+        let answer = self.post("/register/code", &[("code", &code)]).await;
+        assert_eq!((answer.status, answer.location()), (303, "/register/method"), "{}", answer.body);
+    }
+
+    /// The challenge of a new ceremony.
+    pub(crate) async fn challenge(&mut self) -> String {
+        let answer = self.post_json("/passkey/register/options", &json!({})).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["challenge"].as_str().expect("challenge").to_owned()
+    }
+
+    pub(crate) async fn register_passkey(&mut self, authenticator: &Authenticator) -> Answer {
+        let challenge = self.challenge().await;
+        self.post_json("/passkey/register", &registration(authenticator, &challenge)).await
+    }
+
+    /// Signs in with a password.
+    pub(crate) async fn sign_in(&mut self, email: &str, password: &str) -> Answer {
+        let answer = self.post("/sign-in", &[("email", email), ("return_to", "/demo?x=1")]).await;
+        assert_eq!((answer.status, answer.location()), (303, "/sign-in/password?return_to=%2Fdemo%3Fx%3D1"));
+        self.post("/sign-in/password", &[("password", password)]).await
+    }
+}
+
+/// What a browser sends when this authenticator has answered.
+pub(crate) fn registration(authenticator: &Authenticator, challenge: &str) -> Value {
+    let object = authenticator.attestation_object(RP_ID, 0x05);
+    registration_of(&authenticator.credential_id, &object, challenge)
+}
+
+pub(crate) fn registration_of(credential_id: &[u8], object: &[u8], challenge: &str) -> Value {
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let client_data = Authenticator::client_data("webauthn.create", challenge, ORIGIN);
+    json!({
+        "id": text(credential_id), "rawId": text(credential_id), "type": "public-key",
+        "authenticatorAttachment": "platform", "clientExtensionResults": {"credProps": {"rk": true}},
+        "response": {
+            "clientDataJSON": text(client_data.as_bytes()),
+            "attestationObject": text(object),
+            "transports": ["internal"],
+        },
+    })
+}
