@@ -97,7 +97,6 @@ impl Backend {
     ///
     /// # Errors
     /// [`BadConfig`].
-    #[expect(clippy::too_many_arguments, reason = "the composition root hands over every collaborator once, here")]
     pub fn new(
         config: Config,
         store: Store,

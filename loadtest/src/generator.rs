@@ -14,6 +14,10 @@ const THREAD_SHARE_MAX: f64 = 0.9;
 /// A lag above this share of the latency at p99 is worth a word, though the figures still stand.
 const LAG_SHARE_NOTED: f64 = 0.25;
 
+/// When programs that are neither the server nor the generator took more than this share of the machine, the figures
+/// tell of them too. (The service behind the gate is one of them.)
+const OTHERS_SHARE_NOTED: f64 = 0.3;
+
 /// Too few arrivals for a p99 to mean anything.
 const LAG_COUNT_MIN: u64 = 100;
 
@@ -50,6 +54,16 @@ pub(crate) struct Judgement {
 }
 
 impl Judgement {
+    /// Judges the company that one window had on the machine: `others` is the share of other programs.
+    pub(crate) fn add_company(&mut self, window: &str, others: f64) {
+        if others > OTHERS_SHARE_NOTED {
+            self.notes.push(format!(
+                "{window}: other programs took {:.0} % of the machine; measure on a quiet one",
+                others * 100.0
+            ));
+        }
+    }
+
     /// Judges one window, named `window` in the sentences.
     pub(crate) fn add(&mut self, window: &str, own: &OwnUse, tally: &Tally, lag_max: Duration) {
         let busy = own.busiest_share();
@@ -112,6 +126,15 @@ mod tests {
     #[test]
     fn a_late_start_with_free_connections_is_a_bottleneck() {
         assert!(judged(0.3, Duration::from_millis(6)).bottleneck[0].contains("late at p99"));
+    }
+
+    #[test]
+    fn company_on_the_machine_is_told() {
+        let mut judgement = Judgement::default();
+        judgement.add_company("round 1", 0.1);
+        assert_eq!(judgement, Judgement::default());
+        judgement.add_company("round 1", 0.8);
+        assert!(judgement.notes[0].contains("other programs took 80 %"));
     }
 
     #[test]

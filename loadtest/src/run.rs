@@ -191,6 +191,7 @@ impl<'a> Course<'a> {
             .await
             .map_err(|error| Trouble::new(format!("no thread could be started: {error}"), "see this user's limits"))?;
         self.judgement.add(&window.name, &measured.own, &measured.tally, plan.lag_max);
+        self.judgement.add_company(&window.name, measured.others_share(Machine::cores()));
         progress.say(&format!(
             "{}: {} of {} answered, {} failed, p50 {:.2} ms, p99 {:.2} ms",
             window.name,
@@ -232,12 +233,16 @@ impl Setup {
 }
 
 impl Machine {
+    fn cores() -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+
     fn this() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let cpuinfo = read("/proc/cpuinfo");
         let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
         Self {
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: Self::cores(),
             model: model.map_or_else(|| "unknown processor".into(), |(_, name)| name.trim().to_owned()),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         }

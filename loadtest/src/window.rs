@@ -73,6 +73,15 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
+    /// The share of the machine's cores that was busy with neither the server nor the generator; zero if the server's
+    /// time is not known.
+    pub(crate) fn others_share(&self, cores: usize) -> f64 {
+        let Some(groups) = &self.cpu else { return 0.0 };
+        let ours: Duration = groups.values().map(|spent| spent.running).sum::<Duration>() + self.own.all.running;
+        let cores = f64::from(u32::try_from(cores).unwrap_or(u32::MAX));
+        (self.machine.busy - ours.as_secs_f64() / (self.own.wall.as_secs_f64() * cores).max(1e-9)).max(0.0)
+    }
+
     /// Several windows of one persona together.
     pub(crate) fn all(windows: &[Self]) -> Self {
         let mut all = Self::default();

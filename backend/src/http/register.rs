@@ -27,14 +27,17 @@ const fn place(stage: Option<&Stage>) -> &'static str {
     }
 }
 
+/// The page where a browser belongs.
+type Elsewhere = &'static str;
+
 /// Where a browser belongs that asks for a page of another place.
-fn elsewhere(asker: &Asker) -> Answer {
+fn elsewhere(asker: &Asker) -> Elsewhere {
     let stage = asker.journey.as_ref().map(|journey| &journey.stage);
-    answer::see_other(if asker.identity.is_some() { ACCOUNT } else { place(stage) })
+    if asker.identity.is_some() { ACCOUNT } else { place(stage) }
 }
 
 /// The journey, if it waits for a code and nobody is signed in; otherwise where the browser belongs.
-fn awaiting_code(asker: Asker) -> Result<(AwaitingCode, ReturnTo, Caller), Answer> {
+fn awaiting_code(asker: Asker) -> Result<(AwaitingCode, ReturnTo, Caller), Elsewhere> {
     match asker {
         Asker { identity: None, journey: Some(Journey { return_to, stage: Stage::AwaitingCode(stage) }), caller } => {
             Ok((stage, return_to, caller))
@@ -44,7 +47,7 @@ fn awaiting_code(asker: Asker) -> Result<(AwaitingCode, ReturnTo, Caller), Answe
 }
 
 /// As [`awaiting_code`], for an address that is proven.
-fn proven(asker: Asker) -> Result<(Proven, ReturnTo, Caller), Answer> {
+fn proven(asker: Asker) -> Result<(Proven, ReturnTo, Caller), Elsewhere> {
     match asker {
         Asker { identity: None, journey: Some(Journey { return_to, stage: Stage::Proven(stage) }), caller } => {
             Ok((stage, return_to, caller))
@@ -97,7 +100,7 @@ pub(super) async fn show_code(asker: Asker, query: Query) -> Answer {
             errors: Errors::none(),
             notice: Done::notice(&query),
         }),
-        Err(elsewhere) => elsewhere,
+        Err(elsewhere) => answer::see_other(elsewhere),
     }
 }
 
@@ -105,7 +108,7 @@ pub(super) async fn show_code(asker: Asker, query: Query) -> Answer {
 pub(super) async fn take_code(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     let (stage, return_to, caller) = match awaiting_code(asker) {
         Ok(journey) => journey,
-        Err(elsewhere) => return elsewhere,
+        Err(elsewhere) => return answer::see_other(elsewhere),
     };
     let email = stage.email().clone();
     match front.journeys.enter_code(stage, form.text("code")?, &caller).await {
@@ -133,7 +136,7 @@ const fn code_refused(refusal: CodeRefused) -> &'static str {
 pub(super) async fn resend_code(State(front): State<Shared>, asker: Asker) -> Answer {
     let (stage, return_to, caller) = match awaiting_code(asker) {
         Ok(journey) => journey,
-        Err(elsewhere) => return elsewhere,
+        Err(elsewhere) => return answer::see_other(elsewhere),
     };
     let email = stage.email().clone();
     let page = |errors| RegisterCode { email: email.as_str(), errors, notice: None };
@@ -158,7 +161,7 @@ pub(super) async fn resend_code(State(front): State<Shared>, asker: Asker) -> An
 pub(super) async fn show_method(asker: Asker) -> Answer {
     match proven(asker) {
         Ok((stage, ..)) => answer::page(&RegisterMethod { email: stage.email().as_str() }),
-        Err(elsewhere) => elsewhere,
+        Err(elsewhere) => answer::see_other(elsewhere),
     }
 }
 
@@ -166,7 +169,7 @@ pub(super) async fn show_method(asker: Asker) -> Answer {
 pub(super) async fn show_password(asker: Asker) -> Answer {
     match proven(asker) {
         Ok((stage, ..)) => answer::page(&RegisterPassword { email: stage.email().as_str(), errors: Errors::none() }),
-        Err(elsewhere) => elsewhere,
+        Err(elsewhere) => answer::see_other(elsewhere),
     }
 }
 
@@ -174,7 +177,7 @@ pub(super) async fn show_password(asker: Asker) -> Answer {
 pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     let (stage, return_to, caller) = match proven(asker) {
         Ok(journey) => journey,
-        Err(elsewhere) => return elsewhere,
+        Err(elsewhere) => return answer::see_other(elsewhere),
     };
     let email = stage.email().clone();
     match front.journeys.register_with_password(stage, form.secret("password")?, &caller).await {
@@ -196,7 +199,7 @@ pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, for
 
 /// `GET /register/done`.
 pub(super) async fn show_done(State(front): State<Shared>, asker: Asker) -> Answer {
-    let Some(identity) = &asker.identity else { return elsewhere(&asker) };
+    let Some(identity) = &asker.identity else { return answer::see_other(elsewhere(&asker)) };
     let email = front.journeys.email_of(identity.account()).await?;
     let return_to = match asker.journey {
         Some(Journey { return_to, stage: Stage::Registered }) => return_to,

@@ -65,12 +65,12 @@ pub(super) async fn take_email(State(front): State<Shared>, asker: Asker, form: 
 }
 
 /// The journey, if the address was given; otherwise back to where it is asked for.
-fn signing_in(asker: Asker, return_to: Option<&str>) -> Result<(SigningIn, ReturnTo, Caller), Answer> {
+fn signing_in(asker: Asker, return_to: Option<&str>) -> Result<(SigningIn, ReturnTo, Caller), String> {
     match asker.journey {
         Some(Journey { return_to, stage: Stage::SigningIn(stage) }) => Ok((stage, return_to, asker.caller)),
         _ => {
             let return_to = ReturnTo::parse(return_to);
-            Err(answer::see_other(&format!("/sign-in?return_to={}", return_to.query_value())))
+            Err(format!("/sign-in?return_to={}", return_to.query_value()))
         }
     }
 }
@@ -82,7 +82,7 @@ pub(super) async fn show_password(asker: Asker, query: Query) -> Answer {
             let (email, return_to) = (stage.email().as_str(), return_to.as_str());
             answer::page(&SignInPassword { email, errors: Errors::none(), return_to })
         }
-        Err(elsewhere) => elsewhere,
+        Err(elsewhere) => answer::see_other(&elsewhere),
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn show_password(asker: Asker, query: Query) -> Answer {
 pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     let (stage, return_to, caller) = match signing_in(asker, form.optional("return_to")?) {
         Ok(journey) => journey,
-        Err(elsewhere) => return elsewhere,
+        Err(elsewhere) => return answer::see_other(&elsewhere),
     };
     let (typed, email) = (form.secret("password")?, stage.email().as_str());
     let page = |errors| SignInPassword { email, errors, return_to: return_to.as_str() };

@@ -47,7 +47,7 @@ fn is_fit(text: &str) -> bool {
         && !path.starts_with("//")
         && NormalPath::parse(path).is_ok()
         && !query.contains('?')
-        && !NEVER.iter().any(|page| forbidden(page))
+        && !NEVER.iter().any(forbidden)
 }
 
 /// The characters of RFC 3986 without the fragment's `#`: no space, quote, bracket, backslash or control.

@@ -1,9 +1,12 @@
 //! What other sites, broken gates and hostile bytes may try.
 
-use crate::world::{ORIGIN, PASSWORD, World, form, signing_key};
+use crate::world::{ORIGIN, PASSWORD, World, form, registration, signing_key};
 use aldgate_core::entropy::Entropy as _;
 use aldgate_core::id::SessionId;
+use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::{SeededEntropy, world};
+use aldgate_core::warm::memory::MemoryWarm;
+use std::sync::Arc;
 
 const EMAIL: &str = "ada@example.org";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -109,6 +112,30 @@ async fn a_missing_or_unreadable_field_is_named() {
     assert_eq!(browser.get("/nothing").await.status, 404);
     assert_eq!(browser.get("/register/code/resend").await.status, 405);
     assert_eq!(browser.send("DELETE", "/account", "", b"", &[]).await.status, 405);
+}
+
+#[tokio::test]
+async fn without_the_shared_tier_nobody_gets_in_and_everybody_is_told_when_to_come_back() {
+    let warm = Arc::new(MemoryWarm::default());
+    let shared = warm.clone();
+    let world = World::with_warm(|_| shared).await;
+    world.with_password(EMAIL).await;
+    let (mut waiting, mut proven) = (world.browser(), world.browser());
+    proven.prove("bob@example.org").await;
+    waiting.post("/register", &[("email", "eve@example.org")]).await;
+    let (code, challenge) = (world.code(), proven.challenge().await);
+    warm.set_down(true);
+    let body = registration(&Authenticator::derived(1, 1), &challenge);
+    for (answer, browser) in [
+        (waiting.post("/register/code", &[("code", &code)]).await, &waiting),
+        (proven.post_json("/passkey/register", &body).await, &proven),
+    ] {
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "5"), "{answer:?}");
+        assert!(!browser.cookies.contains_key("__Host-aldgate"));
+    }
+    let mut browser = world.browser();
+    assert_eq!(browser.sign_in(EMAIL, PASSWORD).await.status, 503);
+    assert!(!browser.cookies.contains_key("__Host-aldgate"));
 }
 
 #[tokio::test]

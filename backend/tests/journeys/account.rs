@@ -3,7 +3,6 @@
 use crate::world::{PASSWORD, World};
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::testing::authenticator::Authenticator;
-use aldgate_core::warm::Warm as _;
 
 const EMAIL: &str = "ada@example.org";
 

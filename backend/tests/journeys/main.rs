@@ -1,6 +1,8 @@
 //! The backend from the outside: whole journeys over its socket, with a real SQLite file, a clock that is moved by
 //! hand, software authenticators, and a browser and a gate of a few lines each (see [`world`]).
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why and ends")]
+
 mod abuse;
 mod account;
 mod passkey;

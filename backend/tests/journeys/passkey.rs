@@ -3,7 +3,6 @@
 use crate::world::{PASSWORD, RP_ID, World, registration, registration_of};
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::testing::authenticator::Authenticator;
-use aldgate_core::warm::Warm as _;
 use aldgate_core::webauthn::public_key::PublicKey;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::json;

@@ -135,6 +135,17 @@ async fn a_known_address_looks_like_an_unknown_one() {
 }
 
 #[tokio::test]
+async fn where_there_is_an_account_no_code_is_right() {
+    let world = World::new().await;
+    let mut late = world.browser();
+    late.post("/register", &[("email", EMAIL)]).await;
+    let code = world.code();
+    world.with_password(EMAIL).await;
+    let answer = late.post("/register/code", &[("code", &code)]).await;
+    assert!(answer.status == 422 && answer.body.contains("This is not the code"), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn no_letter_box_and_no_client_gets_too_many_messages() {
     let world = World::new().await;
     for client in 0..5 {

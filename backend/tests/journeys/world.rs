@@ -33,7 +33,7 @@ const ISSUER: &str = "http://localhost:8080";
 pub(crate) struct World {
     folder: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) warm: EmbeddedWarm,
+    pub(crate) warm: Arc<dyn Warm>,
     pub(crate) gate: SigningKey,
     messages: Arc<Mutex<Vec<Message>>>,
 }
@@ -45,11 +45,16 @@ pub(crate) fn signing_key() -> SigningKey {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_warm(|store| Arc::new(EmbeddedWarm::new(store))).await
+    }
+
+    /// A world whose shared tier is another.
+    pub(crate) async fn with_warm(warm: impl FnOnce(Store) -> Arc<dyn Warm>) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let entropy = Arc::new(SeededEntropy::new(11));
         let path = folder.path().join("aldgate.db");
         let store = Store::open(&path, &world::master_key(), entropy.clone()).await.expect("store");
-        let warm = EmbeddedWarm::new(store.clone());
+        let warm = warm(store.clone());
         let (gate, clock) = (signing_key(), Arc::new(ManualClock::at(world::NOW)));
         let messages = Arc::new(Mutex::new(Vec::new()));
         let config = Config {
@@ -64,7 +69,7 @@ impl World {
         let heard = messages.clone();
         let listen = Arc::new(move |message: &Message| heard.lock().expect("lock").push(message.clone()));
         let master = Arc::new(world::master_key());
-        let backend = Backend::new(config, store, Arc::new(warm.clone()), master, clock.clone(), entropy, Some(listen));
+        let backend = Backend::new(config, store, warm.clone(), master, clock.clone(), entropy, Some(listen));
         let backend = backend.expect("backend");
         let listener = UnixListener::bind(folder.path().join("backend.sock")).expect("socket");
         tokio::spawn(async move { backend.serve(listener, std::future::pending()).await });

@@ -34,6 +34,7 @@ impl Errors {
     }
 
     /// Adds an error below those there are.
+    #[cfg(test)]
     pub(crate) fn push(&mut self, error: FieldError) {
         self.0.push(error);
     }

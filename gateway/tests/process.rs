@@ -1,0 +1,275 @@
+//! The program as its user meets it: start, stop, kill, start again, and each wrong turn at the start.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use aldgate_core::testing::authenticator::Authenticator;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use support::http::Client;
+use support::instance::{Instance, Ports, command, config};
+use tempfile::TempDir;
+
+/// Runs `aldgate up` to its end, which must come soon.
+fn failing_start(text: &str, dir: &Path) -> (Output, String) {
+    let path = dir.join("aldgate.toml");
+    std::fs::write(&path, text).expect("a file");
+    let output = command(&path).output().expect("the binary");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it started: {error}");
+    (output, error)
+}
+
+/// Registers an account with a passkey of a software authenticator, as a browser would: pages, code, ceremony.
+async fn register(instance: &Instance, client: &mut Client, email: &str, user: u64) -> Authenticator {
+    let mut authenticator = Authenticator::derived(1, user);
+    let origin = client.origin();
+    let form = [("content-type", "application/x-www-form-urlencoded"), ("origin", origin.as_str())];
+    let post = hyper::Method::POST;
+    let sent = client.send(post.clone(), "/register", &form, &format!("email={}", email.replace('@', "%40"))).await;
+    assert_eq!(sent.status, 303, "{sent:?}");
+    let message = instance.message_to(email).expect("a message");
+    let code = message.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 6).expect("a code");
+    let proven = client.send(post.clone(), "/register/code", &form, &format!("code={code}")).await;
+    assert_eq!(proven.header("location"), "/register/method", "{proven:?}");
+    let json = [("content-type", "application/json"), ("origin", origin.as_str())];
+    let options = client.send(post.clone(), "/passkey/register/options", &json, "{}").await;
+    assert_eq!(options.status, 200, "{options:?}");
+    let options = options.json();
+    let challenge = options["challenge"].as_str().expect("a challenge");
+    let client_data = Authenticator::client_data("webauthn.create", challenge, &origin);
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let body = serde_json::json!({
+        "id": text(&authenticator.credential_id), "rawId": text(&authenticator.credential_id), "type": "public-key",
+        "clientExtensionResults": {}, "authenticatorAttachment": "platform",
+        "response": {
+            "clientDataJSON": text(client_data.as_bytes()),
+            "attestationObject": text(&authenticator.attestation_object("localhost", 0x05)),
+            "transports": ["internal"],
+        },
+    });
+    let registered = client.send(post, "/passkey/register", &json, &body.to_string()).await;
+    assert_eq!(registered.status, 200, "{registered:?}");
+    let handle = URL_SAFE_NO_PAD.decode(options["user"]["id"].as_str().expect("a handle")).expect("base64url");
+    authenticator.account = aldgate_core::id::AccountId::from_slice(&handle).expect("16 bytes");
+    authenticator
+}
+
+/// Logs in with a passkey; true if it was acknowledged.
+async fn log_in(client: &mut Client, authenticator: &Authenticator) -> bool {
+    let origin = client.origin();
+    let json = [("content-type", "application/json")];
+    let post = hyper::Method::POST;
+    let Ok(options) = client.try_send(post.clone(), "/passkey/login/options", &json, "{}".into()).await else {
+        return false;
+    };
+    let challenge = options.json()["challenge"].as_str().expect("a challenge").to_owned();
+    let body = authenticator.login_body("localhost", &origin, &challenge);
+    let answer = client.try_send(post, "/passkey/login", &json, body.into()).await;
+    answer.is_ok_and(|answer| answer.status == 200)
+}
+
+#[tokio::test]
+async fn ctrl_c_drains_and_a_second_up_finds_the_accounts_again() {
+    let mut first = Instance::start().await;
+    let mut client = first.client();
+    let authenticator = register(&first, &mut client, "ann@example.org", 1).await;
+    let registered = client.get("/session").await;
+    assert_eq!(registered.status, 200, "registering signs in: {registered:?}");
+    assert_eq!(first.private_client().get("/readyz").await.status, 200);
+    first.signal("INT");
+    assert!(first.ended().await.success(), "Ctrl-C ends with 0");
+    assert!(!first.data().join("run/backend.sock").exists());
+
+    let second = Instance::start_in(first.dir.clone(), Ports::free(), "").await;
+    let mut later = second.client();
+    later.cookies = client.cookies.clone();
+    assert_eq!(later.get("/session").await.status, 200, "the session is still there");
+    let mut fresh = second.client();
+    // The new port makes a new origin; the relying party and the passkey are the same.
+    assert!(log_in(&mut fresh, &authenticator).await);
+    assert_eq!(fresh.get("/session").await.json()["account"], registered.json()["account"]);
+    let page = fresh.send(hyper::Method::GET, "/account", &[("accept", "text/html")], "").await;
+    assert!(page.body.contains("ann@example.org"), "{page:?}");
+}
+
+#[tokio::test]
+async fn an_acknowledged_log_in_survives_kill_9() {
+    let mut first = Instance::start().await;
+    let mut clients = Vec::new();
+    for user in 0..4 {
+        let mut client = first.client();
+        let authenticator = register(&first, &mut client, &format!("user{user}@example.org"), user).await;
+        clients.push((first.client(), authenticator));
+    }
+    // Log-ins go on in four tasks until the process is killed under them; each keeps what was acknowledged.
+    let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let tasks: Vec<_> = clients
+        .into_iter()
+        .map(|(client, authenticator)| {
+            let (stop, acknowledged) = (stop.clone(), acknowledged.clone());
+            tokio::spawn(async move {
+                let mut sessions = Vec::new();
+                while !stop.load(Ordering::SeqCst) {
+                    let mut browser = client.clone();
+                    if !log_in(&mut browser, &authenticator).await {
+                        break;
+                    }
+                    acknowledged.fetch_add(1, Ordering::SeqCst);
+                    sessions.push(browser.cookies);
+                }
+                sessions
+            })
+        })
+        .collect();
+    while acknowledged.load(Ordering::SeqCst) < 40 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    first.child.kill().expect("SIGKILL");
+    stop.store(true, Ordering::SeqCst);
+    first.ended().await;
+
+    let second = Instance::start_in(first.dir.clone(), Ports::free(), "").await;
+    let mut found = 0;
+    for task in tasks {
+        for cookies in task.await.expect("a task") {
+            let mut client = second.client();
+            client.cookies = cookies;
+            assert_eq!(client.get("/session").await.status, 200, "an acknowledged log-in was lost");
+            found += 1;
+        }
+    }
+    assert!(found >= 40, "{found}");
+}
+
+#[tokio::test]
+async fn a_challenge_that_was_used_before_a_kill_cannot_be_used_after_it() {
+    let mut first = Instance::start().await;
+    let mut client = first.client();
+    let authenticator = register(&first, &mut client, "ann@example.org", 1).await;
+    let mut browser = first.client();
+    let challenge = browser.post_json("/passkey/login/options", "{}").await.json();
+    let challenge = challenge["challenge"].as_str().expect("a challenge").to_owned();
+    let body = authenticator.login_body("localhost", &browser.origin(), &challenge);
+    let before = browser.cookies.clone();
+    assert_eq!(browser.post_json("/passkey/login", &body).await.status, 200);
+    first.child.kill().expect("SIGKILL");
+    first.ended().await;
+    let second = Instance::start_in(first.dir.clone(), first.ports, "").await;
+    let mut thief = second.client();
+    thief.cookies = before;
+    // Counters of its own would refuse the same assertion too; a fresh signature over the same challenge must fail.
+    let replay = authenticator.login_body("localhost", &thief.origin(), &challenge);
+    let answer = thief.post_json("/passkey/login", &replay).await;
+    assert_eq!(answer.json()["type"], "urn:aldgate:problem:challenge-used", "{answer:?}");
+}
+
+#[tokio::test]
+async fn sigterm_ends_with_zero_too() {
+    let mut instance = Instance::start().await;
+    instance.signal("TERM");
+    assert!(instance.ended().await.success());
+}
+
+#[tokio::test]
+async fn the_private_listener_tells_metrics_and_health_and_the_public_one_does_not() {
+    let instance = Instance::start().await;
+    let mut private = instance.private_client();
+    assert_eq!(private.get("/livez").await.status, 200);
+    let metrics = private.get("/metrics").await;
+    assert!(metrics.body.contains("aldgate_build_info 1"));
+    assert_eq!(private.get("/elsewhere").await.status, 404);
+    let mut public = instance.client();
+    assert_eq!(public.get("/metrics").await.status, 404, "metrics are private");
+}
+
+#[tokio::test]
+async fn the_access_log_has_no_secret_in_it() {
+    let instance = Instance::start().await;
+    let mut client = instance.client();
+    let authenticator = register(&instance, &mut client, "ann@example.org", 1).await;
+    assert!(log_in(&mut client, &authenticator).await);
+    let _ = client.get("/demo/?code=SECRETQUERY").await;
+    let tokens: Vec<_> = client.cookies.values().cloned().collect();
+    let read = async || std::fs::read_to_string(instance.data().join("log/access.jsonl")).unwrap_or_default();
+    let mut log = read().await;
+    for _ in 0..100 {
+        if log.contains("\"path\":\"/demo/\"") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        log = read().await;
+    }
+    assert!(log.contains("\"path\":\"/demo/\""), "{log}");
+    for secret in tokens.iter().map(String::as_str).chain(["SECRETQUERY", "ann@example.org"]) {
+        assert!(!log.contains(secret), "{secret}");
+    }
+    for line in log.lines() {
+        serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_one_clear_line() {
+    let dir = TempDir::new().expect("a directory");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let ports = Ports { http: port, ..Ports::free() };
+    let (output, error) = failing_start(&config(dir.path(), ports, ""), dir.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains(&format!("127.0.0.1:{port} is in use")) && error.contains("edge.http"), "{error}");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_is_one_clear_line() {
+    let dir = TempDir::new().expect("a directory");
+    // A file in its place fails for everybody, also for root.
+    std::fs::write(dir.path().join("data"), "").expect("a file");
+    let (_, error) = failing_start(&config(dir.path(), Ports::free(), ""), dir.path());
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains("cannot make the directory") && error.contains("data"), "{error}");
+}
+
+#[test]
+fn a_broken_configuration_is_a_line_a_fault() {
+    let dir = TempDir::new().expect("a directory");
+    let text = config(dir.path(), Ports::free(), "[session]\nidle = \"soon\"\n[log]\ncolour = 1\n");
+    let (output, error) = failing_start(&text, dir.path());
+    assert_eq!(output.status.code(), Some(78));
+    assert!(error.lines().count() == 1 && error.contains("log.colour"), "{error}");
+    let text = config(dir.path(), Ports::free(), "[session]\nidle = \"soon\"\nabsolute = \"later\"\n");
+    let (_, error) = failing_start(&text, dir.path());
+    assert!(
+        error.lines().count() >= 2 && error.contains("session.idle") && error.contains("session.absolute"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_second_up_on_the_same_data_is_one_clear_line() {
+    let first = Instance::start().await;
+    let text = config(first.dir.path(), Ports::free(), "");
+    let (_, error) = failing_start(&text, first.dir.path());
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains("another Aldgate runs on"), "{error}");
+}
+
+#[tokio::test]
+async fn keys_and_database_are_their_owners_alone() {
+    let instance = Instance::start().await;
+    for path in
+        ["keys/master.key", "keys/identity-assertion.p8", "tls/private-key.pem", "aldgate.db", "run/backend.sock"]
+    {
+        let mode =
+            std::fs::metadata(instance.data().join(path)).unwrap_or_else(|e| panic!("{path}: {e}")).permissions();
+        assert_eq!(mode.mode() & 0o077, 0, "{path}");
+    }
+}
