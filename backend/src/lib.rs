@@ -42,7 +42,7 @@ use std::sync::Arc;
 use store::Store;
 
 /// The `aud` of the identity assertions that the gate sends to this backend.
-pub const AUDIENCE: &str = "aldgate-backend";
+pub use aldgate_core::policy::platform::BACKEND_AUDIENCE as AUDIENCE;
 
 /// What a deployment decides.
 #[derive(Debug, Clone)]

@@ -91,7 +91,8 @@ impl AccessLog {
 
     /// Adds a line.
     pub fn add(&self, line: Line) {
-        if let Some(Err(TrySendError::Full(_))) = self.queue.as_ref().map(|queue| queue.try_send(line)) {
+        let full = |queue: &SyncSender<Line>| matches!(queue.try_send(line), Err(TrySendError::Full(_)));
+        if self.queue.as_ref().is_some_and(full) {
             self.metrics.log_line_dropped();
         }
     }

@@ -39,7 +39,7 @@ pub(crate) enum RegistrationRefused {
     /// Step 13.
     #[error("the attestation object is malformed")]
     AttestationObjectMalformed,
-    /// Step 13, and the parts of steps 20 and 26 that reading already shows.
+    /// Step 13, and the parts of steps 20 and 25 that reading already shows.
     #[error("authenticatorData is malformed, or holds a key of a kind that was not offered")]
     AuthenticatorDataMalformed,
     /// Step 14.
@@ -57,10 +57,10 @@ pub(crate) enum RegistrationRefused {
     /// Step 20.
     #[error("the key's algorithm was not offered")]
     AlgorithmNotOffered,
-    /// Step 23.
+    /// Step 22.
     #[error("the attestation statement was refused")]
     StatementRefused,
-    /// Step 26, and that the envelope names the credential that was made.
+    /// Step 25, and that the envelope names the credential that was made.
     #[error("the credential ID is too long, or not the one that was sent")]
     CredentialIdMismatch,
 }
@@ -71,7 +71,7 @@ impl From<StatementRefused> for RegistrationRefused {
     }
 }
 
-/// Proof that a passkey was made here and now for this challenge. Whether its credential ID is new (step 27) is found
+/// Proof that a passkey was made here and now for this challenge. Whether its credential ID is new (step 26) is found
 /// out where it is stored.
 #[derive(Debug)]
 pub(crate) struct VerifiedRegistration {
@@ -106,7 +106,7 @@ pub(crate) fn verify(
     response: &RegistrationResponse,
     account: AccountId,
 ) -> Result<VerifiedRegistration, RegistrationRefused> {
-    // Steps 1 to 4 are the client's; client extension outputs (steps 4 and 21) decide nothing here and are not read.
+    // Steps 1 to 4 are the client's; client extension outputs (steps 4 and 28) decide nothing here and are not read.
     let client_data = steps_5_6_client_data(response)?;
     step_7_type(&client_data)?;
     step_8_challenge(&client_data, challenge)?;
@@ -122,10 +122,10 @@ pub(crate) fn verify(
     // Steps 18 and 19: backup eligibility and state are kept in the record, for policies and for the log-in.
     let attested = data.attested.as_ref().ok_or(Refused::AuthenticatorDataMalformed)?;
     step_20_algorithm(attested)?;
-    steps_22_23_statement(statements, challenge, response, &object, attested)?;
-    // Steps 24 and 25: attestation was not asked for, so none is trusted and none is needed.
-    step_26_credential_id(response, attested)?;
-    // Step 27 is the store's. Step 28: the proof.
+    steps_21_22_statement(statements, challenge, response, &object, attested)?;
+    // Steps 23 and 24: attestation was not asked for, so none is trusted and none is needed.
+    step_25_credential_id(response, attested)?;
+    // Step 26 is the store's. Steps 27 and 29: the proof.
     Ok(VerifiedRegistration {
         challenge: *challenge,
         credential_id: attested.credential_id.to_vec(),
@@ -189,7 +189,7 @@ fn step_20_algorithm(attested: &AttestedCredential<'_>) -> Step {
 }
 
 /// No statement is always well; any other is verified by webauthn-rs, which does not know Ed25519.
-fn steps_22_23_statement(
+fn steps_21_22_statement(
     statements: &Statements,
     challenge: &OpenedChallenge,
     response: &RegistrationResponse,
@@ -203,7 +203,7 @@ fn steps_22_23_statement(
     unless(credential_id == attested.credential_id, Refused::CredentialIdMismatch)
 }
 
-fn step_26_credential_id(response: &RegistrationResponse, attested: &AttestedCredential<'_>) -> Step {
+fn step_25_credential_id(response: &RegistrationResponse, attested: &AttestedCredential<'_>) -> Step {
     let fits = attested.credential_id.len() <= CREDENTIAL_ID_BYTES_MAX;
     unless(fits && attested.credential_id == response.credential_id, Refused::CredentialIdMismatch)
 }

@@ -108,7 +108,8 @@ pub(super) async fn connect(path: &Path) -> Result<(Connection, Readers), OpenEr
 /// Creates the file if need be, so that it never has wider permissions than it should. SQLite gives its log and its
 /// index the same.
 fn prepare_file(path: &Path) -> std::io::Result<()> {
-    let file: File = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+    let file: File =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
     if file.metadata()?.permissions().mode() & 0o777 != FILE_MODE {
         file.set_permissions(Permissions::from_mode(FILE_MODE))?;
     }
@@ -126,16 +127,14 @@ fn writing(path: &Path) -> SqliteConnectOptions {
 }
 
 fn reading(path: &Path) -> SqliteConnectOptions {
-    either(path)
-        .read_only(true)
-        .pragma("cache_size", READER_CACHE)
-        .thread_name(|n| format!("aldgate-reader-{n}"))
+    either(path).read_only(true).pragma("cache_size", READER_CACHE).thread_name(|n| format!("aldgate-reader-{n}"))
 }
 
 fn either(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(LOCK_WAIT_MAX)
+        .pragma("temp_store", "MEMORY") // Else what undoes one statement of many rows goes through a file.
         .statement_cache_capacity(STATEMENTS_MAX)
         .row_buffer_size(ROWS_AHEAD_MAX)
         .disable_statement_logging()

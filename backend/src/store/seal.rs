@@ -26,7 +26,8 @@ impl Sealer {
     pub(super) fn new(master: &MasterKey, entropy: Arc<dyn Entropy>) -> Result<Self, StoreError> {
         let seal = master.derive(Purpose::IdentifierSeal, 0);
         let finder = master.derive(Purpose::IdentifierDigest, 0);
-        let key = UnboundKey::new(&AES_256_GCM, seal.expose()).map_err(|_| broken("the sealing key has no 256 bits"))?;
+        let key =
+            UnboundKey::new(&AES_256_GCM, seal.expose()).map_err(|_| broken("the sealing key has no 256 bits"))?;
         let finder = hmac::Key::new(hmac::HMAC_SHA256, finder.expose());
         Ok(Self { key: LessSafeKey::new(key), finder, entropy })
     }

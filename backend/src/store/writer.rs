@@ -12,6 +12,7 @@
 
 use super::StoreError;
 use super::settling::Settling;
+use super::sql::settling::Start;
 use super::sql::{self, Connection};
 use aldgate_core::warm::Settlement;
 use aldgate_core::warm::change::{Change, Followers};
@@ -195,34 +196,40 @@ impl Task {
         if jobs.is_empty() {
             return Ok(());
         }
-        sql::begin(&mut self.connection).await?;
         let mut tx = Tx { connection: &mut self.connection, changes: Vec::new() };
         let written = write_all(&mut tx, jobs).await;
         let changes = tx.changes;
-        let committed = match written {
-            Ok(()) => sql::commit(&mut self.connection).await,
-            Err(error) => Err(error),
-        };
-        match committed {
+        match written {
             Ok(()) => changes.iter().for_each(|change| self.followers.tell(change)),
             Err(_) => sql::rollback(&mut self.connection).await,
         }
-        committed
+        written
     }
 }
 
-/// Runs the jobs of a batch. They were all asked for before any was answered, so any order is a true one.
+/// Writes a batch and commits it. Its jobs were all asked for before any was answered, so any order is a true one:
+/// the settlings come last, since they can commit in the same message.
 async fn write_all(tx: &mut Tx<'_>, jobs: &mut [Job]) -> Result<(), StoreError> {
-    let mut settlings = Vec::new();
+    let (mut settlings, mut writes) = (Vec::new(), Vec::new());
     for job in jobs {
         match job {
             Job::Settling(asked) => settlings.push(asked),
-            Job::Write(write) => write.write(tx).await?,
+            Job::Write(write) => writes.push(write),
             Job::Close(_) => {}
         }
     }
+    let start = if writes.is_empty() { Start::Begin } else { Start::Begun };
+    if start == Start::Begun {
+        sql::begin(tx.connection).await?;
+    }
+    for write in writes {
+        write.write(tx).await?;
+    }
+    if settlings.is_empty() {
+        return sql::commit(tx.connection).await;
+    }
     let inputs: Vec<&Settling> = settlings.iter().map(|asked| &asked.input).collect();
-    let outcomes = sql::settling::settle(tx, &inputs).await?;
+    let outcomes = sql::settling::settle_and_commit(tx, &inputs, start).await?;
     for (asked, outcome) in settlings.into_iter().zip(outcomes) {
         asked.outcome = Some(outcome);
     }

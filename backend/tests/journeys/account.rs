@@ -1,8 +1,10 @@
 //! The account pages: passkeys, sessions, password.
 
-use crate::world::{PASSWORD, World};
+use crate::world::{Ear, PASSWORD, World};
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::testing::authenticator::Authenticator;
+use aldgate_core::warm::change::Change;
+use std::sync::Arc;
 
 const EMAIL: &str = "ada@example.org";
 
@@ -29,6 +31,8 @@ async fn a_passkey_is_renamed() {
 #[tokio::test]
 async fn the_last_way_in_cannot_be_removed() {
     let world = World::new().await;
+    let gate = Arc::new(Ear::default());
+    world.warm.follow(gate.clone());
     let (one, two) = (Authenticator::derived(1, 1), Authenticator::derived(1, 2));
     let mut browser = world.with_passkey(EMAIL, &one).await;
     let path = |passkey| format!("/account/passkeys/{}/remove", id_of(passkey));
@@ -42,6 +46,7 @@ async fn the_last_way_in_cannot_be_removed() {
     assert_eq!(browser.post(&path(&one), &[]).await.status, 404);
     let digest = CredentialDigest::of(&one.credential_id);
     assert_eq!(world.warm.credential(&digest).await.expect("warm"), None);
+    assert!(gate.heard(&Change::CredentialRetired(digest)));
     assert!(browser.session().await.is_some(), "the session that it is done in stays");
 }
 

@@ -1,11 +1,13 @@
 //! Registering passkeys over HTTP: for a new account, for a standing one, and never twice.
 
-use crate::world::{PASSWORD, RP_ID, World, registration, registration_of};
+use crate::world::{Ear, PASSWORD, RP_ID, World, registration, registration_of};
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::testing::authenticator::Authenticator;
+use aldgate_core::warm::change::Change;
 use aldgate_core::webauthn::public_key::PublicKey;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 const EMAIL: &str = "ada@example.org";
@@ -13,11 +15,13 @@ const EMAIL: &str = "ada@example.org";
 #[tokio::test]
 async fn a_registered_passkey_is_known_to_the_gates_at_once() {
     let world = World::new().await;
-    let authenticator = Authenticator::derived(1, 1);
+    let (authenticator, gate) = (Authenticator::derived(1, 1), Arc::new(Ear::default()));
+    world.warm.follow(gate.clone());
     let browser = world.with_passkey(EMAIL, &authenticator).await;
     let record = world.warm.credential(&CredentialDigest::of(&authenticator.credential_id)).await.expect("warm");
     let record = record.expect("record");
     assert_eq!(record.public_key, authenticator.record().public_key);
+    assert!(gate.heard(&Change::CredentialChanged(Arc::new(record.clone()))));
     let session = world.warm.session(&browser.session().await.expect("session")).await.expect("warm").expect("record");
     assert_eq!((session.account, session.credential), (record.account, Some(record.digest)));
     assert_eq!(session.components.to_string(), "Cm");

@@ -11,6 +11,7 @@ use aldgate_core::testing::{ManualClock, SeededEntropy, world};
 use aldgate_core::time::{Clock as _, Timestamp};
 use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_core::warm::Warm;
+use aldgate_core::warm::change::{Change, Follower};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
@@ -134,6 +135,22 @@ impl World {
         let answer = browser.register_passkey(authenticator).await;
         assert_eq!((answer.status, answer.json()["next"].as_str()), (200, Some("/register/done")));
         browser
+    }
+}
+
+/// A gate's hot tier, as far as passkeys go: it hears of changes.
+#[derive(Default)]
+pub(crate) struct Ear(Mutex<Vec<Change>>);
+
+impl Follower for Ear {
+    fn apply(&self, change: &Change) {
+        self.0.lock().expect("lock").push(change.clone());
+    }
+}
+
+impl Ear {
+    pub(crate) fn heard(&self, change: &Change) -> bool {
+        self.0.lock().expect("lock").contains(change)
     }
 }
 

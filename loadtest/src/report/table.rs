@@ -185,7 +185,9 @@ fn verdict(report: &Report, out: &mut String) {
         for reason in &report.generator.reasons {
             let _ = writeln!(out, "      {reason}");
         }
-        out.push_str("  next: lower --rate, give the generator a core of its own, or raise --threads\n");
+        out.push_str(
+            "  next: measure on a quiet machine, lower --rate, or raise --threads where there are cores to spare\n",
+        );
     }
 }
 

@@ -1,8 +1,6 @@
 //! Passkeys: the credential rows, as a log-in needs them and as their owner's list shows them.
 
-use super::{
-    Connection, Readers, account_id, credential_digest, hex, millis, rows, timestamp, unreadable,
-};
+use super::{Connection, Readers, account_id, credential_digest, hex, millis, rows, timestamp, unreadable};
 use crate::model::{NewCredential, Passkey};
 use crate::store::writer::{Tx, Write};
 use crate::store::{Addition, PASSKEYS_MAX, Removal, StoreError};

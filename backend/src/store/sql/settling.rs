@@ -1,5 +1,8 @@
 //! Settling a batch of log-ins: one statement that reads what all of them need, a judgement in memory
 //! ([`crate::store::settling`]), and one statement a table that writes for all.
+//!
+//! At a thousand log-ins a second a batch holds one or two of them, so what a batch costs is what a log-in costs. Its
+//! statements therefore go to SQLite in two messages, several to a text; their parameters are numbered across it.
 
 use super::passkey::{self, RecordRow};
 use super::{Connection, hex, millis, rows, session_id};
@@ -12,34 +15,54 @@ use aldgate_core::warm::{Opening, Settlement};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow as _, Row as _, ValueRef as _};
 
-/// Settles a batch; gives one outcome each, in order.
-pub(in crate::store) async fn settle(tx: &mut Tx<'_>, batch: &[&Settling]) -> Result<Vec<Settlement>, StoreError> {
-    if batch.is_empty() {
-        return Ok(Vec::new());
-    }
-    let judgement = Judgement::on(batch, find(tx.connection, batch).await?);
-    let ended = write(tx.connection, &judgement).await?;
+/// Whether the batch is first in its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Start {
+    /// The transaction begins with it.
+    Begin,
+    /// Other writes stand before it.
+    Begun,
+}
+
+/// Settles a batch, the last of its transaction, in two messages; gives one outcome each, in order.
+pub(in crate::store) async fn settle_and_commit(
+    tx: &mut Tx<'_>,
+    batch: &[&Settling],
+    start: Start,
+) -> Result<Vec<Settlement>, StoreError> {
+    let judgement = Judgement::on(batch, find(tx.connection, batch, start).await?);
+    let ended = write_and_commit(tx.connection, &judgement).await?;
     tx.changes.extend(judgement.changes);
     tx.changes.extend(ended.into_iter().map(Change::SessionEnded));
     Ok(judgement.outcomes)
 }
 
 /// A row each, in order: the passkey, and whether the value was used.
-const FIND: &str = "
-    SELECT a.id, a.identity, c.public_key, c.sign_count, c.backup_eligible, c.backup_state, c.revision,
-           used.value IS NOT NULL
-    FROM jsonb_each($1) AS asked
-    LEFT JOIN consumed AS used ON used.value = unhex(asked.value ->> 0)
-    LEFT JOIN credential AS c ON c.digest = unhex(asked.value ->> 1)
-    LEFT JOIN account AS a ON a.n = c.account
-    ORDER BY asked.key";
+macro_rules! find {
+    () => {
+        "SELECT a.id, a.identity, c.public_key, c.sign_count, c.backup_eligible, c.backup_state, c.revision,
+                used.value IS NOT NULL
+         FROM jsonb_each($1) AS asked
+         LEFT JOIN consumed AS used ON used.value = unhex(asked.value ->> 0)
+         LEFT JOIN credential AS c ON c.digest = unhex(asked.value ->> 1)
+         LEFT JOIN account AS a ON a.n = c.account
+         ORDER BY asked.key"
+    };
+}
 
-async fn find(connection: &mut Connection, batch: &[&Settling]) -> Result<Vec<Found>, StoreError> {
+const FIND: &str = find!();
+const BEGIN_AND_FIND: &str = concat!("BEGIN IMMEDIATE; ", find!());
+
+async fn find(connection: &mut Connection, batch: &[&Settling], start: Start) -> Result<Vec<Found>, StoreError> {
     let asked = rows(batch.iter().map(|settling| {
         let value = settling.single_use.map(|(value, _)| hex(value.as_bytes()));
         (value, settling.passkey.map(|passkey| hex(passkey.credential.as_bytes())))
     }))?;
-    let rows = sqlx::query(FIND).bind(asked).fetch_all(connection).await?;
+    let statement = match start {
+        Start::Begin => BEGIN_AND_FIND,
+        Start::Begun => FIND,
+    };
+    let rows = sqlx::query(statement).bind(asked).fetch_all(connection).await?;
     batch.iter().zip(&rows).map(|(settling, row)| found(settling, row)).collect()
 }
 
@@ -54,12 +77,12 @@ fn found(settling: &Settling, row: &SqliteRow) -> Result<Found, StoreError> {
     Ok(Found { used, credential })
 }
 
-/// All that is written for a batch, as one message: the used values ($1), the passkeys ($2), the sessions and their
+/// All that is written for a batch: the used values ($1), the passkeys ($2), the sessions and their
 /// events ($3), and the end of the sessions that were replaced ($4), of which it gives those that stood.
 ///
 /// A failure rolls the whole transaction back here (`OR ROLLBACK`), as the writer would do anyhow; so SQLite need not
 /// keep what would undo the one statement.
-const WRITE: &str = "
+const WRITE_AND_COMMIT: &str = "
     INSERT OR ROLLBACK INTO consumed (value, until)
     SELECT unhex(value ->> 0), value ->> 1 FROM jsonb_each($1);
 
@@ -68,15 +91,23 @@ const WRITE: &str = "
         last_used = max(coalesce(last_used, 0), new.value ->> 4)
     FROM jsonb_each($2) AS new WHERE credential.digest = unhex(new.value ->> 0);
 
-    INSERT OR REPLACE INTO session (id, account, record, seen, expires)
-    SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4 FROM jsonb_each($3);
+    INSERT OR ROLLBACK INTO session (id, account, record, seen, expires)
+    SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4
+    FROM jsonb_each($3) WHERE true
+    ON CONFLICT (id) DO UPDATE SET
+        account = excluded.account, record = excluded.record, seen = excluded.seen, expires = excluded.expires;
 
     INSERT OR ROLLBACK INTO login_event (account, credential, session, at)
     SELECT unhex(value ->> 1), unhex(value ->> 5), unhex(value ->> 0), value ->> 6 FROM jsonb_each($3);
 
-    DELETE FROM session WHERE id IN (SELECT unhex(value) FROM jsonb_each($4)) RETURNING id";
+    DELETE FROM session WHERE id IN (SELECT unhex(value) FROM jsonb_each($4)) RETURNING id;
 
-async fn write(connection: &mut Connection, judgement: &Judgement<'_>) -> Result<Vec<SessionId>, StoreError> {
+    COMMIT";
+
+async fn write_and_commit(
+    connection: &mut Connection,
+    judgement: &Judgement<'_>,
+) -> Result<Vec<SessionId>, StoreError> {
     let consumed = judgement.consumed.iter().map(|(value, until)| (hex(value.as_bytes()), millis(*until)));
     let used = judgement.used.values().map(|(record, at)| {
         let digest = hex(record.digest.as_bytes());
@@ -84,7 +115,7 @@ async fn write(connection: &mut Connection, judgement: &Judgement<'_>) -> Result
     });
     let opened = judgement.opened.iter().map(|opening| opened(opening));
     let replaced = judgement.opened.iter().filter_map(|opening| opening.replaces.map(|id| hex(id.as_bytes())));
-    let write = sqlx::query_scalar(WRITE).bind(rows(consumed)?).bind(rows(used)?);
+    let write = sqlx::query_scalar(WRITE_AND_COMMIT).bind(rows(consumed)?).bind(rows(used)?);
     let ended: Vec<Vec<u8>> = write.bind(rows(opened)?).bind(rows(replaced)?).fetch_all(connection).await?;
     ended.iter().map(|id| session_id(id)).collect()
 }

@@ -26,9 +26,7 @@ impl Expiring {
             Self::SingleUse => {
                 "DELETE FROM consumed WHERE value IN (SELECT value FROM consumed WHERE until <= $1 LIMIT $2)"
             }
-            Self::Attempts => {
-                "DELETE FROM attempt WHERE key IN (SELECT key FROM attempt WHERE resets <= $1 LIMIT $2)"
-            }
+            Self::Attempts => "DELETE FROM attempt WHERE key IN (SELECT key FROM attempt WHERE resets <= $1 LIMIT $2)",
             Self::Sessions => "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires <= $1 LIMIT $2)",
         }
     }

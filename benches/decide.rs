@@ -1,0 +1,45 @@
+//! The door of the hot path: a hit, a forged cookie, no cookie, a public route; and the floors that they stand on.
+//!
+//! Run with `cargo bench -p aldgate-benches --bench decide`.
+
+use aldgate_benches::{hot, session, snapshot};
+use aldgate_core::decide::{Lookup, Presented, decide};
+use aldgate_core::session::cookie::Found;
+use aldgate_core::testing::world;
+use criterion::{Criterion, criterion_group, criterion_main};
+use ring::hmac;
+use std::hint::black_box;
+
+fn benches(c: &mut Criterion) {
+    let snapshot = snapshot();
+    for (name, sessions) in [("10k", 10_000), ("1m", 1_000_000)] {
+        let hot = hot(sessions);
+        let tokens: Vec<_> = (0..1_024).map(|i| snapshot.tag_keys.token(session(i * (sessions / 1_024)))).collect();
+        let mut next = 0;
+        c.bench_function(&format!("decide/hot hit of {name}"), |b| {
+            b.iter(|| {
+                next = (next + 1) % tokens.len();
+                let token = Found::One(tokens.get(next).map_or(b"", |token| token.as_bytes()));
+                let presented = Presented { host: "localhost", path: "/app/page", token };
+                decide(black_box(&presented), &Lookup::NotYet, &snapshot, &hot, world::NOW)
+            });
+        });
+    }
+    let hot = hot(1_000);
+    let forged = "A".repeat(44);
+    for (name, path, token) in [
+        ("forged cookie", "/app/page", Found::One(forged.as_bytes())),
+        ("no cookie", "/app/page", Found::Nothing),
+        ("public route", "/assets/aldgate.css", Found::Nothing),
+    ] {
+        let presented = Presented { host: "localhost", path, token };
+        c.bench_function(&format!("decide/{name}"), |b| {
+            b.iter(|| decide(black_box(&presented), &Lookup::NotYet, &snapshot, &hot, world::NOW));
+        });
+    }
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+    c.bench_function("floor/one HMAC-SHA-256 of 17 bytes", |b| b.iter(|| hmac::sign(&key, black_box(&[1; 17]))));
+}
+
+criterion_group!(decide_benches, benches);
+criterion_main!(decide_benches);
