@@ -3,6 +3,7 @@
 //! admit › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases are in
 //! the files of their names. Caching, compression and CONNECT stay off.
 
+use crate::deadline;
 use crate::exchange::Exchange;
 use crate::metrics::AnsweredBy;
 use crate::passkey::body::BODY_BYTES_MAX;
@@ -113,6 +114,7 @@ impl ProxyHttp for Edge {
     fn init_downstream_modules(&self, _: &mut HttpModules) {}
 
     async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+        deadline::header_is_complete(session);
         admit::welcome(session, exchange);
         Ok(())
     }
@@ -188,6 +190,7 @@ impl ProxyHttp for Edge {
 
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
         record::record(session, exchange, &self.state);
+        deadline::request_is_over(session);
     }
 }
 

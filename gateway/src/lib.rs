@@ -10,6 +10,7 @@ pub mod assertion;
 pub mod asset;
 pub mod clock;
 pub mod config;
+pub mod deadline;
 pub mod edge;
 pub mod exchange;
 pub mod listener;

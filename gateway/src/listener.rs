@@ -1,6 +1,7 @@
 //! The listeners, with the defaults that a careful gateway must change: bounded buffers, bounded streams, deadlines.
 
 use crate::config;
+use crate::deadline::WithDeadline;
 use crate::edge::{Edge, H2_IDLE, RETRIES_MAX};
 use crate::private::Private;
 use crate::state::EdgeState;
@@ -8,7 +9,7 @@ use pingora::apps::HttpServerOptions;
 use pingora::listeners::tls::TlsSettings;
 use pingora::listeners::{L4BufferSettings, ListenerConfig};
 use pingora::protocols::http::v2::server::default_h2_options;
-use pingora::proxy::ProxyServiceBuilder;
+use pingora::proxy::http_proxy;
 use pingora::server::Server;
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
@@ -67,15 +68,12 @@ pub fn server(
     let mut options = HttpServerOptions::default();
     options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION_MAX);
     options.h2_idle_timeout = Some(H2_IDLE);
-    let mut edge = ProxyServiceBuilder::new(&server.configuration, Edge::new(state.clone()))
-        .name("edge")
-        .server_options(options)
-        .build();
-    if let Some(app) = edge.app_logic_mut() {
-        let mut h2 = default_h2_options();
-        h2.max_concurrent_streams(H2_STREAMS_MAX).max_header_list_size(H2_HEADER_LIST_BYTES_MAX);
-        app.h2_options = Some(h2);
-    }
+    let mut proxy = http_proxy(&server.configuration, Edge::new(state.clone()));
+    proxy.server_options = Some(options);
+    let mut h2 = default_h2_options();
+    h2.max_concurrent_streams(H2_STREAMS_MAX).max_header_list_size(H2_HEADER_LIST_BYTES_MAX);
+    proxy.h2_options = Some(h2);
+    let mut edge = Service::new("edge".into(), WithDeadline::new(Arc::new(proxy)));
     edge.threads = Some(config.threads);
     let buffers = || L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);
     if let Some(address) = config.http {

@@ -36,8 +36,8 @@ pub fn admit(header: &RequestHeader, exchange: &mut Exchange) -> Result<(), Prob
     if matches!(header.method.as_str(), "TRACE" | "CONNECT") {
         return Err(Problem::MethodNotAllowed);
     }
-    if header.uri.path().is_empty() || header.raw_path().first() != Some(&b'/') && header.uri.scheme().is_none() {
-        return Err(Problem::AmbiguousPath); // Asterisk form, or no path at all.
+    if header.raw_path().first() != Some(&b'/') {
+        return Err(Problem::AmbiguousPath); // Absolute form names a second host, asterisk form no path.
     }
     let authority = authority(header)?;
     exchange.host = host_without_port(authority).to_ascii_lowercase();
@@ -108,7 +108,8 @@ mod tests {
     fn ambiguous_hosts_are_refused() {
         assert_eq!(admitted("/", &[]), Err(Problem::BadRequest));
         assert_eq!(admitted("/", &[("host", "a"), ("host", "a")]), Err(Problem::BadRequest));
-        assert_eq!(admitted("http://b/", &[("host", "a")]), Err(Problem::BadRequest));
+        assert_eq!(admitted("http://a/", &[("host", "a")]), Err(Problem::AmbiguousPath), "absolute form");
+        assert_eq!(admitted("*", &[("host", "a")]), Err(Problem::AmbiguousPath), "asterisk form");
         for host in ["", "a b", "user@a", "a,b", "a/b", "a\u{e9}"] {
             assert_eq!(admitted("/", &[("host", host)]), Err(Problem::BadRequest), "{host}");
         }

@@ -12,7 +12,7 @@ async fn assert_no_passkey_button(page: &Page) {
 async fn without_javascript_a_person_registers_signs_in_and_out_with_a_password() {
     let world = World::start().await;
     let page = world.page().await;
-    page.without_script().await;
+    page.set_script(false).await;
     world.prove_address(&page, "ada@example.org").await;
     assert_no_passkey_button(&page).await;
     page.press("Use a password instead").await;

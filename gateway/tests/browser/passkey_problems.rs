@@ -44,7 +44,7 @@ async fn a_person_who_is_not_verified_or_has_no_passkey_here_ends_at_a_clear_pag
     let world = World::start().await;
     let (page, authenticator) = signed_out(&world, "bea@example.org").await;
     authenticator.set_user_verified(false).await;
-    ends_at(&page, "We could not use your passkey", "If it happens again, use a password").await;
+    ends_at(&page, "You did not use your passkey", "Try again when you are ready, or use a password").await;
     authenticator.set_user_verified(true).await;
     authenticator.clear().await;
     ends_at(&page, "You did not use your passkey", "Try again when you are ready, or use a password").await;
@@ -99,8 +99,8 @@ async fn a_passkey_that_cannot_be_made_ends_at_a_clear_page_and_the_account_can_
     authenticator.set_user_verified(false).await;
     world.prove_address(&page, "eda@example.org").await;
     page.press("Create a passkey").await;
-    page.arrive("We could not use your passkey").await;
-    page.assert_says("If it happens again, use a password").await;
+    page.arrive("You did not use your passkey").await;
+    page.assert_says("Try again when you are ready, or use a password").await;
     assert_eq!(page.session().await, None);
     page.press("Try again").await;
     page.arrive("Create a passkey").await;

@@ -450,7 +450,7 @@ impl Page {
 
     /// As in a browser without autofill for passkeys: the button alone begins a ceremony.
     pub async fn without_autofill(&self) {
-        self.init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false;").await;
+        self.init_script("if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false;").await;
     }
 
     /// As in a browser that knows nothing of passkeys.
@@ -481,9 +481,9 @@ impl Page {
             .replace("null", "")
     }
 
-    /// Switches scripts off, for pages from now on.
-    pub async fn without_script(&self) {
-        self.command(SetScriptExecutionDisabledParams::new(true)).await;
+    /// Switches scripts off, or on again, for pages from now on.
+    pub async fn set_script(&self, on: bool) {
+        self.command(SetScriptExecutionDisabledParams::new(!on)).await;
     }
 
     /// Sets the window's width and the scheme of colours. Motion is off: a colour on its way is no colour.

@@ -10,6 +10,7 @@ use aldgate_core::warm::Warm;
 use aldgate_core::warm::memory::MemoryWarm;
 use aldgate_gateway::assemble::{Shared, assemble};
 use aldgate_gateway::config::Config;
+use aldgate_gateway::deadline::WithDeadline;
 use aldgate_gateway::edge::Edge;
 use aldgate_gateway::state::EdgeState;
 use pingora::proxy::{HttpProxy, http_proxy};
@@ -31,7 +32,7 @@ pub struct World {
     pub state: Arc<EdgeState>,
     pub warm: Arc<MemoryWarm>,
     pub clock: Arc<ManualClock>,
-    app: Arc<HttpProxy<Edge>>,
+    app: Arc<WithDeadline<HttpProxy<Edge>>>,
     _dir: TempDir,
     _stop: tokio::sync::watch::Sender<bool>,
     stopped: tokio::sync::watch::Receiver<bool>,
@@ -93,7 +94,8 @@ impl World {
         let key = SigningKey::from_pkcs8(pkcs8.expect("a key").as_ref()).expect("a key");
         let (state, writer) = assemble(&config, key, &shared).expect("parts");
         tokio::spawn(writer.run());
-        let app = Arc::new(http_proxy(&Arc::new(ServerConf::default()), Edge::new(state.clone())));
+        let proxy = http_proxy(&Arc::new(ServerConf::default()), Edge::new(state.clone()));
+        let app = Arc::new(WithDeadline::new(Arc::new(proxy)));
         let (stop, stopped) = tokio::sync::watch::channel(false);
         Self { state, warm, clock, app, _dir: dir, _stop: stop, stopped }
     }
@@ -101,7 +103,7 @@ impl World {
     /// Sends raw bytes on a fresh connection and reads until the gateway closes or falls silent.
     pub async fn raw(&self, request: &[u8]) -> String {
         let (mut client, server) = tokio::io::duplex(256 * 1024);
-        let served = Service::<HttpProxy<Edge>>::handle_event(Box::new(server), self.app.clone(), self.stopped.clone());
+        let served = Service::<WithDeadline<HttpProxy<Edge>>>::handle_event(Box::new(server), self.app.clone(), self.stopped.clone());
         let served = tokio::spawn(served);
         client.write_all(request).await.expect("written");
         let mut answer = Vec::new();
