@@ -8,12 +8,12 @@
 
 use async_trait::async_trait;
 use pingora::apps::ServerApp;
+use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::{SslDigest, TlsRef};
 use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
     UniqueID, UniqueIDType,
 };
-use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::proxy::Session;
 use pingora::server::ShutdownWatch;
 use std::fmt;
@@ -264,7 +264,7 @@ mod tests {
         let mut io = DeadlineIo::new(Box::new(server));
         client.write_all(b"header").await.expect("written");
         let mut piece = [0; 64];
-        io.read(&mut piece).await.expect("the header");
+        assert_eq!(io.read(&mut piece).await.expect("the header"), 6);
         io.armed.store(false, Ordering::Relaxed);
         io.reset.store(true, Ordering::Relaxed);
         tokio::spawn(async move {

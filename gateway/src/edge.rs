@@ -10,6 +10,7 @@ use crate::passkey::body::BODY_BYTES_MAX;
 use crate::phase::judge::Judgement;
 use crate::phase::{Next, admit, answer, forward, judge, record};
 use crate::problem::Problem;
+use crate::refusal::refusal;
 use crate::reply::Reply;
 use crate::state::EdgeState;
 use aldgate_core::policy::route::Target;
@@ -35,7 +36,7 @@ impl Edge {
     }
 
     async fn refuse(&self, problem: Problem, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
-        let reply = answer::refusal(problem, session.req_header(), exchange);
+        let reply = refusal(problem, session.req_header(), exchange);
         self.write(reply, session).await
     }
 
@@ -180,7 +181,7 @@ impl ProxyHttp for Edge {
         };
         session.set_keepalive(None);
         if session.response_written().is_none() {
-            let reply = answer::refusal(problem, session.req_header(), exchange);
+            let reply = refusal(problem, session.req_header(), exchange);
             if let Err(error) = reply.write(session).await {
                 tracing::debug!(%error, "the client went away");
             }

@@ -1,6 +1,7 @@
 //! What a run is to do: the options of `run`, parsed and checked before anything is sent.
 
 use crate::arrival::Spacing;
+use crate::persona::name::PersonaName;
 use crate::threshold::Threshold;
 use crate::trouble::Trouble;
 use std::path::PathBuf;
@@ -8,46 +9,6 @@ use std::time::Duration;
 
 /// A plan that takes longer is most likely a typing error.
 const TIME_CAP_DEFAULT: &str = "30m";
-
-/// A kind of user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum PersonaName {
-    /// `GET /session` with a session: answered at the edge.
-    ReturningSession,
-    /// A page of a service that demands a session, through the proxy.
-    ProxiedSession,
-    /// A public page of a service, through the proxy.
-    ProxiedPublic,
-    /// A whole passkey log-in: options, signature, log-in.
-    PasskeyLogin,
-}
-
-impl PersonaName {
-    /// All of them.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::ReturningSession, Self::ProxiedSession, Self::ProxiedPublic, Self::PasskeyLogin];
-
-    /// Its name on the command line and in reports.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::ReturningSession => "returning-session",
-            Self::ProxiedSession => "proxied-session",
-            Self::ProxiedPublic => "proxied-public",
-            Self::PasskeyLogin => "passkey-login",
-        }
-    }
-
-    /// The persona of that name.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|name| name.as_str() == text);
-        known.ok_or_else(|| format!("'{text}' is not a persona; known are {}", Self::ALL.map(Self::as_str).join(", ")))
-    }
-
-    /// Whether it needs sessions that were opened before.
-    pub(crate) const fn needs_sessions(self) -> bool {
-        matches!(self, Self::ReturningSession | Self::ProxiedSession)
-    }
-}
 
 /// A persona, and its own rate if it has one: `passkey-login` or `passkey-login@200`.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,11 +2,12 @@
 //! that the plan can work at all.
 
 use crate::client::{Connection, Failure, Target};
+use crate::persona::name::PersonaName;
 use crate::persona::passkey_login::{PasskeyLogin, log_in};
 use crate::persona::proxied::Proxied;
 use crate::persona::returning_session::ReturningSession;
 use crate::persona::{Persona, Sessions};
-use crate::plan::{PersonaName, Plan};
+use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::trouble::Trouble;
 use crate::wallet::Wallet;

@@ -1,6 +1,6 @@
 //! Conditions under which a run counts as failed: `--fail-if 'p99>50ms'`, `--fail-if 'passkey-login:errors>0.1%'`.
 
-use crate::plan::PersonaName;
+use crate::persona::name::PersonaName;
 use std::fmt;
 use std::str::FromStr;
 

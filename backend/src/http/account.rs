@@ -12,8 +12,7 @@ use super::page::{
     SessionRow, Sessions, SignInMethod,
 };
 use super::problem::{Problem, Shown};
-use super::register::too_many;
-use super::sign_in::bad_password;
+use super::wrong::{bad_password, too_many};
 use crate::fault::NotDone;
 use crate::journey::{Overview, PasswordNotChanged, RemovalRefused};
 use crate::model::Passkey;

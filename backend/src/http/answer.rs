@@ -2,27 +2,17 @@
 
 use super::Shared;
 use super::problem::{Problem, Shown};
+use super::render::rendered;
 use crate::fault::Fault;
 use crate::journey::{Exhausted, Journey, OpenedSession, sealed};
 use aldgate_core::session::cookie;
 use aldgate_core::time::Timestamp;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Response};
 
 /// What a handler gives.
 pub(super) type Answer = Result<Response, Problem>;
-
-/// A page under any status. One that cannot be rendered is a defect, which every template's test looks for.
-pub(super) fn rendered(status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
-        Ok(html) => (status, Html(html)).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a page cannot be rendered");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
 
 /// A page as it was asked for.
 pub(super) fn page(page: &impl Template) -> Answer {

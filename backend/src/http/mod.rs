@@ -14,8 +14,10 @@ mod page;
 mod passkey;
 mod problem;
 mod register;
+mod render;
 mod sign_in;
 mod sign_out;
+mod wrong;
 
 use crate::journey::Journeys;
 use aldgate_core::time::Clock;

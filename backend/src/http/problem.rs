@@ -3,8 +3,8 @@
 //! A page says what happened and what to do; a passkey ceremony gets a problem document (RFC 9457) with a `type` of
 //! `urn:aldgate:problem:<slug>`. No fault of ours says more than that there is one: the rest is in the log.
 
-use super::answer;
 use super::page;
+use super::render::rendered;
 use crate::fault::{Fault, NotDone};
 use crate::journey::PasskeyRefused;
 use crate::passkey::AnswerRefused;
@@ -195,7 +195,7 @@ impl Problem {
     /// As a page.
     fn page(self) -> Response {
         let (status, _, title, explanation, what_next) = self.told();
-        answer::rendered(status, &page::Problem { title, explanation, what_next })
+        rendered(status, &page::Problem { title, explanation, what_next })
     }
 
     /// As a problem document.

@@ -1,17 +1,17 @@
 //! The pages of a registration. A browser that is at another place of the journey than the page it asks for is led to
 //! where it is; whoever is signed in has an account already and is led there.
 
+use super::Shared;
 use super::answer::{self, Answer};
 use super::asker::Asker;
-use super::dates::try_again_after;
 use super::done::Done;
 use super::fields::{Form, Query};
 use super::page::{Errors, FieldError, RegisterCode, RegisterDone, RegisterEmail, RegisterMethod, RegisterPassword};
 use super::problem::{Problem, Shown};
-use super::{Shared, sign_in};
+use super::wrong::{bad_email, bad_password, too_many};
 use crate::fault::NotDone;
 use crate::journey::{
-    AwaitingCode, Caller, CodeRefused, Exhausted, Journey, Proven, RegisterRefused, ResendRefused, ReturnTo, Stage,
+    AwaitingCode, Caller, CodeRefused, Journey, Proven, RegisterRefused, ResendRefused, ReturnTo, Stage,
 };
 use crate::model::EmailAddress;
 use axum::extract::State;
@@ -56,12 +56,6 @@ fn proven(asker: Asker) -> Result<(Proven, ReturnTo, Caller), Elsewhere> {
     }
 }
 
-/// The error that says when to come back.
-pub(super) fn too_many(field: &'static str, refusal: Exhausted, caller: &Caller) -> Errors {
-    let after = try_again_after(refusal.until, caller.now);
-    FieldError::new(field, format!("You have tried too many times. Try again after {after}")).into()
-}
-
 /// `GET /register`.
 pub(super) async fn show_email(asker: Asker, query: Query) -> Answer {
     if asker.identity.is_some() {
@@ -81,7 +75,7 @@ pub(super) async fn take_email(State(front): State<Shared>, asker: Asker, form: 
     let page = |errors| RegisterEmail { email: typed, errors, return_to: return_to.as_str() };
     let email = match EmailAddress::parse(typed) {
         Ok(email) => email,
-        Err(bad) => return answer::page_as(Shown::WithErrors, &page(sign_in::bad_email(bad))),
+        Err(bad) => return answer::page_as(Shown::WithErrors, &page(bad_email(bad))),
     };
     match front.journeys.begin_registration(email, return_to.clone(), &asker.caller).await {
         Ok(journey) => answer::with_journey(answer::see_other("/register/code")?, &front, &journey, asker.caller.now),
@@ -187,7 +181,7 @@ pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, for
             answer::with_journey(next, &front, &journey, caller.now)
         }
         Err(NotDone::Refused(RegisterRefused::Password(refusal))) => {
-            let errors = sign_in::bad_password("password", refusal);
+            let errors = bad_password("password", refusal);
             answer::page_as(Shown::WithErrors, &RegisterPassword { email: email.as_str(), errors })
         }
         Err(NotDone::Refused(RegisterRefused::AccountExists | RegisterRefused::CredentialTaken)) => {

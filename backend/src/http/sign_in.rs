@@ -7,37 +7,19 @@ use super::asker::Asker;
 use super::fields::{Form, Query};
 use super::page::{Errors, FieldError, PasskeyCeremony, PasskeyProblem, PasskeyReason, SignIn, SignInPassword};
 use super::problem::{NOT_SIGNED_IN, Shown};
-use super::register::too_many;
+use super::wrong::{bad_email, too_many};
 use crate::fault::NotDone;
 use crate::journey::{Caller, Journey, ReturnTo, SignInRefused, SigningIn, Stage};
-use crate::model::{BadEmailAddress, EmailAddress};
-use crate::password::PasswordRefused;
+use crate::model::EmailAddress;
 use axum::extract::State;
 
 /// Why the gate sends somebody here; anything else says nothing.
 fn reason(why: Option<&str>) -> Option<&'static str> {
     match why? {
         "step-up" => Some("For your security, sign in again to go on."),
-        "ended" => Some("You were signed out because you did not do anything for a while. Sign in again to go on."),
+        "ended" => Some("You were signed out. Sign in again to go on."),
         _ => None,
     }
-}
-
-/// What is wrong with an address, at its field.
-pub(super) fn bad_email(bad: BadEmailAddress) -> Errors {
-    FieldError::new("email", bad.to_string()).into()
-}
-
-/// What is wrong with a new password, at its field.
-pub(super) fn bad_password(field: &'static str, refusal: PasswordRefused) -> Errors {
-    let message = match refusal {
-        PasswordRefused::Empty => "Enter a password",
-        PasswordRefused::TooShort => "Password must be 8 characters or more",
-        PasswordRefused::TooLong => "Password must be 256 characters or fewer",
-        PasswordRefused::EmailAddress => "Password must not be your email address",
-        PasswordRefused::Common => "This password is one of those that are tried first. Choose another",
-    };
-    FieldError::new(field, message).into()
 }
 
 /// `GET /sign-in`.

@@ -5,6 +5,7 @@
 //! the last way in, is an attempt left) is decided inside the writer's transaction, never by a read before it.
 //! E-mail addresses are sealed ([`seal`]). Time is an argument.
 
+mod job;
 mod open;
 mod seal;
 mod settling;

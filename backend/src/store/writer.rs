@@ -11,11 +11,12 @@
 //! Followers are told here, not by the caller, since a caller may go away (a browser hangs up) after the commit.
 
 use super::StoreError;
+use super::job::{Tx, Write};
 use super::settling::Settling;
 use super::sql::settling::Start;
 use super::sql::{self, Connection};
 use aldgate_core::warm::Settlement;
-use aldgate_core::warm::change::{Change, Followers};
+use aldgate_core::warm::change::Followers;
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -27,24 +28,6 @@ pub(super) const BATCH_JOBS_MAX: usize = 64;
 pub(super) const QUEUE_JOBS_MAX: usize = 1024;
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-
-/// What a job is given: the connection, inside a transaction, and where to put what the followers must hear.
-pub(super) struct Tx<'a> {
-    /// The writer's connection.
-    pub(super) connection: &'a mut Connection,
-    /// Told after the commit, in this order.
-    pub(super) changes: Vec<Change>,
-}
-
-/// A write. It may be run twice, so it changes nothing but the database and gives what it found.
-#[async_trait]
-pub(super) trait Write: Send + Sync + 'static {
-    /// What the caller learns.
-    type Outcome: Send + 'static;
-
-    /// Writes.
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<Self::Outcome, StoreError>;
-}
 
 /// A job's input, its outcome once it ran, and who waits for it.
 struct Asked<I, O> {

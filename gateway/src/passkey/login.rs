@@ -6,9 +6,9 @@
 use crate::exchange::Exchange;
 use crate::lookup::under_deadline;
 use crate::metrics::LoginOutcome;
-use crate::passkey::{body, options};
-use crate::phase::answer::refusal_with;
+use crate::passkey::{binding, body};
 use crate::problem::Problem;
+use crate::refusal::refusal_with;
 use crate::reply::Reply;
 use crate::state::EdgeState;
 use aldgate_core::assurance::Components;
@@ -157,7 +157,7 @@ fn open_challenge(
 ) -> Result<OpenedChallenge, LoginRefused> {
     let data = ClientData::parse(client_data).map_err(|_| AssertionRefused::ClientDataMalformed)?;
     let presented = data.challenge_bytes().ok_or(ChallengeRefused::NotOurs)?;
-    let binding = options::binding(session).ok_or(ChallengeRefused::NotOurs)?;
+    let binding = binding::presented(session).ok_or(ChallengeRefused::NotOurs)?;
     let opened = state.challenge_key.open(&presented, Ceremony::Authentication, binding.as_bytes(), exchange.now)?;
     Ok(opened)
 }

@@ -3,7 +3,9 @@
 use crate::exchange::Exchange;
 use crate::passkey::{login, options};
 use crate::problem::Problem;
+use crate::refusal::refusal;
 use crate::reply::Reply;
+use crate::request::is_navigation;
 use crate::state::EdgeState;
 use aldgate_core::policy::demand::Lack;
 use aldgate_core::policy::route::{EdgeEndpoint, Route};
@@ -73,43 +75,6 @@ fn asset(header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState) -> 
         header.headers.get(http::header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == asset.etag.as_bytes());
     let reply = if fresh { Reply::empty(304) } else { Reply::typed(200, asset.media_type, asset.bytes.clone()) };
     reply.with("cache-control", "public, max-age=300").with("etag", asset.etag.clone())
-}
-
-/// Whether a person is looking at this in a browser, and a page or a redirection is the right answer.
-fn is_navigation(header: &RequestHeader) -> bool {
-    let text = |name: &str| header.headers.get(name).and_then(|value| value.to_str().ok());
-    match text("sec-fetch-mode") {
-        Some(mode) => mode == "navigate",
-        None => text("accept").is_some_and(|accept| accept.contains("text/html")),
-    }
-}
-
-/// Answers with one of the edge's own problems.
-pub fn refusal(problem: Problem, header: &RequestHeader, exchange: &mut Exchange) -> Reply {
-    refusal_with(problem, header, exchange, None, None)
-}
-
-/// The same, with what exactly is wrong.
-pub fn refusal_with(
-    problem: Problem,
-    header: &RequestHeader,
-    exchange: &mut Exchange,
-    detail: Option<&str>,
-    field: Option<&str>,
-) -> Reply {
-    exchange.problem = Some(problem);
-    let reply = if is_navigation(header) {
-        let retry = (problem.status() >= 500 && header.method == Method::GET).then(|| header.uri.path());
-        Reply::page(problem.status(), problem.page(&exchange.reference, retry))
-    } else {
-        let document = problem.document(&exchange.reference, detail, field);
-        Reply::typed(problem.status(), "application/problem+json", document)
-    };
-    match problem.status() {
-        401 => reply.with("www-authenticate", r#"Bearer realm="aldgate""#),
-        503 => reply.with("retry-after", "5"),
-        _ => reply,
-    }
 }
 
 /// Answers a person who has to prove something first: a browser is taken to the sign-in page and back, a program is

@@ -2,6 +2,7 @@
 
 use crate::exchange::Exchange;
 use crate::problem::Problem;
+use crate::request::cookies;
 use crate::state::EdgeState;
 use aldgate_core::decide::{Lookup, Presented, decide};
 use aldgate_core::policy::route::Route;
@@ -19,11 +20,6 @@ pub enum Judgement {
     Challenge(Arc<Route>, Challenge),
     /// It may not pass.
     Refuse(Problem),
-}
-
-/// The values of the request's `Cookie` headers.
-pub fn cookies(header: &RequestHeader) -> impl Iterator<Item = &[u8]> {
-    header.headers.get_all(http::header::COOKIE).iter().map(http::HeaderValue::as_bytes)
 }
 
 /// Judges an admitted request.

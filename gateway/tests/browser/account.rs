@@ -12,6 +12,13 @@ async fn banner(page: &Page) -> String {
     page.eval("words(document.querySelector('.banner .banner-text'))").await.as_str().unwrap_or_default().to_owned()
 }
 
+/// Whoever was signed out from elsewhere is told that the session has ended, and not that they were idle.
+async fn assert_told_the_truth(page: &Page) {
+    let reason = page.eval("words(document.querySelector('main .inset'))").await;
+    let reason = reason.as_str().unwrap_or_default();
+    assert!(reason.contains("signed out") && !reason.contains("did not do anything"), "{reason:?}");
+}
+
 #[tokio::test]
 async fn passkeys_are_added_renamed_and_removed_but_never_the_last_way_in() {
     let world = World::start().await;
@@ -152,6 +159,7 @@ async fn a_new_password_ends_all_other_sessions() {
     assert_eq!(here.summary("Signed in").await, "Here only");
 
     there.open_at("/account", "Sign in").await;
+    assert_told_the_truth(&there).await;
     assert_eq!(there.session().await, None);
     give_password(&there, "cleo@example.org", PASSWORD).await;
     there.arrive("Enter your password").await;
@@ -197,6 +205,7 @@ async fn a_session_elsewhere_can_be_seen_and_ended() {
     assert_eq!(names(&here).await.len(), 1);
 
     there.open_at("/demo/", "Sign in").await;
+    assert_told_the_truth(&there).await;
     assert_eq!(there.session().await, None);
     assert!(here.session().await.is_some(), "this one stays");
 }
@@ -215,5 +224,6 @@ async fn sign_out_everywhere_ends_every_session() {
     here.assert_says("on all your other devices").await;
     assert_eq!(here.session().await, None);
     there.open_at("/account", "Sign in").await;
+    assert_told_the_truth(&there).await;
     assert_eq!(there.session().await, None);
 }

@@ -20,16 +20,8 @@ const BEFORE_SIGN_IN: [&str; 10] = [
     "sign_out",
     "signed_out",
 ];
-const OF_AN_ACCOUNT: [&str; 8] = [
-    "account",
-    "demo",
-    "passkey_add",
-    "passkey_remove",
-    "passkey_rename",
-    "passkeys",
-    "password_change",
-    "sessions",
-];
+const OF_AN_ACCOUNT: [&str; 8] =
+    ["account", "demo", "passkey_add", "passkey_remove", "passkey_rename", "passkeys", "password_change", "sessions"];
 const OF_PROBLEMS: [&str; 2] = ["passkey_problem", "problem"];
 
 /// An address that is longer than a line on a small screen, without a place to break it.
@@ -80,7 +72,8 @@ impl Walk {
                 let at = format!("{template} ({state}, {h1:?}) at {width} px, {scheme}");
                 self.faults.extend(faults(&self.page).await.into_iter().map(|fault| format!("{at}: {fault}")));
                 if picture {
-                    self.page.screenshot(&format!("{template}-{}-{width}-{scheme}", state.replace(' ', "-"))).await;
+                    let state = state.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+                    self.page.screenshot(&format!("{template}-{state}-{width}-{scheme}")).await;
                 }
             }
         }
@@ -92,11 +85,14 @@ impl Walk {
         self.look(template, state).await;
     }
 
-    /// The same where scripts are off. The page stays as it is when they are on again, which axe-core needs.
+    /// The same where scripts are off. They must be on again for axe-core: the page stays as it is but for what stands
+    /// in `noscript`, which is kept in sight.
     async fn without_script(&mut self, path: &str, h1: &str, template: &'static str) {
         self.page.set_script(false).await;
         self.page.open_at(path, h1).await;
         self.page.set_script(true).await;
+        self.page.eval("for (const e of document.querySelectorAll('noscript')) e.replaceWith(...e.childNodes)").await;
+        self.page.assert_says("Passkeys need JavaScript").await;
         self.look(template, "without scripts").await;
     }
 
@@ -109,7 +105,13 @@ impl Walk {
 
     fn end(self, templates: &[&str]) {
         assert!(self.templates.iter().eq(templates.iter()), "{:?} were seen", self.templates);
-        assert!(self.faults.is_empty(), "{} faults in {} states:\n{}", self.faults.len(), self.states, self.faults.join("\n"));
+        assert!(
+            self.faults.is_empty(),
+            "{} faults in {} states:\n{}",
+            self.faults.len(),
+            self.states,
+            self.faults.join("\n")
+        );
     }
 }
 

@@ -51,6 +51,25 @@ async fn a_person_who_is_not_verified_or_has_no_passkey_here_ends_at_a_clear_pag
 }
 
 #[tokio::test]
+async fn a_person_who_does_nothing_is_waited_for_and_then_ends_at_a_clear_page() {
+    let world = World::start().await;
+    let (page, authenticator) = signed_out(&world, "ivo@example.org").await;
+    // Nobody touches it; then there is none at all. In both cases the browser waits as long as the options allow.
+    authenticator.set_presence(false).await;
+    page.with_passkey_timeout(1_500).await;
+    page.open_at("/sign-in", "Sign in").await;
+    page.press("Sign in with a passkey").await;
+    page.see("button[data-passkey][aria-busy=true][disabled]").await;
+    page.assert_says("Waiting for your passkey…").await;
+    page.arrive("You did not use your passkey").await;
+    assert_eq!(page.session().await, None);
+    authenticator.remove().await;
+    page.press("Try again").await;
+    page.arrive("Sign in").await;
+    ends_at(&page, "You did not use your passkey", "Try again when you are ready, or use a password").await;
+}
+
+#[tokio::test]
 async fn a_bad_answer_by_autofill_ends_at_the_same_page() {
     let world = World::start().await;
     let page = world.page().await;

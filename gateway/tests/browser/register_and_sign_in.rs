@@ -42,6 +42,9 @@ async fn a_person_registers_with_a_passkey_and_signs_in_by_button_and_by_autofil
     let session = page.session().await.expect("signed in");
     assert_eq!(session["account"], account);
     assert!(authenticator.credentials().await[0].sign_count > credential.sign_count);
+    page.press("Manage passkeys").await;
+    page.arrive("Your passkeys").await;
+    assert_eq!(page.summary("Last used").await, page.summary("Created").await, "it was used today");
 }
 
 #[tokio::test]
@@ -109,4 +112,15 @@ async fn registering_a_known_address_looks_as_for_an_unknown_one() {
     assert_eq!(pages[0], pages[1]);
     let message = world.instance.message_to("dora@example.org").expect("a message");
     assert!(message.contains("You already have"), "only the owner of the address learns it: {message}");
+}
+
+#[tokio::test]
+async fn after_signing_out_the_back_button_shows_nothing_of_the_account() {
+    let world = World::start().await;
+    let page = world.page().await;
+    world.register_with_password(&page, "gil@example.org").await;
+    sign_out(&page).await;
+    page.go_back(2).await;
+    page.arrive("Sign in").await;
+    assert_eq!(page.path().await, "/sign-in?return_to=/account");
 }

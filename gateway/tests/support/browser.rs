@@ -260,6 +260,12 @@ impl Page {
         .await;
     }
 
+    /// Presses the browser's back button some times.
+    pub async fn go_back(&self, times: usize) {
+        self.leave().await;
+        self.eval(&format!("history.go(-{times})")).await;
+    }
+
     /// Waits for a new page with this heading.
     pub async fn arrive(&self, h1: &str) {
         let script = format!(
@@ -450,12 +456,26 @@ impl Page {
 
     /// As in a browser without autofill for passkeys: the button alone begins a ceremony.
     pub async fn without_autofill(&self) {
-        self.init_script("if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false;").await;
+        self.init_script(
+            "if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false;",
+        )
+        .await;
     }
 
     /// As in a browser that knows nothing of passkeys.
     pub async fn without_passkeys(&self) {
         self.init_script("delete window.PublicKeyCredential;").await;
+    }
+
+    /// Shortens how long the browser waits for somebody to use their passkey: the server allows minutes.
+    pub async fn with_passkey_timeout(&self, ms: u64) {
+        self.init_script(&format!(
+            "const get = CredentialsContainer.prototype.get;
+             CredentialsContainer.prototype.get = function (options) {{
+               return get.call(this, {{...options, publicKey: {{...options.publicKey, timeout: {ms}}}}});
+             }};"
+        ))
+        .await;
     }
 
     /// Keeps a note of each call for a passkey, in the tab's storage: "conditional asked", "button answered".

@@ -103,7 +103,11 @@ impl World {
     /// Sends raw bytes on a fresh connection and reads until the gateway closes or falls silent.
     pub async fn raw(&self, request: &[u8]) -> String {
         let (mut client, server) = tokio::io::duplex(256 * 1024);
-        let served = Service::<WithDeadline<HttpProxy<Edge>>>::handle_event(Box::new(server), self.app.clone(), self.stopped.clone());
+        let served = Service::<WithDeadline<HttpProxy<Edge>>>::handle_event(
+            Box::new(server),
+            self.app.clone(),
+            self.stopped.clone(),
+        );
         let served = tokio::spawn(served);
         client.write_all(request).await.expect("written");
         let mut answer = Vec::new();

@@ -1,5 +1,6 @@
 //! What the users do, one file a kind. Each takes a connection and the number of its arrival, and acts once.
 
+pub(crate) mod name;
 pub(crate) mod passkey_login;
 pub(crate) mod proxied;
 pub(crate) mod returning_session;

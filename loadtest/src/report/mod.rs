@@ -7,7 +7,7 @@ pub(crate) mod table;
 use crate::cpu::Spent;
 use crate::floor::Floor;
 use crate::measure::{Durations, Tally};
-use crate::plan::PersonaName;
+use crate::persona::name::PersonaName;
 use crate::threshold::{Metric, Threshold};
 use crate::window::Measured;
 use serde::Serialize;

@@ -4,8 +4,8 @@
 use super::passkey::{self, NewPasskey};
 use super::{Connection, Readers, account_id, hex, millis, rows, timestamp, unreadable};
 use crate::model::{Account, PasswordHash};
+use crate::store::job::{Tx, Write};
 use crate::store::seal::Sealer;
-use crate::store::writer::{Tx, Write};
 use crate::store::{Creation, StoreError};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::AccountId;

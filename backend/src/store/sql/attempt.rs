@@ -3,7 +3,7 @@
 //! A window opens with the first attempt and lasts its time; what is left of it is one statement to find out.
 
 use super::{millis, timestamp};
-use crate::store::writer::{Tx, Write};
+use crate::store::job::{Tx, Write};
 use crate::store::{Attempt, StoreError};
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;

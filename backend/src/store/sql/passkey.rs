@@ -2,7 +2,7 @@
 
 use super::{Connection, Readers, account_id, credential_digest, hex, millis, rows, timestamp, unreadable};
 use crate::model::{NewCredential, Passkey};
-use crate::store::writer::{Tx, Write};
+use crate::store::job::{Tx, Write};
 use crate::store::{Addition, PASSKEYS_MAX, Removal, StoreError};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::{AccountId, CredentialDigest};

@@ -2,7 +2,7 @@
 
 use super::{Connection, Readers, hex, millis, rows, session_id, timestamp, unreadable};
 use crate::store::StoreError;
-use crate::store::writer::{Tx, Write};
+use crate::store::job::{Tx, Write};
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;

@@ -7,8 +7,8 @@
 use super::passkey::{self, RecordRow};
 use super::{Connection, hex, millis, rows, session_id};
 use crate::store::StoreError;
+use crate::store::job::Tx;
 use crate::store::settling::{Found, Judgement, Settling};
-use crate::store::writer::Tx;
 use aldgate_core::id::SessionId;
 use aldgate_core::warm::change::Change;
 use aldgate_core::warm::{Opening, Settlement};

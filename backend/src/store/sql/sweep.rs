@@ -2,7 +2,7 @@
 
 use super::millis;
 use crate::store::StoreError;
-use crate::store::writer::{Tx, Write};
+use crate::store::job::{Tx, Write};
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 

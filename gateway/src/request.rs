@@ -1,0 +1,17 @@
+//! What a request's header says, for whoever has to read it.
+
+use pingora::http::RequestHeader;
+
+/// The values of the request's `Cookie` headers.
+pub fn cookies(header: &RequestHeader) -> impl Iterator<Item = &[u8]> {
+    header.headers.get_all(http::header::COOKIE).iter().map(http::HeaderValue::as_bytes)
+}
+
+/// Whether a person is looking at this in a browser, and a page or a redirection is the right answer.
+pub fn is_navigation(header: &RequestHeader) -> bool {
+    let text = |name: &str| header.headers.get(name).and_then(|value| value.to_str().ok());
+    match text("sec-fetch-mode") {
+        Some(mode) => mode == "navigate",
+        None => text("accept").is_some_and(|accept| accept.contains("text/html")),
+    }
+}
