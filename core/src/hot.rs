@@ -9,23 +9,24 @@ use crate::session::record::SessionRecord;
 use crate::time::Timestamp;
 use crate::warm::change::{Change, Follower};
 use crate::webauthn::credential::CredentialRecord;
+use bytes::Bytes;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many services' assertions one session keeps at a time; a browser rarely uses more at once.
-const ASSERTIONS_MAX: usize = 8;
+/// For how many services one session keeps its identity at a time; a browser rarely uses more at once.
+const IDENTITIES_MAX: usize = 8;
 
-/// An identity assertion that was minted for one service, for as long as it may be given out again.
+/// A session's identity as one service is told it, for as long as it may be told again.
 #[derive(Debug, Clone)]
-pub struct MintedAssertion {
+pub struct MintedIdentity {
     /// The service's place in the table of services.
     pub service: u16,
-    /// The signed JWT.
-    pub jwt: Arc<str>,
-    /// Until when it may be given to the service.
+    /// The values of [`crate::identity_header::IDENTITY`], in that order, ready to be sent.
+    pub values: Arc<[Bytes; 6]>,
+    /// Until when they may be given to the service.
     pub reuse_until: Timestamp,
 }
 
@@ -38,7 +39,7 @@ pub struct HotSession {
     pub record: SessionRecord,
     seen: AtomicU64,
     written: AtomicU64,
-    assertions: Mutex<Vec<MintedAssertion>>,
+    identities: Mutex<Vec<MintedIdentity>>,
 }
 
 impl HotSession {
@@ -50,7 +51,7 @@ impl HotSession {
             record,
             seen: AtomicU64::new(seen),
             written: AtomicU64::new(seen),
-            assertions: Mutex::new(Vec::new()),
+            identities: Mutex::new(Vec::new()),
         }
     }
 
@@ -67,17 +68,17 @@ impl HotSession {
         due && self.written.compare_exchange(written, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// The assertion for a service, if one was minted that may still be given out.
-    pub fn assertion(&self, service: u16, now: Timestamp) -> Option<Arc<str>> {
-        let kept = self.assertions.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|a| a.service == service && now < a.reuse_until).map(|a| a.jwt.clone())
+    /// What a service is told, if it was minted and may still be given out.
+    pub fn identity(&self, service: u16, now: Timestamp) -> Option<Arc<[Bytes; 6]>> {
+        let kept = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().find(|kept| kept.service == service && now < kept.reuse_until).map(|kept| kept.values.clone())
     }
 
-    /// Keeps an assertion, in place of an older one for the same service or of the oldest of all.
-    pub fn keep_assertion(&self, minted: MintedAssertion) {
-        let mut kept = self.assertions.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|a| a.service != minted.service);
-        if kept.len() >= ASSERTIONS_MAX {
+    /// Keeps what was minted, in place of what is older for the same service, or of the oldest of all.
+    pub fn keep_identity(&self, minted: MintedIdentity) {
+        let mut kept = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|kept| kept.service != minted.service);
+        if kept.len() >= IDENTITIES_MAX {
             kept.remove(0);
         }
         kept.push(minted);
@@ -270,16 +271,17 @@ mod tests {
     }
 
     #[test]
-    fn an_assertion_is_given_out_again_until_its_time() {
+    fn an_identity_is_given_out_again_until_its_time() {
         let session = HotSession::new(ID, record());
-        let minted = |service| MintedAssertion { service, jwt: "jwt".into(), reuse_until: NOW };
+        let values = Arc::new(std::array::from_fn(|_| Bytes::from_static(b"value")));
+        let minted = |service| MintedIdentity { service, values: Arc::clone(&values), reuse_until: NOW };
         let before = Timestamp::from_millis(NOW.as_millis() - 1);
-        session.keep_assertion(minted(1));
-        assert!(session.assertion(1, before).is_some());
-        assert!(session.assertion(1, NOW).is_none());
-        assert!(session.assertion(2, before).is_none());
-        (0..100).for_each(|service| session.keep_assertion(minted(service)));
-        let kept = session.assertions.lock().expect("lock").len();
-        assert_eq!(kept, ASSERTIONS_MAX);
+        session.keep_identity(minted(1));
+        assert!(session.identity(1, before).is_some());
+        assert!(session.identity(1, NOW).is_none());
+        assert!(session.identity(2, before).is_none());
+        (0..100).for_each(|service| session.keep_identity(minted(service)));
+        let kept = session.identities.lock().expect("lock").len();
+        assert_eq!(kept, IDENTITIES_MAX);
     }
 }

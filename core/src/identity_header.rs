@@ -16,6 +16,9 @@ pub const IDENTITY_LEVEL: &str = "aldgate-identity-level";
 pub const COMPONENTS: &str = "aldgate-components";
 /// When the person last proved who they are, seconds since the epoch.
 pub const AUTH_TIME: &str = "aldgate-auth-time";
+/// Every header that says who a request is for, in the order in which their values are kept.
+pub const IDENTITY: [&str; 6] = [ASSERTION, SUBJECT, SESSION, IDENTITY_LEVEL, COMPONENTS, AUTH_TIME];
+
 /// The request's own identifier, for logs and support.
 pub const REQUEST_ID: &str = "aldgate-request-id";
 

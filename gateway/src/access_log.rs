@@ -1,5 +1,8 @@
 //! The access log: one JSON object a line, written by a thread of its own.
 //!
+//! Lines are gathered for [`GATHER`] and written in one piece: waking the thread for each would cost a request more than
+//! making its line. [`AccessLog::flush`] writes what waits, for the end of the process.
+//!
 //! What may be secret never gets here: no query string, no header, no body, no token.
 //! The queue is bounded; a line that does not fit is dropped and counted, so that a slow disk slows nobody.
 
@@ -11,8 +14,15 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 const QUEUE_MAX: usize = 65_536; // Under a second at the design load.
+
+/// How long lines are gathered; the age of the newest line that a crash may lose.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// How long the end of the process waits for the disk.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(1);
 
 /// One line.
 #[derive(Debug, Serialize)]
@@ -46,10 +56,16 @@ pub struct Line {
     pub micros: u64,
 }
 
+enum Entry {
+    Line(Line),
+    /// Write what waits, then say so.
+    Flush(SyncSender<()>),
+}
+
 /// The sending half.
 #[derive(Clone)]
 pub struct AccessLog {
-    queue: Option<SyncSender<Line>>,
+    queue: Option<SyncSender<Entry>>,
     metrics: Arc<Metrics>,
 }
 
@@ -91,25 +107,94 @@ impl AccessLog {
 
     /// Adds a line.
     pub fn add(&self, line: Line) {
-        let full = |queue: &SyncSender<Line>| matches!(queue.try_send(line), Err(TrySendError::Full(_)));
+        let full = |queue: &SyncSender<Entry>| matches!(queue.try_send(Entry::Line(line)), Err(TrySendError::Full(_)));
         if self.queue.as_ref().is_some_and(full) {
             self.metrics.log_line_dropped();
         }
     }
+
+    /// Waits until every line that was added is written, or the disk is too slow.
+    pub fn flush(&self) {
+        let (done, written) = sync_channel(1);
+        if self.queue.as_ref().is_some_and(|queue| queue.send(Entry::Flush(done)).is_ok()) {
+            let _ = written.recv_timeout(FLUSH_DEADLINE); // Too slow: then the lines are lost, and nothing hangs.
+        }
+    }
 }
 
-/// Writes what waits, then flushes, then waits: a busy log is written in large pieces, a quiet one at once.
-fn write_lines(queue: &Receiver<Line>, out: impl Write) {
+fn write_lines(queue: &Receiver<Entry>, out: impl Write) {
     let mut out = BufWriter::with_capacity(64 * 1024, out);
     while let Ok(first) = queue.recv() {
-        for line in std::iter::once(first).chain(queue.try_iter()) {
-            let written = serde_json::to_writer(&mut out, &line).map_err(std::io::Error::from);
-            if written.and_then(|()| out.write_all(b"\n")).is_err() {
-                return;
+        if matches!(first, Entry::Line(_)) {
+            gather();
+        }
+        let mut waiting = Vec::new();
+        for entry in std::iter::once(first).chain(queue.try_iter()) {
+            match entry {
+                Entry::Flush(done) => waiting.push(done),
+                Entry::Line(line) => {
+                    let written = serde_json::to_writer(&mut out, &line).map_err(std::io::Error::from);
+                    if written.and_then(|()| out.write_all(b"\n")).is_err() {
+                        return;
+                    }
+                }
             }
         }
         if out.flush().is_err() {
             return;
         }
+        for done in waiting {
+            let _ = done.send(()); // Nobody waits any more: nothing is lost by that.
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this thread is the log's own")]
+fn gather() {
+    std::thread::sleep(GATHER);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Mutex, PoisonError};
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_added_before_a_flush_is_written_after_it() {
+        let kept = Kept::default();
+        let log = AccessLog::to(kept.clone(), Arc::new(Metrics::new().expect("metrics"))).expect("a thread");
+        for at in 0..100 {
+            log.add(Line {
+                at,
+                request: "r".into(),
+                client: None,
+                method: "GET".into(),
+                host: "h".into(),
+                path: "/".into(),
+                status: 200,
+                by: "edge",
+                service: None,
+                problem: None,
+                session: None,
+                micros: 1,
+            });
+        }
+        log.flush();
+        let text = String::from_utf8(kept.0.lock().expect("a lock").clone()).expect("UTF-8");
+        assert_eq!(text.lines().count(), 100);
     }
 }

@@ -6,13 +6,13 @@
 
 pub mod access_log;
 pub mod assemble;
-pub mod assertion;
 pub mod asset;
 pub mod clock;
 pub mod config;
 pub mod deadline;
 pub mod edge;
 pub mod exchange;
+pub mod identity;
 pub mod listener;
 pub mod lookup;
 pub mod metrics;

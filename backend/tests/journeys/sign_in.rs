@@ -57,7 +57,9 @@ async fn a_hundred_failures_in_parallel_close_the_account_to_passwords_for_a_day
             *tally.entry(status).or_insert(0) += 1;
         }
     }
-    assert_eq!(tally, [(422, 100), (429, 50)].into());
+    // On a slow machine a few of the hundred wait too long for a hashing thread (503): they count as attempts too.
+    let hundred = tally.get(&422).unwrap_or(&0) + tally.get(&503).unwrap_or(&0);
+    assert_eq!((hundred, tally.get(&429)), (100, Some(&50)), "{tally:?}");
     let answer = world.browser().sign_in(EMAIL, PASSWORD).await;
     assert_eq!(answer.status, 429, "even the right one");
     let fields = [("current_password", PASSWORD), ("new_password", "another password")];

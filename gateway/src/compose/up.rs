@@ -136,6 +136,7 @@ struct Parts {
 
 impl Parts {
     async fn end(self) {
+        self.state.access_log.flush();
         let _ = self.stop_backend.send(()); // Gone already: then there is nothing to stop.
         if tokio::time::timeout(BACKEND_END, self.store.close()).await.is_err() {
             tracing::warn!("the store did not close in time; nothing that was acknowledged is lost");

@@ -1,10 +1,9 @@
 //! Third phase: what a service gets. Whatever the client said in our name is struck; what we know is set.
 
-use crate::assertion;
 use crate::exchange::Exchange;
+use crate::identity;
 use crate::metrics::AnsweredBy;
 use crate::state::{BACKEND_INDEX, EdgeState};
-use aldgate_core::hot::HotSession;
 use aldgate_core::identity_header as names;
 use aldgate_core::policy::platform::BACKEND_AUDIENCE;
 use aldgate_core::policy::route::Target;
@@ -13,6 +12,19 @@ use aldgate_core::token::identity_assertion::BrokenSigningKey;
 use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::net::IpAddr;
+
+/// The names of `identity_header::IDENTITY`, ready to be sent.
+const IDENTITY_NAMES: [HeaderName; 6] = {
+    let [assertion, subject, session, level, components, auth_time] = names::IDENTITY;
+    [
+        HeaderName::from_static(assertion),
+        HeaderName::from_static(subject),
+        HeaderName::from_static(session),
+        HeaderName::from_static(level),
+        HeaderName::from_static(components),
+        HeaderName::from_static(auth_time),
+    ]
+};
 
 /// A header of the request could not be set; it must not go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,18 +65,18 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     if *target != Target::Backend {
         without_our_cookies(header)?;
     }
-    match (permit.session(), target) {
-        (None, _) | (_, Target::Edge(_)) => Ok(()),
-        (Some(session), Target::Backend) => {
-            let jwt = assertion::for_audience(state, session, BACKEND_AUDIENCE, BACKEND_INDEX, exchange.now)?;
-            Ok(header.insert_header(names::ASSERTION, &*jwt)?)
-        }
-        (Some(session), Target::Service(service)) => {
-            let jwt = assertion::for_audience(state, session, &service.name, service.index, exchange.now)?;
-            header.insert_header(names::ASSERTION, &*jwt)?;
-            plain_identity(header, session)
-        }
+    let Some(session) = permit.session() else { return Ok(()) };
+    let (audience, index) = match target {
+        Target::Edge(_) => return Ok(()),
+        Target::Backend => (BACKEND_AUDIENCE, BACKEND_INDEX),
+        Target::Service(service) => (service.name.as_str(), service.index),
+    };
+    let values = identity::for_audience(state, session, audience, index, exchange.now)?;
+    for (name, value) in IDENTITY_NAMES.iter().zip(&*values) {
+        header
+            .insert_header(name.clone(), HeaderValue::from_maybe_shared(value.clone()).map_err(|_| CannotForward)?)?;
     }
+    Ok(())
 }
 
 /// Removes every header that only the gate may set, in every spelling.
@@ -101,16 +113,6 @@ fn without_our_cookies(header: &mut RequestHeader) -> Result<(), CannotForward> 
     if let Some(kept) = kept {
         header.insert_header(http::header::COOKIE, kept)?;
     }
-    Ok(())
-}
-
-fn plain_identity(header: &mut RequestHeader, session: &HotSession) -> Result<(), CannotForward> {
-    let record = &session.record;
-    header.insert_header(names::SUBJECT, record.account.to_string())?;
-    header.insert_header(names::SESSION, session.session.to_string())?;
-    header.insert_header(names::IDENTITY_LEVEL, record.identity.as_str())?;
-    header.insert_header(names::COMPONENTS, record.components.to_string())?;
-    header.insert_header(names::AUTH_TIME, record.authenticated.as_secs().to_string())?;
     Ok(())
 }
 

@@ -33,11 +33,13 @@ pub(crate) async fn faults(page: &Page) -> Vec<String> {
     let found = page
         .eval(
             "const inline = [...document.querySelectorAll('script:not([src]), style, *')].filter((e) =>
-               e.matches('script:not([src]), style, [style]') || e.getAttributeNames().some((name) => name.startsWith('on')));
+               e.matches('script:not([src]), style, [style]')
+               || e.getAttributeNames().some((name) => name.startsWith('on')));
              const { scrollWidth } = document.scrollingElement;
              [
                ...inline.map((e) => `inline script or style: ${e.outerHTML.slice(0, 100)}`),
-               ...(scrollWidth > innerWidth ? [`it is ${scrollWidth} wide, wider than the window of ${innerWidth}`] : []),
+               ...(scrollWidth > innerWidth
+                 ? [`it is ${scrollWidth} wide, wider than the window of ${innerWidth}`] : []),
                ...(document.querySelectorAll('h1').length === 1 ? [] : ['it has not one h1']),
                ...(document.title ? [] : ['it has no title']),
              ]",

@@ -44,7 +44,7 @@ async fn a_person_registers_with_a_passkey_and_signs_in_by_button_and_by_autofil
     assert!(authenticator.credentials().await[0].sign_count > credential.sign_count);
     page.press("Manage passkeys").await;
     page.arrive("Your passkeys").await;
-    assert_eq!(page.summary("Last used").await, page.summary("Created").await, "it was used today");
+    assert_ne!(page.summary("Last used").await, "Not used yet");
 }
 
 #[tokio::test]

@@ -22,7 +22,8 @@ pub async fn violations(page: &Page) -> Vec<String> {
         "axe.run(document, {{runOnly: {RULES}, resultTypes: ['violations']}}).then((results) => ({{
            rules: results.passes.length,
            violations: results.violations.flatMap((rule) => rule.nodes.map((node) =>
-             `${{rule.id}} at ${{node.target.join(' ')}}: ${{rule.help}} (${{node.failureSummary?.replace(/\\s+/g, ' ')}})`)),
+             `${{rule.id}} at ${{node.target.join(' ')}}: ${{rule.help}} ` +
+             `(${{node.failureSummary?.replace(/\\s+/g, ' ')}})`)),
          }}))"
     );
     let results = page.eval(&script).await;

@@ -47,7 +47,8 @@ const SWITCHES: [&str; 4] = ["disable-gpu", "disable-quic", "disable-component-u
 /// What every question to a page may use.
 const WORDS: &str = r#"
 const words = (e) => e.textContent.replace(/\s+/g, " ").trim();
-const shown = (selector, within = document) => [...within.querySelectorAll(selector)].filter((e) => e.checkVisibility());
+const shown = (selector, within = document) =>
+  [...within.querySelectorAll(selector)].filter((e) => e.checkVisibility());
 "#;
 
 /// What pages complained about.
@@ -214,10 +215,10 @@ impl Page {
         let asking = async {
             loop {
                 last = self.try_eval(script).await;
-                if let Ok(Value::Object(answer)) = &last {
-                    if let Some(found) = answer.get("found") {
-                        return found.clone();
-                    }
+                if let Ok(Value::Object(answer)) = &last
+                    && let Some(found) = answer.get("found")
+                {
+                    return found.clone();
                 }
                 tokio::time::sleep(POLL).await;
             }
@@ -365,7 +366,8 @@ impl Page {
         let script = format!(
             "const fields = shown('input').filter((e) =>
                e.id === {0} || [...e.labels].some((label) => words(label) === {0}));
-             fields.length !== 1 ? {{fields: fields.length}} : (fields[0].focus(), fields[0].select(), {{found: true}})",
+             const [field, ...others] = fields;
+             !field || others.length ? {{fields: fields.length}} : (field.focus(), field.select(), {{found: true}})",
             json!(label)
         );
         self.wait_for(&format!("a field {label:?}"), &script).await;
@@ -484,7 +486,8 @@ impl Page {
             "const get = CredentialsContainer.prototype.get;
              CredentialsContainer.prototype.get = async function (options) {
                const way = options.mediation ?? 'button';
-               const note = (what) => sessionStorage.setItem('calls', `${sessionStorage.getItem('calls')}${way} ${what};`);
+               const notes = () => sessionStorage.getItem('calls') ?? '';
+               const note = (what) => sessionStorage.setItem('calls', `${notes()}${way} ${what};`);
                const answer = get.call(this, options);
                note('asked');
                try { const got = await answer; note('answered'); return got; }
@@ -498,7 +501,6 @@ impl Page {
     pub async fn take_passkey_calls(&self) -> String {
         self.text("const calls = sessionStorage.getItem('calls') ?? ''; sessionStorage.removeItem('calls'); calls")
             .await
-            .replace("null", "")
     }
 
     /// Switches scripts off, or on again, for pages from now on.
@@ -510,10 +512,8 @@ impl Page {
     pub async fn look(&self, width: i64, scheme: &str) {
         self.command(SetDeviceMetricsOverrideParams::new(width, 800, 1.0, false)).await;
         let feature = |name: &str, value: &str| MediaFeature::new(name, value);
-        let mut media = SetEmulatedMediaParams::default();
-        media.features =
-            Some(vec![feature("prefers-color-scheme", scheme), feature("prefers-reduced-motion", "reduce")]);
-        self.command(media).await;
+        let features = vec![feature("prefers-color-scheme", scheme), feature("prefers-reduced-motion", "reduce")];
+        self.command(SetEmulatedMediaParams { media: None, features: Some(features) }).await;
     }
 
     /// A picture of the whole page: `target/screenshots/NAME.png`.
