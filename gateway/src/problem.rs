@@ -144,7 +144,7 @@ impl Problem {
                 "identity-too-low",
                 "You need to prove who you are",
                 "This page is only for people who have proved who they are.",
-                "Prove who you are in your account and try again.",
+                "Ask the service how you can prove who you are.",
             ),
             Self::NotFound => words(
                 404,

@@ -202,6 +202,9 @@ async fn a_route_demands_a_fresh_sign_in_and_says_so() {
     assert!(api.header("www-authenticate").contains("max_age=\"300\""));
     let browser = world.get("/fresh/", &[("cookie", &session), HTML]).await;
     assert_eq!(browser.header("location"), "/sign-in?return_to=/fresh/&why=step-up");
+    let by_password = world.open_by_password().await;
+    let browser = world.get("/fresh/", &[("cookie", &by_password), HTML]).await;
+    assert_eq!(browser.header("location"), "/sign-in?return_to=/fresh/&why=passkey");
     assert_eq!(world.get("/verified/", &[("cookie", &session)]).await.status, 403);
 }
 
@@ -307,10 +310,9 @@ async fn a_large_body_in_chunks_is_413_too() {
 async fn connections_are_kept_after_answers_of_our_own() {
     let world = World::new().await;
     let one = "GET /app/ HTTP/1.1\r\nhost: localhost:8080\r\n\r\n";
-    let (mut answers, both) = (0, world.raw(one.repeat(1).as_bytes()).await);
-    answers += both.matches("HTTP/1.1 401").count();
-    assert_eq!(answers, 1);
-    assert!(!both.to_ascii_lowercase().contains("connection: close"), "{both}");
+    let answer = world.raw(one.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(!answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
 }
 
 #[tokio::test]

@@ -141,8 +141,10 @@ pub(super) async fn resend_code(State(front): State<Shared>, asker: Asker) -> An
             answer::with_journey(next, &front, &journey, caller.now)
         }
         Err(NotDone::Refused(ResendRefused::Enough)) => {
-            let error = FieldError::new("code", "We cannot send any more codes. Enter your email address again");
-            answer::page_as(Shown::Exhausted, &page(error.into()))
+            let error =
+                FieldError::new("email", "We cannot send any more codes. Enter your email address to start again");
+            let (errors, return_to) = (error.into(), return_to.as_str());
+            answer::page_as(Shown::Exhausted, &RegisterEmail { email: email.as_str(), errors, return_to })
         }
         Err(NotDone::Refused(ResendRefused::Exhausted(refusal))) => {
             answer::exhausted(&page(too_many("code", refusal, &caller)), refusal, caller.now)

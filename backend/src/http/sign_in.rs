@@ -17,6 +17,9 @@ use axum::extract::State;
 fn reason(why: Option<&str>) -> Option<&'static str> {
     match why? {
         "step-up" => Some("For your security, sign in again to go on."),
+        "passkey" => Some(
+            "This page needs a passkey. Sign in with a passkey to go on. If you do not have one, sign in another way and add one in your account.",
+        ),
         "ended" => Some("You were signed out. Sign in again to go on."),
         _ => None,
     }

@@ -119,7 +119,9 @@ async fn without_an_address_there_is_no_password_page() {
 async fn the_gates_reasons_are_said_and_no_others() {
     let world = World::new().await;
     let mut browser = world.browser();
-    for (why, text) in [("step-up", "For your security"), ("ended", "You were signed out")] {
+    for (why, text) in
+        [("step-up", "For your security"), ("ended", "You were signed out"), ("passkey", "needs a passkey")]
+    {
         let page = browser.get(&format!("/sign-in?return_to=%2Fdemo&why={why}")).await;
         assert!(page.body.contains(text), "{}", page.body);
     }

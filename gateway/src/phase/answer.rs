@@ -7,6 +7,7 @@ use crate::refusal::refusal;
 use crate::reply::Reply;
 use crate::request::is_navigation;
 use crate::state::EdgeState;
+use aldgate_core::assurance::Components;
 use aldgate_core::policy::demand::Lack;
 use aldgate_core::policy::route::{EdgeEndpoint, Route};
 use aldgate_core::session::cookie;
@@ -133,6 +134,7 @@ fn sign_in_location(challenge: Challenge, header: &RequestHeader) -> String {
     let why = match challenge {
         Challenge::SignIn => "",
         Challenge::SignInAgain(_) => "&why=ended",
+        Challenge::StepUp(Lack::Components(parts)) if parts.meets(Components::PASSKEY) => "&why=passkey",
         Challenge::StepUp(_) => "&why=step-up",
     };
     format!("/sign-in?return_to={}{why}", percent_encoded(target))

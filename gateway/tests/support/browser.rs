@@ -69,12 +69,12 @@ fn chromium() -> PathBuf {
 pub struct Browser {
     inner: chromiumoxide::Browser,
     noise: Noise,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Browser {
     pub async fn launch() -> Self {
-        let profile = TempDir::new().expect("a directory");
+        let profile = tempfile::Builder::new().prefix("aldgate-chromium-").tempdir().expect("a directory");
         let config = BrowserConfig::builder()
             .chrome_executable(chromium())
             .new_headless_mode()
@@ -88,7 +88,7 @@ impl Browser {
         let config = config.build().expect("a configuration");
         let (inner, mut events) = chromiumoxide::Browser::launch(config).await.expect("Chromium starts");
         tokio::spawn(async move { while events.next().await.is_some() {} });
-        Self { inner, noise: Noise::default(), _profile: profile }
+        Self { inner, noise: Noise::default(), profile }
     }
 
     /// A window of its own: it shares no cookie with any other.
@@ -115,17 +115,24 @@ impl Drop for Browser {
         if let Some(child) = self.inner.get_mut_child() {
             let child = child.as_mut_inner();
             let _ = child.start_kill();
-            // The profile can be removed once nobody writes to it.
-            for _ in 0..400 {
-                if !matches!(child.try_wait(), Ok(None)) {
-                    break;
-                }
-                #[expect(clippy::disallowed_methods, reason = "`drop` cannot await")]
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            wait_until(|| !matches!(child.try_wait(), Ok(None)));
         }
+        // Its helpers end a moment after it, and until then they may write.
+        let profile = self.profile.path();
+        wait_until(|| std::fs::remove_dir_all(profile).is_ok() || !profile.exists());
         let noise = self.take_noise();
         assert!(noise.is_empty() || std::thread::panicking(), "pages complained:\n{}", noise.join("\n"));
+    }
+}
+
+/// Waits where nothing can be awaited, for two seconds at most.
+fn wait_until(mut done: impl FnMut() -> bool) {
+    for _ in 0..400 {
+        if done() {
+            return;
+        }
+        #[expect(clippy::disallowed_methods, reason = "`drop` cannot await")]
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

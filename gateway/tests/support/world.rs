@@ -2,12 +2,17 @@
 //! and one real upstream that says what it received.
 
 use super::http::Answer;
+use aldgate_core::assurance::Components;
 use aldgate_core::entropy::Entropy;
+use aldgate_core::id::SessionId;
+use aldgate_core::session::cookie;
+use aldgate_core::session::record::SessionRecord;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::{ManualClock, SeededEntropy, world};
+use aldgate_core::time::Clock as _;
 use aldgate_core::token::identity_assertion::{SigningKey, Verifier};
-use aldgate_core::warm::Warm;
 use aldgate_core::warm::memory::MemoryWarm;
+use aldgate_core::warm::{Opening, Warm};
 use aldgate_gateway::assemble::{Shared, assemble};
 use aldgate_gateway::config::Config;
 use aldgate_gateway::deadline::WithDeadline;
@@ -164,6 +169,15 @@ impl World {
         let answer = self.post_json("/passkey/login", &ceremony, &body).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         cookie_of(&answer).expect("a session cookie")
+    }
+
+    /// Opens a session as the backend does after a password: the session cookie.
+    pub async fn open_by_password(&self) -> String {
+        let session = SessionId::from_bytes([0x50; 16]);
+        let record = SessionRecord { components: Components::PASSWORD, ..world::session_record() };
+        let record = SessionRecord { authenticated: self.clock.now(), seen: self.clock.now(), ..record };
+        self.warm.open_session(&Opening { session, record, replaces: None }).await.expect("opened");
+        format!("{}={}", cookie::SESSION, self.state.snapshot.load().tag_keys.token(session))
     }
 
     /// What services would verify with.
