@@ -88,8 +88,9 @@ impl Accounts {
         passkey: &CredentialDigest,
     ) -> Result<Removal, Fault> {
         let id = &change.account.id;
-        let removal = self.store.remove_passkey(id, passkey).await?;
+        let removal = self.store.remove_passkey(id, passkey, Some(change.session)).await?;
         if matches!(removal, Removal::Removed) {
+            // The store has done both for the tier that lives on it; another tier hears of it here.
             self.warm.retire_credential(passkey).await?;
             self.warm.end_sessions_of_credential(id, passkey, Some(&change.session)).await?;
             self.tell(change, Notice::PasskeyRemoved).await;
@@ -100,7 +101,7 @@ impl Accounts {
     /// Sets the password and ends every other session.
     pub(crate) async fn set_password(&self, change: Change<'_>, hash: &PasswordHash) -> Result<(), Fault> {
         let id = &change.account.id;
-        if !self.store.set_password(id, hash).await? {
+        if !self.store.set_password(id, hash, Some(change.session)).await? {
             return Err(Fault::Invariant("an account that was just read exists"));
         }
         self.warm.end_sessions(id, Some(&change.session)).await?;
@@ -109,8 +110,10 @@ impl Accounts {
     }
 
     /// Keeps the same password under a stronger hash: nothing changes for anybody.
-    pub(crate) async fn renew_hash(&self, id: &AccountId, hash: &PasswordHash) -> Result<(), Fault> {
-        self.store.set_password(id, hash).await?;
+    pub(crate) async fn renew_hash(&self, account: &Account, hash: &PasswordHash) -> Result<(), Fault> {
+        if let Some(old) = &account.password {
+            self.store.renew_hash(&account.id, old, hash).await?;
+        }
         Ok(())
     }
 

@@ -63,7 +63,7 @@ impl EmailAddress {
         if name.is_empty() {
             return Err(BadEmailAddress::NoName);
         }
-        let domain = domain.to_lowercase();
+        let domain = domain.to_ascii_lowercase();
         if !is_domain(&domain) {
             return Err(BadEmailAddress::NoDomain);
         }
@@ -78,7 +78,7 @@ impl EmailAddress {
 
     /// The form by which an account is found: all in lower case, since nobody remembers how they typed it.
     pub fn canonical(&self) -> String {
-        self.0.to_lowercase()
+        self.0.to_ascii_lowercase()
     }
 }
 

@@ -24,8 +24,9 @@ pub const REQUEST_ID: &str = "aldgate-request-id";
 
 const OURS: &[u8] = b"aldgate";
 
-/// Forwarding headers that only the gate may set, in normal spelling.
-const FORWARDING: [&[u8]; 9] = [
+/// Headers by which a proxy speaks to a service, in normal spelling: who is asking, from where, and for which path. Some
+/// servers believe them (`X-Original-URL` changes the path that IIS acts on); only the gate may say such things.
+const FORWARDING: [&[u8]; 17] = [
     b"forwarded",
     b"x-forwarded-for",
     b"x-forwarded-host",
@@ -35,6 +36,14 @@ const FORWARDING: [&[u8]; 9] = [
     b"x-forwarded-server",
     b"x-forwarded-uri",
     b"x-real-ip",
+    b"x-original-url",
+    b"x-original-uri",
+    b"x-original-method",
+    b"x-rewrite-url",
+    b"x-client-ip",
+    b"true-client-ip",
+    b"remote-user",
+    b"proxy", // httpoxy: CGI makes HTTP_PROXY of it.
 ];
 
 const fn normal(byte: u8) -> u8 {
@@ -49,7 +58,7 @@ fn reads_as(name: &[u8], normal_name: &[u8]) -> bool {
 pub fn is_ours(name: &[u8]) -> bool {
     let prefixed = name.get(..OURS.len()).is_some_and(|start| reads_as(start, OURS))
         && name.get(OURS.len()).is_none_or(|next| normal(*next) == b'-');
-    let forwarding = matches!(name.first().map(|b| normal(*b)), Some(b'f' | b'x'))
+    let forwarding = matches!(name.first().map(|b| normal(*b)), Some(b'f' | b'p' | b'r' | b't' | b'x'))
         && (FORWARDING.iter().any(|ours| reads_as(name, ours))
             || name.get(..12).is_some_and(|start| reads_as(start, b"x-forwarded-")));
     prefixed || forwarding
@@ -74,6 +83,11 @@ mod tests {
             "Forwarded",
             "x-real-ip",
             "X_Real_IP",
+            "X-Original-URL",
+            "x_rewrite_url",
+            "Proxy",
+            "REMOTE_USER",
+            "True-Client-IP",
         ] {
             assert!(is_ours(name.as_bytes()), "{name}");
         }

@@ -10,10 +10,10 @@ use crate::config;
 use crate::metrics::Metrics;
 use serde::Serialize;
 use std::fs::OpenOptions;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 const QUEUE_MAX: usize = 65_536; // Under a second at the design load.
@@ -96,7 +96,8 @@ impl AccessLog {
     /// When the thread cannot be started.
     pub fn to(out: impl Write + Send + 'static, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE_MAX);
-        std::thread::Builder::new().name("access-log".into()).spawn(move || write_lines(&receiver, out))?;
+        let counted = metrics.clone();
+        std::thread::Builder::new().name("access-log".into()).spawn(move || write_lines(&receiver, out, &counted))?;
         Ok(Self { queue: Some(sender), metrics })
     }
 
@@ -107,9 +108,8 @@ impl AccessLog {
 
     /// Adds a line.
     pub fn add(&self, line: Line) {
-        let full = |queue: &SyncSender<Entry>| matches!(queue.try_send(Entry::Line(line)), Err(TrySendError::Full(_)));
-        if self.queue.as_ref().is_some_and(full) {
-            self.metrics.log_line_dropped();
+        if self.queue.as_ref().is_some_and(|queue| queue.try_send(Entry::Line(line)).is_err()) {
+            self.metrics.log_lines_dropped(1);
         }
     }
 
@@ -122,27 +122,30 @@ impl AccessLog {
     }
 }
 
-fn write_lines(queue: &Receiver<Entry>, out: impl Write) {
-    let mut out = BufWriter::with_capacity(64 * 1024, out);
+/// Writes until the process ends. A disk that takes nothing costs lines, which are counted, and never the log itself:
+/// it goes on when the disk does.
+fn write_lines(queue: &Receiver<Entry>, mut out: impl Write, metrics: &Metrics) {
+    let mut piece = Vec::with_capacity(64 * 1024);
     while let Ok(first) = queue.recv() {
         if matches!(first, Entry::Line(_)) {
             gather();
         }
-        let mut waiting = Vec::new();
-        for entry in std::iter::once(first).chain(queue.try_iter()) {
+        let (mut waiting, mut lines) = (Vec::new(), 0_u64);
+        for entry in std::iter::once(first).chain(queue.try_iter().take(QUEUE_MAX)) {
             match entry {
                 Entry::Flush(done) => waiting.push(done),
-                Entry::Line(line) => {
-                    let written = serde_json::to_writer(&mut out, &line).map_err(std::io::Error::from);
-                    if written.and_then(|()| out.write_all(b"\n")).is_err() {
-                        return;
-                    }
+                Entry::Line(line) if serde_json::to_writer(&mut piece, &line).is_ok() => {
+                    piece.push(b'\n');
+                    lines += 1;
                 }
+                Entry::Line(_) => metrics.log_lines_dropped(1),
             }
         }
-        if out.flush().is_err() {
-            return;
+        if let Err(error) = out.write_all(&piece).and_then(|()| out.flush()) {
+            metrics.log_lines_dropped(lines);
+            tracing::error!(%error, lines, "the access log cannot be written");
         }
+        piece.clear();
         for done in waiting {
             let _ = done.send(()); // Nobody waits any more: nothing is lost by that.
         }

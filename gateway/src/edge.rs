@@ -13,6 +13,7 @@ use crate::problem::Problem;
 use crate::refusal::refusal;
 use crate::reply::Reply;
 use crate::state::EdgeState;
+use crate::upstream::UPGRADED_IDLE;
 use aldgate_core::policy::route::Target;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -130,10 +131,16 @@ impl ProxyHttp for Edge {
         Ok(self.answer(session, exchange).await? == Next::Answered)
     }
 
-    async fn upstream_peer(&self, _: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
         let permit = exchange.permit.as_ref();
         let peer = permit.and_then(|permit| self.state.upstreams.peer(&permit.route().target));
-        peer.map(|peer| Box::new(peer.clone())).ok_or_else(|| Error::new(ErrorType::InternalError))
+        let mut peer = Box::new(peer.ok_or_else(|| Error::new(ErrorType::InternalError))?.clone());
+        if session.is_upgrade_req() {
+            // A WebSocket may be silent for longer than any request.
+            session.set_read_timeout(Some(UPGRADED_IDLE));
+            peer.options.read_timeout = Some(UPGRADED_IDLE);
+        }
+        Ok(peer)
     }
 
     async fn upstream_request_filter(

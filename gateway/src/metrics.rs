@@ -141,8 +141,10 @@ impl Metrics {
         let problems = counters(&registry, "aldgate_problems_total", "The edge's own refusals.", "problem")?;
         let build = gauge(&registry, "aldgate_build_info", "Always 1.")?;
         build.set(1);
-        let dropped =
-            IntCounter::new("aldgate_log_lines_dropped_total", "Access log lines that did not fit the queue.")?;
+        let dropped = IntCounter::new(
+            "aldgate_log_lines_dropped_total",
+            "Access log lines that did not fit the queue or could not be written.",
+        )?;
         registry.register(Box::new(dropped.clone()))?;
         Ok(Self {
             requests: AnsweredBy::ALL
@@ -212,9 +214,9 @@ impl Metrics {
         self.problems.iter().filter(|(p, _)| *p == problem).for_each(|(_, counter)| counter.inc());
     }
 
-    /// A line of the access log was dropped.
-    pub fn log_line_dropped(&self) {
-        self.log_lines_dropped.inc();
+    /// Lines of the access log were dropped.
+    pub fn log_lines_dropped(&self, lines: u64) {
+        self.log_lines_dropped.inc_by(lines);
     }
 
     /// The text that Prometheus scrapes.

@@ -1,15 +1,12 @@
 //! An answer of the edge's own, and how it is written: always with a length, so that the connection can be kept.
 
+use aldgate_core::policy::platform::PAGE_POLICY;
 use bytes::Bytes;
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::HttpTask;
 use pingora::proxy::Session;
 use std::time::Duration;
-
-/// The policy for pages: nothing but this host's own stylesheet, module, icon and forms.
-pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// How much of a body that nobody asked for is read away to keep the connection.
 const DRAIN_BYTES_MAX: usize = 64 * 1024;

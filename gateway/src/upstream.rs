@@ -12,6 +12,9 @@ const BACKEND_CONNECT: Duration = Duration::from_millis(200);
 const SERVICE_CONNECT: Duration = Duration::from_secs(1);
 const READ: Duration = Duration::from_secs(30); // The slowest page that anybody waits for.
 const WRITE: Duration = Duration::from_secs(10);
+/// How long a WebSocket may be silent, either way.
+pub const UPGRADED_IDLE: Duration = Duration::from_mins(10);
+
 const IDLE: Duration = Duration::from_secs(60);
 
 /// The peers.

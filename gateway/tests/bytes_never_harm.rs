@@ -34,13 +34,13 @@ fn raw_request(method: &str, path: &str, cookie: &[u8], body: &[u8]) -> Vec<u8> 
     request
 }
 
-/// The status, or nothing where the bytes were no HTTP and the connection was just closed.
+/// The status, if there is an answer.
 fn status(answer: &str) -> Option<u16> {
     answer.split(' ').nth(1).and_then(|text| text.parse().ok())
 }
 
 fn assert_refused(answer: &str, what: &dyn std::fmt::Debug) {
-    assert!(status(answer).is_none_or(|status| (400..500).contains(&status)), "{what:?}: {answer}");
+    assert!(status(answer).is_some_and(|status| (400..500).contains(&status)), "{what:?}: {answer:?}");
     assert!(!answer.contains("__Host-aldgate=") || answer.contains("Max-Age=0"), "{what:?}: {answer}");
 }
 
@@ -55,7 +55,12 @@ fn any_cookie_is_a_4xx() {
     ];
     check(ours, |cookie| {
         let answer = runtime.block_on(world.raw(&raw_request("GET", "/app/", &cookie, b"")));
-        assert_refused(&answer, &cookie);
+        if cookie.iter().all(|byte| *byte >= 0x20 && *byte != 0x7f) {
+            assert_refused(&answer, &cookie);
+        } else {
+            // No legal header value: the gate may answer or just close, but nothing passes.
+            assert!(status(&answer).is_none_or(|status| (400..500).contains(&status)), "{cookie:?}: {answer}");
+        }
     });
 }
 

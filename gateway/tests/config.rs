@@ -19,7 +19,7 @@ fn every_sample_is_good_and_the_main_one_says_the_defaults() {
             seen += 1;
         }
     }
-    assert!(seen >= 2);
+    assert!(seen >= 3);
     let sample = Config::load(Some(&dir.join("aldgate.toml"))).expect("the sample");
     let defaults = Config::load(None).expect("the defaults");
     assert_eq!(format!("{sample:?}"), format!("{defaults:?}"));
@@ -40,13 +40,14 @@ fn wrong_values_are_refused_all_together_with_their_paths() {
         [edge]
         http = "localhost"
         private = "0.0.0.0:8081"
-        threads = 0
+        threads = "many"
         drain = "soon"
         certificate = "chain.pem"
         [relying_party]
         id = "example.org"
         origins = ["https://login.example.org/", "https://example.com", "http://login.example.org"]
         user_verification = "perhaps"
+        colour = "red"
         [session]
         idle = "2h"
         absolute = "1h"
@@ -73,6 +74,7 @@ fn wrong_values_are_refused_all_together_with_their_paths() {
         "relying_party.origins[1]:",
         "relying_party.origins[2]:",
         "relying_party.user_verification:",
+        "relying_party.colour:",
         "session.idle:",
         "service[0].name:",
         "service[0].upstream:",

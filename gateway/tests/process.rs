@@ -6,6 +6,8 @@ mod support;
 use aldgate_core::testing::authenticator::Authenticator;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use support::http::Client;
 use support::instance::{Instance, Ports, command, config};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Runs `aldgate up` to its end, which must come soon.
 fn failing_start(text: &str, dir: &Path) -> (Output, String) {
@@ -171,11 +174,109 @@ async fn a_challenge_that_was_used_before_a_kill_cannot_be_used_after_it() {
     assert_eq!(answer.json()["type"], "urn:aldgate:problem:challenge-used", "{answer:?}");
 }
 
+/// A service that takes a second for each answer.
+async fn slow_service() -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwhole").await;
+            });
+        }
+    });
+    port
+}
+
 #[tokio::test]
-async fn sigterm_ends_with_zero_too() {
-    let mut instance = Instance::start().await;
+async fn sigterm_announces_the_end_and_lets_requests_finish() {
+    let port = slow_service().await;
+    let more = format!(
+        "[[service]]\nname = \"slow\"\nupstream = \"127.0.0.1:{port}\"\n\
+         [[route]]\npath = \"/slow/\"\nservice = \"slow\"\naccess = \"public\"\n"
+    );
+    let dir = Arc::new(TempDir::new().expect("a directory"));
+    let mut instance = Instance::start_announcing(dir, "1s", "2s", &more).await;
+    let mut client = instance.client();
+    let under_way = tokio::spawn(async move { client.get("/slow/").await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
     instance.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(instance.private_client().get("/readyz").await.status, 503, "announced");
+    assert_eq!(instance.client().get("/sign-in").await.status, 200, "and still serving");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut late = instance.client();
+    let late = tokio::spawn(async move { late.get("/slow/").await });
+    assert_eq!(under_way.await.expect("a task").body, "whole");
+    assert_eq!(late.await.expect("a task").body, "whole", "begun before listening stopped, ended after");
     assert!(instance.ended().await.success());
+}
+
+#[tokio::test]
+async fn up_says_what_to_open_and_shows_the_code() {
+    let instance = Instance::start().await;
+    let Ports { http, https, private, .. } = instance.ports;
+    for text in [
+        format!("http://localhost:{http}"),
+        format!("https://localhost:{https}"),
+        format!("http://localhost:{http}/demo/"),
+        format!("http://127.0.0.1:{private}/metrics"),
+        "Ctrl-C".into(),
+    ] {
+        assert!(instance.said(&text), "{text}");
+    }
+    let mut client = instance.client();
+    register(&instance, &mut client, "ann@example.org", 1).await;
+    let code = instance.message_to("ann@example.org").expect("a message");
+    let code = code.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 6).expect("a code").to_owned();
+    for _ in 0..100 {
+        if instance.said(&code) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the code is not in the terminal");
+}
+
+#[tokio::test]
+async fn tls_1_2_and_1_3_are_spoken_and_http_2_is_offered() {
+    let instance = Instance::start().await;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut roots = rustls::RootCertStore::empty();
+        let certificate = CertificateDer::from_pem_file(instance.data().join("tls/certificate.pem"));
+        roots.add(certificate.expect("a certificate")).expect("a root");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider).with_protocol_versions(&[version]);
+        let mut config = builder.expect("a version").with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let name = "localhost".try_into().expect("a name");
+        let mut connection = rustls::ClientConnection::new(Arc::new(config), name).expect("a connection");
+        let mut socket = std::net::TcpStream::connect(("127.0.0.1", instance.ports.https)).expect("a socket");
+        connection.complete_io(&mut socket).expect("a handshake");
+        assert_eq!(connection.protocol_version(), Some(version.version));
+        assert_eq!(connection.alpn_protocol(), Some(&b"h2"[..]));
+    }
+}
+
+#[test]
+fn check_says_good_or_every_fault() {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("aldgate.toml");
+    let check = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aldgate"));
+        command.args(["check", "--config"]).arg(&path).output().expect("the binary")
+    };
+    std::fs::write(&path, config(dir.path(), Ports::free(), "")).expect("a file");
+    assert!(check().status.success());
+    std::fs::write(&path, "[edge]\nthreads = \"many\"\nprot = 1\n[session]\nidle = \"soon\"\n").expect("a file");
+    let output = check();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(78));
+    for path in ["edge.threads", "edge.prot", "session.idle"] {
+        assert!(error.contains(path), "{path} in {error}");
+    }
 }
 
 #[tokio::test]
@@ -244,7 +345,7 @@ fn a_broken_configuration_is_a_line_a_fault() {
     let text = config(dir.path(), Ports::free(), "[session]\nidle = \"soon\"\n[log]\ncolour = 1\n");
     let (output, error) = failing_start(&text, dir.path());
     assert_eq!(output.status.code(), Some(78));
-    assert!(error.lines().count() == 1 && error.contains("log.colour"), "{error}");
+    assert!(error.lines().count() == 2 && error.contains("log.colour") && error.contains("session.idle"), "{error}");
     let text = config(dir.path(), Ports::free(), "[session]\nidle = \"soon\"\nabsolute = \"later\"\n");
     let (_, error) = failing_start(&text, dir.path());
     assert!(

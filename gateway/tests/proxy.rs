@@ -8,15 +8,18 @@ use aldgate_core::session::cookie;
 use aldgate_core::warm::Warm as _;
 use std::time::Duration;
 use support::world::{ORIGIN, RP_ID, World, cookie_of, parse, received};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const HTML: (&str, &str) = ("accept", "text/html");
 
 #[tokio::test]
 async fn no_route_is_404_and_never_a_pass() {
     let world = World::new().await;
-    for path in ["/nothing", "/appx", "/app%2fx", "/../app/", "/app/..;/open/", "//app/", "/app/%2e%2e/open/"] {
+    let missing = ["/nothing", "/appx", "/openx/"].map(|path| (path, 404));
+    let ambiguous = ["/app%2fx", "/../app/", "/app/..;/open/", "//app/", "/app/%2e%2e/open/"].map(|path| (path, 400));
+    for (path, status) in missing.into_iter().chain(ambiguous) {
         let answer = world.get(path, &[]).await;
-        assert!(matches!(answer.status.as_u16(), 400 | 404), "{path}: {answer:?}");
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
         assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
     }
     let other_host = parse(&world.raw(b"GET /open/ HTTP/1.1\r\nhost: elsewhere\r\nconnection: close\r\n\r\n").await);
@@ -56,8 +59,15 @@ async fn a_service_behind_the_gate_gets_a_signed_identity() {
     assert_eq!(seen["cookie"], "a=1; b=2", "our cookie never reaches a service");
     assert_eq!(seen["x-forwarded-proto"], "http");
     assert_eq!(seen["x-forwarded-host"], "localhost:8080");
+    assert_eq!(seen["forwarded"], r#"for=unknown;host="localhost:8080";proto=http"#);
     let again = received(&world.get("/app/y", &[("cookie", &session)]).await);
     assert_eq!(again["aldgate-identity"], seen["aldgate-identity"], "the hot path signs nothing");
+    world.clock.advance(Duration::from_secs(31));
+    let later = received(&world.get("/app/z", &[("cookie", &session)]).await);
+    assert_ne!(later["aldgate-identity"], seen["aldgate-identity"], "half its life is over");
+    let other = received(&world.get("/other/", &[("cookie", &session)]).await);
+    assert!(world.verifier("echo").verify(&other["aldgate-identity"], support::world_now(&world)).is_err());
+    assert!(world.verifier("other").verify(&other["aldgate-identity"], support::world_now(&world)).is_ok());
 }
 
 #[tokio::test]
@@ -86,16 +96,19 @@ async fn what_a_client_says_in_our_name_never_reaches_a_service() {
 async fn a_client_cannot_have_our_headers_dropped_by_naming_them_in_connection() {
     let world = World::new().await;
     let session = world.log_in(&world.register(1).await).await;
-    let request = format!(
-        "GET /app/ HTTP/1.1\r\nhost: localhost:8080\r\ncookie: {session}\r\nconnection: close, aldgate-identity, x-forwarded-for\r\n\r\n"
-    );
-    let answer = parse(&world.raw(request.as_bytes()).await);
-    // Either refused whole, or passed with the identity in place.
-    if answer.status == 200 {
-        assert!(received(&answer).contains_key("aldgate-identity"));
-    } else {
-        assert!(answer.status.is_client_error(), "{answer:?}");
+    let request = |nominated: &str| {
+        format!(
+            "GET /app/ HTTP/1.1\r\nhost: localhost:8080\r\ncookie: {session}\r\nx-own: 1\r\nte: trailers\r\nkeep-alive: timeout=5\r\nconnection: close, {nominated}\r\n\r\n"
+        )
+    };
+    let passed = parse(&world.raw(request("aldgate-identity, x-own").as_bytes()).await);
+    let seen = received(&passed);
+    assert!(seen.contains_key("aldgate-identity"));
+    for hop_by_hop in ["x-own", "te", "keep-alive"] {
+        assert!(!seen.contains_key(hop_by_hop), "{hop_by_hop} in {seen:?}");
     }
+    let refused = parse(&world.raw(request("x-forwarded-for").as_bytes()).await);
+    assert_eq!(refused.status, 400, "{refused:?}");
 }
 
 #[tokio::test]
@@ -120,6 +133,7 @@ async fn forged_truncated_and_doubled_cookies_open_nothing_and_are_cleared() {
     }
     let doubled = world.get("/app/", &[("cookie", &format!("{session}; {session}"))]).await;
     assert_eq!(doubled.status, 401);
+    assert!(doubled.header("set-cookie").contains("Max-Age=0"));
 }
 
 #[tokio::test]
@@ -142,10 +156,11 @@ async fn sessions_end_when_idle_and_at_their_absolute_end() {
     world.clock.advance(Duration::from_mins(30));
     assert_eq!(get().await, 401, "idle");
     let busy = world.log_in(&world.register(2).await).await;
-    for _ in 0..25 {
+    for _ in 0..24 {
         world.clock.advance(Duration::from_mins(29));
-        let _ = world.get("/session", &[("cookie", &busy)]).await;
+        assert_eq!(world.get("/session", &[("cookie", &busy)]).await.status, 200);
     }
+    world.clock.advance(Duration::from_mins(24)); // 24 x 29 + 24 = 720 minutes.
     assert_eq!(world.get("/session", &[("cookie", &busy)]).await.status, 401, "absolute end");
 }
 
@@ -174,6 +189,19 @@ async fn nothing_fails_open_when_warm_is_down() {
     let login = world.post_json("/passkey/login", &ceremony, &body).await;
     assert_eq!(login.status, 503);
     assert_eq!(cookie_of(&login), None);
+}
+
+#[tokio::test]
+async fn a_warm_tier_that_hangs_is_a_clean_503() {
+    let world = World::new().await;
+    let authenticator = world.register(1).await;
+    let (challenge, ceremony) = world.options().await;
+    let cold = world.state.snapshot.load().tag_keys.token(SessionId::from_bytes([9; 16]));
+    world.warm.set_hanging(true);
+    assert_eq!(world.get("/app/", &[("cookie", &format!("{}={cold}", cookie::SESSION))]).await.status, 503);
+    let body = authenticator.login_body(RP_ID, ORIGIN, &challenge);
+    let login = world.post_json("/passkey/login", &ceremony, &body).await;
+    assert_eq!((login.status.as_u16(), cookie_of(&login)), (503, None));
 }
 
 #[tokio::test]
@@ -322,8 +350,18 @@ async fn a_websocket_passes_through_the_gate() {
     let request = format!(
         "GET /app/socket HTTP/1.1\r\nhost: localhost:8080\r\ncookie: {session}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
-    let switched = world.raw(request.as_bytes()).await;
-    assert!(switched.starts_with("HTTP/1.1 101"), "{switched}");
+    let mut socket = world.connect();
+    socket.write_all(request.as_bytes()).await.expect("written");
+    let mut piece = [0; 1024];
+    let n = socket.read(&mut piece).await.expect("an answer");
+    assert!(piece[..n].starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&piece[..n]));
+    // Silent for longer than a request may be, then talking again.
+    for message in ["before", "after"] {
+        socket.write_all(message.as_bytes()).await.expect("written");
+        let n = socket.read(&mut piece).await.expect("an echo");
+        assert_eq!(&piece[..n], message.as_bytes());
+        tokio::time::sleep(Duration::from_millis(5_500)).await;
+    }
     let refused = world.raw(request.replace(&session, "a=1").as_bytes()).await;
     assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
 }

@@ -4,6 +4,7 @@
 use super::Shared;
 use super::problem::Problem;
 use aldgate_core::identity_header::REQUEST_ID;
+use aldgate_core::policy::platform::PAGE_POLICY;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -17,14 +18,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
-/// Nothing from elsewhere, nothing inline, framed by nobody.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-                                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
 /// The `no-referrer` policy would make browsers send `Origin: null` with our own forms (Fetch, "append a request
 /// `Origin` header"), which are then refused; `same-origin` tells other sites as little.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 6] = [
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY)),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -75,7 +72,7 @@ pub(super) async fn answer_in_time(request: Request, next: Next) -> Response {
 /// route of ours has more in it than identifiers.
 pub(super) async fn name_the_request(request: Request, next: Next) -> Response {
     let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    let span = tracing::error_span!("request", id, method = %request.method(), path = request.uri().path());
     next.run(request).instrument(span).await
 }
 

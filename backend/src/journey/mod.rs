@@ -57,12 +57,15 @@ pub(crate) struct Caller {
 
 /// A session that was just opened: the token that goes into the browser's cookie.
 #[derive(Debug)]
-pub(crate) struct OpenedSession(String);
+pub(crate) struct OpenedSession {
+    session: SessionId,
+    token: String,
+}
 
 impl OpenedSession {
     /// The token, for the one cookie that carries it.
     pub(crate) fn token(&self) -> &str {
-        &self.0
+        &self.token
     }
 }
 
@@ -101,7 +104,7 @@ impl Journeys {
         let session = SessionId::random(&*self.entropy)?;
         let record = SessionRecord::open(by, self.lifetimes, caller.device, caller.now);
         self.warm.open_session(&Opening { session, record, replaces: caller.session }).await?;
-        Ok(OpenedSession(TagKeys::at(&self.master, caller.now).token(session)))
+        Ok(OpenedSession { session, token: TagKeys::at(&self.master, caller.now).token(session) })
     }
 
     /// The account of somebody who is signed in.

@@ -141,6 +141,10 @@ impl Journeys {
     ) -> Result<OpenedSession, NotDone<RegisterRefused>> {
         let password = NewPassword::parse(typed, proven.email());
         let password = password.map_err(|refusal| NotDone::Refused(RegisterRefused::Password(refusal)))?;
+        // A proven journey can be sent again and again: hashing is for those who can still get an account.
+        if self.accounts.find_by_email(proven.email()).await?.is_some() {
+            return Err(NotDone::Refused(RegisterRefused::AccountExists));
+        }
         let hash = self.passwords.hash(password).await?;
         self.create_account(proven, WayIn::Password(hash), caller).await
     }

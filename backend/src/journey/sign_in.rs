@@ -41,7 +41,24 @@ impl Journeys {
             identity: account.identity,
             components: Components::PASSWORD,
         };
-        Ok(self.open_session(by, caller).await?)
+        let opened = self.open_session(by, caller).await?;
+        self.still_the_password(&account, &opened).await?;
+        Ok(opened)
+    }
+
+    /// The password may have been changed, and every session ended, while this one was being verified. Whoever changes
+    /// it after this look ends this session with the others.
+    async fn still_the_password(
+        &self,
+        verified: &Account,
+        opened: &OpenedSession,
+    ) -> Result<(), NotDone<SignInRefused>> {
+        let now = self.accounts.find(&verified.id).await?;
+        if now.is_some_and(|now| now.password == verified.password) {
+            return Ok(());
+        }
+        self.warm.end_session(&verified.id, &opened.session).await?;
+        Err(NotDone::Refused(SignInRefused::Wrong))
     }
 
     /// The account whose password this is. Every route that takes a password comes through here, so that they count
@@ -67,7 +84,8 @@ impl Journeys {
             self.attempts().clear(limit).await?;
         }
         if let Some(hash) = renewed {
-            self.accounts.renew_hash(&account.id, &hash).await?;
+            self.accounts.renew_hash(&account, &hash).await?;
+            return Ok(Account { password: Some(hash), ..account });
         }
         Ok(account)
     }

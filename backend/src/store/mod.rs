@@ -184,12 +184,32 @@ impl Store {
         sql::account::by_email(&self.readers, &self.sealer, self.sealer.digest(email)).await
     }
 
-    /// Sets or replaces an account's password. False if there is no such account.
+    /// Sets or replaces an account's password and ends every session of it but `keep`, at once: whoever knew the old one
+    /// is out, whatever becomes of the request that changed it. False if there is no such account.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn set_password(&self, account: &AccountId, password: &PasswordHash) -> Result<bool, StoreError> {
-        self.writer.write(sql::account::SetPassword { account: *account, password: password.clone() }).await
+    pub async fn set_password(
+        &self,
+        account: &AccountId,
+        password: &PasswordHash,
+        keep: Option<SessionId>,
+    ) -> Result<bool, StoreError> {
+        self.writer.write(sql::account::SetPassword { account: *account, password: password.clone(), keep }).await
+    }
+
+    /// Keeps the same password under another hash, unless the password was changed meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn renew_hash(
+        &self,
+        account: &AccountId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), StoreError> {
+        let renewal = sql::account::RenewHash { account: *account, old: old.clone(), new: new.clone() };
+        self.writer.write(renewal).await
     }
 }
 
@@ -232,12 +252,18 @@ impl Store {
         self.writer.write(sql::passkey::Rename { account: *account, digest: *digest, name: name.into() }).await
     }
 
-    /// Removes a passkey, unless nothing else would open the account. The followers hear of it.
+    /// Removes a passkey, unless nothing else would open the account, and at once ends the sessions that it opened, but
+    /// for `keep`. The followers hear of it.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn remove_passkey(&self, account: &AccountId, digest: &CredentialDigest) -> Result<Removal, StoreError> {
-        self.writer.write(sql::passkey::Remove { account: *account, digest: *digest }).await
+    pub async fn remove_passkey(
+        &self,
+        account: &AccountId,
+        digest: &CredentialDigest,
+        keep: Option<SessionId>,
+    ) -> Result<Removal, StoreError> {
+        self.writer.write(sql::passkey::Remove { account: *account, digest: *digest, keep }).await
     }
 }
 

@@ -141,8 +141,8 @@ async fn passkeys_are_added_to_a_bound_renamed_and_removed() {
     assert_eq!(store.rename_passkey(&AccountId::from_bytes([0; 16]), &digest, "Mine").await, Ok(false));
     let passkeys = store.passkeys(&account).await.expect("read");
     assert!(passkeys.iter().any(|passkey| passkey.digest == digest && passkey.name == "Key ring"));
-    assert_eq!(store.remove_passkey(&account, &digest).await, Ok(Removal::Removed));
-    assert_eq!(store.remove_passkey(&account, &digest).await, Ok(Removal::NotFound));
+    assert_eq!(store.remove_passkey(&account, &digest, None).await, Ok(Removal::Removed));
+    assert_eq!(store.remove_passkey(&account, &digest, None).await, Ok(Removal::NotFound));
     assert_eq!(store.credential(&digest).await, Ok(None));
     assert_eq!(store.passkeys(&account).await.expect("read").len(), 19);
 }
@@ -158,14 +158,14 @@ async fn the_last_way_in_stays_whatever_races() {
     }
     let outcomes = race(10, |user| {
         let (store, digest) = (store.clone(), Authenticator::derived(1, user).record().digest);
-        async move { store.remove_passkey(&account, &digest).await.expect("written") }
+        async move { store.remove_passkey(&account, &digest, None).await.expect("written") }
     })
     .await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Removal::Removed).count(), 9);
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Removal::LastWayIn).count(), 1);
     let last = store.passkeys(&account).await.expect("read")[0].digest;
-    assert_eq!(store.set_password(&account, &PasswordHash::new("$argon2id$".into())).await, Ok(true));
-    assert_eq!(store.remove_passkey(&account, &last).await, Ok(Removal::Removed));
+    assert_eq!(store.set_password(&account, &PasswordHash::new("$argon2id$".into()), None).await, Ok(true));
+    assert_eq!(store.remove_passkey(&account, &last, None).await, Ok(Removal::Removed));
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn a_reopened_store_finds_everything() {
     let _ = home.store.create_account(&with_passkey(1)).await.expect("written");
     let _ = home.store.create_account(&with_password(2)).await.expect("written");
     home.store.close().await;
-    assert!(home.store.set_password(&with_password(2).id, &PasswordHash::new("x".into())).await.is_err());
+    assert!(home.store.set_password(&with_password(2).id, &PasswordHash::new("x".into()), None).await.is_err());
     let store = open(&home.path()).await.expect("a store");
     let account = store.account_by_email(&email("password2@example.org")).await.expect("read").expect("an account");
     assert_eq!(account.password, Some(PasswordHash::new("$argon2id$one".into())));

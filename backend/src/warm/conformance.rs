@@ -314,8 +314,8 @@ impl Registry for Journeys {
 
     async fn remove(&self, record: &CredentialRecord) {
         let password = crate::model::PasswordHash::new("$argon2id$".into());
-        assert_eq!(self.0.set_password(&record.account, &password).await, Ok(true));
-        let removal = self.0.remove_passkey(&record.account, &record.digest).await;
+        assert_eq!(self.0.set_password(&record.account, &password, None).await, Ok(true));
+        let removal = self.0.remove_passkey(&record.account, &record.digest, None).await;
         assert_eq!(removal, Ok(crate::store::Removal::Removed));
         EmbeddedWarm::new(self.0.clone()).retire_credential(&record.digest).await.expect("warm answers");
     }

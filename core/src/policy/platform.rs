@@ -11,6 +11,10 @@ use std::time::Duration;
 /// The audience of the identity assertions that the backend gets: it stands behind the gate as a service does.
 pub const BACKEND_AUDIENCE: &str = "aldgate-backend";
 
+/// The content security policy of every page: nothing but this host's own stylesheet, module, icon and forms.
+pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
 /// How recently a person must have proved who they are before they may change how they sign in.
 pub const FRESH: Duration = Duration::from_mins(15);
 

@@ -150,11 +150,6 @@ impl RouteTable {
     pub fn find(&self, host: &str, path: NormalPath<'_>) -> Option<&Arc<Route>> {
         self.routes.iter().find(|route| route.host.eq_ignore_ascii_case(host) && route.path.covers(path))
     }
-
-    /// Every route, most specific first.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.routes.iter()
-    }
 }
 
 #[cfg(test)]

@@ -68,7 +68,9 @@ pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<V
 /// Whether a cookie pair or a `Set-Cookie` value concerns a cookie of ours. Browsers treat cookie prefixes without
 /// regard to case, so this does too.
 pub fn is_ours(pair: &[u8]) -> bool {
-    let name = pair.trim_ascii_start();
+    // A nameless cookie (`=__Host-…`) is sent by some browsers as if its value were a pair.
+    let start = pair.iter().position(|b| !b.is_ascii_whitespace() && *b != b'=').unwrap_or(pair.len());
+    let name = pair.get(start..).unwrap_or_default();
     name.get(..SESSION.len()).is_some_and(|start| start.eq_ignore_ascii_case(SESSION.as_bytes()))
 }
 
@@ -110,6 +112,6 @@ mod tests {
     fn services_get_the_other_cookies_only() {
         let strip = |h: &[&'static str]| without_ours(h.iter().map(|h| h.as_bytes()));
         assert_eq!(strip(&["a=1; __Host-aldgate=t; b=2", "c=3"]), Some(b"a=1; b=2; c=3".to_vec()));
-        assert_eq!(strip(&["__Host-aldgate=t; __host-ALDGATE-ceremony=x; __Host-aldgate"]), None);
+        assert_eq!(strip(&["__Host-aldgate=t; __host-ALDGATE-ceremony=x; __Host-aldgate; =__Host-aldgate=y"]), None);
     }
 }

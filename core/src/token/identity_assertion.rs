@@ -123,7 +123,7 @@ pub fn vector_of_trust(record: &SessionRecord) -> String {
 
 /// Why an assertion was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AssertionRefused {
+pub enum IdentityRefused {
     /// Not a JWT with these claims.
     #[error("the identity assertion is malformed")]
     Malformed,
@@ -223,23 +223,23 @@ impl Verifier {
     /// Verifies an assertion.
     ///
     /// # Errors
-    /// [`AssertionRefused`].
-    pub fn verify(&self, jwt: &str, now: Timestamp) -> Result<VerifiedIdentity, AssertionRefused> {
-        let header = jsonwebtoken::decode_header(jwt).map_err(|_| AssertionRefused::Malformed)?;
+    /// [`IdentityRefused`].
+    pub fn verify(&self, jwt: &str, now: Timestamp) -> Result<VerifiedIdentity, IdentityRefused> {
+        let header = jsonwebtoken::decode_header(jwt).map_err(|_| IdentityRefused::Malformed)?;
         if header.typ.as_deref() != Some(TYPE) {
-            return Err(AssertionRefused::Type);
+            return Err(IdentityRefused::Type);
         }
         let named = |(kid, _): &&(String, DecodingKey)| header.kid.as_ref() == Some(kid);
-        let (_, key) = self.keys.iter().find(named).ok_or(AssertionRefused::UnknownKey)?;
+        let (_, key) = self.keys.iter().find(named).ok_or(IdentityRefused::UnknownKey)?;
         let token = jsonwebtoken::decode::<Claims>(jwt, key, &self.validation);
-        let claims = token.map_err(|_| AssertionRefused::NotOurs)?.claims;
+        let claims = token.map_err(|_| IdentityRefused::NotOurs)?.claims;
         let latest_start = now.plus(CLOCK_SKEW).as_secs();
         let lives = claims.exp.saturating_sub(claims.iat) <= LIFETIME.as_secs();
         if now.as_secs() >= claims.exp || claims.iat > latest_start || !lives {
-            return Err(AssertionRefused::OutOfDate);
+            return Err(IdentityRefused::OutOfDate);
         }
-        let account = AccountId::from_str(&claims.sub).map_err(|_| AssertionRefused::Malformed)?;
-        let session = SessionId::from_str(&claims.sid).map_err(|_| AssertionRefused::Malformed)?;
+        let account = AccountId::from_str(&claims.sub).map_err(|_| IdentityRefused::Malformed)?;
+        let session = SessionId::from_str(&claims.sid).map_err(|_| IdentityRefused::Malformed)?;
         Ok(VerifiedIdentity { claims, account, session })
     }
 }
@@ -277,10 +277,10 @@ mod tests {
     fn an_assertion_for_another_service_or_gate_is_refused() {
         let (key, other) = (key(), self::key());
         let jwt = mint(&key, "demo");
-        assert_eq!(verifier(&key, "other").verify(&jwt, NOW), Err(AssertionRefused::NotOurs));
-        assert_eq!(verifier(&other, "demo").verify(&jwt, NOW), Err(AssertionRefused::UnknownKey));
+        assert_eq!(verifier(&key, "other").verify(&jwt, NOW), Err(IdentityRefused::NotOurs));
+        assert_eq!(verifier(&other, "demo").verify(&jwt, NOW), Err(IdentityRefused::UnknownKey));
         let elsewhere = Verifier::new(&key.key_set(), "https://other", "demo").expect("key set");
-        assert_eq!(elsewhere.verify(&jwt, NOW), Err(AssertionRefused::NotOurs));
+        assert_eq!(elsewhere.verify(&jwt, NOW), Err(IdentityRefused::NotOurs));
     }
 
     #[test]
@@ -288,9 +288,9 @@ mod tests {
         let key = key();
         let (jwt, verifier) = (mint(&key, "demo"), verifier(&key, "demo"));
         assert!(verifier.verify(&jwt, NOW.plus(Duration::from_secs(59))).is_ok());
-        assert_eq!(verifier.verify(&jwt, NOW.plus(LIFETIME)), Err(AssertionRefused::OutOfDate));
+        assert_eq!(verifier.verify(&jwt, NOW.plus(LIFETIME)), Err(IdentityRefused::OutOfDate));
         let early = Timestamp::from_millis(NOW.as_millis() - 6_000);
-        assert_eq!(verifier.verify(&jwt, early), Err(AssertionRefused::OutOfDate));
+        assert_eq!(verifier.verify(&jwt, early), Err(IdentityRefused::OutOfDate));
     }
 
     #[test]

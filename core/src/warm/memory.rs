@@ -25,6 +25,7 @@ pub struct MemoryWarm {
     state: Mutex<State>,
     followers: Followers,
     down: AtomicBool,
+    hanging: AtomicBool,
 }
 
 impl MemoryWarm {
@@ -33,15 +34,23 @@ impl MemoryWarm {
         self.down.store(down, Ordering::SeqCst);
     }
 
-    fn state(&self) -> Result<MutexGuard<'_, State>, Unavailable> {
+    /// From now on no call returns (or it does again).
+    pub fn set_hanging(&self, hanging: bool) {
+        self.hanging.store(hanging, Ordering::SeqCst);
+    }
+
+    async fn state(&self) -> Result<MutexGuard<'_, State>, Unavailable> {
+        if self.hanging.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if self.down.load(Ordering::SeqCst) {
             return Err(Unavailable("told to be down".into()));
         }
         Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn end_where(&self, ends: impl Fn(&SessionId, &SessionRecord) -> bool) -> Result<usize, Unavailable> {
-        let mut state = self.state()?;
+    async fn end_where(&self, ends: impl Fn(&SessionId, &SessionRecord) -> bool + Send) -> Result<usize, Unavailable> {
+        let mut state = self.state().await?;
         let ended: Vec<_> = state.sessions.iter().filter(|(id, r)| ends(id, r)).map(|(id, _)| *id).collect();
         state.sessions.retain(|id, _| !ended.contains(id));
         drop(state);
@@ -60,17 +69,17 @@ impl MemoryWarm {
 #[async_trait]
 impl Warm for MemoryWarm {
     async fn session(&self, session: &SessionId) -> Result<Option<SessionRecord>, Unavailable> {
-        Ok(self.state()?.sessions.get(session).copied())
+        Ok(self.state().await?.sessions.get(session).copied())
     }
 
     async fn credential(&self, credential: &CredentialDigest) -> Result<Option<CredentialRecord>, Unavailable> {
-        Ok(self.state()?.credentials.get(credential).cloned())
+        Ok(self.state().await?.credentials.get(credential).cloned())
     }
 
     async fn settle(&self, login: &PasskeyLogin) -> Result<Settlement, Unavailable> {
         let mut changes = Vec::new();
         {
-            let mut state = self.state()?;
+            let mut state = self.state().await?;
             if state.consumed.contains_key(&login.challenge) {
                 return Ok(Settlement::ChallengeUsed);
             }
@@ -94,13 +103,13 @@ impl Warm for MemoryWarm {
     }
 
     async fn open_session(&self, opening: &Opening) -> Result<(), Unavailable> {
-        let change = Self::open(&mut *self.state()?, opening);
+        let change = Self::open(&mut *self.state().await?, opening);
         change.iter().for_each(|change| self.followers.tell(change));
         Ok(())
     }
 
     async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), Unavailable> {
-        let mut state = self.state()?;
+        let mut state = self.state().await?;
         for (session, at) in seen {
             if let Some(record) = state.sessions.get_mut(session) {
                 record.seen = record.seen.max(*at);
@@ -110,11 +119,11 @@ impl Warm for MemoryWarm {
     }
 
     async fn end_session(&self, account: &AccountId, session: &SessionId) -> Result<bool, Unavailable> {
-        Ok(self.end_where(|id, record| id == session && record.account == *account)? > 0)
+        Ok(self.end_where(|id, record| id == session && record.account == *account).await? > 0)
     }
 
     async fn end_sessions(&self, account: &AccountId, keep: Option<&SessionId>) -> Result<usize, Unavailable> {
-        self.end_where(|id, record| record.account == *account && Some(id) != keep)
+        self.end_where(|id, record| record.account == *account && Some(id) != keep).await
     }
 
     async fn end_sessions_of_credential(
@@ -123,11 +132,11 @@ impl Warm for MemoryWarm {
         credential: &CredentialDigest,
         keep: Option<&SessionId>,
     ) -> Result<usize, Unavailable> {
-        self.end_where(|id, r| r.account == *account && r.credential == Some(*credential) && Some(id) != keep)
+        self.end_where(|id, r| r.account == *account && r.credential == Some(*credential) && Some(id) != keep).await
     }
 
     async fn sessions_of(&self, account: &AccountId) -> Result<Vec<(SessionId, SessionRecord)>, Unavailable> {
-        let state = self.state()?;
+        let state = self.state().await?;
         let of_account = state.sessions.iter().filter(|(_, record)| record.account == *account);
         let mut sessions: Vec<_> = of_account.map(|(id, record)| (*id, *record)).collect();
         sessions.sort_by_key(|(_, record)| std::cmp::Reverse(record.opened));
@@ -135,18 +144,18 @@ impl Warm for MemoryWarm {
     }
 
     async fn consume(&self, value: &SingleUse, until: Timestamp) -> Result<Consumption, Unavailable> {
-        let before = self.state()?.consumed.insert(*value, until);
+        let before = self.state().await?.consumed.insert(*value, until);
         Ok(if before.is_some() { Consumption::AlreadyUsed } else { Consumption::Consumed })
     }
 
     async fn publish_credential(&self, record: &CredentialRecord) -> Result<(), Unavailable> {
-        self.state()?.credentials.insert(record.digest, record.clone());
+        self.state().await?.credentials.insert(record.digest, record.clone());
         self.followers.tell(&Change::CredentialChanged(Arc::new(record.clone())));
         Ok(())
     }
 
     async fn retire_credential(&self, credential: &CredentialDigest) -> Result<(), Unavailable> {
-        self.state()?.credentials.remove(credential);
+        self.state().await?.credentials.remove(credential);
         self.followers.tell(&Change::CredentialRetired(*credential));
         Ok(())
     }

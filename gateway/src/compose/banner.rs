@@ -1,6 +1,10 @@
 //! What `aldgate up` says in its terminal.
 
+use aldgate_backend::{Message, OnMessage};
 use aldgate_gateway::config::Config;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 /// What to open, where metrics are, how to stop.
@@ -22,12 +26,24 @@ pub(crate) fn ready(config: &Config, took: Duration) {
     println!();
 }
 
-/// A message that was put into the outbox, so that nobody has to look for the code.
-#[expect(clippy::print_stdout, reason = "a command speaks to its user")]
-pub(crate) fn message(to: &str, subject: &str, body: &str) {
-    println!("Message to {to}: {subject}");
-    body.lines().for_each(|line| println!("  | {line}"));
-    println!();
+/// Messages that wait to be shown. More than a person can read are dropped: each is in the outbox.
+const MESSAGES_MAX: usize = 64;
+
+/// Shows each message that was put into the outbox, so that nobody has to look for the code. A terminal that is stopped
+/// or gone holds up this thread and nobody else.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub(crate) fn show_messages() -> std::io::Result<OnMessage> {
+    let (sender, messages) = sync_channel::<Message>(MESSAGES_MAX);
+    std::thread::Builder::new().name("terminal".into()).spawn(move || {
+        for message in messages {
+            let indented: String = message.body.lines().map(|line| format!("  | {line}\n")).collect();
+            let text = format!("Message to {}: {}\n{indented}\n", message.to, message.subject);
+            let _ = std::io::stdout().write_all(text.as_bytes()); // Nobody looks: nothing is lost by that.
+        }
+    })?;
+    Ok(Arc::new(move |message| drop(sender.try_send(message.clone()))))
 }
 
 /// The end.

@@ -5,6 +5,7 @@
 
 use super::CannotStart;
 use aldgate_core::identity_header as names;
+use aldgate_core::policy::platform::PAGE_POLICY;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::{VerifiedIdentity, Verifier};
 use askama::Template;
@@ -18,13 +19,17 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
 /// The service's name: the audience that its assertions must have.
 const NAME: &str = "demo";
 
-const KEY_SET_BYTES_MAX: usize = 64 * 1024;
+const KEY_SET_BYTES_MAX: usize = 64 * 1024; // A key takes 200 bytes.
+
+/// How long the gate may take to give its key set.
+const KEY_SET_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What the service knows of the gate.
 pub(crate) struct Demo {
@@ -69,7 +74,7 @@ async fn page(State(demo): State<Arc<Demo>>, headers: HeaderMap) -> Response {
     let page = Page { identity: identity.as_ref().map_err(String::as_str), headers: told(&headers) };
     match page.render() {
         Ok(html) => {
-            let policy = [(header::CONTENT_SECURITY_POLICY, aldgate_gateway::reply::PAGE_POLICY)];
+            let policy = [(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
             (status, policy, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -106,8 +111,9 @@ impl Demo {
         if let Some(verifier) = &*kept {
             return Ok(verifier.clone());
         }
-        let key_set =
-            self.fetch_key_set().await.map_err(|error| format!("The gate's key set cannot be fetched: {error}"))?;
+        let fetched = tokio::time::timeout(KEY_SET_DEADLINE, self.fetch_key_set()).await;
+        let key_set = fetched.unwrap_or_else(|_| Err("no answer in time".into()));
+        let key_set = key_set.map_err(|error| format!("The gate's key set cannot be fetched: {error}"))?;
         let verifier = Verifier::new(&key_set, &self.issuer, NAME).map_err(|error| error.to_string())?;
         Ok(kept.insert(Arc::new(verifier)).clone())
     }

@@ -1,16 +1,22 @@
-//! How the process ends: Ctrl-C and SIGTERM both drain. Readiness goes first, so that a balancer looks elsewhere.
+//! How the process ends: Ctrl-C and SIGTERM both drain.
+//!
+//! Readiness goes first, while everything still serves, for as long as `edge.announce` says: time for a balancer to look
+//! elsewhere. Then listening stops, and requests under way have `edge.drain`.
 
 use aldgate_gateway::state::EdgeState;
 use async_trait::async_trait;
 use pingora::server::{ShutdownSignal, ShutdownSignalWatch};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Watches for the end.
 pub(crate) struct Drain {
     /// Whose readiness ends.
     pub(crate) state: Arc<EdgeState>,
+    /// How long the end is announced.
+    pub(crate) announce: Duration,
 }
 
 #[async_trait]
@@ -26,6 +32,7 @@ impl ShutdownSignalWatch for Drain {
             _ => tracing::error!("signals cannot be watched; the process ends"),
         }
         self.state.ready.store(false, Ordering::SeqCst);
+        tokio::time::sleep(self.announce).await;
         ShutdownSignal::GracefulTerminate
     }
 }

@@ -5,14 +5,14 @@
 
 use super::signal::Drain;
 use super::{CannotStart, banner, demo, dev_certificate, keys, log, ports};
-use aldgate_backend::Backend;
 use aldgate_backend::store::Store;
 use aldgate_backend::warm::embedded::EmbeddedWarm;
+use aldgate_backend::{Backend, OnMessage};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::time::Clock;
 use aldgate_gateway::assemble::{Shared, assemble as assemble_gateway};
 use aldgate_gateway::clock::{Stopwatch, SystemClock, SystemEntropy};
-use aldgate_gateway::config::Config;
+use aldgate_gateway::config::{AccessLog, Config};
 use aldgate_gateway::listener::{self, Certificate};
 use aldgate_gateway::snapshot;
 use aldgate_gateway::state::EdgeState;
@@ -66,7 +66,9 @@ fn up(config: &Config) -> Result<(), CannotStart> {
         demo_runtime.block_on(demo::serve(listen, demo_of(config, parts.state.clock.clone())))?;
     }
     announce(config.clone(), started, &backend_runtime);
-    server.run(RunArgs { shutdown_signal: Box::new(Drain { state: parts.state.clone() }) });
+    server.run(RunArgs {
+        shutdown_signal: Box::new(Drain { state: parts.state.clone(), announce: config.edge.announce }),
+    });
     backend_runtime.block_on(parts.end());
     demo_runtime.shutdown_timeout(Duration::ZERO);
     backend_runtime.shutdown_timeout(BACKEND_END);
@@ -185,7 +187,7 @@ fn start_backend(
         shared.master.clone(),
         shared.clock.clone(),
         shared.entropy.clone(),
-        Some(Arc::new(|message| banner::message(&message.to, &message.subject, &message.body))),
+        on_message(config)?,
     );
     let backend = backend.map_err(|error| CannotStart(error.to_string()))?;
     let listener = backend_listener(&config.backend_socket())?;
@@ -197,6 +199,14 @@ fn start_backend(
         }
     });
     Ok(stop)
+}
+
+/// Messages are shown in the terminal, but not where standard output is the access log: codes are no log's affair.
+fn on_message(config: &Config) -> Result<Option<OnMessage>, CannotStart> {
+    if config.access_log == AccessLog::Stdout {
+        return Ok(None);
+    }
+    banner::show_messages().map(Some).map_err(|error| CannotStart::because("cannot start threads", error))
 }
 
 fn backend_listener(socket: &Path) -> Result<UnixListener, CannotStart> {

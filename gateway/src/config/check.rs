@@ -1,7 +1,7 @@
 //! From what the file says to what the program uses. Every value is judged; every fault is collected.
 
 use super::fault::Fault;
-use super::file::{FileConfig, FileDemand, FileEdge, FileRelyingParty, FileRoute, FileService};
+use super::file::{FileConfig, FileDemand, FileDemo, FileEdge, FileHot, FileRelyingParty, FileRoute, FileService};
 use super::{AccessLog, Config, Edge};
 use aldgate_core::assurance::{Components, IdentityLevel};
 use aldgate_core::hot::Capacity;
@@ -22,6 +22,8 @@ const PRIVATE: &str = "127.0.0.1:8081";
 const DEMO: &str = "127.0.0.1:8090";
 const THREADS_MAX: i64 = 1024; // More threads than any machine's cores is a typing error.
 const DRAIN: Duration = Duration::from_secs(1); // Long enough for a page; a developer's Ctrl-C should not wait longer.
+const SERVICES_MAX: usize = 10_000; // Far below the numbers that are kept for the backend.
+const MAX_AGE_MIN: Duration = Duration::from_secs(30); // Less, and a person would be sent to sign in for ever.
 const DRAIN_MAX: Duration = Duration::from_mins(5); // Orchestrators kill sooner.
 const IDLE: Duration = Duration::from_mins(30); // NIST SP 800-63B-4, AAL2: an hour at most.
 const ABSOLUTE: Duration = Duration::from_hours(12); // The same: a day at most for AAL2, 12 h for AAL3.
@@ -47,33 +49,41 @@ impl Faults {
 ///
 /// # Errors
 /// All faults.
-pub fn check(file: FileConfig) -> Result<Config, Vec<Fault>> {
-    let mut faults = Faults(Vec::new());
-    let data = PathBuf::from(file.data.dir.as_deref().unwrap_or("data"));
-    let edge = edge(&file.edge, &mut faults);
-    let rp = relying_party(&file.relying_party, &mut faults);
-    let lifetimes = lifetimes(file.session.idle.as_deref(), file.session.absolute.as_deref(), &mut faults);
+pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Vec<Fault>> {
+    let mut faults = Faults(faults_of_form);
+    let data = PathBuf::from(file.data.as_ref().and_then(|data| data.dir.as_deref()).unwrap_or("data"));
+    let edge = edge(file.edge.as_ref().unwrap_or(&FileEdge::default()), &mut faults);
+    let relying_party = relying_party(file.relying_party.as_ref().unwrap_or(&FileRelyingParty::default()), &mut faults);
+    let session = file.session.as_ref();
+    let idle = session.and_then(|session| session.idle.as_deref());
+    let lifetimes = lifetimes(idle, session.and_then(|session| session.absolute.as_deref()), &mut faults);
+    let in_hot = |read: fn(&FileHot) -> Option<i64>| file.hot.as_ref().and_then(read);
     let hot = Capacity {
-        sessions: count("hot.sessions", file.hot.sessions, SESSIONS, HOT_MAX, &mut faults),
-        credentials: count("hot.credentials", file.hot.credentials, CREDENTIALS, HOT_MAX, &mut faults),
+        sessions: count("hot.sessions", in_hot(|hot| hot.sessions), SESSIONS, HOT_MAX, &mut faults),
+        credentials: count("hot.credentials", in_hot(|hot| hot.credentials), CREDENTIALS, HOT_MAX, &mut faults),
     };
     let cores = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(1));
-    let password_threads = count("password.threads", file.password.threads, cores, THREADS_MAX, &mut faults);
-    let demo = demo(file.demo.enabled.unwrap_or(true), file.demo.listen.as_deref(), &mut faults);
-    let access_log = match file.log.access.as_deref() {
+    let password_threads = count(
+        "password.threads",
+        file.password.as_ref().and_then(|password| password.threads),
+        cores,
+        THREADS_MAX,
+        &mut faults,
+    );
+    let demo = demo(file.demo.as_ref(), &edge, &mut faults);
+    let access_log = match file.log.as_ref().and_then(|log| log.access.as_deref()) {
         None => AccessLog::File(data.join("log/access.jsonl")),
         Some("off") => AccessLog::Off,
         Some("stdout") => AccessLog::Stdout,
         Some(path) => AccessLog::File(path.into()),
     };
-    let issuer = rp.origins.first().cloned().unwrap_or_default();
+    let issuer = relying_party.origins.first().cloned().unwrap_or_default();
     let login_host = host_of(&issuer).to_ascii_lowercase();
-    let (services, routes) = services_and_routes(&file, demo, &login_host, &mut faults);
+    let (services, routes) = services_and_routes(file, demo, &login_host, &mut faults);
     if !faults.0.is_empty() {
         return Err(faults.0);
     }
     let password_threads = usize::try_from(password_threads).unwrap_or(1);
-    let (relying_party, lifetimes) = (rp, lifetimes);
     Ok(Config {
         data,
         edge,
@@ -102,9 +112,15 @@ fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
     }
     let cores = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(1));
     let threads = count("edge.threads", file.threads, cores, THREADS_MAX, faults);
+    let announce = span("edge.announce", file.announce.as_deref(), Duration::ZERO, faults);
     let drain = span("edge.drain", file.drain.as_deref(), DRAIN, faults);
-    if drain > DRAIN_MAX {
-        faults.add("edge.drain", "must be at most 5m");
+    for (key, span) in [("edge.announce", announce), ("edge.drain", drain)] {
+        if span > DRAIN_MAX {
+            faults.add(key, "must be at most 5m");
+        }
+    }
+    if http.is_some() && http == https || private.is_some() && (private == http || private == https) {
+        faults.add("edge", "http, https and private must be different addresses");
     }
     let certificate = match (&file.certificate, &file.private_key) {
         (Some(chain), Some(key)) => Some((chain.into(), key.into())),
@@ -114,11 +130,15 @@ fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
             None
         }
     };
+    if certificate.is_none() && file.certificate.is_none() && https.is_some_and(|address| !address.ip().is_loopback()) {
+        faults.add("edge.certificate", "is missing: the development certificate serves loopback addresses only");
+    }
     Edge {
         http,
         https,
         private: private.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8081))),
         threads: usize::try_from(threads).unwrap_or(1),
+        announce,
         drain,
         certificate,
     }
@@ -231,8 +251,18 @@ fn relying_party(file: &FileRelyingParty, faults: &mut Faults) -> RelyingParty {
     rp
 }
 
-fn demo(enabled: bool, listen: Option<&str>, faults: &mut Faults) -> Option<SocketAddr> {
-    if enabled { listener("demo.listen", listen, DEMO, faults) } else { None }
+fn demo(file: Option<&FileDemo>, edge: &Edge, faults: &mut Faults) -> Option<SocketAddr> {
+    if file.and_then(|demo| demo.enabled) == Some(false) {
+        return None;
+    }
+    if edge.http.is_none() {
+        faults.add("demo.enabled", "must be false where edge.http does not listen: the demo fetches the key set there");
+    }
+    let address = listener("demo.listen", file.and_then(|demo| demo.listen.as_deref()), DEMO, faults);
+    if address.is_some() && [edge.http, edge.https, Some(edge.private)].contains(&address) {
+        faults.add("demo.listen", "is an address of [edge] too");
+    }
+    address
 }
 
 fn services_and_routes(
@@ -242,7 +272,10 @@ fn services_and_routes(
     faults: &mut Faults,
 ) -> (Vec<Arc<Service>>, Vec<Route>) {
     let mut services: Vec<Arc<Service>> = Vec::new();
-    for (at, row) in file.service.iter().enumerate() {
+    if file.service.as_ref().is_some_and(|rows| rows.len() > SERVICES_MAX) {
+        faults.add("service", format!("must be at most {SERVICES_MAX} tables"));
+    }
+    for (at, row) in file.service.iter().flatten().enumerate() {
         let path = format!("service[{at}]");
         if let Some(service) = service(&path, row, at, faults) {
             if services.iter().any(|other| other.name == service.name) {
@@ -252,10 +285,13 @@ fn services_and_routes(
         }
     }
     let mut routes = Vec::new();
-    for (at, row) in file.route.iter().enumerate() {
+    for (at, row) in file.route.iter().flatten().enumerate() {
         routes.extend(route(&format!("route[{at}]"), row, &services, login_host, faults));
     }
     if let Some(address) = demo {
+        if services.iter().any(|service| service.name == "demo") {
+            faults.add("demo.enabled", "must be false where a service of yours is named \"demo\"");
+        }
         let index = u16::try_from(services.len()).unwrap_or(u16::MAX);
         let service = Arc::new(Service { name: "demo".into(), index, upstream: address.to_string() });
         routes.push(Route {
@@ -348,8 +384,11 @@ fn demand(path: &str, file: &FileDemand, faults: &mut Faults) -> Demand {
         Some("passkey") => Ok(Components::PASSKEY),
         Some(_) => Err("must be \"password\" or \"passkey\""),
     };
-    let max_age =
-        file.max_age.as_deref().map(|text| span(&format!("{path}.demand.max_age"), Some(text), Duration::ZERO, faults));
+    let max_age_path = format!("{path}.demand.max_age");
+    let max_age = file.max_age.as_deref().map(|text| span(&max_age_path, Some(text), MAX_AGE_MIN, faults));
+    if max_age.is_some_and(|max_age| max_age < MAX_AGE_MIN) {
+        faults.add(&max_age_path, "must be at least 30s: a sign-in takes a moment");
+    }
     Demand {
         identity: faults.keep(&format!("{path}.demand.identity"), identity).unwrap_or(IdentityLevel::P9),
         components: faults.keep(&format!("{path}.demand.authenticator"), components).unwrap_or(Components::PASSKEY),

@@ -1,53 +1,102 @@
 //! What the file may say: TOML, every key optional, no other key allowed.
 //!
-//! Values are read as they stand here and judged in [`super::check`]. Unknown keys are collected by hand rather than
-//! by serde's `deny_unknown_fields`, which stops at the first: a person who mends a file wants to see all of it.
+//! Values are read as they stand here and judged in [`super::check`]. The tables are read by hand rather than by serde,
+//! which stops at the first fault: a person who mends a file wants to see all of them, unknown keys and values of the
+//! wrong kind included.
 
 use super::fault::Fault;
-use serde::Deserialize;
 use toml::Value;
 
-/// The whole file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct FileConfig {
-    /// `[data]`
-    pub data: FileData,
-    /// `[edge]`
-    pub edge: FileEdge,
-    /// `[relying_party]`
-    pub relying_party: FileRelyingParty,
-    /// `[session]`
-    pub session: FileSession,
-    /// `[hot]`
-    pub hot: FileHot,
-    /// `[password]`
-    pub password: FilePassword,
-    /// `[demo]`
-    pub demo: FileDemo,
-    /// `[log]`
-    pub log: FileLog,
-    /// `[[service]]`
-    pub service: Vec<FileService>,
-    /// `[[route]]`
-    pub route: Vec<FileRoute>,
+/// A value as it can stand in the file.
+trait Read: Sized {
+    /// Reads it; what cannot be read is a fault, and nothing.
+    fn read(path: &str, value: &Value, faults: &mut Vec<Fault>) -> Option<Self>;
+}
+
+macro_rules! scalar {
+    ($type:ty, $kind:literal, $pattern:pat => $value:expr) => {
+        impl Read for $type {
+            fn read(path: &str, value: &Value, faults: &mut Vec<Fault>) -> Option<Self> {
+                if let $pattern = value {
+                    return Some($value);
+                }
+                faults.push(Fault::new(path, concat!("must be ", $kind)));
+                None
+            }
+        }
+    };
+}
+
+scalar!(String, "text in quotes", Value::String(text) => text.clone());
+scalar!(i64, "a whole number", Value::Integer(number) => *number);
+scalar!(bool, "true or false", Value::Boolean(flag) => *flag);
+
+impl<T: Read> Read for Vec<T> {
+    fn read(path: &str, value: &Value, faults: &mut Vec<Fault>) -> Option<Self> {
+        let Value::Array(items) = value else {
+            faults.push(Fault::new(path, "must be a list"));
+            return None;
+        };
+        let read = |(at, item)| T::read(&format!("{path}[{at}]"), item, faults);
+        Some(items.iter().enumerate().filter_map(read).collect())
+    }
 }
 
 macro_rules! table {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty),* $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Default, Deserialize)]
-        #[serde(default)]
+        #[derive(Debug, Default)]
         pub struct $name {
             $($(#[$field_doc])* pub $field: Option<$type>,)*
         }
 
-        impl $name {
-            const KEYS: &'static [&'static str] = &[$(stringify!($field)),*];
+        impl Read for $name {
+            fn read(path: &str, value: &Value, faults: &mut Vec<Fault>) -> Option<Self> {
+                let Value::Table(table) = value else {
+                    faults.push(Fault::new(path, "must be a table"));
+                    return None;
+                };
+                let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+                let known = [$(stringify!($field)),*];
+                for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
+                    let message = format!("is not a key that Aldgate knows; known: {}", known.join(", "));
+                    faults.push(Fault::new(&at(key), &message));
+                }
+                Some(Self {
+                    $($field: table
+                        .get(stringify!($field))
+                        .and_then(|value| <$type as Read>::read(&at(stringify!($field)), value, faults)),)*
+                })
+            }
         }
     };
 }
 
+table!(
+    /// The whole file.
+    FileConfig {
+        /// `[data]`
+        data: FileData,
+        /// `[edge]`
+        edge: FileEdge,
+        /// `[relying_party]`
+        relying_party: FileRelyingParty,
+        /// `[session]`
+        session: FileSession,
+        /// `[hot]`
+        hot: FileHot,
+        /// `[password]`
+        password: FilePassword,
+        /// `[demo]`
+        demo: FileDemo,
+        /// `[log]`
+        log: FileLog,
+        /// `[[service]]`
+        service: Vec<FileService>,
+        /// `[[route]]`
+        route: Vec<FileRoute>,
+    }
+);
 table!(
     /// `[data]`: where things are kept.
     FileData {
@@ -66,7 +115,9 @@ table!(
         private: String,
         /// Threads that serve.
         threads: i64,
-        /// How long requests under way are waited for at the end.
+        /// How long the end is announced before listening stops.
+        announce: String,
+        /// How long requests under way are given after that.
         drain: String,
         /// Certificate chain, PEM.
         certificate: String,
@@ -166,80 +217,20 @@ table!(
     }
 );
 
-const TABLES: [(&str, &[&str]); 8] = [
-    ("data", FileData::KEYS),
-    ("edge", FileEdge::KEYS),
-    ("relying_party", FileRelyingParty::KEYS),
-    ("session", FileSession::KEYS),
-    ("hot", FileHot::KEYS),
-    ("password", FilePassword::KEYS),
-    ("demo", FileDemo::KEYS),
-    ("log", FileLog::KEYS),
-];
-
-const LISTS: [(&str, &[&str]); 2] = [("service", FileService::KEYS), ("route", FileRoute::KEYS)];
-
 impl FileConfig {
-    /// Reads the text.
+    /// Reads the text; also gives every fault of form that it found.
     ///
     /// # Errors
-    /// One fault if the text is not TOML; else one for every unknown key and every value of the wrong kind.
-    pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| vec![syntax_fault(text, &error)])?;
-        let faults = unknown_keys(&table);
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        Self::deserialize(Value::Table(table)).map_err(|error| vec![Fault::new("file", error.message())])
+    /// One fault if the text is not TOML at all.
+    pub fn parse(text: &str) -> Result<(Self, Vec<Fault>), Fault> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| syntax_fault(text, &error))?;
+        let mut faults = Vec::new();
+        let file = Self::read("", &Value::Table(table), &mut faults);
+        Ok((file.unwrap_or_default(), faults))
     }
 }
 
 fn syntax_fault(text: &str, error: &toml::de::Error) -> Fault {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
     Fault::new(&format!("line {}", before.matches('\n').count() + 1), error.message())
-}
-
-fn unknown_keys(file: &toml::Table) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (key, value) in file {
-        let in_table = TABLES.iter().find(|(name, _)| name == key);
-        let in_list = LISTS.iter().find(|(name, _)| name == key);
-        match (in_table, in_list, value) {
-            (Some((_, keys)), _, Value::Table(table)) => unknown_in(key, table, keys, &mut faults),
-            (Some(_), _, _) => faults.push(Fault::new(key, "must be a table: [").with_name(key)),
-            (_, Some((_, keys)), Value::Array(rows)) => {
-                for (at, row) in rows.iter().enumerate() {
-                    let path = format!("{key}[{at}]");
-                    match row {
-                        Value::Table(table) => unknown_in(&path, table, keys, &mut faults),
-                        _ => faults.push(Fault::new(&path, "must be a table")),
-                    }
-                }
-            }
-            (_, Some(_), _) => faults.push(Fault::new(key, "must be a list of tables: [[").with_name(key)),
-            (None, None, _) => faults.push(Fault::new(key, "is not a key that Aldgate knows")),
-        }
-    }
-    faults
-}
-
-impl Fault {
-    fn with_name(mut self, name: &str) -> Self {
-        let close = if self.message.ends_with("[[") { "]]" } else { "]" };
-        self.message.push_str(name);
-        self.message.push_str(close);
-        self
-    }
-}
-
-fn unknown_in(path: &str, table: &toml::Table, known: &[&str], faults: &mut Vec<Fault>) {
-    for (key, value) in table {
-        let key_path = format!("{path}.{key}");
-        if !known.contains(&key.as_str()) {
-            faults
-                .push(Fault::new(&key_path, &format!("is not a key that Aldgate knows; known: {}", known.join(", "))));
-        } else if let (true, "demand", Value::Table(demand)) = (path.starts_with("route"), key.as_str(), value) {
-            unknown_in(&key_path, demand, FileDemand::KEYS, faults);
-        }
-    }
 }

@@ -55,7 +55,9 @@ pub struct Edge {
     pub private: SocketAddr,
     /// Threads that serve.
     pub threads: usize,
-    /// How long requests under way are waited for at the end.
+    /// How long the end is announced (readiness false, still serving), so that a balancer can look elsewhere.
+    pub announce: Duration,
+    /// How long requests under way are given once listening has stopped.
     pub drain: Duration,
     /// Certificate chain and private key (PEM); without them a development certificate is made.
     pub certificate: Option<(PathBuf, PathBuf)>,
@@ -91,7 +93,8 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        check::check(file::FileConfig::parse(text)?)
+        let (file, faults) = file::FileConfig::parse(text).map_err(|fault| vec![fault])?;
+        check::check(&file, faults)
     }
 
     /// The Unix socket on which the backend listens for the gate alone.

@@ -116,8 +116,14 @@ fn without_our_cookies(header: &mut RequestHeader) -> Result<(), CannotForward> 
     Ok(())
 }
 
-/// Removes from a service's answer what would set or remove a cookie of ours.
+/// What a service may not say for the whole log-in host: a worker beyond its own path, or that our cookies be cleared.
+const NOT_A_SERVICES: [&str; 2] = ["service-worker-allowed", "clear-site-data"];
+
+/// Removes from a service's answer what would set or remove a cookie of ours or take over our pages.
 pub fn undress(response: &mut ResponseHeader) {
+    for name in NOT_A_SERVICES {
+        response.remove_header(name);
+    }
     let values: Vec<HeaderValue> = response.headers.get_all(http::header::SET_COOKIE).iter().cloned().collect();
     if values.iter().any(|value| cookie::is_ours(value.as_bytes())) {
         response.remove_header(&http::header::SET_COOKIE);
@@ -135,10 +141,13 @@ mod tests {
     #[test]
     fn a_service_cannot_set_our_cookie() {
         let mut response = ResponseHeader::build(200, None).expect("header");
-        for value in ["a=1", "__Host-aldgate=stolen; Path=/", "__HOST-ALDGATE=x", "b=2"] {
+        for value in ["a=1", "__Host-aldgate=stolen; Path=/", "__HOST-ALDGATE=x", "=__Host-aldgate=x", "b=2"] {
             response.append_header("set-cookie", value).expect("header");
         }
+        response.append_header("Service-Worker-Allowed", "/").expect("header");
+        response.append_header("clear-site-data", "*").expect("header");
         undress(&mut response);
+        assert_eq!(response.headers.keys_len(), 1, "{response:?}");
         let kept: Vec<_> = response.headers.get_all("set-cookie").iter().collect();
         assert_eq!(kept, ["a=1", "b=2"]);
     }

@@ -149,7 +149,8 @@ async fn every_page_on_the_way_in_is_accessible_in_every_state() {
     walk.press("Send a new code", "Check your email", "register_code", "with a new code").await;
     page.press("Send a new code").await;
     page.arrive("Check your email").await;
-    walk.press("Send a new code", "Check your email", "register_code", "with no more codes").await;
+    walk.press("Send a new code", "What is your email address?", "register_email", "with no more codes").await;
+    page.open_at("/register/code", "Check your email").await;
     page.fill("Code", &world.code_for(LONG)).await;
     walk.press("Continue", "Create a passkey", "register_method", "first").await;
     walk.press("Use a password instead", "Create a password", "register_password", "first").await;
@@ -298,7 +299,7 @@ async fn every_page_about_a_problem_is_accessible_and_says_what_to_do() {
     page.arrive("Sorry, this is not available just now").await;
     assert_eq!(page.path().await, "/dead/");
     page.open_at("/passkey-only/?x=1", "Sign in").await;
-    page.assert_says("For your security, sign in again to go on.").await;
+    page.assert_says("This page needs a passkey.").await;
     give_password(&page, "ada@example.org", PASSWORD).await;
     // The same proof again is still not enough: one ends at the sign-in page, not in a circle.
     page.arrive("Sign in").await;

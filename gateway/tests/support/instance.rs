@@ -39,6 +39,11 @@ impl Ports {
 
 /// The configuration of an instance; `more` is appended.
 pub fn config(dir: &Path, ports: Ports, more: &str) -> String {
+    config_ending(dir, ports, ("0s", "1s"), more)
+}
+
+/// The same with another end: how long it is announced, and how long requests under way are given.
+fn config_ending(dir: &Path, ports: Ports, (announce, drain): (&str, &str), more: &str) -> String {
     let Ports { http, https, private, demo } = ports;
     format!(
         r#"
@@ -49,7 +54,8 @@ pub fn config(dir: &Path, ports: Ports, more: &str) -> String {
         https = "127.0.0.1:{https}"
         private = "127.0.0.1:{private}"
         threads = 2
-        drain = "1s"
+        announce = "{announce}"
+        drain = "{drain}"
         [relying_party]
         origins = ["http://localhost:{http}", "https://localhost:{https}"]
         [demo]
@@ -73,8 +79,20 @@ impl Instance {
 
     /// Starts one on data that may be there already.
     pub async fn start_in(dir: Arc<TempDir>, ports: Ports, more: &str) -> Self {
+        let text = config(dir.path(), ports, more);
+        Self::start_as(dir, ports, &text).await
+    }
+
+    /// Starts one that announces its end.
+    pub async fn start_announcing(dir: Arc<TempDir>, announce: &str, drain: &str, more: &str) -> Self {
+        let ports = Ports::free();
+        let text = config_ending(dir.path(), ports, (announce, drain), more);
+        Self::start_as(dir, ports, &text).await
+    }
+
+    async fn start_as(dir: Arc<TempDir>, ports: Ports, text: &str) -> Self {
         let path = dir.path().join("aldgate.toml");
-        std::fs::write(&path, config(dir.path(), ports, more)).expect("a file");
+        std::fs::write(&path, text).expect("a file");
         let mut child = command(&path).stdout(Stdio::piped()).spawn().expect("the binary");
         let terminal = Arc::new(Mutex::new(String::new()));
         let out = BufReader::new(child.stdout.take().expect("a pipe"));

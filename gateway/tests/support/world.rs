@@ -26,7 +26,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::TcpListener;
 
 pub const RP_ID: &str = "localhost";
@@ -57,9 +57,15 @@ fn routes(upstream: u16) -> String {
         [[service]]
         name = "nobody"
         upstream = "127.0.0.1:1"
+        [[service]]
+        name = "other"
+        upstream = "127.0.0.1:{upstream}"
         [[route]]
         path = "/app/"
         service = "echo"
+        [[route]]
+        path = "/other/"
+        service = "other"
         [[route]]
         path = "/fresh/"
         service = "echo"
@@ -105,27 +111,28 @@ impl World {
         Self { state, warm, clock, app, _dir: dir, _stop: stop, stopped }
     }
 
+    /// A fresh connection to the gateway.
+    pub fn connect(&self) -> DuplexStream {
+        let (client, server) = tokio::io::duplex(256 * 1024);
+        let (app, stopped) = (self.app.clone(), self.stopped.clone());
+        tokio::spawn(Service::<WithDeadline<HttpProxy<Edge>>>::handle_event(Box::new(server), app, stopped));
+        client
+    }
+
     /// Sends raw bytes on a fresh connection and reads until the gateway closes or falls silent.
     pub async fn raw(&self, request: &[u8]) -> String {
-        let (mut client, server) = tokio::io::duplex(256 * 1024);
-        let served = Service::<WithDeadline<HttpProxy<Edge>>>::handle_event(
-            Box::new(server),
-            self.app.clone(),
-            self.stopped.clone(),
-        );
-        let served = tokio::spawn(served);
+        let mut client = self.connect();
         client.write_all(request).await.expect("written");
         let mut answer = Vec::new();
         let mut piece = [0; 8192];
-        let silence = std::time::Duration::from_millis(400);
+        // Longer than the gateway itself waits for anything in these tests.
+        let silence = std::time::Duration::from_millis(1_200);
         while let Ok(Ok(n)) = tokio::time::timeout(silence, client.read(&mut piece)).await {
             if n == 0 {
                 break;
             }
             answer.extend_from_slice(&piece[..n]);
         }
-        drop(client);
-        served.abort();
         String::from_utf8_lossy(&answer).into_owned()
     }
 

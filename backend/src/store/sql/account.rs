@@ -2,13 +2,14 @@
 //! address.
 
 use super::passkey::{self, NewPasskey};
+use super::session::{End, Ending};
 use super::{Connection, Readers, account_id, hex, millis, rows, timestamp, unreadable};
 use crate::model::{Account, PasswordHash};
 use crate::store::job::{Tx, Write};
 use crate::store::seal::Sealer;
 use crate::store::{Creation, StoreError};
 use aldgate_core::assurance::IdentityLevel;
-use aldgate_core::id::AccountId;
+use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 
@@ -133,10 +134,11 @@ fn account(sealer: &Sealer, (id, email, created, identity, password): Row) -> Re
     })
 }
 
-/// Sets or replaces an account's password. False if there is no such account.
+/// Sets or replaces an account's password and ends every session but `keep`. False if there is no such account.
 pub(in crate::store) struct SetPassword {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) password: PasswordHash,
+    pub(in crate::store) keep: Option<SessionId>,
 }
 
 #[async_trait]
@@ -149,6 +151,29 @@ impl Write for SetPassword {
             .bind(self.password.expose().to_owned())
             .execute(&mut *tx.connection)
             .await?;
+        End { account: self.account, ending: Ending::AllBut(self.keep) }.write(tx).await?;
         Ok(done.rows_affected() > 0)
+    }
+}
+
+/// Keeps the same password under another hash, unless the password was changed meanwhile.
+pub(in crate::store) struct RenewHash {
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) old: PasswordHash,
+    pub(in crate::store) new: PasswordHash,
+}
+
+#[async_trait]
+impl Write for RenewHash {
+    type Outcome = ();
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        sqlx::query("UPDATE account SET password = $3 WHERE id = $1 AND password = $2")
+            .bind(self.account.as_bytes().to_vec())
+            .bind(self.old.expose().to_owned())
+            .bind(self.new.expose().to_owned())
+            .execute(&mut *tx.connection)
+            .await?;
+        Ok(())
     }
 }

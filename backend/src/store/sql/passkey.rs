@@ -1,11 +1,12 @@
 //! Passkeys: the credential rows, as a log-in needs them and as their owner's list shows them.
 
+use super::session::{End, Ending};
 use super::{Connection, Readers, account_id, credential_digest, hex, millis, rows, timestamp, unreadable};
 use crate::model::{NewCredential, Passkey};
 use crate::store::job::{Tx, Write};
 use crate::store::{Addition, PASSKEYS_MAX, Removal, StoreError};
 use aldgate_core::assurance::IdentityLevel;
-use aldgate_core::id::{AccountId, CredentialDigest};
+use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::warm::change::Change;
 use aldgate_core::webauthn::credential::CredentialRecord;
 use aldgate_core::webauthn::public_key::PublicKey;
@@ -169,10 +170,11 @@ impl Write for Rename {
     }
 }
 
-/// Removes a passkey, unless nothing would open the account any more.
+/// Removes a passkey, unless nothing would open the account any more, and ends the sessions that it opened but `keep`.
 pub(in crate::store) struct Remove {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) digest: CredentialDigest,
+    pub(in crate::store) keep: Option<SessionId>,
 }
 
 const OTHER_WAYS_IN: &str = "
@@ -196,6 +198,8 @@ impl Write for Remove {
                 let delete = sqlx::query("DELETE FROM credential WHERE digest = $1");
                 delete.bind(self.digest.as_bytes().to_vec()).execute(&mut *tx.connection).await?;
                 tx.changes.push(Change::CredentialRetired(self.digest));
+                let ending = Ending::OfCredential(self.digest, self.keep);
+                End { account: self.account, ending }.write(tx).await?;
                 Ok(Removal::Removed)
             }
         }
