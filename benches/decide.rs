@@ -26,7 +26,10 @@ fn benches(c: &mut Criterion) {
         });
     }
     let hot = hot(1_000);
-    let forged = "A".repeat(44);
+    // Of the right period, with a tag that is wrong in its last character: the whole price of a forgery.
+    let genuine = snapshot.tag_keys.token(session(1));
+    let last = if genuine.ends_with('A') { 'B' } else { 'A' };
+    let forged: String = genuine.chars().take(genuine.len() - 1).chain([last]).collect();
     for (name, path, token) in [
         ("forged cookie", "/app/page", Found::One(forged.as_bytes())),
         ("no cookie", "/app/page", Found::Nothing),

@@ -147,6 +147,48 @@ async fn passkeys_are_added_to_a_bound_renamed_and_removed() {
     assert_eq!(store.passkeys(&account).await.expect("read").len(), 19);
 }
 
+/// A session of the account, opened by a passkey or a password.
+async fn opened(store: &Store, account: AccountId, byte: u8, credential: Option<CredentialDigest>) -> SessionId {
+    let session = SessionId::from_bytes([byte; 16]);
+    let record = SessionRecord { account, credential, ..world::session_record() };
+    let opening = Opening { session, record, replaces: None };
+    assert_eq!(store.open_session(&opening).await, Ok(Settlement::Settled));
+    session
+}
+
+#[tokio::test]
+async fn a_new_password_and_a_removed_passkey_end_their_sessions_in_the_same_write() {
+    let home = Home::new().await;
+    let (store, account) = (&home.store, with_passkey(0).id);
+    let _ = store.create_account(&with_passkey(0)).await.expect("written");
+    let other = Authenticator::derived(1, 1);
+    assert_eq!(store.add_passkey(&account, &credential(&other)).await, Ok(Addition::Added));
+    let digest = other.record().digest;
+    let mine = opened(store, account, 1, None).await;
+    let by_passkey = opened(store, account, 2, Some(digest)).await;
+    let by_password = opened(store, account, 3, None).await;
+    assert_eq!(store.remove_passkey(&account, &digest, Some(mine)).await, Ok(Removal::Removed));
+    let stands = async |session: SessionId| store.session(&session).await.expect("read").is_some();
+    assert_eq!([stands(mine).await, stands(by_passkey).await, stands(by_password).await], [true, false, true]);
+    let new = PasswordHash::new("$argon2id$new".into());
+    assert_eq!(store.set_password(&account, &new, Some(mine)).await, Ok(true));
+    assert_eq!([stands(mine).await, stands(by_password).await], [true, false]);
+}
+
+#[tokio::test]
+async fn a_hash_is_renewed_only_while_the_password_is_the_same() {
+    let home = Home::new().await;
+    let (store, account) = (&home.store, with_passkey(0).id);
+    let _ = store.create_account(&with_passkey(0)).await.expect("written");
+    let hash = |text: &str| PasswordHash::new(text.into());
+    assert_eq!(store.set_password(&account, &hash("changed"), None).await, Ok(true));
+    store.renew_hash(&account, &hash("old"), &hash("old, stronger")).await.expect("written");
+    let password = async || store.account(&account).await.expect("read").and_then(|account| account.password);
+    assert_eq!(password().await, Some(hash("changed")));
+    store.renew_hash(&account, &hash("changed"), &hash("changed, stronger")).await.expect("written");
+    assert_eq!(password().await, Some(hash("changed, stronger")));
+}
+
 #[tokio::test]
 async fn the_last_way_in_stays_whatever_races() {
     let home = Home::new().await;
