@@ -4,7 +4,9 @@ use crate::state::EdgeState;
 use async_trait::async_trait;
 use http::{Method, Response, StatusCode};
 use pingora::apps::http_app::ServeHttp;
+use pingora::http::RequestHeader;
 use pingora::protocols::http::ServerSession;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -38,11 +40,22 @@ impl Private {
     }
 }
 
+/// Whether the request names this machine. A web page that lets its own name point here (DNS rebinding) would name that.
+fn is_for_this_machine(header: &RequestHeader) -> bool {
+    let host = header.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name == "localhost" || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 #[async_trait]
 impl ServeHttp for Private {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
         let header = session.req_header();
-        let (status, media_type, body) = self.answer(&header.method, header.uri.path());
+        let (status, media_type, body) = if is_for_this_machine(header) {
+            self.answer(&header.method, header.uri.path())
+        } else {
+            (StatusCode::MISDIRECTED_REQUEST, "text/plain; charset=utf-8", b"for this machine only\n".to_vec())
+        };
         let mut response = Response::new(body);
         *response.status_mut() = status;
         response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(media_type));

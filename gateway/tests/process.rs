@@ -287,6 +287,8 @@ async fn the_private_listener_tells_metrics_and_health_and_the_public_one_does_n
     let metrics = private.get("/metrics").await;
     assert!(metrics.body.contains("aldgate_build_info 1"));
     assert_eq!(private.get("/elsewhere").await.status, 404);
+    let rebound = private.send(hyper::Method::GET, "/metrics", &[("host", "attacker.example:8081")], "").await;
+    assert_eq!(rebound.status, 421);
     let mut public = instance.client();
     assert_eq!(public.get("/metrics").await.status, 404, "metrics are private");
 }

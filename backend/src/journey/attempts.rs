@@ -32,6 +32,8 @@ pub(super) enum Limit<'a> {
     PasswordOf(&'a EmailAddress),
     /// Guesses at one account's password by one client.
     PasswordOfBy(&'a EmailAddress, IpAddr),
+    /// Guesses at any passwords by one client, right ones among them.
+    PasswordsFrom(IpAddr),
 }
 
 impl Limit<'_> {
@@ -49,6 +51,8 @@ impl Limit<'_> {
             Self::PasswordOf(_) => (100, Duration::from_hours(24), "password of an account"),
             // So that one client cannot lock an account's owner out in less than two hours.
             Self::PasswordOfBy(..) => (10, Duration::from_mins(15), "password of an account by a client"),
+            // Against one guess at each of many accounts. A hospital signs in from one address, and not 20 a minute.
+            Self::PasswordsFrom(_) => (300, Duration::from_mins(15), "passwords from a client"),
         }
     }
 
@@ -67,7 +71,7 @@ impl Limit<'_> {
             }
             Self::CodesOfJourney(stage) => part(stage.id.as_bytes()),
             Self::MessagesTo(email) | Self::PasswordOf(email) => part(email.canonical().as_bytes()),
-            Self::MessagesFrom(client) => part(&network(*client)),
+            Self::MessagesFrom(client) | Self::PasswordsFrom(client) => part(&network(*client)),
             Self::PasswordOfBy(email, client) => {
                 part(email.canonical().as_bytes());
                 part(&network(*client));
@@ -109,6 +113,20 @@ impl Attempts<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn one_client_cannot_guess_at_everybodys_password() {
+        let home = crate::store::tests::Home::new().await;
+        let (attempts, now) = (Attempts(&home.store), aldgate_core::testing::world::NOW);
+        let from = |text: &str| Limit::PasswordsFrom(text.parse().expect("address"));
+        for _ in 0..300 {
+            assert!(attempts.reserve(from("192.0.2.1"), now).await.is_ok());
+        }
+        assert!(attempts.reserve(from("192.0.2.1"), now).await.is_err());
+        assert!(attempts.reserve(from("192.0.2.2"), now).await.is_ok());
+        let later = now.plus(Duration::from_mins(15));
+        assert!(attempts.reserve(from("192.0.2.1"), later).await.is_ok());
+    }
 
     #[test]
     fn spellings_count_together_and_purposes_apart() {

@@ -69,8 +69,9 @@ impl Journeys {
         typed: Typed,
         caller: &Caller,
     ) -> Result<Account, NotDone<SignInRefused>> {
+        // A right password clears what was counted for its account, not what its client has tried elsewhere.
         let limits = [Limit::PasswordOfBy(email, caller.client), Limit::PasswordOf(email)];
-        for limit in limits {
+        for limit in [Limit::PasswordsFrom(caller.client)].into_iter().chain(limits) {
             let reserved = self.attempts().reserve(limit, caller.now).await;
             reserved.map_err(|refused| refused.in_terms(SignInRefused::Exhausted))?;
         }
