@@ -5,6 +5,7 @@
 
 mod abuse;
 mod account;
+mod overtaken;
 mod passkey;
 mod register;
 mod sign_in;

@@ -1,0 +1,108 @@
+//! A password sign-in that is overtaken by a change of the password: what was verified is no longer true when the
+//! session is opened.
+//!
+//! Method: a warm tier that changes the password between the two, just before it opens the session.
+
+use super::world::{PASSWORD, World};
+use aldgate_backend::model::PasswordHash;
+use aldgate_backend::store::Store;
+use aldgate_backend::warm::embedded::EmbeddedWarm;
+use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use aldgate_core::session::record::SessionRecord;
+use aldgate_core::time::Timestamp;
+use aldgate_core::warm::change::Follower;
+use aldgate_core::warm::{Consumption, Opening, PasskeyLogin, Settlement, Unavailable, Warm};
+use aldgate_core::webauthn::credential::CredentialRecord;
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+struct Overtaking {
+    warm: EmbeddedWarm,
+    store: Store,
+    armed: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Warm for Overtaking {
+    async fn open_session(&self, opening: &Opening) -> Result<(), Unavailable> {
+        if self.armed.load(Ordering::SeqCst) {
+            let changed = PasswordHash::new("$argon2id$changed".into());
+            let done = self.store.set_password(&opening.record.account, &changed, None).await;
+            assert_eq!(done, Ok(true));
+        }
+        self.warm.open_session(opening).await
+    }
+
+    async fn session(&self, session: &SessionId) -> Result<Option<SessionRecord>, Unavailable> {
+        self.warm.session(session).await
+    }
+
+    async fn credential(&self, digest: &CredentialDigest) -> Result<Option<CredentialRecord>, Unavailable> {
+        self.warm.credential(digest).await
+    }
+
+    async fn settle(&self, login: &PasskeyLogin) -> Result<Settlement, Unavailable> {
+        self.warm.settle(login).await
+    }
+
+    async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), Unavailable> {
+        self.warm.touch(seen).await
+    }
+
+    async fn end_session(&self, account: &AccountId, session: &SessionId) -> Result<bool, Unavailable> {
+        self.warm.end_session(account, session).await
+    }
+
+    async fn end_sessions(&self, account: &AccountId, keep: Option<&SessionId>) -> Result<usize, Unavailable> {
+        self.warm.end_sessions(account, keep).await
+    }
+
+    async fn end_sessions_of_credential(
+        &self,
+        account: &AccountId,
+        credential: &CredentialDigest,
+        keep: Option<&SessionId>,
+    ) -> Result<usize, Unavailable> {
+        self.warm.end_sessions_of_credential(account, credential, keep).await
+    }
+
+    async fn sessions_of(&self, account: &AccountId) -> Result<Vec<(SessionId, SessionRecord)>, Unavailable> {
+        self.warm.sessions_of(account).await
+    }
+
+    async fn consume(&self, value: &SingleUse, until: Timestamp) -> Result<Consumption, Unavailable> {
+        self.warm.consume(value, until).await
+    }
+
+    async fn publish_credential(&self, record: &CredentialRecord) -> Result<(), Unavailable> {
+        self.warm.publish_credential(record).await
+    }
+
+    async fn retire_credential(&self, digest: &CredentialDigest) -> Result<(), Unavailable> {
+        self.warm.retire_credential(digest).await
+    }
+
+    fn follow(&self, follower: Arc<dyn Follower>) {
+        self.warm.follow(follower);
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_a_new_password_overtakes_opens_nothing() {
+    const EMAIL: &str = "ada@example.org";
+    let armed = Arc::new(AtomicBool::new(false));
+    let seam = armed.clone();
+    let world = World::with_warm(move |store| {
+        Arc::new(Overtaking { warm: EmbeddedWarm::new(store.clone()), store, armed: seam })
+    })
+    .await;
+    let owner = world.with_password(EMAIL).await;
+    assert!(owner.session().await.is_some());
+    armed.store(true, Ordering::SeqCst);
+    let mut thief = world.browser();
+    let answer = thief.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(answer.status, 422, "as a wrong password");
+    assert!(thief.session().await.is_none());
+    assert!(owner.session().await.is_none(), "the change ended every session");
+}
