@@ -12,6 +12,7 @@ use crate::phase::{Next, admit, answer, forward, judge, record};
 use crate::problem::Problem;
 use crate::refusal::refusal;
 use crate::reply::Reply;
+use crate::request::declared_length;
 use crate::state::EdgeState;
 use crate::upstream::UPGRADED_IDLE;
 use aldgate_core::policy::route::Target;
@@ -95,8 +96,7 @@ impl Edge {
 
 /// Whether a request for the backend declares a larger body than any of its forms has.
 fn declares_too_much(header: &RequestHeader) -> bool {
-    let declared = header.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    declared.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > BODY_BYTES_MAX as u64)
+    declared_length(header).is_some_and(|length| length > BODY_BYTES_MAX as u64)
 }
 
 fn refuse_body() -> Box<Error> {

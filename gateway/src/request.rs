@@ -15,3 +15,8 @@ pub fn is_navigation(header: &RequestHeader) -> bool {
         None => text("accept").is_some_and(|accept| accept.contains("text/html")),
     }
 }
+
+/// The length of the body as the header declares it.
+pub fn declared_length(header: &RequestHeader) -> Option<u64> {
+    header.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

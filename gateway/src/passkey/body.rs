@@ -1,6 +1,7 @@
 //! Reading the body of one of the edge's own endpoints: bounded in bytes and in time.
 
 use crate::problem::Problem;
+use crate::request::declared_length;
 use pingora::proxy::Session;
 use std::time::Duration;
 
@@ -18,9 +19,7 @@ pub async fn read_json(session: &mut Session) -> Result<Vec<u8>, Problem> {
     if !is_json(session) {
         return Err(Problem::UnsupportedMediaType);
     }
-    let declared = session.req_header().headers.get(http::header::CONTENT_LENGTH);
-    let declared = declared.and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+    if declared_length(session.req_header()).is_some_and(|length| length > BODY_BYTES_MAX as u64) {
         return Err(Problem::TooLarge);
     }
     tokio::time::timeout(BODY_DEADLINE, read(session)).await.unwrap_or(Err(Problem::Timeout))

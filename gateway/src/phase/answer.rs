@@ -91,11 +91,10 @@ pub fn challenge(
         Challenge::SignIn | Challenge::SignInAgain(_) => Problem::NotSignedIn,
         Challenge::StepUp(_) => Problem::StepUp,
     };
+    exchange.problem = Some(problem);
     let reply = if is_navigation(header) && route.host == state.login_host {
-        exchange.problem = Some(problem);
         Reply::empty(303).with("location", sign_in_location(challenge, header))
     } else {
-        exchange.problem = Some(problem);
         let document = problem.document(&exchange.reference, None, None);
         Reply::typed(problem.status(), "application/problem+json", document)
             .with("www-authenticate", authenticate(challenge))
