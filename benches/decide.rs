@@ -2,7 +2,7 @@
 //!
 //! Run with `cargo bench -p aldgate-benches --bench decide`.
 
-use aldgate_benches::{hot, session, snapshot};
+use aldgate_benches::{HOST, hot, session, snapshot};
 use aldgate_core::decide::{Lookup, Presented, decide};
 use aldgate_core::session::cookie::Found;
 use aldgate_core::testing::world;
@@ -10,24 +10,28 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use ring::hmac;
 use std::hint::black_box;
 
+const fn presented<'a>(path: &'a str, token: Found<'a>) -> Presented<'a> {
+    Presented { host: HOST, method: "GET", path, token, access_token: false, certificate: None }
+}
+
 fn benches(c: &mut Criterion) {
     let snapshot = snapshot();
     for (name, sessions) in [("10k", 10_000), ("1m", 1_000_000)] {
         let hot = hot(sessions);
-        let tokens: Vec<_> = (0..1_024).map(|i| snapshot.tag_keys.token(session(i * (sessions / 1_024)))).collect();
+        let tokens: Vec<_> =
+            (0..1_024).map(|i| snapshot.tag_keys.token(session(i * (sessions / 1_024)), HOST)).collect();
         let mut next = 0;
         c.bench_function(&format!("decide/hot hit of {name}"), |b| {
             b.iter(|| {
                 next = (next + 1) % tokens.len();
                 let token = Found::One(tokens.get(next).map_or(b"", |token| token.as_bytes()));
-                let presented = Presented { host: "localhost", path: "/app/page", token };
-                decide(black_box(&presented), &Lookup::NotYet, &snapshot, &hot, world::NOW)
+                decide(black_box(&presented("/app/page", token)), &Lookup::NotYet, &snapshot, &hot, world::NOW)
             });
         });
     }
     let hot = hot(1_000);
     // Of the right period, with a tag that is wrong in its last character: the whole price of a forgery.
-    let genuine = snapshot.tag_keys.token(session(1));
+    let genuine = snapshot.tag_keys.token(session(1), HOST);
     let last = if genuine.ends_with('A') { 'B' } else { 'A' };
     let forged: String = genuine.chars().take(genuine.len() - 1).chain([last]).collect();
     for (name, path, token) in [
@@ -35,7 +39,7 @@ fn benches(c: &mut Criterion) {
         ("no cookie", "/app/page", Found::Nothing),
         ("public route", "/assets/aldgate.css", Found::Nothing),
     ] {
-        let presented = Presented { host: "localhost", path, token };
+        let presented = presented(path, token);
         c.bench_function(&format!("decide/{name}"), |b| {
             b.iter(|| decide(black_box(&presented), &Lookup::NotYet, &snapshot, &hot, world::NOW));
         });

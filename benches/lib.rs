@@ -9,16 +9,15 @@ use aldgate_core::policy::route::{Access, PathPattern, Route, RouteTable, Target
 use aldgate_core::session::token::TagKeys;
 use aldgate_core::testing::world;
 
+/// The host of every route.
+pub const HOST: &str = "localhost";
+
 /// The platform's routes and one that demands a session, at `localhost`.
 #[expect(clippy::expect_used, reason = "the routes are fixed")]
 pub fn snapshot() -> Snapshot {
-    let mut routes = platform::routes("localhost");
-    routes.push(Route {
-        host: "localhost".into(),
-        path: PathPattern::Below("/app".into()),
-        target: Target::Backend,
-        access: Access::Demand(Demand::SIGNED_IN),
-    });
+    let mut routes = platform::routes(HOST);
+    let (path, access) = (PathPattern::Below("/app".into()), Access::Demand(Demand::SIGNED_IN));
+    routes.push(Route::new(HOST.into(), path, Target::Backend, access));
     let routes = RouteTable::new(routes).expect("no two alike");
     Snapshot { routes, tag_keys: TagKeys::at(&world::master_key(), world::NOW) }
 }
@@ -26,8 +25,9 @@ pub fn snapshot() -> Snapshot {
 /// A hot tier that holds `sessions` sessions; session *i* has the handle `i` in its first eight bytes.
 pub fn hot(sessions: u64) -> Hot {
     let hot = Hot::new(Capacity { sessions: sessions.saturating_mul(2).max(1_000), credentials: 1_000 });
+    let asked = hot.ask(world::NOW);
     for i in 0..sessions {
-        hot.admit_session(session(i), world::session_record());
+        hot.admit_session(session(i), world::session_record(), asked);
     }
     hot
 }

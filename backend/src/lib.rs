@@ -55,6 +55,8 @@ pub struct Config {
     pub origins: Vec<String>,
     /// The gate's origin, as it stands in the `iss` of its assertions.
     pub issuer: String,
+    /// The host of the log-in pages, in lower case: session cookies are for it.
+    pub login_host: String,
     /// The gate's key set (RFC 7517).
     pub key_set: String,
     /// The folder that takes messages.
@@ -126,6 +128,7 @@ impl Backend {
             master,
             entropy,
             lifetimes: config.lifetimes,
+            login_host: config.login_host,
         };
         Ok(Self { front: Arc::new(Front { journeys, verifier, origins: config.origins, clock }) })
     }

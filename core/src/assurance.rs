@@ -109,6 +109,48 @@ impl fmt::Display for Components {
     }
 }
 
+/// A vector of trust: an identity level and components, all of which must be met (RFC 8485 form, `P9.Cp.Cd`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Vector {
+    /// The least identity level.
+    pub identity: IdentityLevel,
+    /// Components that must all have been shown.
+    pub components: Components,
+}
+
+/// Not a vector of trust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a vector of trust is an identity level and credential components, such as \"P9.Cm\" or \"P5.Cp.Cd\"")]
+pub struct UnknownVector;
+
+impl std::str::FromStr for Vector {
+    type Err = UnknownVector;
+
+    fn from_str(text: &str) -> Result<Self, UnknownVector> {
+        let mut parts = text.split('.');
+        let identity = parts.next().unwrap_or_default().parse().map_err(|_| UnknownVector)?;
+        let mut components = Components::NONE;
+        for part in parts {
+            let named = Components::NAMES.iter().find(|(_, name)| *name == part).ok_or(UnknownVector)?;
+            if components.meets(named.0) {
+                return Err(UnknownVector); // Twice the same component.
+            }
+            components = components.with(named.0);
+        }
+        Ok(Self { identity, components })
+    }
+}
+
+impl fmt::Display for Vector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.identity.as_str())?;
+        if self.components != Components::NONE {
+            write!(f, ".{}", self.components)?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +163,15 @@ mod tests {
         assert!(both.meets(Components::PASSWORD));
         assert!(!Components::PASSWORD.meets(both));
         assert_eq!(Components::from_byte(0x10), None);
+    }
+
+    #[test]
+    fn a_vector_is_read_as_it_is_written() {
+        for text in ["P0", "P9.Cm", "P5.Cp.Cd"] {
+            assert_eq!(text.parse::<Vector>().map(|vector| vector.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "P1.Cm", "Cm", "P9.", "P9.Cx", "P9.Cp.Cp", "P9,Cm", "p9.cm"] {
+            assert_eq!(text.parse::<Vector>(), Err(UnknownVector), "{text}");
+        }
     }
 }

@@ -1,40 +1,52 @@
 //! The door of the hot path.
 //!
 //! [`decide`] is a function of what the request presents, the snapshot, this process's hot state and the time. It
-//! waits for nothing. If it needs the warm tier's record, it says so; the shell fetches it and asks again with what
-//! it found, and the second answer is final.
+//! waits for nothing. If it needs the warm tier's record or the meaning of an access token, it says so; the shell
+//! fetches it and asks again with what it found, and the second answer is final.
 
-use crate::hot::{Hot, HotSession};
-use crate::policy::demand::Lack;
+use crate::hot::{Hot, HotSession, Known};
+use crate::id::SessionId;
+use crate::policy::demand::{Demand, Shown};
 use crate::policy::path::NormalPath;
-use crate::policy::route::{Access, Route, RouteTable};
+use crate::policy::route::{Access, CertificateDemand, Route, RouteTable};
 use crate::session::cookie::Found;
 use crate::session::record::Standing;
 use crate::session::token::TagKeys;
 use crate::time::Timestamp;
-use crate::verdict::{Challenge, NoSession, Permit, Refusal, Verdict};
+use crate::token::grant::Grant;
+use crate::verdict::{Challenge, NoSession, Permit, Principal, Refusal, TokenRefused, Verdict};
 use std::sync::Arc;
 
 /// All that a request claims about itself, parsed and not yet believed.
 #[derive(Debug, Clone, Copy)]
 pub struct Presented<'a> {
-    /// The host, without port.
+    /// The host, in lower case, without port.
     pub host: &'a str,
+    /// The method, in upper case.
+    pub method: &'a str,
     /// The path, without query.
     pub path: &'a str,
     /// The session cookie.
     pub token: Found<'a>,
+    /// Whether an access token is presented (`Authorization: Bearer` or `DPoP`).
+    pub access_token: bool,
+    /// The names of the client's certificate, once the listener has verified it.
+    pub certificate: Option<&'a [String]>,
 }
 
-/// What the shell knows from the warm tier about the session that the token opens.
+/// What the shell knows beyond what is hot.
 #[derive(Debug, Clone)]
 pub enum Lookup {
     /// It has not asked.
     NotYet,
     /// There is no such session.
     Nothing,
-    /// This one.
+    /// This session.
     Found(Arc<HotSession>),
+    /// The shared tier does not answer.
+    Unavailable,
+    /// What the access token says, or why it is worth nothing.
+    Grant(Result<Arc<Grant>, TokenRefused>),
 }
 
 /// The immutable facts by which one request is judged, whole.
@@ -45,79 +57,143 @@ pub struct Snapshot {
     pub tag_keys: TagKeys,
 }
 
-/// What the presented cookie opens.
+/// What the presented credential opens.
 enum Bearer {
     Nobody,
-    NoSession(NoSession),
-    Session(Arc<HotSession>),
-    Unknown(crate::id::SessionId),
+    Refused(Challenge),
+    Principal(Principal),
+    Undecidable,
+    NeedsLookup(SessionId),
+    NeedsGrant,
 }
 
 /// Decides about one request.
 pub fn decide(presented: &Presented<'_>, lookup: &Lookup, snapshot: &Snapshot, hot: &Hot, now: Timestamp) -> Verdict {
     let Ok(path) = NormalPath::parse(presented.path) else { return Verdict::Refuse(Refusal::AmbiguousPath) };
     let Some(route) = snapshot.routes.find(presented.host, path) else { return Verdict::Refuse(Refusal::NoRoute) };
-    if route.access == Access::Public {
-        return Verdict::Allow(Permit::new(route.clone(), None, false));
+    if let Some(refusal) = refusal_by_form(presented, route) {
+        return Verdict::Refuse(refusal);
     }
-    match bearer(presented.token, lookup, &snapshot.tag_keys, hot, now) {
-        Bearer::Unknown(session) => Verdict::NeedsLookup(session),
-        Bearer::Session(session) => judge(route, session, now),
-        Bearer::Nobody => without_session(route, Challenge::SignIn),
-        Bearer::NoSession(why) => without_session(route, Challenge::SignInAgain(why)),
+    let demand = match &route.access {
+        Access::Public => return Verdict::Allow(Permit::new(route.clone(), None, false)),
+        Access::Optional => None,
+        Access::Demand(demand) => Some(demand),
+    };
+    match bearer(presented, lookup, route, snapshot, hot, now) {
+        Bearer::NeedsLookup(session) => Verdict::NeedsLookup(session),
+        Bearer::NeedsGrant => Verdict::NeedsGrant(route.clone()),
+        Bearer::Undecidable => Verdict::Refuse(Refusal::Undecidable),
+        Bearer::Principal(principal) => judge(route, demand, principal, now),
+        Bearer::Nobody => without_principal(route, demand, Challenge::SignIn),
+        // Who presents a broken token wants to be known by it: they are told, also where nobody need be known.
+        Bearer::Refused(challenge @ Challenge::Token(_)) => Verdict::Challenge(route.clone(), challenge),
+        Bearer::Refused(challenge) => without_principal(route, demand, challenge),
     }
 }
 
-fn bearer(token: Found<'_>, lookup: &Lookup, keys: &TagKeys, hot: &Hot, now: Timestamp) -> Bearer {
-    let token = match token {
+/// What can be refused before anybody is looked at.
+fn refusal_by_form(presented: &Presented<'_>, route: &Route) -> Option<Refusal> {
+    if let Some(methods) = &route.methods
+        && !methods.iter().any(|method| method == presented.method)
+    {
+        return Some(Refusal::Method(methods.clone()));
+    }
+    let certified = match route.client_certificate.as_deref() {
+        None => true,
+        Some(CertificateDemand::Any) => presented.certificate.is_some(),
+        Some(CertificateDemand::Named(names)) => {
+            presented.certificate.is_some_and(|shown| shown.iter().any(|name| names.contains(name)))
+        }
+    };
+    (!certified).then_some(Refusal::Certificate)
+}
+
+fn bearer(
+    presented: &Presented<'_>,
+    lookup: &Lookup,
+    route: &Route,
+    snapshot: &Snapshot,
+    hot: &Hot,
+    now: Timestamp,
+) -> Bearer {
+    // An access token is believed or refused by itself: a cookie beside it never makes up for it.
+    if route.access_tokens && presented.access_token {
+        return match lookup {
+            Lookup::Grant(Ok(grant)) if now < grant.expires => Bearer::Principal(Principal::Grant(grant.clone())),
+            Lookup::Grant(Ok(_)) => Bearer::Refused(Challenge::Token(TokenRefused::OutOfDate)),
+            Lookup::Grant(Err(refused)) => Bearer::Refused(Challenge::Token(*refused)),
+            Lookup::Unavailable => Bearer::Undecidable,
+            Lookup::NotYet | Lookup::Nothing | Lookup::Found(_) => Bearer::NeedsGrant,
+        };
+    }
+    let no_session = |why| Bearer::Refused(Challenge::SignInAgain(why));
+    let token = match presented.token {
         Found::Nothing => return Bearer::Nobody,
-        Found::Several => return Bearer::NoSession(NoSession::Ambiguous),
+        Found::Several => return no_session(NoSession::Ambiguous),
         Found::One(token) => token,
     };
-    let session = match keys.verify(token, now) {
-        Err(refused) => return Bearer::NoSession(NoSession::Token(refused)),
+    let session = match snapshot.tag_keys.verify(token, presented.host, now) {
+        Err(refused) => return no_session(NoSession::Token(refused)),
         Ok(presenter) => presenter.session(),
     };
     match lookup {
-        Lookup::Nothing => Bearer::NoSession(NoSession::Ended),
+        Lookup::Nothing | Lookup::Grant(_) => no_session(NoSession::Ended),
         Lookup::Found(found) if found.session == session => standing(found.clone(), now),
-        Lookup::Found(_) => Bearer::NoSession(NoSession::Ended),
+        Lookup::Found(_) => no_session(NoSession::Ended),
+        Lookup::Unavailable => unconfirmed(session, route, hot, now),
         Lookup::NotYet => match hot.session(&session) {
+            Known::Ended => no_session(NoSession::Ended),
             // Idle here may be busy elsewhere: only warm knows.
-            Some(here) if here.record.standing(here.seen(), now) == Standing::Idle => Bearer::Unknown(session),
-            Some(here) => standing(here, now),
-            None if hot.session_ended(&session) => Bearer::NoSession(NoSession::Ended),
-            None => Bearer::Unknown(session),
+            Known::Confirmed(here) if here.record.standing(here.seen(), now) == Standing::Idle => {
+                Bearer::NeedsLookup(session)
+            }
+            Known::Confirmed(here) => standing(here, now),
+            Known::Unconfirmed(..) | Known::Nothing => Bearer::NeedsLookup(session),
         },
+    }
+}
+
+/// Warm does not answer: what was confirmed a short while ago may pass where the route says so, and nothing else may.
+fn unconfirmed(session: SessionId, route: &Route, hot: &Hot, now: Timestamp) -> Bearer {
+    let (here, confirmed) = match hot.session(&session) {
+        Known::Ended => return Bearer::Refused(Challenge::SignInAgain(NoSession::Ended)),
+        Known::Nothing => return Bearer::Undecidable,
+        Known::Confirmed(here) => (here, now),
+        Known::Unconfirmed(here, confirmed) => (here, confirmed),
+    };
+    match here.record.standing(here.seen(), now) {
+        Standing::Expired => Bearer::Refused(Challenge::SignInAgain(NoSession::Expired)),
+        Standing::Live if now.since(confirmed) < route.warm_grace => Bearer::Principal(Principal::Session(here)),
+        Standing::Live | Standing::Idle => Bearer::Undecidable,
     }
 }
 
 fn standing(session: Arc<HotSession>, now: Timestamp) -> Bearer {
     match session.record.standing(session.seen(), now) {
-        Standing::Live => Bearer::Session(session),
-        Standing::Idle => Bearer::NoSession(NoSession::Idle),
-        Standing::Expired => Bearer::NoSession(NoSession::Expired),
+        Standing::Live => Bearer::Principal(Principal::Session(session)),
+        Standing::Idle => Bearer::Refused(Challenge::SignInAgain(NoSession::Idle)),
+        Standing::Expired => Bearer::Refused(Challenge::SignInAgain(NoSession::Expired)),
     }
 }
 
-fn judge(route: &Arc<Route>, session: Arc<HotSession>, now: Timestamp) -> Verdict {
-    let lack = match route.access {
-        Access::Public | Access::Optional => None,
-        Access::Demand(demand) => demand.lack(&session.record, now),
+fn judge(route: &Arc<Route>, demand: Option<&Demand>, principal: Principal, now: Timestamp) -> Verdict {
+    let shown = match &principal {
+        Principal::Session(session) => Shown::by_session(&session.record),
+        Principal::Grant(grant) => Shown::by_grant(grant),
     };
-    match lack {
-        Some(Lack::Identity(level)) => Verdict::Refuse(Refusal::IdentityTooLow(level)),
-        Some(lack) => Verdict::Challenge(route.clone(), Challenge::StepUp(lack)),
-        None => {
-            let touch_due = session.touch(now);
-            Verdict::Allow(Permit::new(route.clone(), Some(session), touch_due))
-        }
+    if let Some(lack) = demand.and_then(|demand| demand.lack(&shown, now)) {
+        return Verdict::Challenge(route.clone(), Challenge::StepUp(lack));
     }
+    let touch_due = match &principal {
+        Principal::Session(session) => session.touch(now),
+        Principal::Grant(_) => false,
+    };
+    Verdict::Allow(Permit::new(route.clone(), Some(principal), touch_due))
 }
 
-fn without_session(route: &Arc<Route>, challenge: Challenge) -> Verdict {
-    match route.access {
-        Access::Public | Access::Optional => Verdict::Allow(Permit::new(route.clone(), None, false)),
-        Access::Demand(_) => Verdict::Challenge(route.clone(), challenge),
+fn without_principal(route: &Arc<Route>, demand: Option<&Demand>, challenge: Challenge) -> Verdict {
+    match demand {
+        None => Verdict::Allow(Permit::new(route.clone(), None, false)),
+        Some(_) => Verdict::Challenge(route.clone(), challenge),
     }
 }

@@ -7,7 +7,7 @@
 use crate::id::{CredentialDigest, SessionId};
 use crate::session::record::SessionRecord;
 use crate::time::Timestamp;
-use crate::warm::change::{Change, Follower};
+use crate::warm::change::{Change, Feed, Follower};
 use crate::webauthn::credential::CredentialRecord;
 use bytes::Bytes;
 use moka::ops::compute::Op;
@@ -30,6 +30,26 @@ pub struct MintedIdentity {
     pub reuse_until: Timestamp,
 }
 
+/// The state of the feed when something was asked of warm. A copy is as good as the feed has been since then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    gap: u64,
+    at: Timestamp,
+}
+
+/// What this process knows of a session.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// Nothing.
+    Nothing,
+    /// That it ended, or that there is none: no look-up is needed.
+    Ended,
+    /// A copy that every change has been applied to.
+    Confirmed(Arc<HotSession>),
+    /// A copy that changes may have missed since this moment: to be confirmed before use.
+    Unconfirmed(Arc<HotSession>, Timestamp),
+}
+
 /// A session as this process knows it.
 #[derive(Debug)]
 pub struct HotSession {
@@ -37,22 +57,38 @@ pub struct HotSession {
     pub session: SessionId,
     /// The record as it came from warm.
     pub record: SessionRecord,
+    asked_gap: AtomicU64,
+    asked_at: AtomicU64,
     seen: AtomicU64,
     written: AtomicU64,
     identities: Mutex<Vec<MintedIdentity>>,
 }
 
 impl HotSession {
-    /// A copy of a record.
-    pub fn new(session: SessionId, record: SessionRecord) -> Self {
+    /// A copy of a record, which warm was asked for as `asked` says.
+    pub fn new(session: SessionId, record: SessionRecord, asked: Asked) -> Self {
         let seen = record.seen.as_millis();
         Self {
             session,
             record,
+            asked_gap: AtomicU64::new(asked.gap),
+            asked_at: AtomicU64::new(asked.at.as_millis()),
             seen: AtomicU64::new(seen),
             written: AtomicU64::new(seen),
             identities: Mutex::new(Vec::new()),
         }
+    }
+
+    fn asked(&self) -> Asked {
+        let gap = self.asked_gap.load(Ordering::Acquire);
+        Asked { gap, at: Timestamp::from_millis(self.asked_at.load(Ordering::Relaxed)) }
+    }
+
+    /// Notes that warm has confirmed the copy. A record changes in nothing but the time of its last use.
+    fn confirm(&self, record: &SessionRecord, asked: Asked) {
+        self.seen.fetch_max(record.seen.as_millis(), Ordering::Relaxed);
+        self.asked_at.fetch_max(asked.at.as_millis(), Ordering::Relaxed);
+        self.asked_gap.fetch_max(asked.gap, Ordering::Release);
     }
 
     /// When this process last saw the session used, or when warm did.
@@ -110,6 +146,10 @@ pub struct Capacity {
 pub struct Hot {
     sessions: Cache<SessionId, SessionEntry>,
     credentials: Cache<CredentialDigest, CredentialEntry>,
+    /// How many gaps the feed has had.
+    gaps: AtomicU64,
+    /// Since when the feed is silent, in milliseconds; 0 while it is live.
+    silent_since: AtomicU64,
 }
 
 impl Hot {
@@ -119,33 +159,45 @@ impl Hot {
         Self {
             sessions: Cache::builder().max_capacity(capacity.sessions).eviction_policy(EvictionPolicy::lru()).build(),
             credentials: Cache::new(capacity.credentials),
+            gaps: AtomicU64::new(0),
+            silent_since: AtomicU64::new(0),
         }
     }
 
-    /// The copy of a session, if there is one.
-    pub fn session(&self, session: &SessionId) -> Option<Arc<HotSession>> {
+    /// To be called at `now`, before warm is asked; what is found goes to [`Hot::admit_session`] with it.
+    pub fn ask(&self, now: Timestamp) -> Asked {
+        Asked { gap: self.gaps.load(Ordering::Acquire), at: now }
+    }
+
+    /// What is known of a session.
+    pub fn session(&self, session: &SessionId) -> Known {
         match self.sessions.get(session) {
-            Some(SessionEntry::Here(hot)) => Some(hot),
-            Some(SessionEntry::Ended) | None => None,
+            Some(SessionEntry::Here(hot)) => self.known(hot),
+            Some(SessionEntry::Ended) => Known::Ended,
+            None => Known::Nothing,
         }
     }
 
-    /// Whether it is known here that a session ended: no look-up is needed.
-    pub fn session_ended(&self, session: &SessionId) -> bool {
-        matches!(self.sessions.get(session), Some(SessionEntry::Ended))
+    fn known(&self, hot: Arc<HotSession>) -> Known {
+        let silent_since = self.silent_since.load(Ordering::Acquire);
+        let asked = hot.asked();
+        match (asked.gap == self.gaps.load(Ordering::Acquire), silent_since) {
+            (true, 0) => Known::Confirmed(hot),
+            (true, since) => Known::Unconfirmed(hot, asked.at.max(Timestamp::from_millis(since))),
+            (false, _) => Known::Unconfirmed(hot, asked.at),
+        }
     }
 
-    /// Keeps what a look-up found; gives what is now kept, which is `None` if the session ended meanwhile.
-    ///
-    /// A copy that is already here is replaced only by a record that was used later, so that what this process knows
-    /// of the session's use is not lost.
-    pub fn admit_session(&self, session: SessionId, record: SessionRecord) -> Option<Arc<HotSession>> {
+    /// Keeps what a look-up found; gives what is now kept, which is `None` if the session ended meanwhile. A copy that
+    /// is already here stays, and is confirmed by it.
+    pub fn admit_session(&self, session: SessionId, record: SessionRecord, asked: Asked) -> Option<Arc<HotSession>> {
         let result = self.sessions.entry(session).and_compute_with(|entry| match entry.map(moka::Entry::into_value) {
             Some(SessionEntry::Ended) => Op::Nop,
-            Some(SessionEntry::Here(here)) if here.seen() >= record.seen => Op::Nop,
-            Some(SessionEntry::Here(_)) | None => {
-                Op::Put(SessionEntry::Here(Arc::new(HotSession::new(session, record))))
+            Some(SessionEntry::Here(here)) => {
+                here.confirm(&record, asked);
+                Op::Nop
             }
+            None => Op::Put(SessionEntry::Here(Arc::new(HotSession::new(session, record, asked)))),
         });
         match result.into_entry().map(moka::Entry::into_value) {
             Some(SessionEntry::Here(hot)) => Some(hot),
@@ -193,6 +245,18 @@ impl Follower for Hot {
             }
             Change::CredentialChanged(record) => {
                 self.admit_credential(record.clone());
+            }
+            Change::TokenRevoked(_) => {} // Kept beside the grants.
+        }
+    }
+
+    fn feed(&self, feed: Feed) {
+        match feed {
+            Feed::Live => self.silent_since.store(0, Ordering::Release),
+            Feed::Silent(since) => self.silent_since.store(since.as_millis().max(1), Ordering::Release),
+            Feed::Gap => {
+                self.gaps.fetch_add(1, Ordering::AcqRel); // First: nothing from before may look confirmed in between.
+                self.silent_since.store(0, Ordering::Release);
             }
         }
     }
@@ -243,8 +307,8 @@ mod tests {
     fn a_look_up_that_began_before_the_end_cannot_bring_a_session_back() {
         let hot = hot();
         hot.apply(&Change::SessionEnded(ID));
-        assert!(hot.admit_session(ID, record()).is_none());
-        assert!(hot.session(&ID).is_none() && hot.session_ended(&ID));
+        assert!(hot.admit_session(ID, record(), hot.ask(NOW)).is_none());
+        assert!(matches!(hot.session(&ID), Known::Ended));
     }
 
     #[test]
@@ -256,20 +320,49 @@ mod tests {
             let id = SessionId::from_bytes(id);
             let admitting = {
                 let hot = hot.clone();
-                std::thread::spawn(move || drop(hot.admit_session(id, record())))
+                std::thread::spawn(move || drop(hot.admit_session(id, record(), hot.ask(NOW))))
             };
             hot.apply(&Change::SessionEnded(id));
             admitting.join().expect("a thread");
-            assert!(hot.session(&id).is_none(), "round {round}");
+            assert!(matches!(hot.session(&id), Known::Ended), "round {round}");
         }
     }
 
     #[test]
     fn an_ended_session_is_gone_at_once() {
         let hot = hot();
-        assert!(hot.admit_session(ID, record()).is_some());
+        assert!(hot.admit_session(ID, record(), hot.ask(NOW)).is_some());
         hot.apply(&Change::SessionEnded(ID));
-        assert!(hot.session(&ID).is_none());
+        assert!(matches!(hot.session(&ID), Known::Ended));
+    }
+
+    #[test]
+    fn a_silent_feed_leaves_copies_unconfirmed_and_a_resumed_one_confirms_them() {
+        let hot = hot();
+        hot.admit_session(ID, record(), hot.ask(NOW));
+        assert!(matches!(hot.session(&ID), Known::Confirmed(_)));
+        let silence = NOW.plus(Duration::from_secs(10));
+        hot.feed(Feed::Silent(silence));
+        assert!(matches!(hot.session(&ID), Known::Unconfirmed(_, at) if at == silence));
+        let asked = hot.ask(NOW.plus(Duration::from_secs(20)));
+        assert!(hot.admit_session(ID, record(), asked).is_some());
+        assert!(matches!(hot.session(&ID), Known::Unconfirmed(_, at) if at == asked.at), "but asked at that moment");
+        hot.feed(Feed::Live);
+        assert!(matches!(hot.session(&ID), Known::Confirmed(_)), "what was missed has been applied");
+    }
+
+    #[test]
+    fn after_a_gap_each_copy_is_confirmed_once() {
+        let hot = hot();
+        let before = hot.ask(NOW);
+        hot.admit_session(ID, record(), before);
+        hot.feed(Feed::Silent(NOW));
+        hot.feed(Feed::Gap);
+        assert!(matches!(hot.session(&ID), Known::Unconfirmed(_, NOW)));
+        hot.admit_session(ID, record(), before);
+        assert!(matches!(hot.session(&ID), Known::Unconfirmed(..)), "an answer from before the gap confirms nothing");
+        hot.admit_session(ID, record(), hot.ask(NOW));
+        assert!(matches!(hot.session(&ID), Known::Confirmed(_)));
     }
 
     #[test]
@@ -284,7 +377,7 @@ mod tests {
 
     #[test]
     fn one_of_many_requests_writes_the_time_of_use() {
-        let session = HotSession::new(ID, record());
+        let session = HotSession::new(ID, record(), hot().ask(NOW));
         assert!(!session.touch(NOW.plus(Duration::from_secs(59))));
         let later = NOW.plus(Duration::from_mins(1));
         let told: Vec<_> = (0..5).map(|_| session.touch(later)).collect();
@@ -294,7 +387,7 @@ mod tests {
 
     #[test]
     fn an_identity_is_given_out_again_until_its_time() {
-        let session = HotSession::new(ID, record());
+        let session = HotSession::new(ID, record(), hot().ask(NOW));
         let values = Arc::new(std::array::from_fn(|_| Bytes::from_static(b"value")));
         let minted = |service| MintedIdentity { service, values: Arc::clone(&values), reuse_until: NOW };
         let before = Timestamp::from_millis(NOW.as_millis() - 1);

@@ -86,6 +86,11 @@ identifier!(
     32
 );
 identifier!(
+    /// SHA-256 of an access token, whole as it was presented: the key under which a verdict on it is kept.
+    TokenDigest,
+    32
+);
+identifier!(
     /// SHA-256 of a value that may be used once (a challenge, a code, a hand-off).
     SingleUse,
     32
@@ -99,15 +104,53 @@ impl AccountId {
     pub fn random(entropy: &dyn Entropy) -> Result<Self, EntropyFailed> {
         entropy.bytes().map(Self)
     }
+
+    /// Its lane.
+    pub const fn lane(&self) -> Lane {
+        Lane(self.0[0] >> 4)
+    }
 }
 
 impl SessionId {
-    /// A new, random session ID.
+    /// A new session ID for an account: in the account's lane, and random otherwise (124 bits).
     ///
     /// # Errors
     /// When the source of randomness fails.
-    pub fn random(entropy: &dyn Entropy) -> Result<Self, EntropyFailed> {
-        entropy.bytes().map(Self)
+    pub fn random(account: &AccountId, entropy: &dyn Entropy) -> Result<Self, EntropyFailed> {
+        entropy.bytes().map(|bytes| Self(bytes).in_lane(account.lane()))
+    }
+
+    /// The same handle in a lane.
+    #[must_use]
+    pub const fn in_lane(mut self, lane: Lane) -> Self {
+        self.0[0] = (lane.0 << 4) | (self.0[0] & 0x0f);
+        self
+    }
+
+    /// The lane of the account whose session it is.
+    pub const fn lane(&self) -> Lane {
+        Lane(self.0[0] >> 4)
+    }
+}
+
+/// How many lanes there are.
+pub const LANES: usize = 16;
+
+/// A sixteenth of all accounts, by the first four bits of the account's ID. Whatever belongs to an account is kept in
+/// its lane: its sessions, the counters of its passkeys, its log-ins and the changes that concern it. So one step on
+/// them needs one place of a warm tier that is spread over many, and each lane has one order of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane(u8);
+
+impl Lane {
+    /// Every lane.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0_u8..).take(LANES).map(Self)
+    }
+
+    /// Its number, less than [`LANES`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -121,6 +164,18 @@ impl CredentialDigest {
     /// The digest of a credential ID as the authenticator gave it.
     pub fn of(credential_id: &[u8]) -> Self {
         Self(sha256(credential_id))
+    }
+}
+
+impl TokenDigest {
+    /// The digest of a token.
+    pub fn of(token: &[u8]) -> Self {
+        Self(sha256(token))
+    }
+
+    /// The lane in which its revocation is told.
+    pub const fn lane(&self) -> Lane {
+        Lane(self.0[0] >> 4)
     }
 }
 
@@ -141,5 +196,16 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!("".parse::<SessionId>(), Err(NotAnIdentifier));
         assert_eq!(format!("{id}A").parse::<SessionId>(), Err(NotAnIdentifier));
+    }
+
+    #[test]
+    fn a_session_is_in_the_lane_of_its_account() {
+        for lane in Lane::all() {
+            let id = SessionId::from_bytes([0x5a; ID_BYTES]).in_lane(lane);
+            assert_eq!((id.lane(), id.as_bytes()[0] & 0x0f), (lane, 0x0a));
+        }
+        let account = AccountId::from_bytes([0xc7; ID_BYTES]);
+        assert_eq!(account.lane().index(), 0xc);
+        assert_eq!(Lane::all().count(), LANES);
     }
 }

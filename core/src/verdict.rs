@@ -4,6 +4,7 @@ use crate::hot::HotSession;
 use crate::id::SessionId;
 use crate::policy::demand::Lack;
 use crate::policy::route::Route;
+use crate::token::grant::Grant;
 use std::sync::Arc;
 
 /// What shall become of a request. Matched without a wildcard, so that a new variant breaks every place that must
@@ -15,23 +16,34 @@ pub enum Verdict {
     Allow(Permit),
     /// It may not pass, and signing in would not help.
     Refuse(Refusal),
-    /// It may not pass yet: the person has to prove something first.
+    /// It may not pass yet: something has to be proved first.
     Challenge(Arc<Route>, Challenge),
-    /// It cannot be told without the warm tier's record of this session.
+    /// It cannot be told without the shared tier's record of this session.
     NeedsLookup(SessionId),
+    /// It cannot be told without knowing what the presented access token says.
+    NeedsGrant(Arc<Route>),
+}
+
+/// Who passes.
+#[derive(Debug, Clone)]
+pub enum Principal {
+    /// A person, by their session.
+    Session(Arc<HotSession>),
+    /// Whoever holds an access token.
+    Grant(Arc<Grant>),
 }
 
 /// Proof that a request may pass by this route. Only `decide` makes one.
 #[derive(Debug)]
 pub struct Permit {
     route: Arc<Route>,
-    session: Option<Arc<HotSession>>,
+    principal: Option<Principal>,
     touch_due: bool,
 }
 
 impl Permit {
-    pub(crate) const fn new(route: Arc<Route>, session: Option<Arc<HotSession>>, touch_due: bool) -> Self {
-        Self { route, session, touch_due }
+    pub(crate) const fn new(route: Arc<Route>, principal: Option<Principal>, touch_due: bool) -> Self {
+        Self { route, principal, touch_due }
     }
 
     /// The route that it passes by.
@@ -39,9 +51,17 @@ impl Permit {
         &self.route
     }
 
-    /// The standing session, where the route looks at sessions and there is one.
+    /// Who passes, where the route looks at that and there is somebody.
+    pub const fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+
+    /// The standing session, where it is a session that passes.
     pub const fn session(&self) -> Option<&Arc<HotSession>> {
-        self.session.as_ref()
+        match &self.principal {
+            Some(Principal::Session(session)) => Some(session),
+            Some(Principal::Grant(_)) | None => None,
+        }
     }
 
     /// Whether the time of use should be written to warm, by the receiver of this permit.
@@ -51,24 +71,30 @@ impl Permit {
 }
 
 /// Why nothing would help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// No route covers the host and path.
     NoRoute,
     /// The path has no single meaning.
     AmbiguousPath,
-    /// The person's identity is not verified well enough.
-    IdentityTooLow(crate::assurance::IdentityLevel),
+    /// The route does not take this method; these it takes.
+    Method(Arc<[String]>),
+    /// The route demands a client's certificate, and this is none that it takes.
+    Certificate,
+    /// The shared tier does not answer, and the route does not let a session pass for so long without it.
+    Undecidable,
 }
 
-/// What the person has to prove first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What has to be proved first.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Challenge {
-    /// Who they are: there is no session cookie.
+    /// Who they are: there is no credential.
     SignIn,
     /// Who they are: the cookie opens no standing session and should be removed.
     SignInAgain(NoSession),
-    /// Something more, or more lately, than the session shows.
+    /// Who they are: the access token is worth nothing here.
+    Token(TokenRefused),
+    /// Something more, or more lately, than the credential shows.
     StepUp(Lack),
 }
 
@@ -85,4 +111,33 @@ pub enum NoSession {
     Idle,
     /// Its absolute end has come.
     Expired,
+}
+
+/// Why an access token that was presented is worth nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum TokenRefused {
+    /// Several, or one in no form that is known.
+    #[error("the access token is malformed")]
+    Malformed,
+    /// Its issuer is not one that this gate knows.
+    #[error("the access token's issuer is unknown")]
+    Issuer,
+    /// No key of the issuer's verifies it: forged, or of a key that was withdrawn.
+    #[error("the access token's signature is not its issuer's")]
+    Signature,
+    /// It was made for somebody else, or is another kind of token.
+    #[error("the access token was not made for this")]
+    Audience,
+    /// Before its time or after it.
+    #[error("the access token is out of date")]
+    OutOfDate,
+    /// It was revoked, or its issuer says that it is not active.
+    #[error("the access token was revoked")]
+    Revoked,
+    /// It is bound to a key or certificate that was not shown, or was shown wrongly.
+    #[error("the access token is bound, and the proof is missing or wrong")]
+    Unproven,
+    /// The proof of possession was used before.
+    #[error("the DPoP proof was used before")]
+    ProofReplayed,
 }

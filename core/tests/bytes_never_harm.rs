@@ -226,7 +226,7 @@ proptest! {
         let headers = || headers.iter().map(Vec::as_slice);
         for name in [SESSION, CEREMONY] {
             if let Found::One(value) = cookie::find(headers(), name) {
-                prop_assert!(TagKeys::at(&master_key(), NOW).verify(value, NOW).is_err());
+                prop_assert!(TagKeys::at(&master_key(), NOW).verify(value, "localhost", NOW).is_err());
             }
         }
         if let Some(left) = cookie::without_ours(headers()) {
@@ -240,12 +240,12 @@ proptest! {
     #[test]
     fn a_damaged_token_opens_nothing_but_what_it_was_made_for(
         token in Just(()).prop_flat_map(|()| {
-            damaged(TagKeys::at(&master_key(), NOW).token(SessionId::from_bytes([3; 16])).into_bytes())
+            damaged(TagKeys::at(&master_key(), NOW).token(SessionId::from_bytes([3; 16]), "localhost").into_bytes())
         }),
     ) {
         let keys = TagKeys::at(&master_key(), NOW);
-        let whole = token == keys.token(SessionId::from_bytes([3; 16])).as_bytes();
-        prop_assert_eq!(keys.verify(&token, NOW).is_ok(), whole);
+        let whole = token == keys.token(SessionId::from_bytes([3; 16]), "localhost").as_bytes();
+        prop_assert_eq!(keys.verify(&token, "localhost", NOW).is_ok(), whole);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! admit › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases are in
 //! the files of their names. Caching, compression and CONNECT stay off.
 
+use crate::challenge;
 use crate::deadline;
 use crate::exchange::Exchange;
 use crate::metrics::AnsweredBy;
@@ -66,7 +67,7 @@ impl Edge {
             Judgement::Refuse(problem) => self.refuse(problem, session, exchange).await,
             Judgement::Challenge(route, challenge) => {
                 let header = session.req_header();
-                let reply = answer::challenge(&route, challenge, header, exchange, &self.state);
+                let reply = challenge::reply(&route, &challenge, header, exchange, &self.state);
                 self.write(reply, session).await
             }
         }

@@ -6,6 +6,7 @@ use crate::metrics::{LookupResult, Metrics};
 use aldgate_core::decide::Lookup;
 use aldgate_core::hot::Hot;
 use aldgate_core::id::{CredentialDigest, SessionId};
+use aldgate_core::time::Timestamp;
 use aldgate_core::warm::{Unavailable, Warm};
 use aldgate_core::webauthn::credential::CredentialRecord;
 use std::future::Future;
@@ -46,14 +47,20 @@ impl Lookups {
     }
 
     /// What warm knows of a session, in the form that `decide` takes.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
-    pub async fn session(&self, session: SessionId) -> Result<Lookup, Unavailable> {
+    pub async fn session(&self, session: SessionId, now: Timestamp) -> Lookup {
+        let asked = self.hot.ask(now);
         let found = under_deadline(self.warm.session(&session)).await;
         self.count(&found);
-        let admitted = found?.and_then(|record| self.hot.admit_session(session, record));
-        Ok(admitted.map_or(Lookup::Nothing, Lookup::Found))
+        match found {
+            Err(unavailable) => {
+                tracing::warn!(%unavailable, "a session could not be looked up");
+                Lookup::Unavailable
+            }
+            Ok(found) => {
+                let admitted = found.and_then(|record| self.hot.admit_session(session, record, asked));
+                admitted.map_or(Lookup::Nothing, Lookup::Found)
+            }
+        }
     }
 
     /// A passkey's record: from hot, else from warm.

@@ -68,7 +68,7 @@ impl LoginOutcome {
 }
 
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-const VERDICTS: [&str; 4] = ["allow", "refuse", "challenge", "needs_lookup"];
+const VERDICTS: [&str; 5] = ["allow", "refuse", "challenge", "needs_lookup", "needs_grant"];
 const LOOKUPS: [&str; 3] = ["found", "nothing", "unavailable"];
 
 /// A look-up in warm, by its result.
@@ -87,7 +87,7 @@ pub struct Metrics {
     registry: Registry,
     requests: [[IntCounter; 5]; 3],
     seconds: [Histogram; 3],
-    verdicts: [IntCounter; 4],
+    verdicts: [IntCounter; 5],
     lookups: [IntCounter; 3],
     logins: [IntCounter; 6],
     refusals: Vec<(AssertionRefused, IntCounter)>,
@@ -179,12 +179,13 @@ impl Metrics {
 
     /// `decide` gave a verdict.
     pub fn verdict(&self, verdict: &Verdict) {
-        let [allow, refuse, challenge, needs_lookup] = &self.verdicts;
+        let [allow, refuse, challenge, needs_lookup, needs_grant] = &self.verdicts;
         match verdict {
             Verdict::Allow(_) => allow.inc(),
             Verdict::Refuse(_) => refuse.inc(),
             Verdict::Challenge(..) => challenge.inc(),
             Verdict::NeedsLookup(_) => needs_lookup.inc(),
+            Verdict::NeedsGrant(_) => needs_grant.inc(),
         }
     }
 

@@ -18,6 +18,16 @@ pub enum Problem {
     StepUp,
     /// The person's identity is not verified well enough.
     IdentityTooLow,
+    /// The person acts for somebody else, and may not here.
+    DelegationForbidden,
+    /// The person acts for nobody else, and must here.
+    DelegationRequired,
+    /// The client's certificate is missing, or not one that the route takes.
+    CertificateRequired,
+    /// The access token is worth nothing here.
+    TokenInvalid,
+    /// The access token was not given for this.
+    ScopeMissing,
     /// No route.
     NotFound,
     /// The route does not take this method.
@@ -82,12 +92,17 @@ const START_AGAIN: &str = "Go back to the sign-in page and try again.";
 
 impl Problem {
     /// Every problem, for metrics.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::BadRequest,
         Self::AmbiguousPath,
         Self::NotSignedIn,
         Self::StepUp,
         Self::IdentityTooLow,
+        Self::DelegationForbidden,
+        Self::DelegationRequired,
+        Self::CertificateRequired,
+        Self::TokenInvalid,
+        Self::ScopeMissing,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Timeout,
@@ -145,6 +160,41 @@ impl Problem {
                 "You need to prove who you are",
                 "This page is only for people who have proved who they are.",
                 "Ask the service how you can prove who you are.",
+            ),
+            Self::DelegationForbidden => words(
+                403,
+                "delegation-forbidden",
+                "You cannot do this for somebody else",
+                "This page is only for people who act for themselves.",
+                "Stop acting for somebody else, then try again.",
+            ),
+            Self::DelegationRequired => words(
+                403,
+                "delegation-required",
+                "You can only do this for somebody else",
+                "This page is only for people who act for somebody else.",
+                "Ask the service how you can act for somebody else.",
+            ),
+            Self::CertificateRequired => words(
+                403,
+                "certificate-required",
+                "This page is not for your device",
+                "This address is only for devices that show a certificate which it knows.",
+                "Use a device that was set up for this service.",
+            ),
+            Self::TokenInvalid => words(
+                401,
+                "token-invalid",
+                "You need to sign in",
+                "The access token cannot be used here.",
+                "Get a new access token and try again.",
+            ),
+            Self::ScopeMissing => words(
+                403,
+                "scope-missing",
+                "This is not allowed",
+                "The access token was not given for this.",
+                "Get an access token with the scope that is named, and try again.",
             ),
             Self::NotFound => words(
                 404,

@@ -125,7 +125,7 @@ async fn forged_truncated_and_doubled_cookies_open_nothing_and_are_cleared() {
     let session = world.log_in(&world.register(1).await).await;
     let token = session.split_once('=').expect("a pair").1;
     let flipped = format!("{}{}", &token[..43], if token.ends_with('A') { 'B' } else { 'A' });
-    let other = world.state.snapshot.load().tag_keys.token(SessionId::from_bytes([9; 16]));
+    let other = world.state.snapshot.load().tag_keys.token(SessionId::from_bytes([9; 16]), "localhost");
     for value in [&flipped, &token[..20], "", &format!("{token}x"), &other] {
         let answer = world.get("/app/", &[("cookie", &format!("{}={value}", cookie::SESSION))]).await;
         assert_eq!(answer.status, 401, "{value}");
@@ -179,7 +179,7 @@ async fn nothing_fails_open_when_warm_is_down() {
     let world = World::new().await;
     let authenticator = world.register(1).await;
     let session = world.log_in(&authenticator).await;
-    let cold = world.state.snapshot.load().tag_keys.token(SessionId::from_bytes([9; 16]));
+    let cold = world.state.snapshot.load().tag_keys.token(SessionId::from_bytes([9; 16]), "localhost");
     let (challenge, ceremony) = world.options().await;
     world.warm.set_down(true);
     assert_eq!(world.get("/app/", &[("cookie", &session)]).await.status, 200, "hot sessions go on");
@@ -196,7 +196,7 @@ async fn a_warm_tier_that_hangs_is_a_clean_503() {
     let world = World::new().await;
     let authenticator = world.register(1).await;
     let (challenge, ceremony) = world.options().await;
-    let cold = world.state.snapshot.load().tag_keys.token(SessionId::from_bytes([9; 16]));
+    let cold = world.state.snapshot.load().tag_keys.token(SessionId::from_bytes([9; 16]), "localhost");
     world.warm.set_hanging(true);
     assert_eq!(world.get("/app/", &[("cookie", &format!("{}={cold}", cookie::SESSION))]).await.status, 503);
     let body = authenticator.login_body(RP_ID, ORIGIN, &challenge);

@@ -82,6 +82,8 @@ pub(crate) struct Journeys {
     pub(crate) master: Arc<MasterKey>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) lifetimes: Lifetimes,
+    /// The host that session cookies are for, in lower case.
+    pub(crate) login_host: String,
 }
 
 impl Journeys {
@@ -101,10 +103,10 @@ impl Journeys {
 
     /// Opens a session for somebody who has just proved who they are, in the place of the one they came in.
     async fn open_session(&self, by: Authentication, caller: &Caller) -> Result<OpenedSession, Fault> {
-        let session = SessionId::random(&*self.entropy)?;
+        let session = SessionId::random(&by.account, &*self.entropy)?;
         let record = SessionRecord::open(by, self.lifetimes, caller.device, caller.now);
         self.warm.open_session(&Opening { session, record, replaces: caller.session }).await?;
-        Ok(OpenedSession { session, token: TagKeys::at(&self.master, caller.now).token(session) })
+        Ok(OpenedSession { session, token: TagKeys::at(&self.master, caller.now).token(session, &self.login_host) })
     }
 
     /// The account of somebody who is signed in.

@@ -349,6 +349,10 @@ impl Store {
         self.writer.settle(Settling::consumption(*value, until)).await
     }
 
+    pub(crate) async fn is_consumed(&self, value: &SingleUse) -> Result<bool, StoreError> {
+        sql::session::is_consumed(&self.readers, value).await
+    }
+
     pub(crate) async fn session(&self, session: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
         sql::session::by_id(&self.readers, session).await
     }

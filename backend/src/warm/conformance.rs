@@ -11,7 +11,7 @@ use aldgate_core::session::record::SessionRecord;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::world::{self, NOW};
 use aldgate_core::time::Timestamp;
-use aldgate_core::warm::change::{Change, Follower};
+use aldgate_core::warm::change::{Change, Feed, Follower};
 use aldgate_core::warm::memory::MemoryWarm;
 use aldgate_core::warm::{Consumption, Opening, PasskeyLogin, Settlement, Warm};
 use aldgate_core::webauthn::credential::CredentialRecord;
@@ -35,6 +35,8 @@ impl Follower for Notebook {
     fn apply(&self, change: &Change) {
         self.0.lock().expect("no panic").push(change.clone());
     }
+
+    fn feed(&self, _: Feed) {}
 }
 
 impl Notebook {

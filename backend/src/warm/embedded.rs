@@ -5,7 +5,7 @@
 //! their home is the same file, so publishing one only tells the followers.
 
 use crate::store::{Ending, Store, StoreError};
-use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::change::{Change, Follower};
@@ -29,6 +29,11 @@ impl From<StoreError> for Unavailable {
     fn from(error: StoreError) -> Self {
         Self(error.to_string())
     }
+}
+
+/// A revoked token is kept among the single-use values: it is remembered as long, and found in the same way.
+fn revocation(token: &TokenDigest) -> SingleUse {
+    SingleUse::of(&[b"revoked token ".as_slice(), token.as_bytes()].concat())
 }
 
 #[async_trait]
@@ -92,6 +97,17 @@ impl Warm for EmbeddedWarm {
     async fn retire_credential(&self, credential: &CredentialDigest) -> Result<(), Unavailable> {
         self.0.tell(&Change::CredentialRetired(*credential));
         Ok(())
+    }
+
+    async fn revoke_token(&self, token: &TokenDigest, until: Timestamp) -> Result<(), Unavailable> {
+        // Consumed before means revoked before: either way it is revoked now.
+        let _ = self.0.consume(&revocation(token), until).await?;
+        self.0.tell(&Change::TokenRevoked(*token));
+        Ok(())
+    }
+
+    async fn token_revoked(&self, token: &TokenDigest) -> Result<bool, Unavailable> {
+        Ok(self.0.is_consumed(&revocation(token)).await?)
     }
 
     fn follow(&self, follower: Arc<dyn Follower>) {

@@ -7,7 +7,7 @@ use super::world::{PASSWORD, World};
 use aldgate_backend::model::PasswordHash;
 use aldgate_backend::store::Store;
 use aldgate_backend::warm::embedded::EmbeddedWarm;
-use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::change::Follower;
@@ -81,6 +81,14 @@ impl Warm for Overtaking {
 
     async fn retire_credential(&self, digest: &CredentialDigest) -> Result<(), Unavailable> {
         self.warm.retire_credential(digest).await
+    }
+
+    async fn revoke_token(&self, token: &TokenDigest, until: Timestamp) -> Result<(), Unavailable> {
+        self.warm.revoke_token(token, until).await
+    }
+
+    async fn token_revoked(&self, token: &TokenDigest) -> Result<bool, Unavailable> {
+        self.warm.token_revoked(token).await
     }
 
     fn follow(&self, follower: Arc<dyn Follower>) {

@@ -11,7 +11,7 @@ use aldgate_core::testing::{ManualClock, SeededEntropy, world};
 use aldgate_core::time::{Clock as _, Timestamp};
 use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_core::warm::Warm;
-use aldgate_core::warm::change::{Change, Follower};
+use aldgate_core::warm::change::{Change, Feed, Follower};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
@@ -63,6 +63,7 @@ impl World {
             lifetimes: world::LIFETIMES,
             origins: vec![ORIGIN.into()],
             issuer: ISSUER.into(),
+            login_host: "localhost".into(),
             key_set: gate.key_set(),
             outbox: folder.path().join("outbox"),
             argon2_threads: 2,
@@ -105,7 +106,7 @@ impl World {
     /// What the gate makes of a session cookie: an assertion, or nothing.
     async fn assertion(&self, token: &str) -> Option<String> {
         let now = self.now();
-        let session = TagKeys::at(&world::master_key(), now).verify(token.as_bytes(), now).ok()?.session();
+        let session = TagKeys::at(&world::master_key(), now).verify(token.as_bytes(), "localhost", now).ok()?.session();
         let record = self.warm.session(&session).await.expect("warm")?;
         Some(self.gate.mint(ISSUER, AUDIENCE, session, &record, now).expect("assertion"))
     }
@@ -146,6 +147,8 @@ impl Follower for Ear {
     fn apply(&self, change: &Change) {
         self.0.lock().expect("lock").push(change.clone());
     }
+
+    fn feed(&self, _: Feed) {}
 }
 
 impl Ear {
@@ -286,7 +289,8 @@ impl Browser<'_> {
     pub(crate) async fn session(&self) -> Option<SessionId> {
         let token = self.cookies.get(cookie::SESSION)?;
         let now = self.world.now();
-        let id = TagKeys::at(&world::master_key(), now).verify(token.as_bytes(), now).expect("token").session();
+        let id =
+            TagKeys::at(&world::master_key(), now).verify(token.as_bytes(), "localhost", now).expect("token").session();
         self.world.warm.session(&id).await.expect("warm").map(|_| id)
     }
 

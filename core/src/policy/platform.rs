@@ -54,11 +54,10 @@ fn pattern(path: &str) -> Option<PathPattern> {
 
 /// The platform's routes for the log-in host.
 pub fn routes(host: &str) -> Vec<Route> {
-    let edge = EDGE.iter().map(|(path, endpoint, access)| (*path, Target::Edge(*endpoint), *access));
-    let backend = BACKEND.iter().map(|(path, access)| (*path, Target::Backend, *access));
-    let row = |(path, target, access)| {
-        pattern(path).map(|path| Route { host: host.to_ascii_lowercase(), path, target, access })
-    };
+    let edge = EDGE.iter().map(|(path, endpoint, access)| (*path, Target::Edge(*endpoint), access.clone()));
+    let backend = BACKEND.iter().map(|(path, access)| (*path, Target::Backend, access.clone()));
+    let row =
+        |(path, target, access)| pattern(path).map(|path| Route::new(host.to_ascii_lowercase(), path, target, access));
     edge.chain(backend).filter_map(row).collect()
 }
 
@@ -95,7 +94,7 @@ mod tests {
     #[test]
     fn changes_of_credentials_demand_a_fresh_proof() {
         let table = RouteTable::new(routes("h")).expect("table");
-        let access = |path| table.find("h", NormalPath::parse(path).expect("path")).map(|r| r.access);
+        let access = |path| table.find("h", NormalPath::parse(path).expect("path")).map(|r| r.access.clone());
         assert_eq!(access("/account/passkeys/add"), Some(SIGNED_IN_LATELY));
         assert_eq!(access("/account/passkeys"), Some(SIGNED_IN));
         assert_eq!(access("/account"), Some(SIGNED_IN));

@@ -1,8 +1,11 @@
 //! Routes: which host and path go to which upstream, and who may pass. No route matches: nothing passes.
 
+use crate::policy::cors::Cors;
+use crate::policy::cost::CostClass;
 use crate::policy::demand::Demand;
 use crate::policy::path::NormalPath;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What answers a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +45,7 @@ pub struct Service {
 }
 
 /// Who may pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
     /// Everybody. No session is looked at, and the service is told nothing.
     Public,
@@ -112,6 +115,48 @@ pub struct Route {
     pub target: Target,
     /// Who may pass.
     pub access: Access,
+    /// The methods that it takes, in upper case; `None` for all.
+    pub methods: Option<Arc<[String]>>,
+    /// Whether an access token may stand in the place of a session.
+    pub access_tokens: bool,
+    /// What the client's certificate must be, where one is demanded.
+    pub client_certificate: Option<Arc<CertificateDemand>>,
+    /// How dear an answer is; for admission when there is more to do than can be done.
+    pub cost: CostClass,
+    /// For how long after its last confirmation a session may pass while the shared tier does not answer.
+    pub warm_grace: Duration,
+    /// Which pages of other origins may read the answers.
+    pub cors: Option<Arc<Cors>>,
+}
+
+/// For how long a route lets a session pass that cannot be confirmed, if it does not say so itself.
+pub const WARM_GRACE: Duration = Duration::from_mins(5);
+
+/// What a client's certificate must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateDemand {
+    /// One that the configured authorities vouch for.
+    Any,
+    /// One of these names (DNS or URI names of the certificate), vouched for so.
+    Named(Vec<String>),
+}
+
+impl Route {
+    /// A route that says no more than where it leads and who may pass.
+    pub const fn new(host: String, path: PathPattern, target: Target, access: Access) -> Self {
+        Self {
+            host,
+            path,
+            target,
+            access,
+            methods: None,
+            access_tokens: false,
+            client_certificate: None,
+            cost: CostClass::Check,
+            warm_grace: WARM_GRACE,
+            cors: None,
+        }
+    }
 }
 
 /// All routes, the most specific first.
@@ -157,12 +202,8 @@ mod tests {
     use super::*;
 
     fn route(host: &str, path: &str) -> Route {
-        Route {
-            host: host.into(),
-            path: PathPattern::parse(path).expect("pattern"),
-            target: Target::Backend,
-            access: Access::Public,
-        }
+        let path = PathPattern::parse(path).expect("pattern");
+        Route::new(host.into(), path, Target::Backend, Access::Public)
     }
 
     fn found(table: &RouteTable, host: &str, path: &str) -> Option<String> {

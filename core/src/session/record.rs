@@ -7,16 +7,18 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 /// First byte of an encoded record; a new layout takes a new number.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Bytes of an encoded record.
-pub const RECORD_BYTES: usize = 1 + 16 + 32 + 4 * 8 + 4 + 1 + 1 + 2;
+pub const RECORD_BYTES: usize = 1 + 16 + 16 + 32 + 4 * 8 + 4 + 1 + 1 + 2;
 
 /// What is known of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionRecord {
     /// Whose session it is.
     pub account: AccountId,
+    /// For whom that person acts, if it is somebody else.
+    pub acting_for: Option<AccountId>,
     /// The passkey that opened it, so that removing the passkey can end it.
     pub credential: Option<CredentialDigest>,
     /// When it was opened.
@@ -75,6 +77,7 @@ impl SessionRecord {
     pub fn open(by: Authentication, lifetimes: Lifetimes, device: Device, now: Timestamp) -> Self {
         Self {
             account: by.account,
+            acting_for: None,
             credential: by.credential,
             opened: now,
             authenticated: now,
@@ -114,6 +117,7 @@ impl SessionRecord {
         };
         put(&[VERSION]);
         put(self.account.as_bytes());
+        put(self.acting_for.as_ref().map_or(&[0; 16], |subject| subject.as_bytes()));
         put(self.credential.as_ref().map_or(&[0; 32], |credential| credential.as_bytes()));
         for moment in [self.opened, self.authenticated, self.seen, self.expires] {
             put(&moment.as_millis().to_be_bytes());
@@ -129,6 +133,7 @@ impl SessionRecord {
         let bytes: &[u8; RECORD_BYTES] = bytes.try_into().ok()?;
         let (version, rest) = bytes.split_first()?;
         let (account, rest) = rest.split_first_chunk::<16>()?;
+        let (acting_for, rest) = rest.split_first_chunk::<16>()?;
         let (credential, rest) = rest.split_first_chunk::<32>()?;
         let (opened, rest) = rest.split_first_chunk::<8>()?;
         let (authenticated, rest) = rest.split_first_chunk::<8>()?;
@@ -139,6 +144,7 @@ impl SessionRecord {
         let moment = |bytes: &[u8; 8]| Timestamp::from_millis(u64::from_be_bytes(*bytes));
         (*version == VERSION).then_some(Self {
             account: AccountId::from_bytes(*account),
+            acting_for: (*acting_for != [0; 16]).then(|| AccountId::from_bytes(*acting_for)),
             credential: (*credential != [0; 32]).then(|| CredentialDigest::from_bytes(*credential)),
             opened: moment(opened),
             authenticated: moment(authenticated),
@@ -173,14 +179,14 @@ mod tests {
     fn bytes_and_back() {
         let with = record();
         assert_eq!(SessionRecord::decode(&with.encode()), Some(with));
-        let without = SessionRecord { credential: None, ..with };
+        let without = SessionRecord { credential: None, acting_for: Some(AccountId::from_bytes([9; 16])), ..with };
         assert_eq!(SessionRecord::decode(&without.encode()), Some(without));
     }
 
     #[test]
     fn another_version_or_length_is_no_record() {
         let mut bytes = record().encode();
-        bytes[0] = 2;
+        bytes[0] = 1;
         assert_eq!(SessionRecord::decode(&bytes), None);
         assert_eq!(SessionRecord::decode(&record().encode()[1..]), None);
     }

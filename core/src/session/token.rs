@@ -4,6 +4,9 @@
 //! [`EPOCH`]. Keys rotate by the clock alone: every gateway that holds the master key changes at the same moment, and
 //! nothing has to be distributed. The key of the period before stays accepted, and the next one a little early, so
 //! clocks that differ do no harm.
+//!
+//! The tag covers the host that the cookie is for. One session has a token of its own on each host, so a cookie that a
+//! service's host lost opens nothing on another, nor on the log-in host.
 
 use crate::id::{ID_BYTES, SessionId};
 use crate::secret::{MasterKey, Purpose};
@@ -79,8 +82,11 @@ impl TagKey {
         self.epoch.to_le_bytes()[0]
     }
 
-    fn tag(&self, head: &[u8]) -> [u8; TAG_BYTES] {
-        let full = hmac::sign(&self.key, head);
+    fn tag(&self, head: &[u8], host: &str) -> [u8; TAG_BYTES] {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(head); // Of fixed length, so where the host begins is never in doubt.
+        context.update(host.as_bytes());
+        let full = context.sign();
         let mut tag = [0; TAG_BYTES];
         tag.copy_from_slice(&full.as_ref()[..TAG_BYTES]);
         tag
@@ -104,12 +110,12 @@ impl TagKeys {
         self.until
     }
 
-    /// The token that opens `session`.
-    pub fn token(&self, session: SessionId) -> String {
+    /// The token that opens `session` on `host` (in lower case, without port).
+    pub fn token(&self, session: SessionId, host: &str) -> String {
         let mut raw = [0; RAW_BYTES];
         raw[0] = self.current.byte();
         raw[1..=ID_BYTES].copy_from_slice(session.as_bytes());
-        let tag = self.current.tag(&raw[..=ID_BYTES]);
+        let tag = self.current.tag(&raw[..=ID_BYTES], host);
         raw[1 + ID_BYTES..].copy_from_slice(&tag);
         URL_SAFE_NO_PAD.encode(raw)
     }
@@ -121,18 +127,18 @@ impl TagKeys {
             .find_map(|(key, accepted)| (accepted && key.byte() == byte).then_some(key))
     }
 
-    /// Verifies a presented token by its tag alone.
+    /// Verifies by its tag alone a token that was presented on `host`.
     ///
     /// # Errors
     /// [`TokenRefused`] says why; nothing was looked up.
-    pub fn verify(&self, token: &[u8], now: Timestamp) -> Result<Presenter, TokenRefused> {
+    pub fn verify(&self, token: &[u8], host: &str, now: Timestamp) -> Result<Presenter, TokenRefused> {
         let mut raw = [0; RAW_BYTES];
         if token.len() != TOKEN_CHARS || URL_SAFE_NO_PAD.decode_slice(token, &mut raw) != Ok(RAW_BYTES) {
             return Err(TokenRefused::Malformed);
         }
         let key = self.key_for(raw[0], now).ok_or(TokenRefused::Epoch)?;
         let (head, tag) = raw.split_at(1 + ID_BYTES);
-        if !bool::from(key.tag(head).ct_eq(tag)) {
+        if !bool::from(key.tag(head, host).ct_eq(tag)) {
             return Err(TokenRefused::Forged);
         }
         SessionId::from_slice(&head[1..]).map(Presenter).ok_or(TokenRefused::Malformed)
@@ -145,6 +151,7 @@ mod tests {
     use proptest::prelude::*;
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+    const HOST: &str = "login.example";
 
     fn keys(now: Timestamp) -> TagKeys {
         TagKeys::at(&MasterKey::new([9; 32]), now)
@@ -153,56 +160,64 @@ mod tests {
     #[test]
     fn a_token_opens_its_session_and_no_other() {
         let id = SessionId::from_bytes([3; 16]);
-        let token = keys(NOW).token(id);
+        let token = keys(NOW).token(id, HOST);
         assert_eq!(token.len(), TOKEN_CHARS);
-        assert_eq!(keys(NOW).verify(token.as_bytes(), NOW).map(|p| p.session()), Ok(id));
+        assert_eq!(keys(NOW).verify(token.as_bytes(), HOST, NOW).map(|p| p.session()), Ok(id));
     }
 
     #[test]
     fn every_single_changed_character_is_refused() {
-        let token = keys(NOW).token(SessionId::from_bytes([3; 16])).into_bytes();
+        let token = keys(NOW).token(SessionId::from_bytes([3; 16]), HOST).into_bytes();
         for at in 0..token.len() {
             for other in *b"AZaz09-_" {
                 let mut forged = token.clone();
                 if forged[at] != other {
                     forged[at] = other;
-                    assert!(keys(NOW).verify(&forged, NOW).is_err(), "character {at} as {other}");
+                    assert!(keys(NOW).verify(&forged, HOST, NOW).is_err(), "character {at} as {other}");
                 }
             }
         }
     }
 
     #[test]
-    fn truncated_and_extended_tokens_are_refused() {
-        let token = keys(NOW).token(SessionId::from_bytes([3; 16]));
-        for len in 0..token.len() {
-            assert_eq!(keys(NOW).verify(&token.as_bytes()[..len], NOW), Err(TokenRefused::Malformed));
+    fn a_token_of_one_host_opens_nothing_on_another() {
+        let token = keys(NOW).token(SessionId::from_bytes([3; 16]), HOST);
+        for host in ["app.example", "login.example.", "login.exampl", ""] {
+            assert_eq!(keys(NOW).verify(token.as_bytes(), host, NOW), Err(TokenRefused::Forged), "{host}");
         }
-        assert_eq!(keys(NOW).verify(format!("{token}=").as_bytes(), NOW), Err(TokenRefused::Malformed));
+    }
+
+    #[test]
+    fn truncated_and_extended_tokens_are_refused() {
+        let token = keys(NOW).token(SessionId::from_bytes([3; 16]), HOST);
+        for len in 0..token.len() {
+            assert_eq!(keys(NOW).verify(&token.as_bytes()[..len], HOST, NOW), Err(TokenRefused::Malformed));
+        }
+        assert_eq!(keys(NOW).verify(format!("{token}=").as_bytes(), HOST, NOW), Err(TokenRefused::Malformed));
     }
 
     #[test]
     fn keys_rotate_and_the_last_one_stays_accepted_for_one_period() {
-        let token = keys(NOW).token(SessionId::from_bytes([3; 16]));
+        let token = keys(NOW).token(SessionId::from_bytes([3; 16]), HOST);
         let (one, two) = (NOW.plus(EPOCH), NOW.plus(EPOCH * 2));
-        assert!(keys(one).verify(token.as_bytes(), one).is_ok());
-        assert_eq!(keys(two).verify(token.as_bytes(), two), Err(TokenRefused::Epoch));
+        assert!(keys(one).verify(token.as_bytes(), HOST, one).is_ok());
+        assert_eq!(keys(two).verify(token.as_bytes(), HOST, two), Err(TokenRefused::Epoch));
     }
 
     #[test]
     fn the_next_key_is_accepted_only_shortly_before_its_period() {
         let boundary = keys(NOW).until();
-        let token = keys(boundary).token(SessionId::from_bytes([3; 16]));
+        let token = keys(boundary).token(SessionId::from_bytes([3; 16]), HOST);
         let just_before = Timestamp::from_millis(boundary.as_millis() - 1_000);
-        assert!(keys(just_before).verify(token.as_bytes(), just_before).is_ok());
+        assert!(keys(just_before).verify(token.as_bytes(), HOST, just_before).is_ok());
         let long_before = Timestamp::from_millis(boundary.as_millis() - 3_600_000);
-        assert_eq!(keys(long_before).verify(token.as_bytes(), long_before), Err(TokenRefused::Epoch));
+        assert_eq!(keys(long_before).verify(token.as_bytes(), HOST, long_before), Err(TokenRefused::Epoch));
     }
 
     proptest! {
         #[test]
         fn random_bytes_never_open_anything(token in proptest::collection::vec(any::<u8>(), 0..64)) {
-            prop_assert!(keys(NOW).verify(&token, NOW).is_err());
+            prop_assert!(keys(NOW).verify(&token, HOST, NOW).is_err());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Changes: how a fact that ended or moved in warm reaches the hot tier of every gateway.
 
-use crate::id::{CredentialDigest, SessionId};
+use crate::id::{CredentialDigest, SessionId, TokenDigest};
+use crate::time::Timestamp;
 use crate::webauthn::credential::CredentialRecord;
 use std::sync::{Arc, RwLock};
 
@@ -13,12 +14,28 @@ pub enum Change {
     CredentialChanged(Arc<CredentialRecord>),
     /// A passkey was removed. Its digest never comes back.
     CredentialRetired(CredentialDigest),
+    /// An access token was ended before its time.
+    TokenRevoked(TokenDigest),
+}
+
+/// Whether the feed of changes can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    /// Every change arrives, and what was missed in a silence has been applied.
+    Live,
+    /// Changes were missed for good. It is live again, but every copy from before needs to be confirmed once.
+    Gap,
+    /// Nothing has been heard since this moment: every copy needs to be confirmed before each use.
+    Silent(Timestamp),
 }
 
 /// Whoever keeps copies.
 pub trait Follower: Send + Sync {
     /// Applies a change. When this returns, no copy of what was before is used any more.
     fn apply(&self, change: &Change);
+
+    /// Hears how the feed stands. A tier in this process has no feed that could fail, and never calls this.
+    fn feed(&self, feed: Feed);
 }
 
 /// The followers of one process, told in the order in which they came.
@@ -35,6 +52,13 @@ impl Followers {
     pub fn tell(&self, change: &Change) {
         for follower in self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
             follower.apply(change);
+        }
+    }
+
+    /// Tells all how the feed stands.
+    pub fn tell_feed(&self, feed: Feed) {
+        for follower in self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
+            follower.feed(feed);
         }
     }
 }

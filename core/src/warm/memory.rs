@@ -1,8 +1,8 @@
 //! The warm tier in memory, for tests and benches: the plainest reading of the trait, one lock around maps.
 
-use super::change::{Change, Follower, Followers};
+use super::change::{Change, Feed, Follower, Followers};
 use super::{Consumption, Opening, PasskeyLogin, Settlement, Unavailable, Warm};
-use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
 use crate::session::record::SessionRecord;
 use crate::time::Timestamp;
 use crate::webauthn::assertion::counter_grows;
@@ -17,6 +17,7 @@ struct State {
     sessions: HashMap<SessionId, SessionRecord>,
     credentials: HashMap<CredentialDigest, CredentialRecord>,
     consumed: HashMap<SingleUse, Timestamp>,
+    revoked: HashMap<TokenDigest, Timestamp>,
 }
 
 /// Warm in memory. It can be told to fail, so that failing closed can be tested.
@@ -37,6 +38,11 @@ impl MemoryWarm {
     /// From now on no call returns (or it does again).
     pub fn set_hanging(&self, hanging: bool) {
         self.hanging.store(hanging, Ordering::SeqCst);
+    }
+
+    /// Tells the followers how the feed stands, as a tier with a feed would.
+    pub fn set_feed(&self, feed: Feed) {
+        self.followers.tell_feed(feed);
     }
 
     async fn state(&self) -> Result<MutexGuard<'_, State>, Unavailable> {
@@ -158,6 +164,16 @@ impl Warm for MemoryWarm {
         self.state().await?.credentials.remove(credential);
         self.followers.tell(&Change::CredentialRetired(*credential));
         Ok(())
+    }
+
+    async fn revoke_token(&self, token: &TokenDigest, until: Timestamp) -> Result<(), Unavailable> {
+        self.state().await?.revoked.insert(*token, until);
+        self.followers.tell(&Change::TokenRevoked(*token));
+        Ok(())
+    }
+
+    async fn token_revoked(&self, token: &TokenDigest) -> Result<bool, Unavailable> {
+        Ok(self.state().await?.revoked.contains_key(token))
     }
 
     fn follow(&self, follower: Arc<dyn Follower>) {

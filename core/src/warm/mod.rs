@@ -1,5 +1,6 @@
 //! The warm tier: what all gateways share. This file is its trait and its records; the implementations are the
-//! embedded one (on the backend's SQLite, in `aldgate-backend`) and a memory one for tests.
+//! embedded one (on the backend's SQLite, in `aldgate-backend`), the one on Redis or Valkey (feature `redis`), and a
+//! memory one for tests.
 //!
 //! The trait speaks in the domain's verbs, each of which is atomic: whoever implements it may need one transaction or
 //! one script, but never lets a caller see half of one. What is acknowledged is durable. A value that may be used
@@ -9,7 +10,7 @@ pub mod change;
 #[cfg(feature = "testing")]
 pub mod memory;
 
-use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
 use crate::session::record::SessionRecord;
 use crate::time::Timestamp;
 use crate::webauthn::credential::CredentialRecord;
@@ -36,7 +37,8 @@ pub struct Opening {
 /// A verified passkey log-in, to be settled in one atomic step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasskeyLogin {
-    /// The challenge that was answered, to be consumed.
+    /// The challenge that was answered, to be consumed. It is remembered beside the passkey that answered it, so a
+    /// tier that is spread over many places needs one of them: an assertion always comes with its passkey.
     pub challenge: SingleUse,
     /// Until when the challenge must be remembered as consumed.
     pub challenge_expires: Timestamp,
@@ -118,6 +120,14 @@ pub trait Warm: Send + Sync {
     /// Makes known that a passkey was removed.
     async fn retire_credential(&self, credential: &CredentialDigest) -> Result<(), Unavailable>;
 
-    /// Lets `follower` hear every change from now on, each before the call that caused it returns.
+    /// Ends an access token before its time; it is remembered until `until`, when the token would have expired.
+    async fn revoke_token(&self, token: &TokenDigest, until: Timestamp) -> Result<(), Unavailable>;
+
+    /// Whether an access token was ended before its time.
+    async fn token_revoked(&self, token: &TokenDigest) -> Result<bool, Unavailable>;
+
+    /// Lets `follower` hear every change from now on: one that this process causes before the call that causes it
+    /// returns, one that another process causes as soon as the feed brings it. Whether the feed can be relied on,
+    /// the follower is told too.
     fn follow(&self, follower: Arc<dyn Follower>);
 }

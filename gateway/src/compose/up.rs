@@ -176,6 +176,7 @@ fn start_backend(
         lifetimes: config.lifetimes,
         origins: config.relying_party.origins.clone(),
         issuer: config.issuer.clone(),
+        login_host: config.login_host.clone(),
         key_set: key_set.to_owned(),
         outbox: config.data.join("outbox"),
         argon2_threads: config.password_threads,

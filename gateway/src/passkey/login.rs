@@ -122,7 +122,7 @@ pub async fn answer(permit: &Permit, session: &mut Session, exchange: &mut Excha
 }
 
 fn opened_reply(session: SessionId, record: &SessionRecord, state: &EdgeState) -> Reply {
-    let token = state.snapshot.load().tag_keys.token(session);
+    let token = state.snapshot.load().tag_keys.token(session, &state.login_host);
     let body = format!(
         r#"{{"account":"{}","session":"{session}","vot":"{}","expires":{}}}"#,
         record.account,
@@ -170,7 +170,7 @@ async fn settle(
     state: &EdgeState,
 ) -> Result<(SessionId, SessionRecord), LoginRefused> {
     let record = session_record(&verified, session, exchange, state);
-    let id = SessionId::random(&*state.entropy)?;
+    let id = SessionId::random(&record.account, &*state.entropy)?;
     let (challenge, challenge_expires) = verified.challenge().single_use();
     let login = PasskeyLogin {
         challenge,
@@ -180,9 +180,10 @@ async fn settle(
         backup_state: verified.backup_state(),
         opening: Opening { session: id, record, replaces: permit.session().map(|old| old.session) },
     };
+    let asked = state.hot.ask(exchange.now);
     match under_deadline(state.warm.settle(&login)).await? {
         Settlement::Settled => {
-            state.hot.admit_session(id, record);
+            state.hot.admit_session(id, record, asked);
             Ok((id, record))
         }
         Settlement::ChallengeUsed => Err(LoginRefused::ChallengeUsed),

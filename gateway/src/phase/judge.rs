@@ -26,23 +26,23 @@ pub enum Judgement {
 pub async fn judge(header: &RequestHeader, exchange: &Exchange, state: &EdgeState) -> Judgement {
     let token = cookie::find(cookies(header), cookie::SESSION);
     match ask(header, exchange, state, token, &Lookup::NotYet) {
-        Verdict::NeedsLookup(session) => match state.lookups.session(session).await {
-            Err(unavailable) => {
-                tracing::warn!(%unavailable, "a session could not be looked up");
-                Judgement::Refuse(Problem::Unavailable)
-            }
-            Ok(lookup) => match ask(header, exchange, state, token, &lookup) {
-                // The core does not ask twice; if it did, nobody would pass.
-                Verdict::NeedsLookup(_) => Judgement::Refuse(Problem::Internal),
-                verdict => settled(verdict, state, exchange),
-            },
-        },
+        Verdict::NeedsLookup(session) => {
+            let lookup = state.lookups.session(session, exchange.now).await;
+            settled(ask(header, exchange, state, token, &lookup), state, exchange)
+        }
         verdict => settled(verdict, state, exchange),
     }
 }
 
 fn ask(header: &RequestHeader, exchange: &Exchange, state: &EdgeState, token: Found<'_>, lookup: &Lookup) -> Verdict {
-    let presented = Presented { host: &exchange.host, path: header.uri.path(), token };
+    let presented = Presented {
+        host: &exchange.host,
+        method: header.method.as_str(),
+        path: header.uri.path(),
+        token,
+        access_token: false,
+        certificate: None,
+    };
     let verdict = decide(&presented, lookup, &state.snapshot.load(), &state.hot, exchange.now);
     state.metrics.verdict(&verdict);
     verdict
@@ -57,9 +57,18 @@ fn settled(verdict: Verdict, state: &EdgeState, exchange: &Exchange) -> Judgemen
             Judgement::Pass(permit)
         }
         Verdict::Challenge(route, challenge) => Judgement::Challenge(route, challenge),
-        Verdict::Refuse(Refusal::NoRoute) => Judgement::Refuse(Problem::NotFound),
-        Verdict::Refuse(Refusal::AmbiguousPath) => Judgement::Refuse(Problem::AmbiguousPath),
-        Verdict::Refuse(Refusal::IdentityTooLow(_)) => Judgement::Refuse(Problem::IdentityTooLow),
-        Verdict::NeedsLookup(_) => Judgement::Refuse(Problem::Internal),
+        Verdict::Refuse(refusal) => Judgement::Refuse(problem(&refusal)),
+        // The core does not ask twice; if it did, nobody would pass.
+        Verdict::NeedsLookup(_) | Verdict::NeedsGrant(_) => Judgement::Refuse(Problem::Internal),
+    }
+}
+
+const fn problem(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::NoRoute => Problem::NotFound,
+        Refusal::AmbiguousPath => Problem::AmbiguousPath,
+        Refusal::Method(_) => Problem::MethodNotAllowed,
+        Refusal::Certificate => Problem::CertificateRequired,
+        Refusal::Undecidable => Problem::Unavailable,
     }
 }

@@ -184,7 +184,7 @@ impl World {
         let record = SessionRecord { components: Components::PASSWORD, ..world::session_record() };
         let record = SessionRecord { authenticated: self.clock.now(), seen: self.clock.now(), ..record };
         self.warm.open_session(&Opening { session, record, replaces: None }).await.expect("opened");
-        format!("{}={}", cookie::SESSION, self.state.snapshot.load().tag_keys.token(session))
+        format!("{}={}", cookie::SESSION, self.state.snapshot.load().tag_keys.token(session, "localhost"))
     }
 
     /// What services would verify with.

@@ -1,9 +1,9 @@
 //! Sessions: read by handle or by account, touched, and ended.
 
-use super::{Connection, Readers, hex, millis, rows, session_id, timestamp, unreadable};
+use super::{Connection, Readers, hex, millis, rows, session_id, timestamp};
 use crate::store::StoreError;
 use crate::store::job::{Tx, Write};
-use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
+use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse};
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::change::Change;
@@ -23,7 +23,13 @@ pub(in crate::store) async fn by_id(
 ) -> Result<Option<SessionRecord>, StoreError> {
     let query = sqlx::query_as("SELECT record, seen FROM session WHERE id = $1").bind(session.as_bytes().to_vec());
     let row: Option<(Vec<u8>, i64)> = query.fetch_optional(readers).await?;
-    row.map(|(bytes, seen)| record(&bytes, seen).ok_or_else(|| unreadable("a session record"))).transpose()
+    Ok(row.and_then(|(bytes, seen)| record(&bytes, seen))) // One of an older version opens nothing any more.
+}
+
+/// Whether a single-use value was consumed and is still remembered.
+pub(in crate::store) async fn is_consumed(readers: &Readers, value: &SingleUse) -> Result<bool, StoreError> {
+    let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM consumed WHERE value = $1)");
+    Ok(query.bind(value.as_bytes().to_vec()).fetch_one(readers).await?)
 }
 
 type Row = (Vec<u8>, Vec<u8>, i64);
@@ -38,7 +44,9 @@ pub(in crate::store) async fn of_account(
     let rows: Vec<Row> = sqlx::query_as(OF_ACCOUNT).bind(account.as_bytes().to_vec()).fetch_all(readers).await?;
     let mut sessions = Vec::with_capacity(rows.len());
     for (id, bytes, seen) in rows {
-        sessions.push((session_id(&id)?, record(&bytes, seen).ok_or_else(|| unreadable("a session record"))?));
+        if let Some(record) = record(&bytes, seen) {
+            sessions.push((session_id(&id)?, record));
+        }
     }
     sessions.sort_by_key(|(_, record)| Reverse(record.opened));
     Ok(sessions)

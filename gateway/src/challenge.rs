@@ -1,0 +1,136 @@
+//! What somebody is told who has to prove something first: a browser is taken to the sign-in page and back, a program is
+//! told what is missing (RFC 6750, section 3; RFC 9470, section 3).
+
+use crate::exchange::Exchange;
+use crate::problem::Problem;
+use crate::refusal::refusal;
+use crate::reply::Reply;
+use crate::request::is_navigation;
+use crate::state::EdgeState;
+use aldgate_core::assurance::Components;
+use aldgate_core::policy::demand::Lack;
+use aldgate_core::policy::route::Route;
+use aldgate_core::session::cookie;
+use aldgate_core::verdict::{Challenge, TokenRefused};
+use pingora::http::RequestHeader;
+
+/// Longest path and query that a browser is sent back to.
+const RETURN_TO_BYTES_MAX: usize = 2 * 1024;
+
+/// Answers a challenged request.
+pub fn reply(
+    route: &Route,
+    challenge: &Challenge,
+    header: &RequestHeader,
+    exchange: &mut Exchange,
+    state: &EdgeState,
+) -> Reply {
+    let problem = problem(challenge);
+    exchange.problem = Some(problem);
+    let reply = match location(route, challenge, header, state) {
+        Some(location) if is_navigation(header) => Reply::empty(303).with("location", location),
+        None if is_navigation(header) => refusal(problem, header, exchange),
+        Some(_) | None => {
+            let document = problem.document(&exchange.reference, None, None);
+            Reply::typed(problem.status(), "application/problem+json", document)
+                .with("www-authenticate", authenticate(challenge))
+                .with("link", format!("<{}/sign-in>; rel=\"login\"", state.issuer))
+        }
+    };
+    match challenge {
+        Challenge::SignInAgain(_) => reply.with("set-cookie", cookie::clear(cookie::SESSION)),
+        Challenge::SignIn | Challenge::Token(_) | Challenge::StepUp(_) => reply,
+    }
+}
+
+/// The problem that a challenge is, for people and metrics.
+pub const fn problem(challenge: &Challenge) -> Problem {
+    match challenge {
+        Challenge::SignIn | Challenge::SignInAgain(_) => Problem::NotSignedIn,
+        Challenge::Token(_) => Problem::TokenInvalid,
+        Challenge::StepUp(Lack::Identity(_)) => Problem::IdentityTooLow,
+        Challenge::StepUp(Lack::Oneself) => Problem::DelegationForbidden,
+        Challenge::StepUp(Lack::Mandate) => Problem::DelegationRequired,
+        Challenge::StepUp(Lack::Scope(_)) => Problem::ScopeMissing,
+        Challenge::StepUp(Lack::Components(_) | Lack::Freshness(_)) => Problem::StepUp,
+    }
+}
+
+/// The value of `WWW-Authenticate`.
+pub fn authenticate(challenge: &Challenge) -> String {
+    let error = |error: &str, what: &str, rest: &str| {
+        format!(r#"Bearer realm="aldgate", error="{error}", error_description="{what}"{rest}"#)
+    };
+    let step_up = |what: &str, rest: &str| error("insufficient_user_authentication", what, rest);
+    match challenge {
+        Challenge::SignIn => r#"Bearer realm="aldgate""#.to_owned(),
+        Challenge::SignInAgain(_) => error("invalid_token", "The session has ended", ""),
+        Challenge::Token(refused @ (TokenRefused::Unproven | TokenRefused::ProofReplayed)) => {
+            format!(r#"DPoP realm="aldgate", error="invalid_token", error_description="{refused}""#)
+        }
+        Challenge::Token(refused) => error("invalid_token", &refused.to_string(), ""),
+        Challenge::StepUp(Lack::Oneself) => error("access_denied", "One can only act for oneself here", ""),
+        Challenge::StepUp(Lack::Mandate) => error("access_denied", "One can only act for somebody else here", ""),
+        Challenge::StepUp(Lack::Scope(scope)) => {
+            error("insufficient_scope", "The access token was not given for this", &format!(r#", scope="{scope}""#))
+        }
+        Challenge::StepUp(Lack::Freshness(max)) => {
+            step_up("A more recent sign-in is needed", &format!(r#", max_age="{}""#, max.as_secs()))
+        }
+        Challenge::StepUp(Lack::Components(parts)) => {
+            step_up("A stronger sign-in is needed", &format!(r#", acr_values="{parts}""#))
+        }
+        Challenge::StepUp(Lack::Identity(level)) => {
+            step_up("A verified identity is needed", &format!(r#", acr_values="{}""#, level.as_str()))
+        }
+    }
+}
+
+/// Where a browser goes to prove what is missing; `None` where no sign-in would help.
+pub fn location(route: &Route, challenge: &Challenge, header: &RequestHeader, state: &EdgeState) -> Option<String> {
+    let why = match challenge {
+        Challenge::SignIn => "",
+        Challenge::SignInAgain(_) => "&why=ended",
+        Challenge::StepUp(Lack::Components(parts)) if parts.meets(Components::PASSKEY) => "&why=passkey",
+        Challenge::StepUp(Lack::Components(_) | Lack::Freshness(_)) => "&why=step-up",
+        Challenge::Token(_) => return None,
+        Challenge::StepUp(Lack::Identity(_) | Lack::Oneself | Lack::Mandate | Lack::Scope(_)) => return None,
+    };
+    if route.host != state.login_host {
+        return None;
+    }
+    let target = header.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let target = if target.len() <= RETURN_TO_BYTES_MAX { target } else { header.uri.path() };
+    Some(format!("/sign-in?return_to={}{why}", percent_encoded(target)))
+}
+
+/// Everything but unreserved characters and slashes is escaped (RFC 3986, section 2.3).
+pub fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_is_escaped_whole() {
+        let escaped = percent_encoded("/demo/?a=1&b=%2F&return_to=/x");
+        assert_eq!(escaped, "/demo/%3Fa%3D1%26b%3D%252F%26return_to%3D/x");
+    }
+
+    #[test]
+    fn programs_are_told_what_is_missing() {
+        let lack = Lack::Freshness(std::time::Duration::from_mins(15));
+        assert!(authenticate(&Challenge::StepUp(lack)).contains(r#"max_age="900""#));
+        assert!(authenticate(&Challenge::SignIn).starts_with("Bearer realm="));
+    }
+}

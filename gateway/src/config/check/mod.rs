@@ -1,0 +1,144 @@
+//! From what the file says to what the program uses. Every value is judged; every fault is collected. A table, or a few
+//! that belong together, has a file of its own.
+
+mod edge;
+mod relying_party;
+mod route;
+
+pub(crate) use relying_party::host_of;
+
+use super::fault::Fault;
+use super::file::{FileConfig, FileEdge, FileHot, FileRelyingParty};
+use super::{AccessLog, Config};
+use aldgate_core::hot::Capacity;
+use aldgate_core::session::record::Lifetimes;
+use aldgate_core::session::token;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const THREADS_MAX: i64 = 1024; // More threads than any machine's cores is a typing error.
+const IDLE: Duration = Duration::from_mins(30); // NIST SP 800-63B-4, AAL2: an hour at most.
+const ABSOLUTE: Duration = Duration::from_hours(12); // The same: a day at most for AAL2, 12 h for AAL3.
+const SESSIONS: i64 = 1_000_000; // About 0.4 GB with moka's overhead.
+const CREDENTIALS: i64 = 1_000_000;
+const HOT_MAX: i64 = 100_000_000;
+
+/// Where faults are gathered, with the path of the table that is being judged.
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn add(&mut self, path: &str, message: impl AsRef<str>) {
+        self.0.push(Fault::new(path, message.as_ref()));
+    }
+
+    /// The value, or a fault and nothing.
+    fn keep<T>(&mut self, path: &str, value: Result<T, impl AsRef<str>>) -> Option<T> {
+        value.map_err(|message| self.add(path, message)).ok()
+    }
+}
+
+/// Judges the whole file.
+///
+/// # Errors
+/// All faults.
+pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Vec<Fault>> {
+    let mut faults = Faults(faults_of_form);
+    let data = PathBuf::from(file.data.as_ref().and_then(|data| data.dir.as_deref()).unwrap_or("data"));
+    let edge = edge::edge(file.edge.as_ref().unwrap_or(&FileEdge::default()), &mut faults);
+    let relying_party =
+        relying_party::relying_party(file.relying_party.as_ref().unwrap_or(&FileRelyingParty::default()), &mut faults);
+    let session = file.session.as_ref();
+    let idle = session.and_then(|session| session.idle.as_deref());
+    let lifetimes = lifetimes(idle, session.and_then(|session| session.absolute.as_deref()), &mut faults);
+    let in_hot = |read: fn(&FileHot) -> Option<i64>| file.hot.as_ref().and_then(read);
+    let hot = Capacity {
+        sessions: count("hot.sessions", in_hot(|hot| hot.sessions), SESSIONS, HOT_MAX, &mut faults),
+        credentials: count("hot.credentials", in_hot(|hot| hot.credentials), CREDENTIALS, HOT_MAX, &mut faults),
+    };
+    let cores = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(1));
+    let password_threads = count(
+        "password.threads",
+        file.password.as_ref().and_then(|password| password.threads),
+        cores,
+        THREADS_MAX,
+        &mut faults,
+    );
+    let demo = edge::demo(file.demo.as_ref(), &edge, &mut faults);
+    let access_log = match file.log.as_ref().and_then(|log| log.access.as_deref()) {
+        None => AccessLog::File(data.join("log/access.jsonl")),
+        Some("off") => AccessLog::Off,
+        Some("stdout") => AccessLog::Stdout,
+        Some(path) => AccessLog::File(path.into()),
+    };
+    let issuer = relying_party.origins.first().cloned().unwrap_or_default();
+    let login_host = host_of(&issuer).to_ascii_lowercase();
+    let (services, routes) = route::services_and_routes(file, demo, &login_host, &mut faults);
+    if !faults.0.is_empty() {
+        return Err(faults.0);
+    }
+    let password_threads = usize::try_from(password_threads).unwrap_or(1);
+    Ok(Config {
+        data,
+        edge,
+        relying_party,
+        issuer,
+        login_host,
+        lifetimes,
+        hot,
+        password_threads,
+        demo,
+        access_log,
+        services,
+        routes,
+    })
+}
+
+fn listener(path: &str, text: Option<&str>, default: &str, faults: &mut Faults) -> Option<SocketAddr> {
+    match text.unwrap_or(default) {
+        "" => None,
+        text => {
+            faults.keep(path, text.parse().map_err(|_| format!("{text:?} is not an address such as \"{default}\"")))
+        }
+    }
+}
+
+fn count(path: &str, value: Option<i64>, default: i64, max: i64, faults: &mut Faults) -> u64 {
+    let value = value.unwrap_or(default);
+    if !(1..=max).contains(&value) {
+        faults.add(path, format!("must be from 1 to {max}"));
+    }
+    u64::try_from(value).unwrap_or(1)
+}
+
+/// `90s`, `15m`, `12h`, `30d`.
+fn parse_span(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let n: u64 = digits.parse().ok()?;
+    let secs = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    n.checked_mul(secs).map(Duration::from_secs)
+}
+
+fn span(path: &str, text: Option<&str>, default: Duration, faults: &mut Faults) -> Duration {
+    let Some(text) = text else { return default };
+    let message = || format!("{text:?} is not a span of time such as \"90s\", \"15m\", \"12h\" or \"30d\"");
+    faults.keep(path, parse_span(text).ok_or_else(message)).unwrap_or(default)
+}
+
+fn lifetimes(idle: Option<&str>, absolute: Option<&str>, faults: &mut Faults) -> Lifetimes {
+    let idle = span("session.idle", idle, IDLE, faults);
+    let absolute = span("session.absolute", absolute, ABSOLUTE, faults);
+    if idle < Duration::from_secs(1) || idle > absolute {
+        faults.add("session.idle", "must be at least 1s and at most session.absolute");
+    }
+    if absolute > token::EPOCH {
+        faults.add("session.absolute", "must be at most 30d: the keys of session tokens rotate after that");
+    }
+    Lifetimes { idle, absolute }
+}

@@ -1,0 +1,63 @@
+//! `[relying_party]`: for whom passkeys are made.
+
+use super::Faults;
+use crate::config::file::FileRelyingParty;
+use aldgate_core::webauthn::relying_party::{RelyingParty, UserVerification};
+
+/// The host of an origin, without scheme and port.
+pub(crate) fn host_of(origin: &str) -> &str {
+    let authority = origin.split_once("://").map_or(origin, |(_, rest)| rest);
+    match authority.rfind(':') {
+        Some(at) if !authority.ends_with(']') => authority.get(..at).unwrap_or(authority),
+        _ => authority,
+    }
+}
+
+/// An origin exactly as a browser writes it: scheme, lower-case host, and no default port, path or slash.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+    let default_port = matches!(
+        (scheme, authority.rsplit_once(':').map(|(_, port)| port)),
+        ("http", Some("80")) | ("https", Some("443"))
+    );
+    matches!(scheme, "http" | "https") && !authority.is_empty() && authority.bytes().all(plain) && !default_port
+}
+
+pub(super) fn relying_party(file: &FileRelyingParty, faults: &mut Faults) -> RelyingParty {
+    let id = file.id.as_deref().unwrap_or("localhost");
+    let origins =
+        file.origins.clone().unwrap_or_else(|| vec!["http://localhost:8080".into(), "https://localhost:8443".into()]);
+    let embedders = file.embedders.clone().unwrap_or_default();
+    if origins.is_empty() {
+        faults.add("relying_party.origins", "must name at least the origin that people sign in at");
+    }
+    for (key, list) in [("origins", &origins), ("embedders", &embedders)] {
+        for (at, origin) in list.iter().enumerate().filter(|(_, origin)| !is_origin(origin)) {
+            faults.add(
+                &format!("relying_party.{key}[{at}]"),
+                format!("{origin:?} is not an origin as browsers write it, such as \"https://login.example.org\""),
+            );
+        }
+    }
+    for (at, origin) in origins.iter().enumerate() {
+        let host = host_of(origin);
+        if host != id && !host.ends_with(&format!(".{id}")) {
+            faults.add(&format!("relying_party.origins[{at}]"), format!("{host:?} is neither {id:?} nor below it"));
+        }
+        if origin.starts_with("http://") && host != "localhost" && !host.ends_with(".localhost") {
+            faults.add(&format!("relying_party.origins[{at}]"), "passkeys need https, but for localhost");
+        }
+    }
+    let user_verification = match file.user_verification.as_deref() {
+        None | Some("required") => UserVerification::Required,
+        Some("preferred") => UserVerification::Preferred,
+        Some(_) => {
+            faults.add("relying_party.user_verification", "must be \"required\" or \"preferred\"");
+            UserVerification::Required
+        }
+    };
+    let mut rp = RelyingParty::new(id, file.name.as_deref().unwrap_or("Aldgate"), origins, user_verification);
+    rp.embedders = embedders;
+    rp
+}

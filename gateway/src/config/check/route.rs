@@ -1,0 +1,143 @@
+//! `[[service]]` and `[[route]]`: what stands behind the gate, and who may reach it.
+
+use super::{Faults, span};
+use crate::config::file::{FileConfig, FileDemand, FileRoute, FileService};
+use aldgate_core::assurance::{Components, IdentityLevel};
+use aldgate_core::policy::demand::Demand;
+use aldgate_core::policy::platform;
+use aldgate_core::policy::route::{Access, PathPattern, Route, RouteTable, Service, Target};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+const SERVICES_MAX: usize = 10_000; // Far below the numbers that are kept for the backend.
+const MAX_AGE_MIN: Duration = Duration::from_secs(30); // Less, and a person would be sent to sign in for ever.
+
+pub(super) fn services_and_routes(
+    file: &FileConfig,
+    demo: Option<SocketAddr>,
+    login_host: &str,
+    faults: &mut Faults,
+) -> (Vec<Arc<Service>>, Vec<Route>) {
+    let mut services: Vec<Arc<Service>> = Vec::new();
+    if file.service.as_ref().is_some_and(|rows| rows.len() > SERVICES_MAX) {
+        faults.add("service", format!("must be at most {SERVICES_MAX} tables"));
+    }
+    for (at, row) in file.service.iter().flatten().enumerate() {
+        let path = format!("service[{at}]");
+        if let Some(service) = service(&path, row, at, faults) {
+            if services.iter().any(|other| other.name == service.name) {
+                faults.add(&path, format!("a service named {:?} stands above already", service.name));
+            }
+            services.push(Arc::new(service));
+        }
+    }
+    let mut routes = Vec::new();
+    for (at, row) in file.route.iter().flatten().enumerate() {
+        routes.extend(route(&format!("route[{at}]"), row, &services, login_host, faults));
+    }
+    if let Some(address) = demo {
+        if services.iter().any(|service| service.name == "demo") {
+            faults.add("demo.enabled", "must be false where a service of yours is named \"demo\"");
+        }
+        let index = u16::try_from(services.len()).unwrap_or(u16::MAX);
+        let service = Arc::new(Service { name: "demo".into(), index, upstream: address.to_string() });
+        let path = PathPattern::Below("/demo".into());
+        let access = Access::Demand(Demand::SIGNED_IN);
+        routes.push(Route::new(login_host.into(), path, Target::Service(service.clone()), access));
+        services.push(service);
+    }
+    if let Err(doubled) = RouteTable::new(routes.clone()) {
+        faults.add("route", format!("{doubled}; the demo service has /demo/ unless demo.enabled is false"));
+    }
+    (services, routes)
+}
+
+fn service(path: &str, file: &FileService, at: usize, faults: &mut Faults) -> Option<Service> {
+    let name = faults.keep(&format!("{path}.name"), file.name.as_deref().ok_or("is missing"))?;
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if name.is_empty() || name.len() > 63 || !name.bytes().all(plain) || name == platform::BACKEND_AUDIENCE {
+        faults.add(&format!("{path}.name"), "must be 1 to 63 of a-z, 0-9 and -, and not the backend's own name");
+    }
+    let upstream = faults.keep(&format!("{path}.upstream"), file.upstream.as_deref().ok_or("is missing"))?;
+    let is_socket = upstream.strip_prefix("unix:").is_some_and(|p| p.starts_with('/') && p.len() < 100);
+    if !is_socket && upstream.parse::<SocketAddr>().is_err() {
+        faults.add(&format!("{path}.upstream"), "must be an address such as \"127.0.0.1:9000\", or \"unix:/path\"");
+    }
+    Some(Service { name: name.into(), index: u16::try_from(at).unwrap_or(u16::MAX), upstream: upstream.into() })
+}
+
+fn route(
+    path: &str,
+    file: &FileRoute,
+    services: &[Arc<Service>],
+    login_host: &str,
+    faults: &mut Faults,
+) -> Option<Route> {
+    let host = file.host.as_deref().unwrap_or(login_host).to_ascii_lowercase();
+    let pattern = file.path.as_deref().and_then(PathPattern::parse);
+    let pattern = faults.keep(
+        &format!("{path}.path"),
+        pattern.ok_or("must be a plain path such as \"/app/\" (all below) or \"/app\" (itself alone)"),
+    );
+    let named = file.service.as_deref().and_then(|name| services.iter().find(|s| s.name == name));
+    let service = faults.keep(&format!("{path}.service"), named.ok_or("must name one of the [[service]] tables"));
+    let access = access(path, file, faults);
+    if let (Some(pattern), true) = (&pattern, host == login_host)
+        && platform::is_taken(pattern)
+    {
+        faults.add(&format!("{path}.path"), "covers a path that the platform itself needs on this host");
+    }
+    if host != login_host && access.as_ref().is_some_and(|access| *access != Access::Public) {
+        faults.add(
+            &format!("{path}.host"),
+            format!("sessions are known on {login_host:?} only; a route on another host must be public"),
+        );
+    }
+    Some(Route::new(host, pattern?, Target::Service(service?.clone()), access?))
+}
+
+fn access(path: &str, file: &FileRoute, faults: &mut Faults) -> Option<Access> {
+    match (file.access.as_deref(), &file.demand) {
+        (Some("public"), None) => Some(Access::Public),
+        (Some("optional"), None) => Some(Access::Optional),
+        (Some("session") | None, file) => {
+            let none = FileDemand::default();
+            Some(Access::Demand(demand(path, file.as_ref().unwrap_or(&none), faults)))
+        }
+        (Some("public" | "optional"), Some(_)) => {
+            faults.add(&format!("{path}.demand"), "goes with access = \"session\" only");
+            None
+        }
+        (Some(_), _) => {
+            faults.add(&format!("{path}.access"), "must be \"public\", \"optional\" or \"session\"");
+            None
+        }
+    }
+}
+
+fn demand(path: &str, file: &FileDemand, faults: &mut Faults) -> Demand {
+    let identity = file
+        .identity
+        .as_deref()
+        .unwrap_or("P0")
+        .parse()
+        .map_err(|e: aldgate_core::assurance::UnknownLevel| e.to_string());
+    let components = match file.authenticator.as_deref() {
+        None => Ok(Components::NONE),
+        Some("password") => Ok(Components::PASSWORD),
+        Some("passkey") => Ok(Components::PASSKEY),
+        Some(_) => Err("must be \"password\" or \"passkey\""),
+    };
+    let max_age_path = format!("{path}.demand.max_age");
+    let max_age = file.max_age.as_deref().map(|text| span(&max_age_path, Some(text), MAX_AGE_MIN, faults));
+    if max_age.is_some_and(|max_age| max_age < MAX_AGE_MIN) {
+        faults.add(&max_age_path, "must be at least 30s: a sign-in takes a moment");
+    }
+    Demand {
+        identity: faults.keep(&format!("{path}.demand.identity"), identity).unwrap_or(IdentityLevel::P9),
+        components: faults.keep(&format!("{path}.demand.authenticator"), components).unwrap_or(Components::PASSKEY),
+        max_age,
+        ..Demand::SIGNED_IN
+    }
+}
