@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn changes_of_credentials_demand_a_fresh_proof() {
         let table = RouteTable::new(routes("h")).expect("table");
-        let access = |path| table.find("h", NormalPath::parse(path).expect("path")).map(|r| r.access.clone());
+        let access =
+            |path| table.find("h", NormalPath::parse(path).expect("path")).expect("one").map(|r| r.access.clone());
         assert_eq!(access("/account/passkeys/add"), Some(SIGNED_IN_LATELY));
         assert_eq!(access("/account/passkeys"), Some(SIGNED_IN));
         assert_eq!(access("/account"), Some(SIGNED_IN));
