@@ -65,6 +65,10 @@ impl Edge {
                 Ok(Next::Continue)
             }
             Judgement::Refuse(problem) => self.refuse(problem, session, exchange).await,
+            Judgement::Method(allowed) => {
+                let reply = refusal(Problem::MethodNotAllowed, session.req_header(), exchange);
+                self.write(reply.with("allow", allow(&allowed)), session).await
+            }
             Judgement::Challenge(route, challenge) => {
                 let header = session.req_header();
                 let reply = challenge::reply(&route, &challenge, header, exchange, &self.state);
@@ -93,6 +97,12 @@ impl Edge {
         exchange.permit = Some(permit);
         Ok(next)
     }
+}
+
+/// The value of `Allow` (RFC 9110, section 10.2.1); HEAD goes with GET.
+fn allow(methods: &[String]) -> String {
+    let head = methods.iter().any(|method| method == "GET").then_some("HEAD");
+    methods.iter().map(String::as_str).chain(head).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a request for the backend declares a larger body than any of its forms has.

@@ -3,6 +3,7 @@
 
 use crate::problem::Problem;
 use aldgate_core::hot::Hot;
+use aldgate_core::policy::cost::CostClass;
 use aldgate_core::verdict::Verdict;
 use aldgate_core::webauthn::assertion::AssertionRefused;
 use prometheus::{
@@ -92,6 +93,7 @@ pub struct Metrics {
     logins: [IntCounter; 6],
     refusals: Vec<(AssertionRefused, IntCounter)>,
     problems: Vec<(Problem, IntCounter)>,
+    by_cost: [IntCounter; 4],
     hot_sessions: IntGauge,
     hot_credentials: IntGauge,
     log_lines_dropped: IntCounter,
@@ -139,6 +141,8 @@ impl Metrics {
             "step",
         )?;
         let problems = counters(&registry, "aldgate_problems_total", "The edge's own refusals.", "problem")?;
+        let by_cost =
+            counters(&registry, "aldgate_route_requests_total", "Permitted requests by cost class.", "class")?;
         let build = gauge(&registry, "aldgate_build_info", "Always 1.")?;
         build.set(1);
         let dropped = IntCounter::new(
@@ -158,6 +162,7 @@ impl Metrics {
                 .map(|step| (*step, refusals.with_label_values(&[snake(&format!("{step:?}")).as_str()])))
                 .collect(),
             problems: Problem::ALL.iter().map(|p| (*p, problems.with_label_values(&[p.slug()]))).collect(),
+            by_cost: CostClass::ALL.map(|class| by_cost.with_label_values(&[class.as_str()])),
             hot_sessions: gauge(&registry, "aldgate_hot_sessions", "Sessions in the hot tier.")?,
             hot_credentials: gauge(&registry, "aldgate_hot_credentials", "Passkeys in the hot tier.")?,
             log_lines_dropped: dropped,
@@ -186,6 +191,13 @@ impl Metrics {
             Verdict::Challenge(..) => challenge.inc(),
             Verdict::NeedsLookup(_) => needs_lookup.inc(),
             Verdict::NeedsGrant(_) => needs_grant.inc(),
+        }
+    }
+
+    /// A request passed by a route of this class.
+    pub fn permitted(&self, class: CostClass) {
+        if let Some(counter) = self.by_cost.get(class as usize) {
+            counter.inc();
         }
     }
 

@@ -3,6 +3,7 @@
 //! They stand in the same table as the services' routes and are judged by the same door. A configured route may not
 //! cover any of them.
 
+use crate::policy::cost::CostClass;
 use crate::policy::demand::Demand;
 use crate::policy::path::NormalPath;
 use crate::policy::route::{Access, EdgeEndpoint, PathPattern, Route, Target};
@@ -52,13 +53,26 @@ fn pattern(path: &str) -> Option<PathPattern> {
     if path == "/" { Some(PathPattern::Exact("/".into())) } else { PathPattern::parse(path) }
 }
 
+/// How dear an answer of the backend's is. Where a password may be hashed, that; elsewhere its pages and forms.
+fn backend_cost(path: &str) -> CostClass {
+    match path {
+        "/sign-in/" | "/register/" | "/account/password" => CostClass::Password,
+        _ => CostClass::Refresh,
+    }
+}
+
 /// The platform's routes for the log-in host.
 pub fn routes(host: &str) -> Vec<Route> {
-    let edge = EDGE.iter().map(|(path, endpoint, access)| (*path, Target::Edge(*endpoint), access.clone()));
-    let backend = BACKEND.iter().map(|(path, access)| (*path, Target::Backend, access.clone()));
-    let row =
-        |(path, target, access)| pattern(path).map(|path| Route::new(host.to_ascii_lowercase(), path, target, access));
-    edge.chain(backend).filter_map(row).collect()
+    let row = |path: &str, target, access: &Access, cost| {
+        let route = |path| Route { cost, ..Route::new(host.to_ascii_lowercase(), path, target, access.clone()) };
+        pattern(path).map(route)
+    };
+    let edge = EDGE.iter().filter_map(|(path, endpoint, access)| {
+        let cost = if *endpoint == EdgeEndpoint::Login { CostClass::Passkey } else { CostClass::Check };
+        row(path, Target::Edge(*endpoint), access, cost)
+    });
+    let backend = BACKEND.iter().filter_map(|(path, access)| row(path, Target::Backend, access, backend_cost(path)));
+    edge.chain(backend).collect()
 }
 
 /// Whether a configured pattern on the log-in host would take a path of the platform's.

@@ -201,6 +201,12 @@ table!(
         service: String,
         /// "public", "optional" or "session".
         access: String,
+        /// The methods that it takes.
+        methods: Vec<String>,
+        /// "check", "passkey", "refresh" or "password".
+        cost: String,
+        /// For how long sessions pass that the shared tier cannot confirm.
+        warm_grace: String,
         /// `[route.demand]`
         demand: FileDemand,
     }
@@ -212,8 +218,12 @@ table!(
         identity: String,
         /// "password" or "passkey".
         authenticator: String,
+        /// Vectors of trust, one of which is needed.
+        vectors: Vec<String>,
         /// How long ago the person may have signed in.
         max_age: String,
+        /// "forbidden", "allowed" or "required".
+        delegation: String,
     }
 );
 

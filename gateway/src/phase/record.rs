@@ -11,6 +11,9 @@ pub fn record(session: &Session, exchange: &Exchange, state: &EdgeState) {
     let status = session.response_written().map_or(0, |response| response.status.as_u16());
     let took = exchange.stopwatch.elapsed();
     state.metrics.answered(exchange.answered_by, status, took);
+    if let Some(permit) = &exchange.permit {
+        state.metrics.permitted(permit.route().cost);
+    }
     if let Some(problem) = exchange.problem {
         state.metrics.refused(problem);
     }

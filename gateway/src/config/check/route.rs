@@ -2,15 +2,17 @@
 
 use super::{Faults, span};
 use crate::config::file::{FileConfig, FileDemand, FileRoute, FileService};
-use aldgate_core::assurance::{Components, IdentityLevel};
-use aldgate_core::policy::demand::Demand;
+use aldgate_core::assurance::{Components, IdentityLevel, UnknownVector, Vector};
+use aldgate_core::policy::cost::CostClass;
+use aldgate_core::policy::demand::{Delegation, Demand};
 use aldgate_core::policy::platform;
-use aldgate_core::policy::route::{Access, PathPattern, Route, RouteTable, Service, Target};
+use aldgate_core::policy::route::{Access, PathPattern, Route, RouteTable, Service, Target, WARM_GRACE};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 const SERVICES_MAX: usize = 10_000; // Far below the numbers that are kept for the backend.
+const WARM_GRACE_MAX: Duration = Duration::from_hours(1); // A shared tier that is away for longer is a disaster.
 const MAX_AGE_MIN: Duration = Duration::from_secs(30); // Less, and a person would be sent to sign in for ever.
 
 pub(super) fn services_and_routes(
@@ -94,7 +96,39 @@ fn route(
             format!("sessions are known on {login_host:?} only; a route on another host must be public"),
         );
     }
-    Some(Route::new(host, pattern?, Target::Service(service?.clone()), access?))
+    let methods = file.methods.as_deref().map(|methods| self::methods(&format!("{path}.methods"), methods, faults));
+    let cost = file.cost.as_deref().map(|cost| self::cost(&format!("{path}.cost"), cost, faults));
+    let warm_grace = span(&format!("{path}.warm_grace"), file.warm_grace.as_deref(), WARM_GRACE, faults);
+    if warm_grace > WARM_GRACE_MAX {
+        faults.add(&format!("{path}.warm_grace"), "must be at most 1h: a session that was ended may pass for so long");
+    }
+    Some(Route {
+        methods,
+        cost: cost.unwrap_or_default(),
+        warm_grace,
+        ..Route::new(host, pattern?, Target::Service(service?.clone()), access?)
+    })
+}
+
+fn methods(path: &str, methods: &[String], faults: &mut Faults) -> Arc<[String]> {
+    if methods.is_empty() {
+        faults.add(path, "must name at least one method, or be left out");
+    }
+    for (at, method) in methods.iter().enumerate() {
+        let known = !method.is_empty() && method.len() <= 20 && method.bytes().all(|b| b.is_ascii_uppercase());
+        if !known || matches!(method.as_str(), "HEAD" | "TRACE" | "CONNECT") {
+            let message =
+                "must be a method in capitals such as \"GET\"; HEAD goes with GET, TRACE and CONNECT never pass";
+            faults.add(&format!("{path}[{at}]"), message);
+        }
+    }
+    methods.into()
+}
+
+fn cost(path: &str, text: &str, faults: &mut Faults) -> CostClass {
+    let named = CostClass::ALL.into_iter().find(|class| class.as_str() == text);
+    let message = "must be \"check\", \"passkey\", \"refresh\" or \"password\"";
+    faults.keep(path, named.ok_or(message)).unwrap_or_default()
 }
 
 fn access(path: &str, file: &FileRoute, faults: &mut Faults) -> Option<Access> {
@@ -134,10 +168,33 @@ fn demand(path: &str, file: &FileDemand, faults: &mut Faults) -> Demand {
     if max_age.is_some_and(|max_age| max_age < MAX_AGE_MIN) {
         faults.add(&max_age_path, "must be at least 30s: a sign-in takes a moment");
     }
+    let delegation = match file.delegation.as_deref() {
+        None | Some("forbidden") => Delegation::Forbidden,
+        Some("allowed") => Delegation::Allowed,
+        Some("required") => Delegation::Required,
+        Some(_) => {
+            faults.add(&format!("{path}.demand.delegation"), "must be \"forbidden\", \"allowed\" or \"required\"");
+            Delegation::Forbidden
+        }
+    };
+    let vectors = file.vectors.as_deref().map(|texts| vectors(&format!("{path}.demand.vectors"), texts, faults));
     Demand {
         identity: faults.keep(&format!("{path}.demand.identity"), identity).unwrap_or(IdentityLevel::P9),
         components: faults.keep(&format!("{path}.demand.authenticator"), components).unwrap_or(Components::PASSKEY),
         max_age,
+        vectors,
+        delegation,
         ..Demand::SIGNED_IN
     }
+}
+
+fn vectors(path: &str, texts: &[String], faults: &mut Faults) -> Arc<[Vector]> {
+    if texts.is_empty() {
+        faults.add(path, "must name at least one vector of trust, or be left out");
+    }
+    let read = |(at, text): (usize, &String)| {
+        let vector = text.parse().map_err(|error: UnknownVector| error.to_string());
+        faults.keep(&format!("{path}[{at}]"), vector)
+    };
+    texts.iter().enumerate().filter_map(read).collect()
 }
