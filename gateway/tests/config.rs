@@ -105,3 +105,38 @@ fn a_service_cannot_take_a_path_of_the_platforms() {
     "#;
     assert!(faults(text).iter().any(|fault| fault.starts_with("route[0].path:")));
 }
+
+#[test]
+fn a_routes_own_rules_are_judged_each_at_its_key() {
+    let text = r#"
+        [[service]]
+        name = "a"
+        upstream = "127.0.0.1:9000"
+        [[route]]
+        path = "/a/"
+        service = "a"
+        methods = ["GET", "post", "HEAD"]
+        cost = "dear"
+        warm_grace = "2h"
+        demand = { vectors = ["P9.Cm", "P7"], delegation = "maybe" }
+        [[route]]
+        path = "/b/"
+        service = "a"
+        methods = []
+        demand = { vectors = [] }
+        "#;
+    let faults = faults(text);
+    for path in [
+        "route[0].methods[1]:",
+        "route[0].methods[2]:",
+        "route[0].cost:",
+        "route[0].warm_grace:",
+        "route[0].demand.vectors[1]:",
+        "route[0].demand.delegation:",
+        "route[1].methods:",
+        "route[1].demand.vectors:",
+    ] {
+        assert!(faults.iter().any(|fault| fault.starts_with(path)), "{path} in {faults:?}");
+    }
+    assert_eq!(faults.len(), 8, "{faults:?}");
+}

@@ -92,9 +92,14 @@ fn routes(upstream: u16) -> String {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// A world with more in its configuration. The service "echo" is at hand for its routes.
+    pub async fn with(more: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
         let upstream = echo_upstream().await;
-        let text = format!("data = {{ dir = {:?} }}\n{}", dir.path().join("data"), routes(upstream));
+        let text = format!("data = {{ dir = {:?} }}\n{}\n{more}", dir.path().join("data"), routes(upstream));
         let config = Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}"));
         let warm = Arc::new(MemoryWarm::default());
         let clock = Arc::new(ManualClock::at(world::NOW));
