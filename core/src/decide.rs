@@ -146,7 +146,7 @@ fn bearer(
         Lookup::Found(found) if found.session == session => standing(found.clone(), now),
         Lookup::Found(_) => no_session(NoSession::Ended),
         Lookup::Unavailable => unconfirmed(session, route, hot, now),
-        Lookup::NotYet => match hot.session(&session) {
+        Lookup::NotYet => match hot.session(&session, now) {
             Known::Ended => no_session(NoSession::Ended),
             // Idle here may be busy elsewhere: only warm knows.
             Known::Confirmed(here) if here.record.standing(here.seen(), now) == Standing::Idle => {
@@ -160,7 +160,7 @@ fn bearer(
 
 /// Warm does not answer: what was confirmed a short while ago may pass where the route says so, and nothing else may.
 fn unconfirmed(session: SessionId, route: &Route, hot: &Hot, now: Timestamp) -> Bearer {
-    let (here, confirmed) = match hot.session(&session) {
+    let (here, confirmed) = match hot.session(&session, now) {
         Known::Ended => return Bearer::Refused(Challenge::SignInAgain(NoSession::Ended)),
         Known::Nothing => return Bearer::Undecidable,
         Known::Confirmed(here) => (here, now),

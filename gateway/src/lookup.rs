@@ -6,7 +6,7 @@
 
 use crate::metrics::{LookupResult, Metrics};
 use aldgate_core::decide::Lookup;
-use aldgate_core::hot::{Hot, Known};
+use aldgate_core::hot::{Hot, Known, KnownCredential};
 use aldgate_core::id::{CredentialDigest, SessionId};
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::{Unavailable, Warm};
@@ -113,7 +113,7 @@ impl Lookups {
         let lookup = tokio::time::timeout(WARM_DEADLINE, flight).await.ok().flatten();
         match lookup.unwrap_or(Lookup::Unavailable) {
             // Who boards late may have seen the session end after warm was asked.
-            Lookup::Found(_) if matches!(self.hot.session(&session), Known::Ended) => Lookup::Nothing,
+            Lookup::Found(_) if matches!(self.hot.session(&session, now), Known::Ended) => Lookup::Nothing,
             lookup => lookup,
         }
     }
@@ -125,14 +125,17 @@ impl Lookups {
     pub async fn credential(
         &self,
         credential: &CredentialDigest,
+        now: Timestamp,
     ) -> Result<Option<Arc<CredentialRecord>>, Unavailable> {
-        if let Some(here) = self.hot.credential(credential) {
-            return Ok(Some(here));
+        match self.hot.credential(credential, now) {
+            KnownCredential::Here(here) => return Ok(Some(here)),
+            KnownCredential::Gone => return Ok(None),
+            KnownCredential::Nothing => {}
         }
         let credential = *credential;
         let flight = self.credentials.join(credential, || {
             let (warm, hot, metrics) = (self.warm.clone(), self.hot.clone(), self.metrics.clone());
-            async move { ask_for_credential(&*warm, &hot, &metrics, credential).await }
+            async move { ask_for_credential(&*warm, &hot, &metrics, credential, now).await }
         });
         let answered = under_deadline(async { Ok(flight.await) }).await?;
         answered.unwrap_or_else(|| Err(Unavailable("the look-up ended without an answer".into())))
@@ -148,10 +151,11 @@ async fn ask_for_session(warm: &dyn Warm, hot: &Hot, metrics: &Metrics, session:
             tracing::warn!(%unavailable, "a session could not be looked up");
             Lookup::Unavailable
         }
-        Ok(found) => {
-            let admitted = found.and_then(|record| hot.admit_session(session, record, asked));
-            admitted.map_or(Lookup::Nothing, Lookup::Found)
+        Ok(None) => {
+            hot.note_absent_session(session, asked);
+            Lookup::Nothing
         }
+        Ok(Some(record)) => hot.admit_session(session, record, asked).map_or(Lookup::Nothing, Lookup::Found),
     }
 }
 
@@ -160,10 +164,16 @@ async fn ask_for_credential(
     hot: &Hot,
     metrics: &Metrics,
     credential: CredentialDigest,
+    now: Timestamp,
 ) -> Result<Option<Arc<CredentialRecord>>, Unavailable> {
+    let asked = hot.ask(now);
     let found = under_deadline(warm.credential(&credential)).await;
     count(metrics, &found);
-    Ok(found?.and_then(|record| hot.admit_credential(Arc::new(record))))
+    let Some(record) = found? else {
+        hot.note_absent_credential(credential, asked);
+        return Ok(None);
+    };
+    Ok(hot.admit_credential(Arc::new(record)))
 }
 
 fn count<T>(metrics: &Metrics, result: &Result<Option<T>, Unavailable>) {
