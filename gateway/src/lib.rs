@@ -13,6 +13,7 @@ pub mod config;
 pub mod deadline;
 pub mod edge;
 pub mod exchange;
+pub mod hand_off;
 pub mod identity;
 pub mod listener;
 pub mod lookup;

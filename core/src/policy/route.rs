@@ -31,6 +31,24 @@ pub enum EdgeEndpoint {
     KeySet,
     /// `GET /assets/…`.
     Asset,
+    /// A step of a hand-off.
+    HandOff(HandOffStep),
+    /// Whatever else stands below the reserved prefix: nothing.
+    Reserved,
+}
+
+/// The steps by which a service's host gets a token of a session, in the order in which a browser takes them; and how
+/// it is sent to end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HandOffStep {
+    /// `GET /.aldgate/sign-in` on the service's host.
+    Begin,
+    /// `GET /hand-off` on the log-in host.
+    Give,
+    /// `GET /.aldgate/hand-off` on the service's host.
+    Take,
+    /// `GET /.aldgate/sign-out` on the service's host.
+    SignOut,
 }
 
 /// A service behind the gate.

@@ -85,16 +85,12 @@ fn route(
     let named = file.service.as_deref().and_then(|name| services.iter().find(|s| s.name == name));
     let service = faults.keep(&format!("{path}.service"), named.ok_or("must name one of the [[service]] tables"));
     let access = access(path, file, faults);
-    if let (Some(pattern), true) = (&pattern, host == login_host)
-        && platform::is_taken(pattern)
-    {
-        faults.add(&format!("{path}.path"), "covers a path that the platform itself needs on this host");
+    if !is_host_name(&host) && host != login_host {
+        faults.add(&format!("{path}.host"), "must be a host name, without scheme and port");
     }
-    if host != login_host && access.as_ref().is_some_and(|access| *access != Access::Public) {
-        faults.add(
-            &format!("{path}.host"),
-            format!("sessions are known on {login_host:?} only; a route on another host must be public"),
-        );
+    let is_taken = if host == login_host { platform::is_taken } else { platform::is_taken_on_service_host };
+    if pattern.as_ref().is_some_and(is_taken) {
+        faults.add(&format!("{path}.path"), "covers a path that the platform itself needs on this host");
     }
     let methods = file.methods.as_deref().map(|methods| self::methods(&format!("{path}.methods"), methods, faults));
     let cost = file.cost.as_deref().map(|cost| self::cost(&format!("{path}.cost"), cost, faults));
@@ -129,6 +125,12 @@ fn cost(path: &str, text: &str, faults: &mut Faults) -> CostClass {
     let named = CostClass::ALL.into_iter().find(|class| class.as_str() == text);
     let message = "must be \"check\", \"passkey\", \"refresh\" or \"password\"";
     faults.keep(path, named.ok_or(message)).unwrap_or_default()
+}
+
+/// A name as it stands in `Host` and in the addresses that browsers are sent to.
+fn is_host_name(host: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
+    !host.is_empty() && host.len() <= 253 && host.bytes().all(plain)
 }
 
 fn access(path: &str, file: &FileRoute, faults: &mut Faults) -> Option<Access> {
