@@ -92,9 +92,15 @@ fn routes(upstream: u16) -> String {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// One with more services and routes.
+    pub async fn with(more: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
         let upstream = echo_upstream().await;
-        let text = format!("data = {{ dir = {:?} }}\n{}", dir.path().join("data"), routes(upstream));
+        let text = format!("data = {{ dir = {:?} }}\n{}\n{more}", dir.path().join("data"), routes(upstream));
+        let text = text.replace("ECHO", &format!("127.0.0.1:{upstream}"));
         let config = Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}"));
         let warm = Arc::new(MemoryWarm::default());
         let clock = Arc::new(ManualClock::at(world::NOW));
