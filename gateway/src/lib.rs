@@ -7,6 +7,7 @@
 pub mod access_log;
 pub mod assemble;
 pub mod asset;
+pub mod authz;
 pub mod challenge;
 pub mod clock;
 pub mod config;

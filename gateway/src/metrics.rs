@@ -23,10 +23,12 @@ pub enum AnsweredBy {
     Backend,
     /// A service behind the gate.
     Service,
+    /// The private listener, asked by a proxy that stands in front of a service.
+    Authz,
 }
 
 impl AnsweredBy {
-    const ALL: [Self; 3] = [Self::Edge, Self::Backend, Self::Service];
+    const ALL: [Self; 4] = [Self::Edge, Self::Backend, Self::Service, Self::Authz];
 
     /// The label, and the word in the access log.
     pub const fn as_str(self) -> &'static str {
@@ -34,6 +36,7 @@ impl AnsweredBy {
             Self::Edge => "edge",
             Self::Backend => "backend",
             Self::Service => "service",
+            Self::Authz => "authz",
         }
     }
 }
@@ -86,8 +89,8 @@ pub enum LookupResult {
 /// All metrics of one process.
 pub struct Metrics {
     registry: Registry,
-    requests: [[IntCounter; 5]; 3],
-    seconds: [Histogram; 3],
+    requests: [[IntCounter; 5]; 4],
+    seconds: [Histogram; 4],
     verdicts: [IntCounter; 5],
     lookups: [IntCounter; 3],
     logins: [IntCounter; 6],

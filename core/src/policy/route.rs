@@ -1,5 +1,6 @@
 //! Routes: which host and path go to which upstream, and who may pass. No route matches: nothing passes.
 
+use crate::policy::alias::Alias;
 use crate::policy::cors::Cors;
 use crate::policy::cost::CostClass;
 use crate::policy::demand::Demand;
@@ -58,8 +59,11 @@ pub struct Service {
     pub name: String,
     /// Its place in the table of services; the key of a session's cached assertions.
     pub index: u16,
-    /// Where it listens: `host:port` as a socket address, or `unix:/path`.
-    pub upstream: String,
+    /// Where it listens: `host:port` as a socket address, or `unix:/path`. `None` for one that stands behind another
+    /// proxy, which asks this gate about each request.
+    pub upstream: Option<String>,
+    /// The other gateways' header names by which it is told who a request is for, beside this gate's own.
+    pub aliases: Vec<Alias>,
 }
 
 /// Who may pass.

@@ -113,6 +113,8 @@ table!(
         https: String,
         /// Address of the private listener.
         private: String,
+        /// Address at which Envoy asks over gRPC; empty for none.
+        authz_grpc: String,
         /// Threads that serve.
         threads: i64,
         /// How long the end is announced before listening stops.
@@ -186,8 +188,10 @@ table!(
     FileService {
         /// Its name; the audience of its assertions.
         name: String,
-        /// `host:port` as a socket address, or `unix:/path`.
+        /// `host:port` as a socket address, or `unix:/path`; left out for a service behind another proxy.
         upstream: String,
+        /// Other gateways whose header names it knows.
+        aliases: Vec<String>,
     }
 );
 table!(

@@ -131,6 +131,7 @@ impl World {
         let dir = TempDir::new().expect("a directory");
         let upstream = echo_upstream().await;
         let text = format!("data = {{ dir = {:?} }}\n{}\n{more}", dir.path().join("data"), routes(upstream));
+        let text = text.replace("ECHO", &format!("127.0.0.1:{upstream}"));
         let config = Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}"));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(seed));
         let shared =

@@ -3,6 +3,7 @@
 use super::{Faults, span};
 use crate::config::file::{FileConfig, FileDemand, FileRoute, FileService};
 use aldgate_core::assurance::{Components, IdentityLevel, UnknownVector, Vector};
+use aldgate_core::policy::alias::{Alias, UnknownAlias};
 use aldgate_core::policy::cost::CostClass;
 use aldgate_core::policy::demand::{Delegation, Demand};
 use aldgate_core::policy::platform;
@@ -43,7 +44,8 @@ pub(super) fn services_and_routes(
             faults.add("demo.enabled", "must be false where a service of yours is named \"demo\"");
         }
         let index = u16::try_from(services.len()).unwrap_or(u16::MAX);
-        let service = Arc::new(Service { name: "demo".into(), index, upstream: address.to_string() });
+        let service = Service { name: "demo".into(), index, upstream: Some(address.to_string()), aliases: Vec::new() };
+        let service = Arc::new(service);
         let path = PathPattern::Below("/demo".into());
         let access = Access::Demand(Demand::SIGNED_IN);
         routes.push(Route::new(login_host.into(), path, Target::Service(service.clone()), access));
@@ -61,12 +63,26 @@ fn service(path: &str, file: &FileService, at: usize, faults: &mut Faults) -> Op
     if name.is_empty() || name.len() > 63 || !name.bytes().all(plain) || name == platform::BACKEND_AUDIENCE {
         faults.add(&format!("{path}.name"), "must be 1 to 63 of a-z, 0-9 and -, and not the backend's own name");
     }
-    let upstream = faults.keep(&format!("{path}.upstream"), file.upstream.as_deref().ok_or("is missing"))?;
-    let is_socket = upstream.strip_prefix("unix:").is_some_and(|p| p.starts_with('/') && p.len() < 100);
-    if !is_socket && upstream.parse::<SocketAddr>().is_err() {
+    let is_socket = |text: &str| text.strip_prefix("unix:").is_some_and(|p| p.starts_with('/') && p.len() < 100);
+    let upstream = file.upstream.clone();
+    if upstream.as_ref().is_some_and(|text| !is_socket(text) && text.parse::<SocketAddr>().is_err()) {
         faults.add(&format!("{path}.upstream"), "must be an address such as \"127.0.0.1:9000\", or \"unix:/path\"");
     }
-    Some(Service { name: name.into(), index: u16::try_from(at).unwrap_or(u16::MAX), upstream: upstream.into() })
+    let aliases = aliases(&format!("{path}.aliases"), file.aliases.as_deref().unwrap_or_default(), faults);
+    Some(Service { name: name.into(), index: u16::try_from(at).unwrap_or(u16::MAX), upstream, aliases })
+}
+
+fn aliases(path: &str, names: &[String], faults: &mut Faults) -> Vec<Alias> {
+    let mut aliases = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let path = format!("{path}[{at}]");
+        match name.parse() {
+            Ok(alias) if aliases.contains(&alias) => faults.add(&path, "stands there twice"),
+            Ok(alias) => aliases.push(alias),
+            Err(UnknownAlias) => faults.add(&path, UnknownAlias.to_string()),
+        }
+    }
+    aliases
 }
 
 fn route(
