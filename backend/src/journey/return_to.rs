@@ -84,6 +84,13 @@ mod tests {
     }
 
     #[test]
+    fn the_step_that_gives_a_session_to_another_host_is_returned_to() {
+        let step =
+            "/hand-off?host=app.example&return_to=/x%3Fy%3D1&binding=E1ry5lbcXdXhhRlInfLvFhmMh_oYz7C3vUhBcTJBLbw";
+        assert_eq!(ReturnTo::parse(Some(step)).as_str(), step);
+    }
+
+    #[test]
     fn everything_else_is_the_account_page() {
         for text in [
             "",

@@ -9,7 +9,7 @@ use crate::policy::cost::CostClass;
 use crate::policy::demand::Demand;
 use crate::policy::path::NormalPath;
 use crate::policy::route::{Access, EdgeEndpoint, HandOffStep, PathPattern, Route, Target};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The audience of the identity assertions that the backend gets: it stands behind the gate as a service does.
@@ -106,15 +106,19 @@ pub fn routes(host: &str) -> Vec<Route> {
     edge.chain(backend).collect()
 }
 
-/// The platform's routes on each other host that a configured route names.
+/// The platform's routes on each other host that a configured route names. Where no route looks at a session, none is
+/// handed over.
 pub fn routes_on_service_hosts(login_host: &str, configured: &[Route]) -> Vec<Route> {
-    let hosts: BTreeSet<&str> = configured.iter().map(|route| route.host.as_str()).collect();
-    let hosts = hosts.into_iter().filter(|host| !host.eq_ignore_ascii_case(login_host));
-    hosts.flat_map(routes_on_service_host).collect()
+    let mut hosts: BTreeMap<&str, bool> = BTreeMap::new();
+    for route in configured.iter().filter(|route| !route.host.eq_ignore_ascii_case(login_host)) {
+        *hosts.entry(&route.host).or_default() |= route.access != Access::Public;
+    }
+    hosts.into_iter().flat_map(|(host, sessions)| routes_on_service_host(host, sessions)).collect()
 }
 
-fn routes_on_service_host(host: &str) -> impl Iterator<Item = Route> {
-    ON_SERVICE_HOSTS.iter().filter_map(move |(path, endpoint, access)| {
+fn routes_on_service_host(host: &str, sessions: bool) -> impl Iterator<Item = Route> {
+    let rows = ON_SERVICE_HOSTS.iter().filter(move |row| sessions || !matches!(row.1, EdgeEndpoint::HandOff(_)));
+    rows.filter_map(move |(path, endpoint, access)| {
         pattern(path).map(|path| Route::new(host.to_owned(), path, Target::Edge(*endpoint), access.clone()))
     })
 }
@@ -196,7 +200,7 @@ mod tests {
     #[test]
     fn every_other_host_has_the_steps_of_the_hand_off_once() {
         let service = |host: &str, path: &str| {
-            Route::new(host.into(), PathPattern::parse(path).expect("pattern"), Target::Backend, Access::Public)
+            Route::new(host.into(), PathPattern::parse(path).expect("pattern"), Target::Backend, SIGNED_IN)
         };
         let configured = [service("a.example", "/"), service("a.example", "/x/"), service("login.example", "/y/")];
         let ours = routes_on_service_hosts("login.example", &configured);

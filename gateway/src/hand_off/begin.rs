@@ -3,7 +3,7 @@
 use super::query::{BadQuery, Query};
 use super::return_to::ReturnTo;
 use super::why::Why;
-use super::{attempts, binding, failed, go_on};
+use super::{attempts, binding, failed, go_on, login_origin};
 use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -28,7 +28,7 @@ pub(super) fn answer(header: &RequestHeader, exchange: &mut Exchange, state: &Ed
     };
     let location = format!(
         "{}{GIVE_HAND_OFF}?host={}&return_to={}&binding={}{}",
-        state.issuer,
+        login_origin(exchange.tls, state),
         exchange.host,
         return_to.for_travel(),
         Binding::of(value.as_bytes()),

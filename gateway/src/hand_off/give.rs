@@ -4,7 +4,7 @@
 use super::query::{BadQuery, Query};
 use super::return_to::ReturnTo;
 use super::why::Why;
-use super::{go_on, origin_of};
+use super::{go_on, login_origin, origin_of};
 use crate::challenge::percent_encoded;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
@@ -59,7 +59,8 @@ impl Asked {
     fn give(&self, session: SessionId, header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState) -> Reply {
         let sealed = hand_off::seal(&state.master, session, &self.binding, &self.host, exchange.now, &*state.entropy);
         let Ok(code) = sealed else { return refusal(Problem::Internal, header, exchange) };
-        let (origin, return_to) = (origin_of(&self.host, &state.issuer), self.return_to.for_travel());
+        let (origin, return_to) =
+            (origin_of(&self.host, login_origin(exchange.tls, state)), self.return_to.for_travel());
         go_on::reply(header, &format!("{origin}{TAKE_HAND_OFF}?code={code}&return_to={return_to}"))
     }
 }
@@ -81,5 +82,58 @@ pub(super) fn answer(permit: &Permit, header: &RequestHeader, exchange: &mut Exc
     match permit.session() {
         Some(session) if !asked.why.needs_proof() => asked.give(session.session, header, exchange, state),
         Some(_) | None => asked.sign_in_first(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::snapshot;
+    use aldgate_core::testing::world;
+
+    /// What the sign-in page takes as its own way back; its sealed cookie has no place for more.
+    const RETURN_TO_BYTES_MAX: usize = 2 * 1024;
+
+    #[test]
+    fn the_longest_way_back_fits_into_the_sign_in_pages_own() {
+        let host = "a".repeat(253);
+        let return_to = ReturnTo::parse(Some(&format!("/{}", "b".repeat(1_599))));
+        let asked = Asked { host, return_to, binding: Binding::of(b"x"), why: Why::Passkey };
+        assert_eq!(asked.return_to.for_travel().len(), 1_600);
+        let reply = asked.sign_in_first();
+        let location = reply.headers.iter().find(|(name, _)| *name == "location").expect("a location").1.as_str();
+        let escaped = location.strip_prefix("/sign-in?return_to=").and_then(|rest| rest.strip_suffix("&why=passkey"));
+        let escaped = escaped.expect("the parameters");
+        // Each escape is one byte once the page has read it.
+        let length = escaped.len() - 2 * escaped.matches('%').count();
+        assert!(length <= RETURN_TO_BYTES_MAX, "{length}");
+    }
+
+    #[test]
+    fn hosts_that_look_at_no_session_take_none() {
+        let text = r#"
+            [demo]
+            enabled = false
+            [[service]]
+            name = "a"
+            upstream = "127.0.0.1:1"
+            [[route]]
+            host = "www.example"
+            path = "/"
+            service = "a"
+            access = "public"
+            [[route]]
+            host = "app.example"
+            path = "/"
+            service = "a"
+            access = "optional"
+        "#;
+        let config = Config::parse(text).expect("a configuration");
+        let snapshot = snapshot::first(&config, &world::master_key(), world::NOW).expect("a snapshot");
+        assert!(takes_sessions("app.example", &snapshot));
+        for host in ["www.example", "localhost", "App.example", "example", ""] {
+            assert!(!takes_sessions(host, &snapshot), "{host}");
+        }
     }
 }

@@ -58,6 +58,7 @@ use crate::state::EdgeState;
 use aldgate_core::policy::platform::BEGIN_HAND_OFF;
 use aldgate_core::policy::route::HandOffStep;
 use aldgate_core::verdict::Permit;
+use origin::login_origin;
 pub use origin::origin_of;
 use pingora::http::RequestHeader;
 use return_to::ReturnTo;
@@ -77,7 +78,10 @@ pub async fn answer(
         HandOffStep::Begin => begin::answer(header, exchange, state),
         HandOffStep::Give => give::answer(permit, header, exchange, state),
         HandOffStep::Take => take::answer(permit, header, exchange, state).await,
-        HandOffStep::SignOut => go_on::reply(header, &format!("{}/sign-out", state.issuer)),
+        HandOffStep::SignOut => {
+            let login = login_origin(exchange.tls, state);
+            go_on::reply(header, &format!("{login}/sign-out"))
+        }
     }
 }
 
