@@ -77,8 +77,7 @@ mod tests {
 
     #[test]
     fn paths_of_this_host_pass_as_they_are() {
-        for path in ["/", "/account", "/demo/a%20b?x=1&y=/z", "/demo?return=https://a.example/", "/sign-inn", "/a;v=1"]
-        {
+        for path in ["/", "/account", "/demo/a%20b?x=1&y=/z", "/demo?return=https://a.example/", "/sign-inn"] {
             assert_eq!(ReturnTo::parse(Some(path)).as_str(), path);
         }
     }

@@ -61,9 +61,7 @@ mod tests {
 
     #[test]
     fn paths_of_this_host_pass_as_they_are() {
-        for path in
-            ["/", "/x", "/a%20b/?x=1&y=/z", "/x?u=https://a.example/", "/x?a[]=1|2&b={c}?d", "/.aldgat/", "/a;v=1"]
-        {
+        for path in ["/", "/x", "/a%20b/?x=1&y=/z", "/x?u=https://a.example/", "/x?a[]=1|2&b={c}?d", "/.aldgat/"] {
             assert_eq!(ReturnTo::parse(Some(path)).to_string(), path);
         }
     }
