@@ -284,7 +284,8 @@ async fn missing_doubled_and_conflicting_metadata_are_refused_by_name() {
     let uri = ("x-forwarded-uri", "/behind/");
     let url = ("x-original-url", "http://localhost:8080/behind/");
     let was = ("x-original-method", "GET");
-    let questions: [(&str, Vec<(&str, &str)>, &str); 9] = [
+    type Question<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a str);
+    let questions: [Question<'_>; 9] = [
         ("/authz/forward", vec![cookie, proto, host, uri], "x-forwarded-method is missing"),
         ("/authz/forward", vec![cookie, method, proto, host, url], "x-forwarded-uri is missing"),
         ("/authz/haproxy", vec![cookie, method, proto, host, uri, uri], "x-forwarded-uri stands there more than once"),
@@ -447,7 +448,7 @@ fn check(original: Original<'_>, raw: bool) -> CheckRequest {
         http.header_map = Some(HeaderMap { headers: all.map(header).collect() });
     } else {
         for (name, value) in all {
-            let joined = http.headers.entry(name.into()).or_insert_with(String::new);
+            let joined = http.headers.entry(name.into()).or_default();
             *joined = if joined.is_empty() { value.into() } else { format!("{joined},{value}") };
         }
     }
