@@ -8,6 +8,7 @@
 //! The traits of the shared tier are in [`warm`]; the caches of one process are in [`hot`].
 
 pub mod assurance;
+pub mod cold;
 pub mod decide;
 pub mod device;
 pub mod entropy;
