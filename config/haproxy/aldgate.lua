@@ -10,7 +10,8 @@ local ASKED = { "cookie", "authorization", "dpop", "origin", "accept", "sec-fetc
 -- What the service gets, set or taken away. For a service with aliases, add their names.
 local TOLD = {
     "aldgate-identity", "aldgate-subject", "aldgate-session", "aldgate-identity-level", "aldgate-components",
-    "aldgate-auth-time", "aldgate-request-id", "cookie",
+    "aldgate-auth-time", "aldgate-request-id",
+    "cookie", "authorization", "dpop",
 }
 
 -- What the client gets of a refusal.

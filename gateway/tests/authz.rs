@@ -107,7 +107,13 @@ async fn an_allowed_request_gets_a_signed_identity_in_every_dialect() {
         assert_eq!(answer.header("aldgate-subject"), authenticator.account.to_string());
         assert!(IDENTITY.iter().all(|name| !answer.header(name).is_empty()), "{dialect}: {answer:?}");
         assert_eq!(answer.header("cookie"), "a=1; b=2", "{dialect}: our cookie never reaches a service");
-        assert!(answer.headers.get("set-cookie").is_none());
+        assert!(answer.headers.get("set-cookie").is_none() && answer.headers.get("authorization").is_none());
+        let basic = [("cookie", cookies.as_str()), ("authorization", "Basic b3du")];
+        let own = ask(&asker, dialect, get("/behind/", &basic)).await;
+        assert_eq!(own.header("authorization"), "Basic b3du", "{dialect}: a service's own credential stays");
+        let doubled = [basic[0], basic[1], ("authorization", "Basic YW5kZXJz")];
+        let dropped = ask(&asker, dialect, get("/behind/", &doubled)).await;
+        assert!(dropped.headers.get("authorization").is_none(), "{dialect}: {dropped:?}");
     }
 }
 

@@ -121,7 +121,7 @@ fn every_sample_names_every_identity_header_and_the_cookie() {
     let config = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");
     for sample in ["nginx/aldgate-identity.conf", "haproxy/aldgate.lua", "caddy/Caddyfile", "traefik/dynamic.yml"] {
         let text = std::fs::read_to_string(config.join(sample)).expect(sample).to_lowercase();
-        for name in IDENTITY.iter().chain(&["aldgate-request-id", "cookie"]) {
+        for name in IDENTITY.iter().chain(&["aldgate-request-id", "cookie", "authorization", "dpop"]) {
             assert!(text.contains(name), "{name} in {sample}");
         }
     }
@@ -146,6 +146,9 @@ async fn who_is_signed_in_reaches_the_service_which_learns_who_they_are() {
         assert_eq!(seen["aldgate-subject"], identity.account().to_string(), "{kind:?}");
         assert!(IDENTITY.iter().all(|name| seen.contains_key(*name)), "{kind:?}: {seen:?}");
         assert_eq!(seen["cookie"], "a=1; b=2", "{kind:?}");
+        let basic = [("cookie", session.as_str()), ("authorization", "Basic b3du")];
+        let own = received(&stand.get("/behind/", &basic).await);
+        assert_eq!(own["authorization"], "Basic b3du", "{kind:?}: a credential that is not the gate's stays");
         let alone = received(&stand.get("/behind/", &[("cookie", &session)]).await);
         assert_eq!(alone.get("cookie").map_or("", String::as_str), "", "{kind:?}: our cookie never reaches a service");
     }
