@@ -28,6 +28,11 @@ const ROUTES: &str = r#"
     path = "/behind/optional/"
     service = "behind"
     access = "optional"
+    [[route]]
+    host = "public.example"
+    path = "/"
+    service = "behind"
+    access = "public"
 "#;
 
 const HTML: (&str, &str) = ("accept", "text/html");
