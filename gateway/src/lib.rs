@@ -7,6 +7,7 @@
 pub mod access_log;
 pub mod assemble;
 pub mod asset;
+pub mod certificate;
 pub mod challenge;
 pub mod clock;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod phase;
 pub mod private;
 pub mod problem;
 pub mod refusal;
+pub mod reload;
 pub mod reply;
 pub mod request;
 pub mod snapshot;

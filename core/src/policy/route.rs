@@ -38,7 +38,7 @@ pub enum EdgeEndpoint {
 pub struct Service {
     /// Its name: the audience of the assertions that it gets.
     pub name: String,
-    /// Its place in the table of services; the key of a session's cached assertions.
+    /// Its number: the key of a session's cached assertions. Within a process, one number never means two names.
     pub index: u16,
     /// Where it listens: `host:port` as a socket address, or `unix:/path`.
     pub upstream: String,

@@ -65,6 +65,10 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     if *target != Target::Backend {
         without_our_cookies(header)?;
     }
+    if permit.route().client_certificate.is_some() {
+        let certificate = exchange.certificate.as_deref().ok_or(CannotForward)?;
+        header.insert_header(names::CLIENT_CERTIFICATE, certificate.header_value())?;
+    }
     let Some(session) = permit.session() else { return Ok(()) };
     let (audience, index) = match target {
         Target::Edge(_) => return Ok(()),
