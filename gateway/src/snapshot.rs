@@ -115,13 +115,14 @@ fn generation(
     let services = numbers.number(config.services.iter().chain(routes.iter().filter_map(service_of)))?;
     let routes = routes.into_iter().map(|route| to_numbered(route, &services)).collect();
     let snapshot = Snapshot { routes: RouteTable::new(routes)?, tag_keys: TagKeys::at(master, now) };
-    let upstreams = Arc::new(Upstreams::new(&config.backend_socket(), services.into_values())?);
+    let upstreams = Arc::new(Upstreams::new(&config.backend_socket(), services.values().map(|service| &**service))?);
     Ok(Generation { snapshot, upstreams })
 }
 
 /// The platform's routes, and the configured ones.
 fn routes(config: &Config) -> Vec<Route> {
     let mut routes = platform::routes(&config.login_host);
+    routes.extend(platform::routes_on_service_hosts(&config.login_host, &config.routes));
     routes.extend(config.routes.iter().cloned());
     routes
 }
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
 
     fn services(names: &[&str]) -> Vec<Arc<Service>> {
-        let service = |name: &&str| Service { name: (*name).into(), index: 0, upstream: "127.0.0.1:1".into() };
+        let service = |name: &&str| Service { name: (*name).into(), index: 0, upstream: None, aliases: Vec::new() };
         names.iter().map(|name| Arc::new(service(name))).collect()
     }
 

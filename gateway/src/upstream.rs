@@ -5,7 +5,6 @@ use pingora::upstreams::peer::{H1UpgradePolicy, HttpPeer};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The backend is on this machine: if it does not accept at once, it is down.
@@ -21,7 +20,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// The peers.
 pub struct Upstreams {
     backend: HttpPeer,
-    services: HashMap<String, (Arc<Service>, HttpPeer)>,
+    services: HashMap<String, HttpPeer>,
 }
 
 /// An upstream's address does not work.
@@ -44,11 +43,11 @@ fn with_deadlines(mut peer: HttpPeer, connect: Duration, upgrade: H1UpgradePolic
     peer
 }
 
-fn service_peer(service: &Service) -> Result<HttpPeer, BadUpstream> {
-    let peer = match service.upstream.strip_prefix("unix:") {
+fn service_peer(upstream: &str) -> Result<HttpPeer, BadUpstream> {
+    let peer = match upstream.strip_prefix("unix:") {
         Some(path) => socket_peer(path)?,
         None => {
-            let address: SocketAddr = service.upstream.parse().map_err(|_| BadUpstream(service.upstream.clone()))?;
+            let address: SocketAddr = upstream.parse().map_err(|_| BadUpstream(upstream.into()))?;
             HttpPeer::new(address, false, String::new())
         }
     };
@@ -56,52 +55,28 @@ fn service_peer(service: &Service) -> Result<HttpPeer, BadUpstream> {
 }
 
 impl Upstreams {
-    /// Peers for the backend's socket and for every service.
+    /// Peers for the backend's socket and for every service that has an address.
     ///
     /// # Errors
     /// [`BadUpstream`].
-    pub fn new(backend_socket: &Path, services: impl IntoIterator<Item = Arc<Service>>) -> Result<Self, BadUpstream> {
+    pub fn new<'a>(
+        backend_socket: &Path,
+        services: impl IntoIterator<Item = &'a Service>,
+    ) -> Result<Self, BadUpstream> {
         let socket = backend_socket.to_string_lossy();
         let backend = with_deadlines(socket_peer(&socket)?, BACKEND_CONNECT, H1UpgradePolicy::Deny);
-        let services = services.into_iter().map(|service| {
-            let peer = service_peer(&service)?;
-            Ok((service.name.clone(), (service, peer)))
-        });
-        Ok(Self { backend, services: services.collect::<Result<_, _>>()? })
+        let addressed = services.into_iter().filter_map(|s| Some((s.name.clone(), s.upstream.as_deref()?)));
+        let services =
+            addressed.map(|(name, upstream)| Ok((name, service_peer(upstream)?))).collect::<Result<_, _>>()?;
+        Ok(Self { backend, services })
     }
 
-    /// The peer for a target; `None` for what the edge answers itself.
-    ///
-    /// A request may have been judged just before another configuration was taken over: it goes where its own route
-    /// leads, whatever a service of that name is now.
-    pub fn peer(&self, target: &Target) -> Option<HttpPeer> {
+    /// The peer for a target; `None` for what the edge answers itself, and for a service behind another proxy.
+    pub fn peer(&self, target: &Target) -> Option<&HttpPeer> {
         match target {
             Target::Edge(_) => None,
-            Target::Backend => Some(self.backend.clone()),
-            Target::Service(service) => match self.services.get(&service.name) {
-                Some((known, peer)) if known == service => Some(peer.clone()),
-                Some(_) | None => service_peer(service).ok(),
-            },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use pingora::upstreams::peer::Peer as _;
-
-    fn service(upstream: &str) -> Arc<Service> {
-        Arc::new(Service { name: "a".into(), index: 0, upstream: upstream.into() })
-    }
-
-    #[test]
-    fn a_request_goes_where_the_route_leads_that_it_was_judged_by() {
-        let upstreams = Upstreams::new(Path::new("/run/backend.sock"), [service("127.0.0.1:2")]).expect("upstreams");
-        for upstream in ["127.0.0.1:2", "127.0.0.1:1"] {
-            let peer = upstreams.peer(&Target::Service(service(upstream))).expect("a peer");
-            assert_eq!(peer.address().to_string(), upstream);
-            assert_eq!(peer.options.read_timeout, Some(READ), "with every deadline");
+            Target::Backend => Some(&self.backend),
+            Target::Service(service) => self.services.get(&service.name),
         }
     }
 }
