@@ -19,6 +19,9 @@ pub const AUTH_TIME: &str = "aldgate-auth-time";
 /// Every header that says who a request is for, in the order in which their values are kept.
 pub const IDENTITY: [&str; 6] = [ASSERTION, SUBJECT, SESSION, IDENTITY_LEVEL, COMPONENTS, AUTH_TIME];
 
+/// The certificate that the client has shown, on routes that demand one: its digest and its names.
+pub const CLIENT_CERTIFICATE: &str = "aldgate-client-certificate";
+
 /// The request's own identifier, for logs and support.
 pub const REQUEST_ID: &str = "aldgate-request-id";
 

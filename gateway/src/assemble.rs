@@ -5,19 +5,16 @@ use crate::asset::Assets;
 use crate::config::Config;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
-use crate::snapshot;
+use crate::snapshot::{CannotServe, Generations};
 use crate::state::EdgeState;
 use crate::touch::{TouchWriter, touches};
-use crate::upstream::{BadUpstream, Upstreams};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::hot::Hot;
-use aldgate_core::policy::route::DoubledRoute;
 use aldgate_core::secret::MasterKey;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_core::warm::Warm;
 use aldgate_core::webauthn::challenge::ChallengeKey;
-use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -40,12 +37,9 @@ pub enum CannotAssemble {
     /// The access log cannot be written.
     #[error("cannot write the access log: {0}")]
     AccessLog(#[from] std::io::Error),
-    /// Two routes for one path.
+    /// The routes or the upstreams do not work.
     #[error(transparent)]
-    Route(#[from] DoubledRoute),
-    /// An upstream's address does not work.
-    #[error(transparent)]
-    Upstream(#[from] BadUpstream),
+    Serve(#[from] CannotServe),
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyFailed),
@@ -67,14 +61,12 @@ pub fn assemble(
     let hot = Arc::new(Hot::new(config.hot));
     shared.warm.follow(hot.clone());
     let (touches, writer) = touches(shared.warm.clone());
-    let services = config.services.iter().map(|service| &**service);
     let state = EdgeState {
-        snapshot: ArcSwap::from_pointee(snapshot::first(config, &shared.master, shared.clock.now())?),
+        snapshot: Generations::first(config, &shared.master, shared.clock.now())?,
         lookups: Lookups::new(shared.warm.clone(), hot.clone(), metrics.clone()),
         hot,
         warm: shared.warm.clone(),
         touches,
-        upstreams: Upstreams::new(&config.backend_socket(), services)?,
         assets: Assets::default(),
         relying_party: config.relying_party.clone(),
         challenge_key: ChallengeKey::of(&shared.master),

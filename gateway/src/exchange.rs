@@ -1,5 +1,6 @@
 //! One request on its way through the phases: the only thing that passes from one phase to the next.
 
+use crate::certificate::PeerCertificate;
 use crate::clock::Stopwatch;
 use crate::metrics::AnsweredBy;
 use crate::problem::Problem;
@@ -7,6 +8,7 @@ use crate::state::EdgeState;
 use aldgate_core::time::Timestamp;
 use aldgate_core::verdict::Permit;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What the phases know of a request.
 pub struct Exchange {
@@ -20,6 +22,8 @@ pub struct Exchange {
     pub client: Option<IpAddr>,
     /// Whether the client came over TLS.
     pub tls: bool,
+    /// The certificate that the client has shown, where the listener asks for one.
+    pub certificate: Option<Arc<PeerCertificate>>,
     /// The host without port, once admitted.
     pub host: String,
     /// The host as the client wrote it, once admitted.
@@ -48,6 +52,7 @@ impl Exchange {
             stopwatch: Stopwatch::start(),
             client: None,
             tls: false,
+            certificate: None,
             host: String::new(),
             authority: String::new(),
             permit: None,

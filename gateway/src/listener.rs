@@ -1,11 +1,13 @@
 //! The listeners, with the defaults that a careful gateway must change: bounded buffers, bounded streams, deadlines.
 
 use crate::authz::envoy_grpc;
+use crate::certificate::{Authorities, OnHandshake};
 use crate::config;
 use crate::deadline::WithDeadline;
 use crate::edge::{Edge, H2_IDLE, RETRIES_MAX};
 use crate::private::Private;
 use crate::state::EdgeState;
+use aldgate_core::time::Clock;
 use pingora::apps::HttpServerOptions;
 use pingora::listeners::tls::TlsSettings;
 use pingora::listeners::{L4BufferSettings, ListenerConfig};
@@ -53,6 +55,12 @@ pub struct Certificate<'a> {
 #[error("the listeners cannot be made: {0}")]
 pub struct BadListener(String);
 
+impl From<Box<pingora::Error>> for BadListener {
+    fn from(error: Box<pingora::Error>) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// A Pingora server with the edge and the private listener on it.
 ///
 /// # Errors
@@ -86,7 +94,8 @@ pub fn server(
         edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
     }
     if let (Some(address), Some(certificate)) = (config.https, certificate) {
-        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()).tls(tls(&certificate)?));
+        let settings = tls(&certificate, config.client_authorities.as_deref(), &state.clock)?;
+        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()).tls(settings));
     }
     let mut private = Service::new("private".into(), Private::new(state.clone()));
     private.threads = Some(config.threads.min(AUTHZ_THREADS_MAX));
@@ -102,11 +111,27 @@ pub fn server(
     Ok(server)
 }
 
-/// TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 preferred.
-fn tls(certificate: &Certificate<'_>) -> Result<TlsSettings, BadListener> {
-    let path = |path: &Path| path.to_string_lossy().into_owned();
-    let settings = TlsSettings::intermediate(&path(certificate.chain), &path(certificate.key));
-    let mut settings = settings.map_err(|error| BadListener(error.to_string()))?;
+/// TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 preferred. With authorities, clients are asked for certificates.
+///
+/// # Errors
+/// [`BadListener`] when one of the files cannot be used.
+pub fn tls(
+    certificate: &Certificate<'_>,
+    client_authorities: Option<&Path>,
+    clock: &Arc<dyn Clock>,
+) -> Result<TlsSettings, BadListener> {
+    let mut settings = match client_authorities {
+        None => TlsSettings::intermediate("", "")?,
+        Some(path) => {
+            let authorities = Authorities::read(path).map_err(|error| BadListener(error.to_string()))?;
+            let verifier = authorities.verifier();
+            let mut settings = TlsSettings::with_callbacks(Box::new(OnHandshake::new(authorities, clock.clone())))?;
+            settings.set_client_cert_verifier(verifier);
+            settings
+        }
+    };
+    settings.set_certificate_chain_file(&certificate.chain.to_string_lossy())?;
+    settings.set_private_key_file(&certificate.key.to_string_lossy())?;
     settings.enable_h2();
     Ok(settings)
 }

@@ -7,7 +7,8 @@ use aldgate_core::policy::cost::CostClass;
 use aldgate_core::verdict::Verdict;
 use aldgate_core::webauthn::assertion::AssertionRefused;
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use std::time::Duration;
 
@@ -100,6 +101,29 @@ pub struct Metrics {
     hot_sessions: IntGauge,
     hot_credentials: IntGauge,
     log_lines_dropped: IntCounter,
+    config: ConfigMetrics,
+}
+
+/// Which configuration serves, and how reloads ended.
+struct ConfigMetrics {
+    serves: IntGaugeVec,
+    applied: IntCounter,
+    refused: IntCounter,
+    last_was_applied: IntGauge,
+}
+
+impl ConfigMetrics {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let help = "Always 1; the label is the beginning of the SHA-256 digest of the configuration that serves.";
+        let serves = IntGaugeVec::new(Opts::new("aldgate_config_info", help), &["checksum"])?;
+        registry.register(Box::new(serves.clone()))?;
+        let reloads = counters(registry, "aldgate_config_reloads_total", "Reloads by result.", "result")?;
+        let help = "1 unless the last reload was refused.";
+        let last_was_applied = gauge(registry, "aldgate_config_last_reload_successful", help)?;
+        last_was_applied.set(1);
+        let [applied, refused] = ["applied", "refused"].map(|result| reloads.with_label_values(&[result]));
+        Ok(Self { serves, applied, refused, last_was_applied })
+    }
 }
 
 /// A counter with one label, all of whose values are known.
@@ -169,6 +193,7 @@ impl Metrics {
             hot_sessions: gauge(&registry, "aldgate_hot_sessions", "Sessions in the hot tier.")?,
             hot_credentials: gauge(&registry, "aldgate_hot_credentials", "Passkeys in the hot tier.")?,
             log_lines_dropped: dropped,
+            config: ConfigMetrics::new(&registry)?,
             registry,
         })
     }
@@ -233,6 +258,18 @@ impl Metrics {
     /// Lines of the access log were dropped.
     pub fn log_lines_dropped(&self, lines: u64) {
         self.log_lines_dropped.inc_by(lines);
+    }
+
+    /// The configuration with this checksum serves from now on.
+    pub fn config_serves(&self, checksum: &str) {
+        self.config.serves.reset();
+        self.config.serves.with_label_values(&[checksum]).set(1);
+    }
+
+    /// A changed configuration was taken over, or it was refused.
+    pub fn reloaded(&self, applied: bool) {
+        if applied { &self.config.applied } else { &self.config.refused }.inc();
+        self.config.last_was_applied.set(applied.into());
     }
 
     /// The text that Prometheus scrapes.

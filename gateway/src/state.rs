@@ -4,9 +4,8 @@ use crate::access_log::AccessLog;
 use crate::asset::Assets;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
+use crate::snapshot::Generations;
 use crate::touch::Touches;
-use crate::upstream::Upstreams;
-use aldgate_core::decide::Snapshot;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::hot::Hot;
 use aldgate_core::secret::MasterKey;
@@ -16,7 +15,6 @@ use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_core::warm::Warm;
 use aldgate_core::webauthn::challenge::ChallengeKey;
 use aldgate_core::webauthn::relying_party::RelyingParty;
-use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -25,8 +23,8 @@ pub const BACKEND_INDEX: u16 = u16::MAX;
 
 /// The parts of one gateway.
 pub struct EdgeState {
-    /// Routes and token keys, as they stand now.
-    pub snapshot: ArcSwap<Snapshot>,
+    /// Routes, token keys and upstreams, as they stand now.
+    pub snapshot: Generations,
     /// This process's copies.
     pub hot: Arc<Hot>,
     /// The shared tier.
@@ -35,8 +33,6 @@ pub struct EdgeState {
     pub lookups: Lookups,
     /// Times of use on their way to warm.
     pub touches: Touches,
-    /// Where requests go.
-    pub upstreams: Upstreams,
     /// Files that the edge serves.
     pub assets: Assets,
     /// For whom passkeys are made.

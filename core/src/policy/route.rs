@@ -57,7 +57,7 @@ pub enum HandOffStep {
 pub struct Service {
     /// Its name: the audience of the assertions that it gets.
     pub name: String,
-    /// Its place in the table of services; the key of a session's cached assertions.
+    /// Its number: the key of a session's cached assertions. Within a process, one number never means two names.
     pub index: u16,
     /// Where it listens: `host:port` as a socket address, or `unix:/path`. `None` for one that stands behind another
     /// proxy, which asks this gate about each request.

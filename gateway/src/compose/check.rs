@@ -1,16 +1,18 @@
 //! `aldgate check`: says everything that is wrong with a configuration file.
 
-use aldgate_gateway::config::Config;
+use aldgate_gateway::config::source::Source;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// Checks one file.
 #[expect(clippy::print_stdout, reason = "a command speaks to its user")]
 pub(crate) fn run(path: &Path) -> ExitCode {
-    match Config::load(Some(path)) {
+    let loaded = Source::read(Some(path)).map_err(|fault| vec![fault]);
+    match loaded.and_then(|source| Ok((source.config()?, source.checksum()))) {
         Err(faults) => super::report_faults(Some(path), &faults),
-        Ok(config) => {
-            println!("{}: good; {} routes to {} services", path.display(), config.routes.len(), config.services.len());
+        Ok((config, checksum)) => {
+            let (routes, services) = (config.routes.len(), config.services.len());
+            println!("{}: good; {routes} routes to {services} services; checksum {checksum}", path.display());
             ExitCode::SUCCESS
         }
     }

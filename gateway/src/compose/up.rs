@@ -12,8 +12,10 @@ use aldgate_core::entropy::Entropy;
 use aldgate_core::time::Clock;
 use aldgate_gateway::assemble::{Shared, assemble as assemble_gateway};
 use aldgate_gateway::clock::{Stopwatch, SystemClock, SystemEntropy};
+use aldgate_gateway::config::source::Source;
 use aldgate_gateway::config::{AccessLog, Config};
 use aldgate_gateway::listener::{self, Certificate};
+use aldgate_gateway::reload;
 use aldgate_gateway::snapshot;
 use aldgate_gateway::state::EdgeState;
 use pingora::server::{RunArgs, Server};
@@ -35,11 +37,12 @@ const BACKEND_END: Duration = Duration::from_secs(2);
 #[expect(clippy::print_stderr, reason = "a command speaks to its user")]
 pub(crate) fn run(path: Option<&Path>) -> ExitCode {
     log::diagnostics();
-    let config = match Config::load(path) {
-        Ok(config) => config,
+    let loaded = Source::read(path).map_err(|fault| vec![fault]).and_then(|source| Ok((source.config()?, source)));
+    let (config, source) = match loaded {
+        Ok(loaded) => loaded,
         Err(faults) => return super::report_faults(path, &faults),
     };
-    match up(&config) {
+    match up(&config, path, source) {
         Ok(()) => {
             banner::stopped();
             ExitCode::SUCCESS
@@ -51,7 +54,7 @@ pub(crate) fn run(path: Option<&Path>) -> ExitCode {
     }
 }
 
-fn up(config: &Config) -> Result<(), CannotStart> {
+fn up(config: &Config, path: Option<&Path>, source: Source) -> Result<(), CannotStart> {
     let started = Stopwatch::start();
     let place = Place::claim(config)?;
     ports::all_free(config)?;
@@ -59,6 +62,9 @@ fn up(config: &Config) -> Result<(), CannotStart> {
     let demo_runtime = runtime("demo", 1)?;
     let parts = backend_runtime.block_on(assemble(config))?;
     let server = server(config, &parts.state)?;
+    backend_runtime
+        .block_on(async { reload::start(&parts.state, path, source) })
+        .map_err(|error| CannotStart::because("cannot watch signals", error))?;
     if let Some(listen) = config.demo {
         demo_runtime.block_on(demo::serve(listen, demo_of(config, parts.state.clock.clone())))?;
     }

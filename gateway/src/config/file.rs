@@ -42,6 +42,28 @@ impl<T: Read> Read for Vec<T> {
     }
 }
 
+/// `client_certificate` of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileCertificate {
+    /// `true`, any that the authorities vouch for; or `false`, none.
+    Demanded(bool),
+    /// One of these names.
+    Named(Vec<String>),
+}
+
+impl Read for FileCertificate {
+    fn read(path: &str, value: &Value, faults: &mut Vec<Fault>) -> Option<Self> {
+        match value {
+            Value::Boolean(demanded) => Some(Self::Demanded(*demanded)),
+            Value::Array(_) => Vec::read(path, value, faults).map(Self::Named),
+            _ => {
+                faults.push(Fault::new(path, "must be true, false or a list of names"));
+                None
+            }
+        }
+    }
+}
+
 macro_rules! table {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty),* $(,)? }) => {
         $(#[$doc])*
@@ -125,6 +147,8 @@ table!(
         certificate: String,
         /// Private key, PEM.
         private_key: String,
+        /// Authorities of clients' certificates, PEM.
+        client_authorities: String,
     }
 );
 table!(
@@ -205,6 +229,8 @@ table!(
         service: String,
         /// "public", "optional" or "session".
         access: String,
+        /// Whether a client must show a certificate, and of which names.
+        client_certificate: FileCertificate,
         /// The methods that it takes.
         methods: Vec<String>,
         /// "check", "passkey", "refresh" or "password".

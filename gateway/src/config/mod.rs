@@ -4,12 +4,14 @@
 pub mod check;
 pub mod fault;
 pub mod file;
+pub mod source;
 
 use aldgate_core::hot::Capacity;
 use aldgate_core::policy::route::{Route, Service};
 use aldgate_core::session::record::Lifetimes;
 use aldgate_core::webauthn::relying_party::RelyingParty;
 use fault::Fault;
+use source::Source;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,6 +65,8 @@ pub struct Edge {
     pub drain: Duration,
     /// Certificate chain and private key (PEM); without them a development certificate is made.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The authorities (PEM) of clients' certificates; without them, no client is asked for one.
+    pub client_authorities: Option<PathBuf>,
 }
 
 /// Where the access log goes.
@@ -82,12 +86,7 @@ impl Config {
     /// # Errors
     /// Every fault that was found, each with the path of its key.
     pub fn load(path: Option<&Path>) -> Result<Self, Vec<Fault>> {
-        let text = match path {
-            None => String::new(),
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| vec![Fault::new(&path.display().to_string(), &format!("cannot be read: {error}"))])?,
-        };
-        Self::parse(&text)
+        Source::read(path).map_err(|fault| vec![fault])?.config()
     }
 
     /// Reads and checks the text of a file.

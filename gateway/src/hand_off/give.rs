@@ -89,7 +89,7 @@ pub(super) fn answer(permit: &Permit, header: &RequestHeader, exchange: &mut Exc
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::snapshot;
+    use crate::snapshot::Generations;
     use aldgate_core::testing::world;
 
     /// What the sign-in page takes as its own way back; its sealed cookie has no place for more.
@@ -130,7 +130,8 @@ mod tests {
             access = "optional"
         "#;
         let config = Config::parse(text).expect("a configuration");
-        let snapshot = snapshot::first(&config, &world::master_key(), world::NOW).expect("a snapshot");
+        let generations = Generations::first(&config, &world::master_key(), world::NOW).expect("a snapshot");
+        let snapshot = generations.load();
         assert!(takes_sessions("app.example", &snapshot));
         for host in ["www.example", "localhost", "App.example", "example", ""] {
             assert!(!takes_sessions(host, &snapshot), "{host}");

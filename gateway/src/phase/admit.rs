@@ -2,6 +2,7 @@
 //!
 //! What is ambiguous is refused here, before any route can match (threats: message framing, path confusion).
 
+use crate::certificate;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
 use aldgate_core::session::cookie::COOKIE_HEADER_BYTES_MAX;
@@ -25,6 +26,7 @@ pub fn welcome(session: &mut Session, exchange: &mut Exchange) {
     session.set_total_drain_timeout(Some(DRAIN));
     exchange.client = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
     exchange.tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    exchange.certificate = certificate::shown(session, exchange.now);
 }
 
 /// Judges the header's form.

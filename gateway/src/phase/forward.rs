@@ -51,6 +51,10 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     if *target != Target::Backend {
         without_our_cookies(header)?;
     }
+    if permit.route().client_certificate.is_some() {
+        let certificate = exchange.certificate.as_deref().ok_or(CannotForward)?;
+        header.insert_header(names::CLIENT_CERTIFICATE, certificate.header_value())?;
+    }
     if let Some(told) = identity::for_permit(state, permit, exchange.now)? {
         if told.by_token {
             header.remove_header(&http::header::AUTHORIZATION);

@@ -43,7 +43,7 @@ fn ask(header: &RequestHeader, exchange: &Exchange, state: &EdgeState, token: Fo
         path: header.uri.path(),
         token,
         access_token: false,
-        certificate: None,
+        certificate: exchange.certificate.as_deref().map(|certificate| certificate.names.as_slice()),
     };
     let verdict = decide(&presented, lookup, &state.snapshot.load(), &state.hot, exchange.now);
     state.metrics.verdict(&verdict);

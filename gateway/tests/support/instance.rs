@@ -1,6 +1,7 @@
 //! A whole Aldgate: the real binary, on free ports, in a directory of its own. Killed when dropped.
 
 use super::http::Client;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -92,10 +93,12 @@ impl Instance {
         Self::start_as(dir, ports, &text).await
     }
 
-    async fn start_as(dir: Arc<TempDir>, ports: Ports, text: &str) -> Self {
+    /// Starts one on this configuration.
+    pub async fn start_as(dir: Arc<TempDir>, ports: Ports, text: &str) -> Self {
         let path = dir.path().join("aldgate.toml");
         std::fs::write(&path, text).expect("a file");
-        let mut child = command(&path).stdout(Stdio::piped()).spawn().expect("the binary");
+        let errors = File::create(dir.path().join("stderr")).expect("a file");
+        let mut child = command(&path).stdout(Stdio::piped()).stderr(errors).spawn().expect("the binary");
         let terminal = Arc::new(Mutex::new(String::new()));
         let out = BufReader::new(child.stdout.take().expect("a pipe"));
         let kept = terminal.clone();
@@ -115,7 +118,7 @@ impl Instance {
         let ready = async {
             while !self.said("Aldgate is ready") {
                 if let Some(status) = self.child.try_wait().expect("a child") {
-                    panic!("aldgate ended with {status}");
+                    panic!("aldgate ended with {status}: {}", self.errors());
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -126,6 +129,11 @@ impl Instance {
     /// Whether a text has appeared in its terminal.
     pub fn said(&self, text: &str) -> bool {
         self.terminal.lock().expect("a lock").contains(text)
+    }
+
+    /// What it has written to its standard error so far.
+    pub fn errors(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("stderr")).expect("a file")
     }
 
     pub fn client(&self) -> Client {

@@ -18,6 +18,7 @@ use aldgate_gateway::config::Config;
 use aldgate_gateway::deadline::WithDeadline;
 use aldgate_gateway::edge::Edge;
 use aldgate_gateway::state::EdgeState;
+use pingora::protocols::Stream;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
@@ -149,9 +150,14 @@ impl World {
     /// A fresh connection to the gateway.
     pub fn connect(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(256 * 1024);
-        let (app, stopped) = (self.app.clone(), self.stopped.clone());
-        tokio::spawn(Service::<WithDeadline<HttpProxy<Edge>>>::handle_event(Box::new(server), app, stopped));
+        self.serve(Box::new(server));
         client
+    }
+
+    /// Serves a connection of the test's own making.
+    pub fn serve(&self, connection: Stream) {
+        let (app, stopped) = (self.app.clone(), self.stopped.clone());
+        tokio::spawn(Service::<WithDeadline<HttpProxy<Edge>>>::handle_event(connection, app, stopped));
     }
 
     /// Sends raw bytes on a fresh connection and reads until the gateway closes or falls silent.
@@ -259,7 +265,7 @@ pub fn received(answer: &Answer) -> BTreeMap<String, String> {
 }
 
 /// A service that answers each request with the header that it received, and tries to set our cookie.
-async fn echo_upstream() -> u16 {
+pub async fn echo_upstream() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {

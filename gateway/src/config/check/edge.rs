@@ -4,6 +4,7 @@ use super::{Faults, THREADS_MAX, count, listener, span};
 use crate::config::Edge;
 use crate::config::file::{FileDemo, FileEdge};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const HTTP: &str = "127.0.0.1:8080";
@@ -57,6 +58,10 @@ pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
     if certificate.is_none() && file.certificate.is_none() && https.is_some_and(|address| !address.ip().is_loopback()) {
         faults.add("edge.certificate", "is missing: the development certificate serves loopback addresses only");
     }
+    let client_authorities = file.client_authorities.as_ref().map(PathBuf::from);
+    if client_authorities.is_some() && https.is_none() {
+        faults.add("edge.client_authorities", "goes with https: certificates are shown there only");
+    }
     Edge {
         http,
         https,
@@ -66,6 +71,7 @@ pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
         announce,
         drain,
         certificate,
+        client_authorities,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `[[service]]` and `[[route]]`: what stands behind the gate, and who may reach it.
 
-use super::{Faults, span};
+use super::{Faults, certificate, span};
 use crate::config::file::{FileConfig, FileDemand, FileRoute, FileService};
 use aldgate_core::assurance::{Components, IdentityLevel, UnknownVector, Vector};
 use aldgate_core::policy::alias::{Alias, UnknownAlias};
@@ -37,7 +37,10 @@ pub(super) fn services_and_routes(
     }
     let mut routes = Vec::new();
     for (at, row) in file.route.iter().flatten().enumerate() {
-        routes.extend(route(&format!("route[{at}]"), row, &services, login_host, faults));
+        let path = format!("route[{at}]");
+        let client_certificate = certificate::demand(&path, row, file.edge.as_ref(), faults);
+        let route = route(&path, row, &services, login_host, faults);
+        routes.extend(route.map(|route| Route { client_certificate, ..route }));
     }
     if let Some(address) = demo {
         if services.iter().any(|service| service.name == "demo") {

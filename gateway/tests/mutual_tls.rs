@@ -1,0 +1,422 @@
+//! Machines show who they are by a certificate: real TLS handshakes, through the listener's own settings.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use aldgate_core::time::Clock;
+use aldgate_gateway::config::Config;
+use aldgate_gateway::listener::{self, Certificate};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Bytes;
+use hyper::{Request, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use pingora::listeners::tls::Acceptor;
+use pingora::tls::{ClientTlsStream, TlsConnector};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
+    date_time_ymd,
+};
+use ring::digest::{SHA256, digest};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{AlertDescription, ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use support::http::Answer;
+use support::instance::{Instance, Ports, config};
+use support::world::{World, echo_upstream, received};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream};
+use tokio::net::TcpStream;
+
+const HEADER: &str = "aldgate-client-certificate";
+
+/// An authority and what it signs.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A chain, the client's own certificate first, and the key of that.
+type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+impl Authority {
+    fn new() -> Self {
+        Self::named("Machines")
+    }
+
+    fn named(name: &str) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(authority(name), key).expect("an authority"))
+    }
+
+    /// One below this, good until the year 2050.
+    fn below(&self) -> Self {
+        let mut params = authority("Some machines");
+        params.not_after = date_time_ymd(2050, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::signed_by(params, key, &self.0).expect("an authority"))
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Pair {
+        let key = KeyPair::generate().expect("a key");
+        let leaf = params.signed_by(&key, &self.0).expect("a certificate");
+        (vec![leaf.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).expect("a key"))
+    }
+
+    fn client(&self, names: &[&str]) -> Pair {
+        self.sign(&client(names))
+    }
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+/// What a client's certificate says, good until 2100.
+fn client(names: &[&str]) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    let name = |name: &&str| match name.contains("://") {
+        true => SanType::URI((*name).try_into().expect("a name")),
+        false => SanType::DnsName((*name).try_into().expect("a name")),
+    };
+    params.subject_alt_names = names.iter().map(name).collect();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2100, 1, 1));
+    params
+}
+
+/// How a client connects: which certificate it shows, in which version of TLS.
+fn connector(
+    server: &CertificateDer<'static>,
+    shows: Option<Pair>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(server.clone()).expect("a root");
+    let builder = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into());
+    let builder = builder.with_protocol_versions(versions).expect("versions").with_root_certificates(roots);
+    match shows {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).expect("a pair"),
+    }
+}
+
+/// Sends one GET on a connection and reads its answer; gives the sender back for more.
+struct Asker<B>(hyper::client::conn::http1::SendRequest<B>);
+
+impl Asker<Empty<Bytes>> {
+    async fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> Self {
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1");
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
+    async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::get(path).header("host", "localhost");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = self.0.send_request(request.body(Empty::new()).expect("a request")).await.expect("an answer");
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() }
+    }
+}
+
+/// A gateway whose listener asks for certificates of one authority.
+struct Gate {
+    world: World,
+    authority: Authority,
+    acceptor: Arc<Acceptor>,
+    server: CertificateDer<'static>,
+    _dir: TempDir,
+}
+
+impl Gate {
+    async fn new() -> Self {
+        let (world, authority, dir) = (World::new().await, Authority::new(), TempDir::new().expect("a directory"));
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let [chain, key, clients] = ["chain.pem", "key.pem", "clients.pem"].map(|name| dir.path().join(name));
+        std::fs::write(&chain, made.cert.pem()).expect("a file");
+        std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+        std::fs::write(&clients, authority.0.pem()).expect("a file");
+        let clock: Arc<dyn Clock> = world.clock.clone();
+        let settings = listener::tls(&Certificate { chain: &chain, key: &key }, Some(&clients), &clock);
+        let acceptor = Arc::new(settings.expect("settings").build());
+        let text = routes(echo_upstream().await);
+        let config = Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}"));
+        world.state.snapshot.replace(&config, &world.state.master, support::world_now(&world)).expect("served");
+        Self { world, authority, acceptor, server: made.cert.der().clone(), _dir: dir }
+    }
+
+    fn client(&self, shows: Option<Pair>) -> TlsConnector {
+        TlsConnector::from(Arc::new(connector(&self.server, shows, rustls::ALL_VERSIONS)))
+    }
+
+    async fn connect(&self, connector: &TlsConnector) -> std::io::Result<ClientTlsStream<DuplexStream>> {
+        let (client, server) = tokio::io::duplex(256 * 1024);
+        let (handshake, served) =
+            (connector.connect(ServerName::try_from("localhost").expect("a name"), client), async {
+                if let Ok(stream) = self.acceptor.tls_handshake(server).await {
+                    self.world.serve(Box::new(stream));
+                }
+            });
+        tokio::join!(handshake, served).0
+    }
+
+    async fn get(&self, shows: Option<Pair>, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let stream = self.connect(&self.client(shows)).await.expect("a handshake");
+        Asker::over(stream).await.get(path, headers).await
+    }
+
+    /// The alert with which the handshake is refused.
+    async fn refusal(&self, shows: Pair) -> AlertDescription {
+        let failed = match self.connect(&self.client(Some(shows))).await {
+            // Over TLS 1.3 the client learns of it when it reads.
+            Ok(mut stream) => stream.read(&mut [0]).await.expect_err("a refusal"),
+            Err(error) => error,
+        };
+        match failed.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::AlertReceived(alert)) => *alert,
+            _ => panic!("no alert: {failed:?}"),
+        }
+    }
+}
+
+fn routes(upstream: u16) -> String {
+    let mut text = format!(
+        "demo = {{ enabled = false }}\nlog = {{ access = \"off\" }}\nedge = {{ client_authorities = \"clients.pem\" }}\n\
+         [[service]]\nname = \"echo\"\nupstream = \"127.0.0.1:{upstream}\"\n"
+    );
+    for (path, access, certificate) in [
+        ("/open/", "public", "false"),
+        ("/any/", "public", "true"),
+        ("/named/", "public", "[\"service.example\", \"spiffe://example/service\"]"),
+        ("/both/", "session", "true"),
+    ] {
+        text.push_str(&format!("[[route]]\npath = \"{path}\"\nservice = \"echo\"\naccess = \"{access}\"\n"));
+        text.push_str(&format!("client_certificate = {certificate}\n"));
+    }
+    text
+}
+
+/// The `type` of a problem document.
+fn problem(answer: &Answer) -> String {
+    answer.json()["type"].as_str().expect("a type").to_owned()
+}
+
+fn assert_certificate_required(answer: &Answer) {
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert!(problem(answer).ends_with("certificate-required"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn without_a_certificate_the_public_is_served_and_a_demanding_route_refuses() {
+    let gate = Gate::new().await;
+    let told = received(&gate.get(None, "/open/", &[]).await);
+    assert!(!told.contains_key(HEADER));
+    for path in ["/any/", "/named/", "/both/"] {
+        assert_certificate_required(&gate.get(None, path, &[("accept", "application/json")]).await);
+    }
+    assert_certificate_required(&gate.world.get("/any/", &[("accept", "application/json")]).await);
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_right_name_reaches_the_service_which_is_told_of_it() {
+    let gate = Gate::new().await;
+    for name in ["service.example", "spiffe://example/service"] {
+        let pair = gate.authority.client(&["other.example", name]);
+        let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &pair.0[0]));
+        let told = received(&gate.get(Some(pair), "/named/", &[]).await);
+        assert_eq!(told[HEADER], format!("sha256=\"{thumbprint}\", names=(\"other.example\" \"{name}\")"));
+    }
+    let told = received(&gate.get(Some(gate.authority.client(&["service.example"])), "/open/", &[]).await);
+    assert!(!told.contains_key(HEADER), "a route that demands none says nothing of it");
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_name_is_refused() {
+    let gate = Gate::new().await;
+    let mut common = client(&[]);
+    common.distinguished_name.push(DnType::CommonName, "service.example");
+    let pairs = [
+        gate.authority.client(&["other.example"]),
+        gate.authority.client(&["service.example.org", "a.service.example", "example"]),
+        gate.authority.client(&["*.example"]),
+        gate.authority.client(&["spiffe://example/service/more"]),
+        gate.authority.sign(&common),
+    ];
+    for pair in pairs {
+        let same = (pair.0.clone(), pair.1.clone_key());
+        assert_certificate_required(&gate.get(Some(pair), "/named/", &[("accept", "application/json")]).await);
+        received(&gate.get(Some(same), "/any/", &[]).await);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_does_not_finish_the_handshake() {
+    let gate = Gate::new().await;
+    // Another authority, one that has taken the name of ours, and a certificate that vouches for itself.
+    let pair = Authority::named("Others").client(&["service.example"]);
+    assert_eq!(gate.refusal(pair).await, AlertDescription::UnknownCA);
+    assert_eq!(gate.refusal(Authority::new().client(&["service.example"])).await, AlertDescription::DecryptError);
+    let key = KeyPair::generate().expect("a key");
+    let own = client(&["service.example"]).self_signed(&key).expect("a certificate");
+    let pair = (vec![own.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).expect("a key"));
+    assert_eq!(gate.refusal(pair).await, AlertDescription::UnknownCA);
+}
+
+#[tokio::test]
+async fn a_certificate_outside_its_dates_or_purpose_does_not_finish_the_handshake() {
+    let gate = Gate::new().await;
+    let mut expired = client(&["service.example"]);
+    expired.not_after = date_time_ymd(2021, 1, 1);
+    assert_eq!(gate.refusal(gate.authority.sign(&expired)).await, AlertDescription::CertificateExpired);
+    let mut early = client(&["service.example"]);
+    early.not_before = date_time_ymd(2099, 1, 1);
+    gate.refusal(gate.authority.sign(&early)).await;
+    let mut server = client(&["service.example"]);
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    gate.refusal(gate.authority.sign(&server)).await;
+}
+
+#[tokio::test]
+async fn a_certificate_does_not_stand_for_a_session() {
+    let gate = Gate::new().await;
+    let pair = gate.authority.client(&["service.example"]);
+    let same = (pair.0.clone(), pair.1.clone_key());
+    let answer = gate.get(Some(pair), "/both/", &[("accept", "application/json")]).await;
+    assert_eq!(answer.status, 401, "{answer:?}");
+    let cookie = gate.world.open_by_password().await;
+    let told = received(&gate.get(Some(same), "/both/", &[("cookie", &cookie)]).await);
+    assert!(told.contains_key(HEADER) && told.contains_key("aldgate-identity"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_client_cannot_say_the_header_itself() {
+    let gate = Gate::new().await;
+    let forged = [(HEADER, "sha256=\"x\", names=(\"service.example\")"), ("aldgate_client_certificate", "forged")];
+    assert_certificate_required(&gate.get(None, "/named/", &[forged[0], ("accept", "application/json")]).await);
+    let open = gate.get(None, "/open/", &forged).await;
+    let pair = gate.authority.client(&["other.example"]);
+    let any = gate.get(Some(pair), "/any/", &forged).await;
+    for (answer, said) in [(open, 0), (any, 1)] {
+        let body = answer.body.to_ascii_lowercase();
+        assert_eq!(body.matches("client-certificate").count(), said, "{body}");
+        assert!(!body.contains("forged") && !body.contains("client_certificate") && !body.contains("service.example"));
+    }
+}
+
+#[tokio::test]
+async fn over_http_2_all_requests_of_a_connection_share_its_certificate() {
+    let gate = Gate::new().await;
+    let paths: BTreeMap<_, _> = [("/named/", 200), ("/any/", 200), ("/open/", 200)].into();
+    for (shows, others) in [(true, 200), (false, 403)] {
+        let pair = shows.then(|| gate.authority.client(&["service.example"]));
+        let mut config = connector(&gate.server, pair, rustls::ALL_VERSIONS);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let stream = gate.connect(&TlsConnector::from(Arc::new(config))).await.expect("a handshake");
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (mut sender, connection) = handshake.await.expect("HTTP/2");
+        tokio::spawn(connection);
+        for (path, status) in &paths {
+            let request = Request::get(format!("https://localhost{path}")).version(Version::HTTP_2);
+            let answer = sender.send_request(request.body(Empty::<Bytes>::new()).expect("a request")).await;
+            let answer = answer.expect("an answer");
+            let expected = if *path == "/open/" { *status } else { others };
+            assert_eq!(answer.status(), expected, "{path}");
+            let body = answer.into_body().collect().await.expect("a body").to_bytes();
+            let told = String::from_utf8_lossy(&body).to_ascii_lowercase().contains(HEADER);
+            assert_eq!(told, shows && *path != "/open/", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_resumed_session_is_verified_again() {
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let gate = Gate::new().await;
+        let below = gate.authority.below();
+        let mut pair = below.client(&["service.example"]);
+        pair.0.push(below.0.der().clone());
+        let client = TlsConnector::from(Arc::new(connector(&gate.server, Some(pair), &[version])));
+        for (kind, status) in [(HandshakeKind::Full, 200), (HandshakeKind::Resumed, 200), (HandshakeKind::Resumed, 403)]
+        {
+            if status == 403 {
+                gate.world.clock.advance(Duration::from_hours(24 * 365 * 40));
+            }
+            let stream = gate.connect(&client).await.expect("a handshake");
+            assert_eq!(stream.get_ref().1.handshake_kind(), Some(kind), "{version:?}");
+            let answer = Asker::over(stream).await.get("/named/", &[]).await;
+            assert_eq!(answer.status, status, "{version:?}: who vouched for it ran out in 2050");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_does_not_outlive_its_certificate() {
+    let gate = Gate::new().await;
+    let pair = gate.authority.client(&["service.example"]);
+    let stream = gate.connect(&gate.client(Some(pair))).await.expect("a handshake");
+    let mut asker = Asker::over(stream).await;
+    assert_eq!(asker.get("/named/", &[]).await.status, 200);
+    gate.world.clock.advance(Duration::from_hours(24 * 365 * 100));
+    assert_eq!(asker.get("/named/", &[]).await.status, 403);
+    assert_eq!(asker.get("/open/", &[]).await.status, 200, "the connection itself still stands");
+}
+
+#[tokio::test]
+async fn the_whole_program_asks_for_certificates_and_serves_who_has_one() {
+    let (dir, ports, authority) = (Arc::new(TempDir::new().expect("a directory")), Ports::free(), Authority::new());
+    let clients = dir.path().join("clients.pem");
+    std::fs::write(&clients, authority.0.pem()).expect("a file");
+    let upstream = echo_upstream().await;
+    let routes = format!(
+        "[[service]]\nname = \"echo\"\nupstream = \"127.0.0.1:{upstream}\"\n\
+         [[route]]\npath = \"/machines/\"\nservice = \"echo\"\naccess = \"public\"\n\
+         client_certificate = [\"service.example\"]\n"
+    );
+    let asks = format!("threads = 2\nclient_authorities = {clients:?}");
+    let text = config(dir.path(), ports, &routes).replace("threads = 2", &asks);
+    let instance = Instance::start_as(dir, ports, &text).await;
+    let server = CertificateDer::from_pem_file(instance.data().join("tls/certificate.pem")).expect("a certificate");
+    let get = async |pair: Option<Pair>, path: &str| {
+        let stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, ports.https))).await.expect("connected");
+        let client = TlsConnector::from(Arc::new(connector(&server, pair, rustls::ALL_VERSIONS)));
+        let stream = client.connect(ServerName::try_from("localhost").expect("a name"), stream).await;
+        Asker::over(stream.expect("a handshake")).await.get(path, &[]).await
+    };
+    assert_eq!(get(None, "/").await.status, 200, "people are served as ever");
+    assert_eq!(get(None, "/machines/").await.status, 403);
+    assert_eq!(get(Some(authority.client(&["other.example"])), "/machines/").await.status, 403);
+    let told = received(&get(Some(authority.client(&["service.example"])), "/machines/").await);
+    assert!(told[HEADER].ends_with("names=(\"service.example\")"), "{told:?}");
+    assert_eq!(instance.client().get("/machines/").await.status, 403, "plain HTTP shows no certificate");
+}
+
+#[test]
+fn a_route_cannot_demand_what_no_listener_asks_for() {
+    let faults = |edge: &str, certificate: &str| {
+        let text = format!(
+            "{edge}\ndemo = {{ enabled = false }}\n[[service]]\nname = \"a\"\nupstream = \"127.0.0.1:1\"\n\
+             [[route]]\npath = \"/a/\"\nservice = \"a\"\naccess = \"public\"\nclient_certificate = {certificate}\n"
+        );
+        let faults = Config::parse(&text).err().unwrap_or_default();
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    };
+    let good = "edge = { client_authorities = \"clients.pem\" }";
+    assert_eq!(faults(good, "true"), "");
+    assert_eq!(faults("", "false"), "", "none is demanded");
+    assert!(faults("", "true").contains("route[0].client_certificate: needs edge.client_authorities"));
+    let plain = "edge = { https = \"\", client_authorities = \"clients.pem\" }";
+    assert!(faults(plain, "true").contains("route[0].client_certificate: needs edge.https"));
+    assert!(faults(plain, "false").contains("edge.client_authorities: goes with https"));
+    for wrong in ["[]", "[\"*.example\"]", "[\"Service.example\"]", "[\"CN=a\"]", "[\"a b\"]", "\"a\"", "[\"a..b\"]"] {
+        assert!(faults(good, wrong).contains("route[0].client_certificate"), "{wrong}");
+    }
+}
