@@ -11,6 +11,7 @@ pub mod authz;
 pub mod certificate;
 pub mod challenge;
 pub mod clock;
+pub mod cold;
 pub mod config;
 pub mod deadline;
 pub mod edge;

@@ -28,6 +28,20 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Run a gateway alone, one of several over a shared warm tier.
+    Gateway {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Run the identity backend alone, for gateways in other processes.
+    Backend {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Print the functions that an administrator loads into Redis (config/redis).
+    RedisFunctions,
     /// Check a configuration file and say everything that is wrong with it.
     Check {
         /// The configuration file.
@@ -38,7 +52,10 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Up { config } => compose::up::run(config.as_deref()),
+        Command::Up { config } => compose::run(compose::up, config.as_deref()),
+        Command::Gateway { config } => compose::run(compose::gateway, Some(&config)),
+        Command::Backend { config } => compose::run(compose::backend, Some(&config)),
+        Command::RedisFunctions => compose::redis_functions(),
         Command::Check { config } => compose::check::run(&config),
     }
 }

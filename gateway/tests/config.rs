@@ -189,3 +189,25 @@ fn whoever_asks_about_requests_is_on_this_machine() {
     let off = Config::parse("[edge]\nauthz_grpc = \"\"\n").expect("a good file");
     assert_eq!(off.edge.authz_grpc, None);
 }
+
+#[test]
+fn a_shared_tier_is_judged_whole() {
+    let text = r#"
+        [warm]
+        kind = "redis"
+        addresses = ["127.0.0.1:6379", "redis.example", "10.0.0.1:6379"]
+        ca = "/ca.pem"
+        user = "aldgate"
+        prefix = "a{b}"
+    "#;
+    let found = faults(text);
+    for path in ["warm.addresses[1]:", "warm.tls:", "warm.ca:", "warm.password_file:", "warm.prefix:"] {
+        assert!(found.iter().any(|fault| fault.starts_with(path)), "{path} in {found:?}");
+    }
+    assert_eq!(found.len(), 5, "{found:?}");
+    assert!(faults("[warm]\nkind = \"redis\"\n").iter().any(|fault| fault.starts_with("warm.addresses:")));
+    assert!(faults("[warm]\nkind = \"memcached\"\n").iter().any(|fault| fault.starts_with("warm.kind:")));
+    assert!(faults("[warm]\ncluster = true\n").iter().any(|fault| fault.starts_with("warm.cluster:")));
+    let good = Config::parse("[warm]\nkind = \"redis\"\naddresses = [\"[::1]:6379\"]\n").expect("a good file");
+    assert_eq!(good.demo, None, "the demonstration service is of one process");
+}

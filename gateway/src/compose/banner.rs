@@ -1,4 +1,4 @@
-//! What `aldgate up` says in its terminal.
+//! What the program says in its terminal.
 
 use aldgate_backend::{Message, OnMessage};
 use aldgate_gateway::config::Config;
@@ -22,6 +22,18 @@ pub(crate) fn ready(config: &Config, took: Duration) {
     }
     println!("  Metrics   http://{}/metrics   (also /livez, /readyz)", config.edge.private);
     println!("  Data      {data}   (messages in {data}/outbox, access log in {data}/log)");
+    println!("  Stop      Ctrl-C");
+    println!();
+}
+
+/// Where a backend alone listens, and how to stop.
+#[expect(clippy::print_stdout, reason = "a command speaks to its user")]
+pub(crate) fn backend_ready(config: &Config, took: Duration) {
+    let data = config.data.display();
+    println!("Aldgate's backend is ready ({:.1} s).", took.as_secs_f64());
+    println!();
+    println!("  Gateways  {} and {}", config.backend_socket().display(), config.cold_socket().display());
+    println!("  Data      {data}   (messages in {data}/outbox)");
     println!("  Stop      Ctrl-C");
     println!();
 }

@@ -1,5 +1,6 @@
-//! The deployment's keys, as files under `data/keys`: the master key (32 random bytes) and the key that signs
-//! identity assertions (P-256, PKCS#8). Made on the first start, readable by their owner alone, never overwritten.
+//! The deployment's keys, as files in one directory: the master key (32 random bytes) and the key that signs identity
+//! assertions (P-256, PKCS#8). Made on the first start, readable by their owner alone, never overwritten. All processes of
+//! a deployment have the same: a gateway alone makes none.
 
 use super::CannotStart;
 use aldgate_core::entropy::Entropy;
@@ -50,12 +51,50 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> Result<Vec<u8>, CannotStart>
     std::fs::read(path).map_err(failed)
 }
 
+const MASTER: &str = "master.key";
+const SIGNING: &str = "identity-assertion.p8";
+
+/// The keys.
+pub(crate) struct Keys {
+    /// The key of keys.
+    pub(crate) master: MasterKey,
+    /// The key that signs identity assertions.
+    pub(crate) signing: SigningKey,
+}
+
+/// The keys in a directory, which are made if there are none.
+///
+/// # Errors
+/// One line that names the file.
+pub(crate) fn of_deployment(dir: &Path, entropy: &dyn Entropy) -> Result<Keys, CannotStart> {
+    private_dir(dir)?;
+    Ok(Keys { master: master_key(dir, entropy)?, signing: signing_key(dir)? })
+}
+
+/// The keys in a directory, where the backend has made them or somebody has put them.
+///
+/// # Errors
+/// One line that names the missing file and says what to do.
+pub(crate) fn that_exist(dir: &Path, entropy: &dyn Entropy) -> Result<Keys, CannotStart> {
+    for name in [MASTER, SIGNING] {
+        let path = dir.join(name);
+        if !path.exists() {
+            let line = format!(
+                "{} is missing: a gateway has the keys of its backend. Start that first, or copy its keys to keys.dir",
+                path.display()
+            );
+            return Err(CannotStart(line));
+        }
+    }
+    of_deployment(dir, entropy)
+}
+
 /// The master key.
 ///
 /// # Errors
 /// One line that names the file.
-pub(crate) fn master_key(dir: &Path, entropy: &dyn Entropy) -> Result<MasterKey, CannotStart> {
-    let path = dir.join("master.key");
+fn master_key(dir: &Path, entropy: &dyn Entropy) -> Result<MasterKey, CannotStart> {
+    let path = dir.join(MASTER);
     let mut bytes = read_or_make(&path, || {
         let fresh = entropy.bytes::<MASTER_KEY_BYTES>();
         fresh.map(|bytes| bytes.to_vec()).map_err(|error| CannotStart(error.to_string()))
@@ -69,8 +108,8 @@ pub(crate) fn master_key(dir: &Path, entropy: &dyn Entropy) -> Result<MasterKey,
 ///
 /// # Errors
 /// One line that names the file.
-pub(crate) fn signing_key(dir: &Path) -> Result<SigningKey, CannotStart> {
-    let path = dir.join("identity-assertion.p8");
+fn signing_key(dir: &Path) -> Result<SigningKey, CannotStart> {
+    let path = dir.join(SIGNING);
     let mut der = read_or_make(&path, || {
         let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
         made.map(|key| key.as_ref().to_vec()).map_err(|_| CannotStart("the source of randomness failed".into()))

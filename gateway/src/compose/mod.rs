@@ -1,18 +1,33 @@
-//! The composition root: the only place that knows gateway and backend both.
+//! The composition root: the only place that knows gateway and backend both. A command is a way of putting the same
+//! parts together.
 
+mod backend;
 mod banner;
 pub(crate) mod check;
+mod cold_tier;
 mod demo;
 mod dev_certificate;
+mod edge;
+mod gateway;
 mod keys;
 mod log;
+mod place;
 mod ports;
 mod signal;
-pub(crate) mod up;
+mod tier;
+mod up;
 
+pub(crate) use backend::backend;
+pub(crate) use gateway::gateway;
+pub(crate) use up::up;
+
+use aldgate_gateway::clock::Stopwatch;
 use aldgate_gateway::config::fault::Fault;
+use aldgate_gateway::config::source::Source;
+use edge::Start;
 use std::path::Path;
 use std::process::ExitCode;
+use tokio::runtime::{Builder, Runtime};
 
 /// `EX_CONFIG` of sysexits(3).
 const EXIT_CONFIG: u8 = 78;
@@ -29,6 +44,35 @@ impl CannotStart {
     }
 }
 
+/// Runs a command on a configuration file until it ends.
+#[expect(clippy::print_stderr, reason = "a command speaks to its user")]
+pub(crate) fn run(command: fn(&Start<'_>) -> Result<(), CannotStart>, path: Option<&Path>) -> ExitCode {
+    let started = Stopwatch::start();
+    log::diagnostics();
+    let loaded = Source::read(path).map_err(|fault| vec![fault]).and_then(|source| Ok((source.config()?, source)));
+    let (config, source) = match loaded {
+        Ok(loaded) => loaded,
+        Err(faults) => return report_faults(path, &faults),
+    };
+    match command(&Start { config: &config, path, source, started }) {
+        Ok(()) => {
+            banner::stopped();
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("aldgate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what an administrator loads into Redis, for `redis-cli -x FUNCTION LOAD`.
+#[expect(clippy::print_stdout, reason = "a command speaks to its user")]
+pub(crate) fn redis_functions() -> ExitCode {
+    print!("{}", aldgate_core::warm::redis::library());
+    ExitCode::SUCCESS
+}
+
 #[expect(clippy::print_stderr, reason = "a command speaks to its user")]
 fn report_faults(path: Option<&Path>, faults: &[Fault]) -> ExitCode {
     let name = path.map_or_else(|| "built-in defaults".into(), |path| path.display().to_string());
@@ -36,4 +80,9 @@ fn report_faults(path: Option<&Path>, faults: &[Fault]) -> ExitCode {
         eprintln!("aldgate: {name}: {fault}");
     }
     ExitCode::from(EXIT_CONFIG)
+}
+
+fn runtime(name: &'static str, threads: usize) -> Result<Runtime, CannotStart> {
+    let built = Builder::new_multi_thread().thread_name(name).worker_threads(threads).enable_all().build();
+    built.map_err(|error| CannotStart::because("cannot start threads", error))
 }

@@ -19,18 +19,23 @@ pub(crate) struct Drain {
     pub(crate) announce: Duration,
 }
 
+/// Waits for Ctrl-C or SIGTERM.
+pub(crate) async fn asked_to_end() {
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        _ => tracing::error!("signals cannot be watched; the process ends"),
+    }
+}
+
 #[async_trait]
 impl ShutdownSignalWatch for Drain {
     async fn recv(&self) -> ShutdownSignal {
-        match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-            (Ok(mut interrupt), Ok(mut terminate)) => {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                }
-            }
-            _ => tracing::error!("signals cannot be watched; the process ends"),
-        }
+        asked_to_end().await;
         self.state.ready.store(false, Ordering::SeqCst);
         tokio::time::sleep(self.announce).await;
         ShutdownSignal::GracefulTerminate

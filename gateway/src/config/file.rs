@@ -105,6 +105,12 @@ table!(
         relying_party: FileRelyingParty,
         /// `[session]`
         session: FileSession,
+        /// `[keys]`
+        keys: FileKeys,
+        /// `[backend]`
+        backend: FileBackend,
+        /// `[warm]`
+        warm: FileWarm,
         /// `[hot]`
         hot: FileHot,
         /// `[password]`
@@ -173,6 +179,41 @@ table!(
         idle: String,
         /// How long one may last in all.
         absolute: String,
+    }
+);
+table!(
+    /// `[keys]`: the deployment's keys.
+    FileKeys {
+        /// The directory.
+        dir: String,
+    }
+);
+table!(
+    /// `[backend]`: how gateways reach it.
+    FileBackend {
+        /// The directory of its sockets.
+        sockets: String,
+    }
+);
+table!(
+    /// `[warm]`: the tier that all gateways share.
+    FileWarm {
+        /// "embedded" or "redis".
+        kind: String,
+        /// `host:port` of each server.
+        addresses: Vec<String>,
+        /// Whether they are a Redis Cluster.
+        cluster: bool,
+        /// Whether to speak TLS.
+        tls: bool,
+        /// Authorities of the servers' certificates, PEM.
+        ca: String,
+        /// ACL user.
+        user: String,
+        /// File whose first line is the password.
+        password_file: String,
+        /// How the names of all keys begin.
+        prefix: String,
     }
 );
 table!(

@@ -9,6 +9,7 @@ pub mod source;
 use aldgate_core::hot::Capacity;
 use aldgate_core::policy::route::{Route, Service};
 use aldgate_core::session::record::Lifetimes;
+use aldgate_core::warm::redis::Address;
 use aldgate_core::webauthn::relying_party::RelyingParty;
 use fault::Fault;
 use source::Source;
@@ -32,13 +33,52 @@ pub struct Config {
     pub login_host: String,
     /// How long sessions last.
     pub lifetimes: Lifetimes,
+    /// Where the deployment's keys lie.
+    pub keys: PathBuf,
+    /// Where the backend's sockets lie.
+    pub sockets: PathBuf,
+    /// The shared tier.
+    pub warm: Warm,
     /// How much the hot tier may hold.
     pub hot: Capacity,
     /// Threads that hash passwords.
     pub password_threads: usize,
     /// The built-in demonstration service, if it runs.
     pub demo: Option<SocketAddr>,
-    /// Where the access log goes.
+    /// The shared tier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warm {
+    /// On the backend's own store, in one process with it.
+    Embedded,
+    /// On Redis or Valkey.
+    Redis(Redis),
+}
+
+/// Redis servers, and how to speak to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// Where to begin.
+    pub addresses: Vec<Address>,
+    /// Whether they are a Redis Cluster.
+    pub cluster: bool,
+    /// TLS, if it is to be used.
+    pub tls: Option<RedisTls>,
+    /// The ACL user; `None` for the default one.
+    pub user: Option<String>,
+    /// The file whose first line is the user's password.
+    pub password_file: Option<PathBuf>,
+    /// How the names of all keys begin.
+    pub prefix: String,
+}
+
+/// TLS to Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisTls {
+    /// The authorities (PEM) that may have signed the servers' certificates; `None` for those of the system.
+    pub ca: Option<PathBuf>,
+}
+
+/// Where the access log goes.
     pub access_log: AccessLog,
     /// The services behind the gate.
     pub services: Vec<Arc<Service>>,
@@ -98,8 +138,13 @@ impl Config {
         check::check(&file, faults)
     }
 
-    /// The Unix socket on which the backend listens for the gate alone.
+    /// The Unix socket on which the backend answers requests that the gate forwards.
     pub fn backend_socket(&self) -> PathBuf {
-        self.data.join("run/backend.sock")
+        self.sockets.join("backend.sock")
+    }
+
+    /// The Unix socket on which the backend answers gateways themselves.
+    pub fn cold_socket(&self) -> PathBuf {
+        self.sockets.join("cold.sock")
     }
 }

@@ -110,13 +110,13 @@ impl Instance {
             }
         });
         let mut instance = Self { dir, ports, child, terminal };
-        instance.wait_until_ready().await;
+        instance.wait_until_it_says(ready).await;
         instance
     }
 
-    async fn wait_until_ready(&mut self) {
+    async fn wait_until_it_says(&mut self, text: &str) {
         let ready = async {
-            while !self.said("Aldgate is ready") {
+            while !self.said(text) {
                 if let Some(status) = self.child.try_wait().expect("a child") {
                     panic!("aldgate ended with {status}: {}", self.errors());
                 }
@@ -183,7 +183,12 @@ impl Drop for Instance {
 
 /// `aldgate up` on a configuration file.
 pub fn command(config: &Path) -> Command {
+    command_of("up", config)
+}
+
+/// A command of the program on a configuration file.
+pub fn command_of(name: &str, config: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aldgate"));
-    command.args(["up", "--config"]).arg(config).env_remove("RUST_LOG");
+    command.args([name, "--config"]).arg(config).env_remove("RUST_LOG");
     command
 }

@@ -5,9 +5,12 @@
 pub mod asker;
 pub mod axe;
 pub mod browser;
+pub mod deployment;
 pub mod front;
 pub mod http;
 pub mod instance;
+pub mod person;
+pub mod redis;
 pub mod world;
 
 /// The moment at which a world stands.

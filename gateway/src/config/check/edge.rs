@@ -75,8 +75,13 @@ pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
     }
 }
 
-pub(super) fn demo(file: Option<&FileDemo>, edge: &Edge, faults: &mut Faults) -> Option<SocketAddr> {
-    if file.and_then(|demo| demo.enabled) == Some(false) {
+pub(super) fn demo(
+    file: Option<&FileDemo>,
+    edge: &Edge,
+    by_default: bool,
+    faults: &mut Faults,
+) -> Option<SocketAddr> {
+    if !file.and_then(|demo| demo.enabled).unwrap_or(by_default) {
         return None;
     }
     if edge.http.is_none() {

@@ -5,12 +5,13 @@ mod certificate;
 mod edge;
 mod relying_party;
 mod route;
+mod warm;
 
 pub(crate) use relying_party::host_of;
 
 use super::fault::Fault;
-use super::file::{FileConfig, FileEdge, FileHot, FileRelyingParty};
-use super::{AccessLog, Config};
+use super::file::{FileConfig, FileEdge, FileHot, FileRelyingParty, FileWarm};
+use super::{AccessLog, Config, Warm};
 use aldgate_core::hot::Capacity;
 use aldgate_core::session::record::Lifetimes;
 use aldgate_core::session::token;
@@ -52,6 +53,10 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let session = file.session.as_ref();
     let idle = session.and_then(|session| session.idle.as_deref());
     let lifetimes = lifetimes(idle, session.and_then(|session| session.absolute.as_deref()), &mut faults);
+    let keys = file.keys.as_ref().and_then(|keys| keys.dir.as_ref()).map_or_else(|| data.join("keys"), PathBuf::from);
+    let sockets = file.backend.as_ref().and_then(|backend| backend.sockets.as_ref());
+    let sockets = sockets.map_or_else(|| data.join("run"), PathBuf::from);
+    let warm = warm::warm(file.warm.as_ref().unwrap_or(&FileWarm::default()), &mut faults);
     let in_hot = |read: fn(&FileHot) -> Option<i64>| file.hot.as_ref().and_then(read);
     let hot = Capacity {
         sessions: count("hot.sessions", in_hot(|hot| hot.sessions), SESSIONS, HOT_MAX, &mut faults),
@@ -65,7 +70,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         THREADS_MAX,
         &mut faults,
     );
-    let demo = edge::demo(file.demo.as_ref(), &edge, &mut faults);
+    let demo = edge::demo(file.demo.as_ref(), &edge, warm == Warm::Embedded, &mut faults);
     let access_log = match file.log.as_ref().and_then(|log| log.access.as_deref()) {
         None => AccessLog::File(data.join("log/access.jsonl")),
         Some("off") => AccessLog::Off,
@@ -86,6 +91,9 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         issuer,
         login_host,
         lifetimes,
+        keys,
+        sockets,
+        warm,
         hot,
         password_threads,
         demo,

@@ -1,0 +1,46 @@
+//! `aldgate backend`: the identity backend alone, for gateways in other processes. It listens on two Unix sockets, and
+//! on no network.
+
+use super::cold_tier::{self, ColdTier};
+use super::edge::Start;
+use super::gateway::needs_a_shared_tier;
+use super::place::{Place, Role};
+use super::{CannotStart, banner, keys, runtime, signal};
+use aldgate_core::entropy::Entropy;
+use aldgate_core::time::Clock;
+use aldgate_gateway::assemble::Shared;
+use aldgate_gateway::clock::{SystemClock, SystemEntropy};
+use aldgate_gateway::config::{Config, Warm};
+use std::sync::Arc;
+
+/// Runs until a signal.
+///
+/// # Errors
+/// One line that says what to do.
+pub(crate) fn backend(start: &Start<'_>) -> Result<(), CannotStart> {
+    let config = start.config;
+    if config.warm == Warm::Embedded {
+        return Err(needs_a_shared_tier());
+    }
+    let mut place = Place::claim(config, Role::Backend)?;
+    let runtime = runtime("backend", config.edge.threads)?;
+    runtime.block_on(async {
+        let cold_tier = assemble(config, &mut place).await?;
+        banner::backend_ready(config, start.started.elapsed());
+        signal::asked_to_end().await;
+        cold_tier.end().await;
+        Ok(())
+    })?;
+    runtime.shutdown_timeout(cold_tier::END);
+    Ok(())
+}
+
+async fn assemble(config: &Config, place: &mut Place) -> Result<ColdTier, CannotStart> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
+    let keys = keys::of_deployment(&config.keys, &*entropy)?;
+    let master = Arc::new(keys.master);
+    let (store, tier) = cold_tier::open(config, &master, clock.clone(), entropy.clone()).await?;
+    let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
+    ColdTier::start(config, keys.signing.key_set(), store, &tier, &shared, place)
+}

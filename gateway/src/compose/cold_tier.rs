@@ -1,0 +1,121 @@
+//! The backend as a part of this process: its pages on one socket, its facts for gateways elsewhere on another.
+
+use super::place::Place;
+use super::tier::Tier;
+use super::{CannotStart, banner};
+use aldgate_backend::cold::StoreCold;
+use aldgate_backend::store::Store;
+use aldgate_backend::{Backend, OnMessage};
+use aldgate_core::secret::MasterKey;
+use aldgate_gateway::assemble::Shared;
+use aldgate_gateway::config::{AccessLog, Config, Warm};
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long it may take to end.
+pub(crate) const END: Duration = Duration::from_secs(2);
+
+/// A backend that runs.
+pub(crate) struct ColdTier {
+    store: Store,
+    stop: watch::Sender<bool>,
+}
+
+/// A store, and the warm tier that the configuration puts beside it.
+pub(crate) async fn open(
+    config: &Config,
+    master: &Arc<MasterKey>,
+    clock: Arc<dyn aldgate_core::time::Clock>,
+    entropy: Arc<dyn aldgate_core::entropy::Entropy>,
+) -> Result<(Store, Tier), CannotStart> {
+    let store = Store::open(&config.data.join("aldgate.db"), master, entropy).await;
+    let store = store.map_err(|error| CannotStart(error.to_string()))?;
+    let tier = match &config.warm {
+        Warm::Embedded => Tier::embedded(store.clone()),
+        Warm::Redis(redis) => {
+            Tier::redis(redis, master, clock, Arc::new(StoreCold::new(store.clone()))).await?
+        }
+    };
+    Ok((store, tier))
+}
+
+impl ColdTier {
+    /// Starts it on the runtime that this is called on.
+    ///
+    /// # Errors
+    /// One line that says what to do.
+    pub(crate) fn start(
+        config: &Config,
+        key_set: String,
+        store: Store,
+        tier: &Tier,
+        shared: &Shared,
+        place: &mut Place,
+    ) -> Result<Self, CannotStart> {
+        let backend = Backend::new(
+            backend_config(config, key_set),
+            store.clone(),
+            shared.warm.clone(),
+            shared.master.clone(),
+            shared.clock.clone(),
+            shared.entropy.clone(),
+            on_message(config)?,
+        );
+        let backend = backend.map_err(|error| CannotStart(error.to_string()))?;
+        let (stop, stopped) = watch::channel(false);
+        let until = || {
+            let mut stopped = stopped.clone();
+            async move { drop(stopped.wait_for(|stop| *stop).await) }
+        };
+        let pages = place.listen(&config.backend_socket())?;
+        let (tended, log_ins) = (backend.clone(), tier.log_ins.clone());
+        serve("the backend", async move { backend.serve(pages, until()).await });
+        if config.warm != Warm::Embedded {
+            let facts = place.listen(&config.cold_socket())?;
+            let cold = StoreCold::new(store.clone());
+            serve("the socket for gateways", cold.serve(facts, until()));
+        }
+        tokio::spawn(async move { tended.tend(log_ins).await });
+        Ok(Self { store, stop })
+    }
+
+    /// Ends it: what was begun is answered, what was acknowledged is on the disk.
+    pub(crate) async fn end(self) {
+        let _ = self.stop.send(true); // Gone already: then there is nothing to stop.
+        if tokio::time::timeout(END, self.store.close()).await.is_err() {
+            tracing::warn!("the store did not close in time; nothing that was acknowledged is lost");
+        }
+    }
+}
+
+fn serve(what: &'static str, serving: impl Future<Output = io::Result<()>> + Send + 'static) {
+    tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "{what} has ended");
+        }
+    });
+}
+
+fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
+    aldgate_backend::Config {
+        relying_party: config.relying_party.clone(),
+        lifetimes: config.lifetimes,
+        origins: config.relying_party.origins.clone(),
+        issuer: config.issuer.clone(),
+        login_host: config.login_host.clone(),
+        key_set,
+        outbox: config.data.join("outbox"),
+        argon2_threads: config.password_threads,
+    }
+}
+
+/// Messages are shown in the terminal, but not where standard output is the access log: codes are no log's affair.
+fn on_message(config: &Config) -> Result<Option<OnMessage>, CannotStart> {
+    if config.access_log == AccessLog::Stdout {
+        return Ok(None);
+    }
+    banner::show_messages().map(Some).map_err(|error| CannotStart::because("cannot start threads", error))
+}

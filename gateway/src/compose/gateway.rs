@@ -1,0 +1,52 @@
+//! `aldgate gateway`: the edge alone, one of several over one shared warm tier. It holds no database; with the backend
+//! down it still opens and judges sessions.
+
+use super::edge::{self, Start};
+use super::place::{Place, Role};
+use super::tier::Tier;
+use super::{CannotStart, keys, ports, runtime};
+use aldgate_core::entropy::Entropy;
+use aldgate_core::time::Clock;
+use aldgate_gateway::assemble::Shared;
+use aldgate_gateway::clock::{SystemClock, SystemEntropy};
+use aldgate_gateway::cold::SocketCold;
+use aldgate_gateway::config::{Redis, Warm};
+use aldgate_gateway::state::EdgeState;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Runs until a signal.
+///
+/// # Errors
+/// One line that says what to do.
+pub(crate) fn gateway(start: &Start<'_>) -> Result<(), CannotStart> {
+    let Warm::Redis(redis) = &start.config.warm else { return Err(needs_a_shared_tier()) };
+    let config = start.config;
+    if config.demo.is_some() {
+        return Err(CannotStart("the demonstration service is of `aldgate up` alone: set demo.enabled = false".into()));
+    }
+    let place = Place::claim(config, Role::Gateway)?;
+    ports::all_free(config)?;
+    let runtime = runtime("warm", config.edge.threads)?;
+    let state = runtime.block_on(assemble(start, redis))?;
+    edge::run(start, &state, &runtime)?;
+    runtime.shutdown_timeout(Duration::ZERO);
+    drop(place);
+    Ok(())
+}
+
+/// What `gateway` and `backend` say where the configuration names a tier of one process.
+pub(crate) fn needs_a_shared_tier() -> CannotStart {
+    CannotStart("gateways share a warm tier: set warm.kind to \"redis\", or run everything with: aldgate up".into())
+}
+
+async fn assemble(start: &Start<'_>, redis: &Redis) -> Result<Arc<EdgeState>, CannotStart> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
+    let keys = keys::that_exist(&start.config.keys, &*entropy)?;
+    let master = Arc::new(keys.master);
+    let cold = Arc::new(SocketCold::new(start.config.cold_socket()));
+    let tier = Tier::redis(redis, &master, clock.clone(), cold).await?;
+    let shared = Shared { master, clock, entropy, warm: tier.warm };
+    edge::assembled(start, keys.signing, &shared)
+}

@@ -1,0 +1,76 @@
+//! The warm tier that the configuration asks for.
+
+use super::CannotStart;
+use aldgate_backend::store::Store;
+use aldgate_backend::warm::embedded::EmbeddedWarm;
+use aldgate_core::cold::Cold;
+use aldgate_core::secret::{MasterKey, Secret};
+use aldgate_core::time::Clock;
+use aldgate_core::warm::Warm;
+use aldgate_core::warm::login_event::LoginEvents;
+use aldgate_core::warm::redis::{Options, RedisWarm, Tls};
+use aldgate_gateway::config::Redis;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A warm tier.
+pub(crate) struct Tier {
+    /// The tier.
+    pub(crate) warm: Arc<dyn Warm>,
+    /// The log-ins that it keeps for the backend; none where it is the backend's own.
+    pub(crate) log_ins: Option<Arc<dyn LoginEvents>>,
+}
+
+impl Tier {
+    /// On the backend's own store.
+    pub(crate) fn embedded(store: Store) -> Self {
+        Self { warm: Arc::new(EmbeddedWarm::new(store)), log_ins: None }
+    }
+
+    /// On Redis. To be called on the runtime that it shall live on.
+    ///
+    /// # Errors
+    /// One line that says what to do.
+    pub(crate) async fn redis(
+        config: &Redis,
+        master: &MasterKey,
+        clock: Arc<dyn Clock>,
+        cold: Arc<dyn Cold>,
+    ) -> Result<Self, CannotStart> {
+        let options = options(config)?;
+        let connected = RedisWarm::connect(options, master, clock, Some(cold)).await;
+        let tier = Arc::new(connected.map_err(|error| CannotStart::because("cannot use Redis (warm.addresses)", error))?);
+        Ok(Self { warm: tier.clone(), log_ins: Some(tier) })
+    }
+}
+
+fn options(config: &Redis) -> Result<Options, CannotStart> {
+    let tls = match &config.tls {
+        None => None,
+        Some(tls) => Some(Tls { authorities: tls.ca.as_deref().map(|path| read(path, "warm.ca")).transpose()? }),
+    };
+    let password = config.password_file.as_deref().map(password).transpose()?;
+    Ok(Options {
+        cluster: config.cluster,
+        tls,
+        user: config.user.clone(),
+        password,
+        prefix: config.prefix.clone(),
+        ..Options::new(config.addresses.clone())
+    })
+}
+
+fn read(path: &Path, key: &str) -> Result<Vec<u8>, CannotStart> {
+    std::fs::read(path).map_err(|error| CannotStart::because(&format!("cannot read {} ({key})", path.display()), error))
+}
+
+/// The password is the file's first line.
+fn password(path: &Path) -> Result<Secret<String>, CannotStart> {
+    let bytes = zeroize::Zeroizing::new(read(path, "warm.password_file")?);
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let text = std::str::from_utf8(line).map(|text| text.trim_end_matches('\r'));
+    match text {
+        Ok(text) if !text.is_empty() => Ok(Secret::new(text.to_owned())),
+        _ => Err(CannotStart(format!("{} (warm.password_file) holds no password on its first line", path.display()))),
+    }
+}

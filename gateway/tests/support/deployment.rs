@@ -1,0 +1,76 @@
+//! A deployment of several processes: Redis as `config/redis` says, one `aldgate backend`, any number of
+//! `aldgate gateway`. Killed when dropped.
+
+use super::instance::{Instance, Ports, command_of};
+use super::redis::Redis;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+pub struct Deployment {
+    pub redis: Redis,
+    pub backend: Instance,
+    pub gateways: Vec<Instance>,
+    pub dir: Arc<TempDir>,
+    shared: String,
+}
+
+impl Deployment {
+    /// Starts one with this many gateways; `more` is appended to their configuration.
+    pub async fn start(gateways: usize, more: &str) -> Self {
+        let dir = Arc::new(TempDir::new().expect("a directory"));
+        let redis = Redis::start().await;
+        let ports: Vec<_> = (0..gateways).map(|_| Ports::free()).collect();
+        let origins: Vec<_> = ports.iter().map(|ports| format!("http://localhost:{}", ports.http)).collect();
+        let shared = format!("{}\n[relying_party]\norigins = {origins:?}\n", redis.configuration(dir.path()));
+        let backend = Self::backend(&dir, &shared).await;
+        let mut deployment = Self { redis, backend, gateways: Vec::new(), dir, shared };
+        for ports in ports {
+            let gateway = deployment.gateway(ports, more).await;
+            deployment.gateways.push(gateway);
+        }
+        deployment
+    }
+
+    async fn backend(dir: &Arc<TempDir>, shared: &str) -> Instance {
+        let text = format!("[data]\ndir = {:?}\n{shared}", dir.path().join("data"));
+        let path = dir.path().join("backend.toml");
+        std::fs::write(&path, text).expect("a file");
+        let ready = "Aldgate's backend is ready";
+        Instance::run(dir.clone(), Ports::free(), command_of("backend", &path), ready).await
+    }
+
+    /// Starts the backend again, after it was killed.
+    pub async fn restart_backend(&mut self) {
+        self.backend = Self::backend(&self.dir, &self.shared).await;
+    }
+
+    async fn gateway(&self, ports: Ports, more: &str) -> Instance {
+        let Ports { http, private, .. } = ports;
+        let shared = &self.shared;
+        let dir = self.dir.path();
+        let text = format!(
+            r#"
+            [data]
+            dir = {:?}
+            [keys]
+            dir = {:?}
+            [backend]
+            sockets = {:?}
+            [edge]
+            http = "127.0.0.1:{http}"
+            https = ""
+            private = "127.0.0.1:{private}"
+            authz_grpc = ""
+            threads = 1
+            {shared}
+            {more}
+            "#,
+            dir.join(format!("gateway-{http}")),
+            dir.join("data/keys"),
+            dir.join("data/run"),
+        );
+        let path = dir.join(format!("gateway-{http}.toml"));
+        std::fs::write(&path, text).expect("a file");
+        Instance::run(self.dir.clone(), ports, command_of("gateway", &path), "Aldgate is ready").await
+    }
+}
