@@ -61,6 +61,8 @@ pub enum Purpose {
     IdentifierDigest,
     /// One-time codes.
     OneTimeCode,
+    /// Tags of what lies in a warm tier outside our processes.
+    WarmTag,
 }
 
 impl Purpose {
@@ -72,6 +74,7 @@ impl Purpose {
             Self::IdentifierSeal => b"aldgate/identifier-seal/1",
             Self::IdentifierDigest => b"aldgate/identifier-digest/1",
             Self::OneTimeCode => b"aldgate/one-time-code/1",
+            Self::WarmTag => b"aldgate/warm-tag/1",
         }
     }
 }
