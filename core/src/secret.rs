@@ -63,6 +63,8 @@ pub enum Purpose {
     OneTimeCode,
     /// Tags of what lies in a warm tier outside our processes.
     WarmTag,
+    /// Sealing of hand-off codes.
+    HandOff,
 }
 
 impl Purpose {
@@ -75,6 +77,7 @@ impl Purpose {
             Self::IdentifierDigest => b"aldgate/identifier-digest/1",
             Self::OneTimeCode => b"aldgate/one-time-code/1",
             Self::WarmTag => b"aldgate/warm-tag/1",
+            Self::HandOff => b"aldgate/hand-off/1",
         }
     }
 }

@@ -6,6 +6,7 @@ use aldgate_core::secret::Secret;
 use aldgate_core::testing::conformance::{Publishing, suite};
 use aldgate_core::testing::world::NOW;
 use aldgate_core::warm::Warm as _;
+use aldgate_core::warm::login_event::LoginEvents as _;
 use aldgate_core::warm::redis::{Options, Tls, library};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use redis::{Client, ErrorKind, RedisResult, ServerErrorKind, Value, cmd};
@@ -54,8 +55,8 @@ async fn the_sample_user_can_do_its_work_and_nothing_else() {
     suite(warm.clone(), Arc::new(Publishing(warm.clone()))).await;
     let lane = tier::opening(0, 1).session.lane();
     warm.open_session(&tier::opening(0, 1)).await.expect("opened");
-    let log_ins = warm.log_ins(lane, 0, 1).await.expect("read");
-    warm.forget_log_ins(lane, log_ins[0].0).await.expect("forgotten");
+    let log_ins = warm.login_events(lane, 0, 1).await.expect("read");
+    warm.forget_login_events(lane, log_ins[0].0).await.expect("forgotten");
 
     for words in [
         &["EVAL", "return 1", "0"][..],
@@ -64,7 +65,6 @@ async fn the_sample_user_can_do_its_work_and_nothing_else() {
         &["FUNCTION", "LOAD", "REPLACE", library()],
         &["FUNCTION", "DELETE", "aldgate_1"],
         &["CONFIG", "GET", "*"],
-        &["DEBUG", "JMAP"],
         &["MODULE", "LIST"],
         &["KEYS", "*"],
         &["SCAN", "0"],

@@ -8,6 +8,7 @@ use aldgate_core::session::record::SessionRecord;
 use aldgate_core::testing::ManualClock;
 use aldgate_core::testing::world::NOW;
 use aldgate_core::warm::change::Feed;
+use aldgate_core::warm::login_event::LoginEvents as _;
 use aldgate_core::warm::redis::{Place, RedisWarm};
 use aldgate_core::warm::{Settlement, Warm as _};
 use aldgate_core::webauthn::credential::CredentialRecord;
@@ -90,7 +91,8 @@ async fn a_passkey_planted_altered_or_moved_is_refused() {
     let key = |record: &CredentialRecord| format!("aldgate:c{}", record.digest).into_bytes();
     let genuine = get(link, &key(&theirs)).await;
 
-    set(link, &key(&theirs), &get(link, &key(&mine)).await.clone()).await;
+    let other = get(link, &key(&mine)).await;
+    set(link, &key(&theirs), &other).await;
     assert_eq!(warm.credential(&theirs.digest).await, Ok(None), "my key under their passkey");
     for at in 0..genuine.len() {
         let mut altered = genuine.clone();
@@ -143,13 +145,61 @@ async fn a_forged_change_is_not_applied_and_counts_as_a_gap() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_planted_log_in_never_reaches_the_cold_tier() {
+async fn a_planted_log_in_neither_reaches_the_cold_tier_nor_stops_the_next() {
     let server = Server::start(&[]).await;
     let warm = tier::on(&server).await;
+    let openings: Vec<_> = (0..3).map(|n| tier::opening(0, n)).collect();
+    let elsewhere = tier::opening(0x10, 9);
+    warm.open_session(&openings[0]).await.expect("opened");
+    warm.open_session(&elsewhere).await.expect("opened");
+    let link = &mut server.link().await;
+    let log = "aldgate:{04s}l";
+    let genuine: Vec<(String, Vec<Vec<u8>>)> =
+        cmd("XRANGE").arg("aldgate:{003}l").arg("-").arg("+").query_async(link).await.expect("read");
+    let add = async |name: &str, value: &[u8]| {
+        let link = &mut server.link().await;
+        cmd("XADD").arg(log).arg(name).arg("c").arg(value).query_async::<String>(link).await.expect("written")
+    };
+    add("0-*", b"planted").await;
+    add("0-*", &genuine[0].1[1]).await;
+    warm.open_session(&openings[1]).await.expect("opened");
+    add("*", b"a name after all others").await;
+    warm.open_session(&openings[2]).await.expect("opened");
+    let events = warm.login_events(openings[0].session.lane(), 0, 10).await.expect("read");
+    let found: Vec<_> = events.iter().map(|(number, event)| (*number, event.session)).collect();
+    assert_eq!(found, [(1, openings[0].session), (4, openings[1].session), (5, openings[2].session)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_planted_change_with_a_name_after_all_others_does_not_keep_a_session_alive() {
+    let server = Server::start(&[]).await;
+    let (warm, other) = (tier::on(&server).await, tier::on(&server).await);
+    let notebook = Arc::new(Notebook::default());
+    other.follow(notebook.clone());
     let opening = tier::opening(0, 1);
     warm.open_session(&opening).await.expect("opened");
-    let _: String = server.ask(&["XADD", "aldgate:{04s}l", "*", "c", "planted"]).await;
-    let lane = opening.session.lane();
-    let log_ins = warm.log_ins(lane, 0, 10).await.expect("read");
-    assert_eq!(log_ins.iter().map(|(_, event)| event.session).collect::<Vec<_>>(), [opening.session]);
+    let _: String = server.ask(&["XADD", "aldgate:{04s}f", "99999999999999-7", "c", "planted"]).await;
+    assert_eq!(warm.end_session(&opening.record.account, &opening.session).await, Ok(true));
+    assert_eq!(warm.session(&opening.session).await, Ok(None));
+    eventually("the other process hears it", async || notebook.has(&Told::ended(opening.session))).await;
+    assert!(notebook.has(&Told::Feed(Feed::Gap)), "and confirms what it has");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_counter_that_was_put_back_opens_nothing_where_a_newer_one_is_known() {
+    let server = Server::start(&[]).await;
+    let warm = tier::on(&server).await;
+    let link = &mut server.link().await;
+    let passkey = tier::passkey(1);
+    warm.publish_credential(&passkey).await.expect("published");
+    let cell = name(link, b'k', passkey.digest.as_bytes()).await;
+    assert_eq!(warm.settle(&tier::login(&passkey, 1, 5)).await, Ok(Settlement::Settled));
+    let older = get(link, &cell).await;
+    assert_eq!(warm.settle(&tier::login(&passkey, 2, 9)).await, Ok(Settlement::Settled));
+    let known = warm.credential(&passkey.digest).await.expect("warm answers").expect("published");
+    set(link, &cell, &older).await;
+    assert_eq!(warm.settle(&tier::login(&known, 3, 7)).await, Ok(Settlement::CounterRegressed));
+    assert_eq!(warm.settle(&tier::login(&known, 4, 10)).await, Ok(Settlement::Settled));
+    let after = warm.credential(&passkey.digest).await.expect("warm answers").expect("published");
+    assert_eq!((after.sign_count, after.revision), (10, known.revision + 1));
 }

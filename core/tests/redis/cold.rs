@@ -6,6 +6,7 @@ use aldgate_core::cold::Cold;
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::testing::ManualClock;
 use aldgate_core::testing::world::{self, NOW};
+use aldgate_core::warm::login_event::{LoginEvents as _, PasskeyUsed};
 use aldgate_core::warm::redis::RedisWarm;
 use aldgate_core::warm::{Opening, Settlement, Unavailable, Warm as _};
 use aldgate_core::webauthn::credential::CredentialRecord;
@@ -103,16 +104,64 @@ async fn log_ins_wait_for_the_cold_tier_until_they_are_forgotten() {
     plain.record.account = passkey.account;
     warm.open_session(&Opening { replaces: None, ..plain.clone() }).await.expect("opened");
 
-    let first = warm.log_ins(lane, 0, 2).await.expect("read");
-    let rest = warm.log_ins(lane, first[1].0, 10).await.expect("read");
-    let counters: Vec<_> = first.iter().chain(&rest).map(|(_, event)| (event.credential, event.sign_count)).collect();
-    let with = |n| (Some(passkey.digest), n);
-    assert_eq!(counters, [with(1), with(2), with(3), (None, 0)]);
-    assert_eq!(rest[1].1.session, plain.session);
-    assert!(first.iter().chain(&rest).all(|(_, event)| event.account == passkey.account && event.at == NOW));
+    let first = warm.login_events(lane, 0, 2).await.expect("read");
+    let rest = warm.login_events(lane, 2, 10).await.expect("read");
+    let all: Vec<_> = first.iter().chain(&rest).copied().collect();
+    assert_eq!(all.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2, 3, 4], "from 1, without a hole");
+    let with = |n: u32| PasskeyUsed {
+        credential: passkey.digest,
+        sign_count: n,
+        backup_state: false,
+        revision: passkey.revision + u64::from(n),
+    };
+    let used: Vec<_> = all.iter().map(|(_, event)| event.passkey).collect();
+    assert_eq!(used, [Some(with(1)), Some(with(2)), Some(with(3)), None]);
+    assert_eq!(all[3].1.session, plain.session);
+    assert!(all.iter().all(|(_, event)| event.account == passkey.account && event.at == NOW));
 
-    warm.forget_log_ins(lane, first[1].0).await.expect("forgotten");
-    assert_eq!(warm.log_ins(lane, 0, 10).await, Ok(rest.clone()));
-    warm.forget_log_ins(lane, rest[1].0).await.expect("forgotten");
-    assert_eq!(warm.log_ins(lane, 0, 10).await, Ok(Vec::new()));
+    warm.forget_login_events(lane, 2).await.expect("forgotten");
+    assert_eq!(warm.login_events(lane, 0, 10).await, Ok(rest.clone()));
+    warm.forget_login_events(lane, 4).await.expect("forgotten");
+    assert_eq!(warm.login_events(lane, 0, 10).await, Ok(Vec::new()));
+    assert_eq!(warm.settle(&tier::login(&passkey, 5, 4)).await, Ok(Settlement::Settled));
+    assert_eq!(warm.login_events(lane, 4, 10).await.map(|events| events[0].0), Ok(5), "the numbers go on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_in_that_is_refused_leaves_no_event_and_one_that_is_repeated_leaves_one() {
+    let server = Server::start(&[]).await;
+    let warm = tier::on(&server).await;
+    let passkey = tier::passkey(1);
+    warm.publish_credential(&passkey).await.expect("published");
+    let login = tier::login(&passkey, 1, 1);
+    for _ in 0..3 {
+        assert_eq!(warm.settle(&login).await, Ok(Settlement::Settled), "as after an answer that was lost");
+    }
+    assert_eq!(warm.settle(&tier::login(&passkey, 2, 1)).await, Ok(Settlement::CounterRegressed));
+    for _ in 0..3 {
+        warm.open_session(&login.opening).await.expect("opened");
+    }
+    let events = warm.login_events(passkey.account.lane(), 0, 10).await.expect("read");
+    assert_eq!(
+        events.iter().map(|(number, event)| (*number, event.session)).collect::<Vec<_>>(),
+        [(1, login.opening.session)]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_data_set_that_began_anew_gives_its_log_ins_from_their_beginning() {
+    let server = Server::start(&[]).await;
+    let warm = tier::on(&server).await;
+    let openings: Vec<_> = (0..3).map(|n| tier::opening(0, n)).collect();
+    warm.open_session(&openings[0]).await.expect("opened");
+    warm.open_session(&openings[1]).await.expect("opened");
+    let lane = openings[0].session.lane();
+    assert_eq!(warm.login_events(lane, 2, 10).await, Ok(Vec::new()), "it has come so far");
+    let () = server.ask(&["FLUSHALL"]).await;
+    warm.open_session(&openings[2]).await.expect("opened");
+    let events = warm.login_events(lane, 2, 10).await.expect("read");
+    assert_eq!(
+        events.iter().map(|(number, event)| (*number, event.session)).collect::<Vec<_>>(),
+        [(1, openings[2].session)]
+    );
 }

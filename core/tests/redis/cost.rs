@@ -15,8 +15,7 @@ async fn a_passkey_log_in_is_one_round_trip() {
     let passkey = tier::passkey(1);
     warm.publish_credential(&passkey).await.expect("published");
     let client = Client::open(format!("redis://{}", server.address())).expect("an address");
-    let mut monitor = client.get_async_monitor().await.expect("monitoring");
-    monitor.monitor().await.expect("monitoring");
+    let monitor = client.get_async_monitor().await.expect("monitoring");
     let mut lines = monitor.into_on_message::<String>();
     let before = warm.credential(&passkey.digest).await.expect("warm answers").expect("published");
     assert_eq!(warm.settle(&tier::login(&before, 1, 1)).await, Ok(Settlement::Settled));

@@ -105,12 +105,15 @@ async fn a_server_that_hangs_is_a_silence_and_nothing_is_believed_meanwhile() {
     warm.follow(hot.clone());
     let opening = tier::opening(0, 1);
     hot.admit_session(opening.session, opening.record, hot.ask(NOW));
-    assert!(matches!(hot.session(&opening.session), Known::Confirmed(_)));
+    assert!(matches!(hot.session(&opening.session, NOW), Known::Confirmed(_)));
     server.signal("STOP");
-    eventually("the copy is unconfirmed", async || matches!(hot.session(&opening.session), Known::Unconfirmed(_, NOW)))
-        .await;
+    eventually("the copy is unconfirmed", async || {
+        matches!(hot.session(&opening.session, NOW), Known::Unconfirmed(_, NOW))
+    })
+    .await;
     server.signal("CONT");
-    eventually("the copy is confirmed", async || matches!(hot.session(&opening.session), Known::Confirmed(_))).await;
+    eventually("the copy is confirmed", async || matches!(hot.session(&opening.session, NOW), Known::Confirmed(_)))
+        .await;
     assert_eq!(warm.feed_state().gaps, 0);
 }
 

@@ -34,11 +34,11 @@ async fn a_session_that_one_gateway_ends_is_refused_by_the_others_within_a_tenth
     }
     let mut spans = Vec::new();
     for opening in &openings {
-        let is_known = |hot: &Hot| matches!(hot.session(&opening.session), Known::Confirmed(_));
+        let is_known = |hot: &Hot| matches!(hot.session(&opening.session, NOW), Known::Confirmed(_));
         assert!(others.iter().all(|(_, hot)| is_known(hot)));
         let begun = Instant::now();
         assert_eq!(one.end_session(&opening.record.account, &opening.session).await, Ok(true));
-        while !others.iter().all(|(_, hot)| matches!(hot.session(&opening.session), Known::Ended)) {
+        while !others.iter().all(|(_, hot)| matches!(hot.session(&opening.session, NOW), Known::Ended)) {
             tokio::task::yield_now().await;
             assert!(begun.elapsed() < Duration::from_secs(10));
         }

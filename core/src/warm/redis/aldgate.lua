@@ -10,12 +10,15 @@
 --   t<token>     revoked
 --   e            this data set's number: when it was begun
 --   f            the changes: e-0, e-1, e-2 and so on
---   l            the log-ins that the backend has not settled yet
+--   l            the log-ins that the backend has not settled yet: 0-1, 0-2, 0-3 and so on
+-- Only `aldgate_1_keep` has another key: a passkey's published record, which is found by its digest alone.
 -- Nothing here can make a tag: that needs a key which Redis never sees. The caller brings every value ready.
 -- Of the writes of a verb the change stands first, and what it opens last: Lua does not roll back.
 
-local CHANGES_MAX = '100000' -- For each lane. A follower that was away longer has a gap, and confirms its copies.
-local LOG_INS_MAX = '250000' -- For each lane: an hour of 1,000 log-ins a second over all lanes, without the backend.
+-- Both for each lane, and cut in whole blocks of a hundred. A follower that was away for more changes has a gap, and
+-- confirms its copies: at 1,000 log-ins a second over all lanes it may be away for 26 minutes. The log-ins are an hour's.
+local CHANGES_MAX = '100000'
+local LOG_INS_MAX = '250000'
 local SESSIONS_MAX = 1000 -- For each account, so that ending them all is a short step. The first to expire goes.
 
 local function begin(stem)
@@ -32,7 +35,31 @@ end
 
 local function tell(stem, change)
   local set = redis.call('GET', stem .. 'e') or begin(stem)
-  redis.call('XADD', stem .. 'f', 'MAXLEN', '~', CHANGES_MAX, set .. '-*', 'c', change)
+  local add = function()
+    return redis.pcall('XADD', stem .. 'f', 'MAXLEN', '~', CHANGES_MAX, set .. '-*', 'c', change)
+  end
+  if type(add()) == 'table' then -- Somebody has written a later name there. What ends must end all the same.
+    set = begin(stem)
+    local again = add()
+    if type(again) == 'table' then
+      error(again.err)
+    end
+  end
+end
+
+local function log_in(stem, event)
+  local log = stem .. 'l'
+  local add = function()
+    return redis.pcall('XADD', log, 'MAXLEN', '~', LOG_INS_MAX, '0-*', 'c', event)
+  end
+  if type(add()) == 'table' then -- Likewise; what is not ours goes, and the numbers go on.
+    for _, foreign in ipairs(redis.call('XRANGE', log, '1-0', '+')) do
+      redis.call('XDEL', log, foreign[1])
+    end
+    local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', '1')[1]
+    redis.call('XSETID', log, last and last[1] or '0-0', 'ENTRIESADDED', redis.call('XLEN', log), 'MAXDELETEDID', '0-0')
+    redis.call('XADD', log, '0-*', 'c', event)
+  end
 end
 
 local function finish(stem, session, ended)
@@ -47,6 +74,10 @@ local function finish(stem, session, ended)
 end
 
 local function open(stem, now, session, value, life, expires, replaced, event, ended)
+  local key = stem .. 's' .. session
+  if redis.call('GET', key) == value then
+    return -- This very call has been done before; its answer was lost.
+  end
   local index = stem .. 'i' .. string.sub(value, 34, 49)
   if replaced ~= '' then
     finish(stem, replaced, ended)
@@ -61,8 +92,8 @@ local function open(stem, now, session, value, life, expires, replaced, event, e
   if redis.call('PTTL', index) < tonumber(life) then
     redis.call('PEXPIRE', index, life)
   end
-  redis.call('XADD', stem .. 'l', 'MAXLEN', '~', LOG_INS_MAX, '*', 'c', event)
-  redis.call('SET', stem .. 's' .. session, value, 'PX', life)
+  log_in(stem, event)
+  redis.call('SET', key, value, 'PX', life)
 end
 
 -- now, session, value, life, expires, replaced session or ''; event. Gives the sessions that it ended.
@@ -73,7 +104,7 @@ redis.register_function('aldgate_1_open', function(keys, a)
 end)
 
 -- As `open`, and: challenge, its life, passkey, state that the caller knows, new cell or '', change or '',
--- '1' if the counter does not grow from that state. Gives 'S' and what it ended, or why not.
+-- '1' if the counter does not grow from that state, the cell's life. Gives 'S' and what it ended, or why not.
 redis.register_function('aldgate_1_settle', function(keys, a)
   local stem, session = keys[1], a[2]
   local mark = stem .. 'u' .. a[8]
@@ -101,34 +132,42 @@ redis.register_function('aldgate_1_settle', function(keys, a)
   redis.call('SET', mark, session, 'PX', a[9])
   if a[12] ~= '' then
     tell(stem, a[13])
-    redis.call('SET', key, a[12])
+    redis.call('SET', key, a[12], 'PX', a[15])
+  else
+    redis.call('PEXPIRE', key, a[15])
   end
   local ended = { 'S' }
   open(stem, a[1], session, a[3], a[4], a[5], a[6], a[7], ended)
   return ended
 end)
 
+-- What ends or forbids something is done even when the memory is full ('allow-oom'): it needs next to none.
+
 -- account or '' for any; 'one' or 'all'; session to end, or to keep, or ''; passkey or '' for any. Gives what it ended.
-redis.register_function('aldgate_1_end', function(keys, a)
-  local stem, ended = keys[1], {}
-  if a[2] == 'one' then
-    local value = redis.call('GET', stem .. 's' .. a[3])
-    if value and (a[1] == '' or string.sub(value, 34, 49) == a[1]) then
-      finish(stem, a[3], ended)
+redis.register_function {
+  function_name = 'aldgate_1_end',
+  flags = { 'allow-oom' },
+  callback = function(keys, a)
+    local stem, ended = keys[1], {}
+    if a[2] == 'one' then
+      local value = redis.call('GET', stem .. 's' .. a[3])
+      if value and (a[1] == '' or string.sub(value, 34, 49) == a[1]) then
+        finish(stem, a[3], ended)
+      end
+      return ended
+    end
+    local index = stem .. 'i' .. a[1]
+    for _, session in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+      local value = redis.call('GET', stem .. 's' .. session)
+      if not value then
+        redis.call('ZREM', index, session)
+      elseif session ~= a[3] and (a[4] == '' or string.sub(value, 66, 97) == a[4]) then
+        finish(stem, session, ended)
+      end
     end
     return ended
-  end
-  local index = stem .. 'i' .. a[1]
-  for _, session in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-    local value = redis.call('GET', stem .. 's' .. session)
-    if not value then
-      redis.call('ZREM', index, session)
-    elseif session ~= a[3] and (a[4] == '' or string.sub(value, 66, 97) == a[4]) then
-      finish(stem, session, ended)
-    end
-  end
-  return ended
-end)
+  end,
+}
 
 -- Pairs of session and tagged last use.
 redis.register_function('aldgate_1_touch', function(keys, a)
@@ -167,7 +206,7 @@ redis.register_function {
   end,
 }
 
--- passkey, state or whole cell that the caller knows ('' if it knows of none), new cell, change or ''.
+-- passkey, whole cell that the caller knows ('' if it knows of none), new cell, change or '', the cell's life.
 redis.register_function('aldgate_1_publish', function(keys, a)
   local key = keys[1] .. 'k' .. a[1]
   local cell = redis.call('GET', key) or ''
@@ -180,23 +219,57 @@ redis.register_function('aldgate_1_publish', function(keys, a)
   if a[4] ~= '' then
     tell(keys[1], a[4])
   end
-  redis.call('SET', key, a[3])
+  redis.call('SET', key, a[3], 'PX', a[5])
+  return { 'S' }
+end)
+
+-- KEYS[1] is a passkey's published record, whole. The record, its life. What was retired stays so.
+redis.register_function('aldgate_1_keep', function(keys, a)
+  if redis.call('GET', keys[1]) == 'R' then
+    return { 'G' }
+  end
+  redis.call('SET', keys[1], a[1], 'PX', a[2])
   return { 'S' }
 end)
 
 -- passkey, how long that is remembered, change.
-redis.register_function('aldgate_1_retire', function(keys, a)
-  tell(keys[1], a[3])
-  redis.call('SET', keys[1] .. 'k' .. a[1], 'R', 'PX', a[2])
-  return {}
-end)
+redis.register_function {
+  function_name = 'aldgate_1_retire',
+  flags = { 'allow-oom' },
+  callback = function(keys, a)
+    tell(keys[1], a[3])
+    redis.call('SET', keys[1] .. 'k' .. a[1], 'R', 'PX', a[2])
+    return {}
+  end,
+}
 
 -- token, how long that is remembered, change.
-redis.register_function('aldgate_1_revoke', function(keys, a)
-  redis.call('SET', keys[1] .. 't' .. a[1], '1', 'PX', a[2])
-  tell(keys[1], a[3])
-  return {}
-end)
+redis.register_function {
+  function_name = 'aldgate_1_revoke',
+  flags = { 'allow-oom' },
+  callback = function(keys, a)
+    local key, life = keys[1] .. 't' .. a[1], tonumber(a[2])
+    if redis.call('PTTL', key) < life then -- Whatever is asked first or last, it is remembered for the longest.
+      redis.call('SET', key, '1', 'PX', life)
+    end
+    tell(keys[1], a[3])
+    return {}
+  end,
+}
+
+-- a number, how many. Gives so many log-ins after that number; of a log that has not come so far, the first.
+redis.register_function {
+  function_name = 'aldgate_1_log_ins',
+  flags = { 'no-writes' },
+  callback = function(keys, a)
+    local log = keys[1] .. 'l'
+    local after = '0-' .. a[1]
+    if #redis.call('XRANGE', log, after, '0-18446744073709551615', 'COUNT', '1') == 0 then
+      after = '0-0'
+    end
+    return redis.call('XRANGE', log, '(' .. after, '0-18446744073709551615', 'COUNT', a[2])
+  end,
+}
 
 -- a place in the changes. Gives the last place there is ('0-0' for none), and what stands at the given one.
 redis.register_function {

@@ -12,7 +12,7 @@
 
 use super::key::Keys;
 use super::server::{Servers, array, bytes, jittered};
-use super::tag::Tags;
+use super::tag::{Forged, Tags};
 use crate::id::{LANES, Lane};
 use crate::time::{Clock, Timestamp};
 use crate::warm::change::{Feed, Follower, Followers};
@@ -296,13 +296,13 @@ impl Reader {
             return Ok(());
         }
         let ends = self.places(link, found.iter().map(|(last, _)| *last)).await?;
+        if !fresh {
+            self.hub.gap();
+        }
         for (n, lane) in self.lanes.iter().enumerate() {
             if fresh || !intact(&positions[n], &found[n]) {
                 self.hub.moved(*lane, found[n].0, ends[n].1.clone());
             }
-        }
-        if !fresh {
-            self.hub.gap();
         }
         Ok(())
     }
@@ -376,22 +376,28 @@ impl Reader {
         for entry in entries {
             let [id, fields] = pair(entry)?;
             let next = bytes(id).and_then(|id| Place::parse(&id)).ok_or(Interrupted::Form)?;
-            whole &= place.is_followed_by(next);
+            if !place.is_followed_by(next) {
+                self.note_gap(&mut whole);
+            }
             place = next;
             last = array(fields).and_then(|fields| fields.into_iter().nth(1)).and_then(bytes).unwrap_or_default();
             match self.tags.read_change(lane, &last) {
                 Ok(change) => self.hub.followers.tell(&change),
-                Err(_) => {
+                Err(Forged) => {
                     self.hub.forged();
-                    whole = false;
+                    self.note_gap(&mut whole);
                 }
             }
         }
-        if !whole {
-            self.hub.gap();
-        }
         self.hub.moved(lane, place, last);
         Ok(())
+    }
+
+    /// Tells a gap as soon as it is seen, once for each batch.
+    fn note_gap(&self, whole: &mut bool) {
+        if std::mem::take(whole) {
+            self.hub.gap();
+        }
     }
 }
 

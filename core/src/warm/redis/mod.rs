@@ -18,14 +18,21 @@
 //! revocation must not make room for a session.
 //!
 //! # Log-ins for the cold tier
-//! Every session that opens leaves an event in its lane's log, for the backend to note ([`RedisWarm::log_ins`]). The log
-//! is bounded; while the backend is away for more than an hour at full load its oldest events are lost. Then the cold
+//! Every session that opens leaves an event in its lane's log, for the backend to settle (`login_event`). The log is
+//! bounded: when the backend is away for more than an hour at full load, its oldest events are lost. Then the cold
 //! tier's list of log-ins has a hole, and its counters lag until the next log-in; no log-in depends on either, as long
 //! as this tier stands.
+//!
+//! # Bounds
+//! A session, what was used up, what was revoked and what was retired live as long as they matter, in Redis' own
+//! reckoning (`PX`). A passkey lives for [`KEPT`](passkey::KEPT) after it was last published or used; the cold tier
+//! knows it longer. The logs are cut at the lengths that `aldgate.lua` names, and an account has at most a thousand
+//! sessions.
 
 mod feed;
 mod key;
 mod library;
+mod login_event;
 mod options;
 mod passkey;
 mod server;
@@ -40,7 +47,7 @@ use crate::secret::MasterKey;
 use crate::session::record::SessionRecord;
 use crate::time::{Clock, Timestamp};
 use crate::warm::change::{Change, Follower};
-use crate::warm::log_in::LoginEvent;
+use crate::warm::login_event::LoginEvent;
 use crate::warm::{Consumption, Opening, PasskeyLogin, Settlement, Unavailable, Warm};
 use crate::webauthn::credential::CredentialRecord;
 use ::redis::{Cmd, FromRedisValue, Value, cmd};
@@ -48,7 +55,7 @@ use async_trait::async_trait;
 use feed::{Hub, Reader};
 use futures_util::future::try_join_all;
 use key::Keys;
-use passkey::{event_of, millis};
+use passkey::millis;
 use server::{Repeat, Servers};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -63,9 +70,6 @@ const SKEW: Duration = Duration::from_mins(5);
 
 /// Sessions whose last use one call notes, so that it stays a short step for the server.
 const TOUCHED_MAX: usize = 500;
-
-/// Low bits of a log-in's number: its place within a millisecond.
-const WITHIN_MILLI_BITS: u32 = 20;
 
 /// The text of the functions, for `FUNCTION LOAD` by an administrator.
 pub const fn library() -> &'static str {
@@ -142,34 +146,6 @@ impl RedisWarm {
     /// How many values were found in Redis that this deployment had not written there.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
-    }
-
-    /// The log-ins of a lane that have not been forgotten, oldest first: at most `max`, of those after number `after` (0
-    /// for all). What is not ours is left out.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn log_ins(&self, lane: Lane, after: u64, max: usize) -> Result<Vec<(u64, LoginEvent)>, Unavailable> {
-        let key = self.keys.log_ins(lane);
-        let mut call = cmd("XRANGE");
-        call.arg(&key.name).arg(format!("({}", stream_id(after))).arg("+").arg("COUNT").arg(max);
-        let entries: Vec<(String, Vec<Vec<u8>>)> = self.servers.call(key.slot, Repeat::Yes, &call).await?;
-        let read = |(id, fields): (String, Vec<Vec<u8>>)| {
-            let event = fields.get(1).ok_or(Forged).and_then(|value| self.tags.read_log_in(value));
-            Some((number(&id)?, event.map_err(|forged| self.refuse(forged)).ok()?))
-        };
-        Ok(entries.into_iter().filter_map(read).collect())
-    }
-
-    /// Forgets the log-ins of a lane up to and with number `through`: they have been noted for good.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn forget_log_ins(&self, lane: Lane, through: u64) -> Result<(), Unavailable> {
-        let key = self.keys.log_ins(lane);
-        let mut call = cmd("XTRIM");
-        call.arg(&key.name).arg("MINID").arg(stream_id(through.saturating_add(1)));
-        self.servers.call::<Value>(key.slot, Repeat::Yes, &call).await.map(drop)
     }
 
     /// A call of a function on a lane; its arguments follow.
@@ -256,7 +232,7 @@ impl Warm for RedisWarm {
         in_lane_of_its_account(opening)?;
         let lane = opening.session.lane();
         let mut call = self.function("open", lane);
-        self.add_opening(&mut call, opening, &event_of(opening));
+        self.add_opening(&mut call, opening, &LoginEvent::of(opening));
         let ended: Vec<Vec<u8>> = self.lane_call(lane, &call).await?;
         self.tell_ended(&ended);
         self.end_replaced(opening).await
@@ -355,14 +331,4 @@ impl Warm for RedisWarm {
 fn in_lane_of_its_account(opening: &Opening) -> Result<(), Unavailable> {
     let fits = opening.session.lane() == opening.record.account.lane();
     fits.then_some(()).ok_or_else(|| Unavailable("the session is not in the lane of its account".into()))
-}
-
-fn number(id: &str) -> Option<u64> {
-    let (milli, within) = id.split_once('-')?;
-    let (milli, within): (u64, u64) = (milli.parse().ok()?, within.parse().ok()?);
-    Some((milli << WITHIN_MILLI_BITS) | within)
-}
-
-fn stream_id(number: u64) -> String {
-    format!("{}-{}", number >> WITHIN_MILLI_BITS, number & ((1 << WITHIN_MILLI_BITS) - 1))
 }

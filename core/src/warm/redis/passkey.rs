@@ -11,13 +11,17 @@ use super::server::Repeat;
 use super::tag::{CellState, Forged, RETIRED};
 use crate::id::{CredentialDigest, Lane, TokenDigest};
 use crate::warm::change::Change;
-use crate::warm::log_in::LoginEvent;
+use crate::warm::login_event::{LoginEvent, PasskeyUsed};
 use crate::warm::{PasskeyLogin, Settlement, Unavailable};
 use crate::webauthn::assertion::counter_grows;
 use crate::webauthn::credential::CredentialRecord;
 use redis::{Cmd, cmd};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a passkey is kept after it was last published or used: longer than a year, so that who logs in for the
+/// yearly letter needs no cold tier. Who comes later is asked for there once.
+pub(super) const KEPT: Duration = Duration::from_hours(400 * 24);
 
 /// How long it is remembered that a passkey was removed: longer than any process can still hold its record unawares.
 const RETIRED_FOR: Duration = Duration::from_hours(1);
@@ -147,6 +151,7 @@ impl RedisWarm {
                 let mut call = self.function("publish", lane);
                 call.arg(record.digest.as_bytes()).arg(&known).arg(cell);
                 call.arg(if onto == Onto::Change { self.tags.change(lane, &change) } else { Vec::new() });
+                call.arg(millis(KEPT));
                 match Answer::read(self.lane_call(lane, &call).await?)? {
                     Answer::Done(_) if onto == Onto::Change => self.tell(&change),
                     Answer::Done(_) => {}
@@ -161,13 +166,18 @@ impl RedisWarm {
                     _ => return Ok(None),
                 }
             }
-            let key = self.keys.published(&record.digest);
-            let mut set = cmd("SET");
-            set.arg(&key.name).arg(self.tags.published(&now));
-            self.servers.call::<redis::Value>(key.slot, Repeat::Yes, &set).await?;
-            return Ok(Some(now));
+            return Ok(self.keep(&now).await?.then_some(now));
         }
         Err(Unavailable("a passkey is being changed all the time".into()))
+    }
+
+    /// Writes a passkey's record where its digest finds it. False if it was retired meanwhile.
+    async fn keep(&self, record: &CredentialRecord) -> Result<bool, Unavailable> {
+        let key = self.keys.published(&record.digest);
+        let mut call = cmd("FCALL");
+        call.arg("aldgate_1_keep").arg(1).arg(&key.name).arg(self.tags.published(record)).arg(millis(KEPT));
+        let answer = self.servers.call(key.slot, Repeat::Yes, &call).await?;
+        Ok(matches!(Answer::read(answer)?, Answer::Done(_)))
     }
 
     pub(super) async fn retire(&self, digest: &CredentialDigest) -> Result<(), Unavailable> {
@@ -224,23 +234,29 @@ impl RedisWarm {
         Err(Unavailable("others log in with this passkey all the time".into()))
     }
 
-    /// The call that settles a log-in if the passkey is in `state`, and what changes by it.
-    fn settle_call(&self, login: &PasskeyLogin, state: CellState) -> (Cmd, Option<Change>) {
+    /// The call that settles a log-in if the passkey is in state `here`, and what changes by it. A state that is older
+    /// than the one which the assertion was verified against is not gone back to: the server has lost the newer one, or
+    /// somebody has put the older one there.
+    fn settle_call(&self, login: &PasskeyLogin, here: CellState) -> (Cmd, Option<Change>) {
         let record = &login.credential;
         let lane = record.account.lane();
+        let verified = CellState::of(record);
+        let state = if verified.revision > here.revision { verified } else { here };
         let (sign_count, backup_state) = (login.sign_count, login.backup_state);
         let grows = counter_grows(state.sign_count, sign_count);
         let moves = (state.sign_count, state.backup_state) != (sign_count, backup_state);
         let next = CellState { sign_count, backup_state, revision: state.revision.saturating_add(1), ..state };
         let change = (grows && moves).then(|| Change::CredentialChanged(Arc::new(next.onto(record))));
-        let event = LoginEvent { sign_count, backup_state, ..event_of(&login.opening) };
+        let revision = if moves { next.revision } else { state.revision };
+        let used = PasskeyUsed { credential: record.digest, sign_count, backup_state, revision };
+        let event = LoginEvent { passkey: Some(used), ..LoginEvent::of(&login.opening) };
         let mut call = self.function("settle", lane);
         self.add_opening(&mut call, &login.opening, &event);
         call.arg(login.challenge.as_bytes()).arg(self.remembered_for(login.challenge_expires));
-        call.arg(record.digest.as_bytes()).arg(state.encode().as_slice());
+        call.arg(record.digest.as_bytes()).arg(here.encode().as_slice());
         call.arg(change.as_ref().map(|_| self.tags.cell(&record.account, &record.digest, next)).unwrap_or_default());
         call.arg(change.as_ref().map(|change| self.tags.change(lane, change)).unwrap_or_default());
-        call.arg(u8::from(!grows));
+        call.arg(u8::from(!grows)).arg(millis(KEPT));
         (call, change)
     }
 }
@@ -249,24 +265,14 @@ impl RedisWarm {
 fn merged(here: CellState, published: CellState) -> CellState {
     let ahead = if published.sign_count > here.sign_count { published } else { here };
     let merged = CellState { identity: published.identity, revision: here.revision, ..ahead };
-    let revision = if merged == here { here.revision } else { here.revision.max(published.revision).saturating_add(1) };
+    let known = merged == here && published.revision <= here.revision;
+    let revision = if known { here.revision } else { here.revision.max(published.revision).saturating_add(1) };
     CellState { revision, ..merged }
 }
 
 /// Some lane, the same each time.
 fn lane_of(digest: &CredentialDigest) -> Lane {
     TokenDigest::from_bytes(*digest.as_bytes()).lane()
-}
-
-pub(super) const fn event_of(opening: &crate::warm::Opening) -> LoginEvent {
-    LoginEvent {
-        account: opening.record.account,
-        credential: opening.record.credential,
-        session: opening.session,
-        at: opening.record.authenticated,
-        sign_count: 0,
-        backup_state: false,
-    }
 }
 
 pub(super) fn millis(span: Duration) -> u64 {
@@ -285,5 +291,6 @@ mod tests {
         assert_eq!(merged(here, state(IdentityLevel::P0, 0, 1)), here);
         assert_eq!(merged(here, state(IdentityLevel::P5, 0, 2)), state(IdentityLevel::P5, 7, 10));
         assert_eq!(merged(here, state(IdentityLevel::P0, 8, 20)), state(IdentityLevel::P0, 8, 21));
+        assert_eq!(merged(here, state(IdentityLevel::P0, 7, 20)), state(IdentityLevel::P0, 7, 21), "it is newer");
     }
 }

@@ -34,6 +34,9 @@ const START: Duration = Duration::from_secs(2);
 /// The first and the longest pause between two attempts to find the primaries.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
+/// What an error says that is ours: no answer came by the deadline.
+const LATE: &str = "Redis did not answer in time";
+
 /// Complaints that may wait for the keeper; one is enough, since it looks at everything.
 const COMPLAINTS_MAX: usize = 16;
 
@@ -140,64 +143,56 @@ impl Servers {
         command: &Cmd,
     ) -> Result<Value, Unavailable> {
         let mut fleet = self.fleet.clone();
-        let mut pause = Duration::from_millis(5);
+        let mut pause = PAUSE.0 / 4;
         let mut last = String::from("no primary is known for this key");
-        let late = |last: &str| Unavailable(format!("Redis did not answer in time ({last})"));
         loop {
             let now = fleet.borrow_and_update().clone();
-            let generation = now.generation;
+            let mut broken = None;
+            let mut trouble = Trouble::Elsewhere;
             if let Some(primary) = now.primary(slot) {
-                let mut link = primary.link.clone();
-                let Ok(answer) = timeout_at(deadline, link.req_packed_command(command)).await else {
-                    self.complain(generation, Some(primary.address.clone()));
-                    return Err(late("the call was sent"));
-                };
-                let error = match answer.and_then(Value::extract_error) {
+                let error = match self.send(deadline, &now, primary, command).await {
                     Ok(value) => return Ok(value),
                     Err(error) => error,
                 };
-                match Trouble::of(&error) {
-                    Trouble::Refused => return Err(Unavailable(error.to_string())),
-                    Trouble::Broken if repeat == Repeat::No => {
-                        self.complain(generation, Some(primary.address.clone()));
-                        return Err(Unavailable(error.to_string()));
-                    }
-                    Trouble::Broken | Trouble::NoLibrary => self.complain(generation, Some(primary.address.clone())),
-                    Trouble::Elsewhere => self.complain(generation, None),
-                    Trouble::Busy => {
-                        self.complain(generation, None);
-                        last = error.to_string();
-                        if timeout_at(deadline, sleep(pause)).await.is_err() {
-                            return Err(late(&last));
-                        }
-                        pause = pause.saturating_mul(2);
-                        continue;
-                    }
-                    Trouble::Ask => {
-                        if let Some(value) = self.ask(deadline, &now, &error, command).await {
-                            return Ok(value);
-                        }
-                        self.complain(generation, None);
-                    }
-                }
                 last = error.to_string();
-            } else {
-                self.complain(generation, None);
+                trouble = Trouble::of(&error);
+                broken = trouble.is_of_the_connection().then(|| primary.address.clone());
             }
-            if timeout_at(deadline, fleet.wait_for(|fleet| fleet.generation > generation)).await.is_err() {
-                return Err(late(&last));
+            if trouble == Trouble::Refused {
+                return Err(Unavailable(last));
             }
+            self.complain(now.generation, broken);
+            if trouble == Trouble::Late || (trouble == Trouble::Broken && repeat == Repeat::No) {
+                return Err(Unavailable(last));
+            }
+            let again = async {
+                if trouble == Trouble::Busy {
+                    sleep(pause).await;
+                    return true;
+                }
+                fleet.wait_for(|fleet| fleet.generation > now.generation).await.is_ok()
+            };
+            if timeout_at(deadline, again).await != Ok(true) {
+                return Err(Unavailable(format!("{LATE} ({last})")));
+            }
+            pause = pause.saturating_mul(2);
         }
     }
 
-    /// Follows a slot that is on its way to another primary, for this one call.
-    async fn ask(&self, deadline: Instant, fleet: &Fleet, error: &RedisError, command: &Cmd) -> Option<Value> {
-        let (host, port) = error.redirect_node()?;
-        let mut link = fleet.linked(&Address { host: host.into(), port })?.link.clone();
+    /// Sends a command to a primary once, and on to where its slot is just moving to, if it is.
+    async fn send(&self, deadline: Instant, fleet: &Fleet, primary: &Primary, command: &Cmd) -> RedisResult<Value> {
+        let answer = within(deadline, primary.link.clone().req_packed_command(command)).await;
+        let error = match answer.and_then(Value::extract_error) {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let moving_to = error.redirect_node().map(|(host, port)| Address { host: host.into(), port });
+        let moving_to = moving_to.filter(|_| Trouble::of(&error) == Trouble::Ask);
+        let Some(next) = moving_to.and_then(|address| fleet.linked(&address)) else { return Err(error) };
         let mut asking = pipe();
         asking.cmd("ASKING").ignore().add_command(command.clone());
-        let answers = timeout_at(deadline, asking.query_async::<Vec<Value>>(&mut link)).await.ok()?.ok()?;
-        answers.into_iter().next()
+        let answers = within(deadline, asking.query_async::<Vec<Value>>(&mut next.link.clone())).await?;
+        answers.into_iter().next().ok_or(error)
     }
 
     /// The primary of a slot, as it is known now.
@@ -223,6 +218,11 @@ impl Servers {
     }
 }
 
+/// What comes in time, or that it did not.
+async fn within<T>(deadline: Instant, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    timeout_at(deadline, answer).await.unwrap_or_else(|_| Err((ErrorKind::Io, LATE).into()))
+}
+
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
@@ -230,6 +230,8 @@ enum Trouble {
     Refused,
     /// The connection is gone; it is not known whether the call was executed.
     Broken,
+    /// There was no answer in time; it is not known whether the call was executed.
+    Late,
     /// Not executed: another server is the primary now.
     Elsewhere,
     /// Not executed: the slot is just moving, and this key has moved.
@@ -241,8 +243,14 @@ enum Trouble {
 }
 
 impl Trouble {
+    /// Whether the connection should be opened anew, with all that is made sure of then.
+    const fn is_of_the_connection(self) -> bool {
+        matches!(self, Self::Broken | Self::Late | Self::NoLibrary)
+    }
+
     fn of(error: &RedisError) -> Self {
         match error.kind() {
+            ErrorKind::Io if error.to_string().starts_with(LATE) => Self::Late,
             ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::ReadOnly) => Self::Elsewhere,
             ErrorKind::Server(ServerErrorKind::Ask) => Self::Ask,
             ErrorKind::Server(

@@ -13,7 +13,7 @@ use crate::secret::{MasterKey, Purpose};
 use crate::session::record::{RECORD_BYTES, SessionRecord};
 use crate::time::Timestamp;
 use crate::warm::change::Change;
-use crate::warm::log_in::LoginEvent;
+use crate::warm::login_event::LoginEvent;
 use crate::webauthn::credential::CredentialRecord;
 use ring::hmac;
 use std::sync::Arc;
@@ -216,13 +216,14 @@ impl Tags {
         change.ok_or(Forged)
     }
 
-    /// A log-in for the cold tier. Settling one twice does no harm: a session opens once.
+    /// A log-in for the cold tier, in its account's lane. Settling one twice does no harm: a session opens once.
     pub(super) fn log_in(&self, event: &LoginEvent) -> Vec<u8> {
-        self.tagged(Kind::LogIn, &[], &event.encode())
+        self.tagged(Kind::LogIn, &[&[lane_byte(event.account.lane())]], &event.encode())
     }
 
-    pub(super) fn read_log_in(&self, value: &[u8]) -> Result<LoginEvent, Forged> {
-        self.untag(Kind::LogIn, &[], value).and_then(|bytes| LoginEvent::decode(bytes).ok_or(Forged))
+    pub(super) fn read_log_in(&self, lane: Lane, value: &[u8]) -> Result<LoginEvent, Forged> {
+        let bytes = self.untag(Kind::LogIn, &[&[lane_byte(lane)]], value)?;
+        LoginEvent::decode(bytes).ok_or(Forged)
     }
 }
 
