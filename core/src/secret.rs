@@ -61,6 +61,8 @@ pub enum Purpose {
     IdentifierDigest,
     /// One-time codes.
     OneTimeCode,
+    /// Tags of what lies in a warm tier outside our processes.
+    WarmTag,
     /// Sealing of hand-off codes.
     HandOff,
 }
@@ -74,6 +76,7 @@ impl Purpose {
             Self::IdentifierSeal => b"aldgate/identifier-seal/1",
             Self::IdentifierDigest => b"aldgate/identifier-digest/1",
             Self::OneTimeCode => b"aldgate/one-time-code/1",
+            Self::WarmTag => b"aldgate/warm-tag/1",
             Self::HandOff => b"aldgate/hand-off/1",
         }
     }

@@ -37,7 +37,7 @@ pub(super) struct PasskeyUse {
 impl Settling {
     pub(super) fn login(login: &PasskeyLogin) -> Self {
         let passkey = PasskeyUse {
-            credential: login.credential,
+            credential: login.credential.digest,
             sign_count: login.sign_count,
             backup_state: login.backup_state,
             at: login.opening.record.authenticated,

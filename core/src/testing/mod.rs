@@ -1,7 +1,9 @@
 //! For tests, benches and the load generator only (feature `testing`): a clock that is moved by hand, randomness
-//! from a seed, a software authenticator with derived keys, and a small whole world.
+//! from a seed, a software authenticator with derived keys, a small whole world, and
+//! the suite that every warm tier passes.
 
 pub mod authenticator;
+pub mod conformance;
 pub mod world;
 
 use crate::entropy::{Entropy, EntropyFailed};

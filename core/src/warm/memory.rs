@@ -89,7 +89,7 @@ impl Warm for MemoryWarm {
             if state.consumed.contains_key(&login.challenge) {
                 return Ok(Settlement::ChallengeUsed);
             }
-            let Some(credential) = state.credentials.get_mut(&login.credential) else {
+            let Some(credential) = state.credentials.get_mut(&login.credential.digest) else {
                 return Ok(Settlement::CredentialGone);
             };
             if !counter_grows(credential.sign_count, login.sign_count) {

@@ -10,6 +10,8 @@ pub mod change;
 pub mod login_event;
 #[cfg(feature = "testing")]
 pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
 use crate::session::record::SessionRecord;
@@ -38,13 +40,14 @@ pub struct Opening {
 /// A verified passkey log-in, to be settled in one atomic step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasskeyLogin {
-    /// The challenge that was answered, to be consumed. It is remembered beside the passkey that answered it, so a
-    /// tier that is spread over many places needs one of them: an assertion always comes with its passkey.
+    /// The challenge that was answered, to be consumed. It may be remembered beside the account whose passkey answered
+    /// it, apart from what [`Warm::consume`] remembers: a challenge is never used up there.
     pub challenge: SingleUse,
     /// Until when the challenge must be remembered as consumed.
     pub challenge_expires: Timestamp,
-    /// The passkey.
-    pub credential: CredentialDigest,
+    /// The passkey, as it was when the assertion was verified against it. It may have changed since: the tier judges
+    /// by what it holds itself, and starts from here only to save the question.
+    pub credential: CredentialRecord,
     /// The counter that the authenticator reported.
     pub sign_count: u32,
     /// Whether the passkey is backed up now.
@@ -112,7 +115,8 @@ pub trait Warm: Send + Sync {
     /// The sessions of an account that have not ended, newest first; the caller judges which still stand.
     async fn sessions_of(&self, account: &AccountId) -> Result<Vec<(SessionId, SessionRecord)>, Unavailable>;
 
-    /// Uses up a single-use value; it is remembered until `until`.
+    /// Uses up a single-use value; it is remembered until `until`. A value is used up either here or in a log-in: the
+    /// two need not know of one another.
     async fn consume(&self, value: &SingleUse, until: Timestamp) -> Result<Consumption, Unavailable>;
 
     /// Makes a new or changed passkey known to every gateway.

@@ -175,7 +175,7 @@ async fn settle(
     let login = PasskeyLogin {
         challenge,
         challenge_expires,
-        credential: verified.record().digest,
+        credential: verified.record().clone(),
         sign_count: verified.sign_count(),
         backup_state: verified.backup_state(),
         opening: Opening { session: id, record, replaces: permit.session().map(|old| old.session) },

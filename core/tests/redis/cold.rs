@@ -1,0 +1,167 @@
+//! What warm has lost of passkeys it gets from the cold tier, and what the cold tier must note it gets from warm.
+
+use crate::server::Server;
+use crate::tier;
+use aldgate_core::cold::Cold;
+use aldgate_core::id::CredentialDigest;
+use aldgate_core::testing::ManualClock;
+use aldgate_core::testing::world::{self, NOW};
+use aldgate_core::warm::login_event::{LoginEvents as _, PasskeyUsed};
+use aldgate_core::warm::redis::RedisWarm;
+use aldgate_core::warm::{Opening, Settlement, Unavailable, Warm as _};
+use aldgate_core::webauthn::credential::CredentialRecord;
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A backend that knows these passkeys.
+struct Backend {
+    passkeys: Vec<CredentialRecord>,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl Cold for Backend {
+    async fn credential(&self, credential: &CredentialDigest) -> Result<Option<CredentialRecord>, Unavailable> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Ok(self.passkeys.iter().find(|record| record.digest == *credential).cloned())
+    }
+}
+
+async fn with_backend(server: &Server, passkeys: Vec<CredentialRecord>) -> (RedisWarm, Arc<Backend>) {
+    let backend = Arc::new(Backend { passkeys, asked: AtomicUsize::new(0) });
+    let clock = Arc::new(ManualClock::at(NOW));
+    let options = tier::options(&[server.address()]);
+    let warm = RedisWarm::connect(options, &world::master_key(), clock, Some(backend.clone())).await;
+    (warm.expect("connected"), backend)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passkey_that_is_missing_is_asked_for_once() {
+    let server = Server::start(&[]).await;
+    let passkey = tier::passkey(1);
+    let (warm, backend) = with_backend(&server, vec![passkey.clone()]).await;
+    for _ in 0..3 {
+        assert_eq!(warm.credential(&passkey.digest).await, Ok(Some(passkey.clone())));
+    }
+    assert_eq!(backend.asked.load(Ordering::SeqCst), 1);
+    assert_eq!(warm.credential(&tier::passkey(2).digest).await, Ok(None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_in_goes_on_after_redis_was_emptied() {
+    let server = Server::start(&[]).await;
+    let passkey = tier::passkey(1);
+    let (warm, _) = with_backend(&server, vec![passkey.clone()]).await;
+    assert_eq!(warm.settle(&tier::login(&passkey, 1, 1)).await, Ok(Settlement::Settled));
+    let () = server.ask(&["FLUSHALL"]).await;
+    let login = tier::login(&passkey, 2, 2);
+    assert_eq!(warm.settle(&login).await, Ok(Settlement::Settled));
+    assert_eq!(warm.session(&login.opening.session).await, Ok(Some(login.opening.record)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retired_passkey_is_not_brought_back_by_a_late_answer() {
+    let server = Server::start(&[]).await;
+    let passkey = tier::passkey(1);
+    // A backend that still gives what was removed, as an answer does that was on its way.
+    let (warm, backend) = with_backend(&server, vec![passkey.clone()]).await;
+    warm.publish_credential(&passkey).await.expect("published");
+    warm.retire_credential(&passkey.digest).await.expect("retired");
+    assert_eq!(warm.credential(&passkey.digest).await, Ok(None));
+    assert_eq!(warm.settle(&tier::login(&passkey, 1, 1)).await, Ok(Settlement::CredentialGone));
+    assert_eq!(backend.asked.load(Ordering::SeqCst), 0);
+    let _: i64 = server.ask(&["DEL", &format!("aldgate:c{}", passkey.digest)]).await;
+    assert_eq!(warm.credential(&passkey.digest).await, Ok(None), "its cell knows it too");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cold_tiers_older_record_does_not_turn_a_counter_back() {
+    let server = Server::start(&[]).await;
+    let passkey = tier::passkey(1);
+    let (warm, _) = with_backend(&server, vec![passkey.clone()]).await;
+    warm.publish_credential(&passkey).await.expect("published");
+    assert_eq!(warm.settle(&tier::login(&passkey, 1, 9)).await, Ok(Settlement::Settled));
+    let _: i64 = server.ask(&["DEL", &format!("aldgate:c{}", passkey.digest)]).await;
+    let restored = warm.credential(&passkey.digest).await.expect("warm answers").expect("restored");
+    assert_eq!((restored.sign_count, restored.revision), (9, 2));
+    warm.publish_credential(&passkey).await.expect("published");
+    assert_eq!(warm.settle(&tier::login(&passkey, 2, 9)).await, Ok(Settlement::CounterRegressed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_ins_wait_for_the_cold_tier_until_they_are_forgotten() {
+    let server = Server::start(&[]).await;
+    let warm = tier::on(&server).await;
+    let passkey = tier::passkey(1);
+    let lane = passkey.account.lane();
+    warm.publish_credential(&passkey).await.expect("published");
+    for n in 1..=3 {
+        let login = tier::login(&passkey, n, u32::try_from(n).expect("small"));
+        assert_eq!(warm.settle(&login).await, Ok(Settlement::Settled));
+    }
+    let mut plain = tier::opening(passkey.account.as_bytes()[0], 4);
+    plain.record.account = passkey.account;
+    warm.open_session(&Opening { replaces: None, ..plain.clone() }).await.expect("opened");
+
+    let first = warm.login_events(lane, 0, 2).await.expect("read");
+    let rest = warm.login_events(lane, 2, 10).await.expect("read");
+    let all: Vec<_> = first.iter().chain(&rest).copied().collect();
+    assert_eq!(all.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2, 3, 4], "from 1, without a hole");
+    let with = |n: u32| PasskeyUsed {
+        credential: passkey.digest,
+        sign_count: n,
+        backup_state: false,
+        revision: passkey.revision + u64::from(n),
+    };
+    let used: Vec<_> = all.iter().map(|(_, event)| event.passkey).collect();
+    assert_eq!(used, [Some(with(1)), Some(with(2)), Some(with(3)), None]);
+    assert_eq!(all[3].1.session, plain.session);
+    assert!(all.iter().all(|(_, event)| event.account == passkey.account && event.at == NOW));
+
+    warm.forget_login_events(lane, 2).await.expect("forgotten");
+    assert_eq!(warm.login_events(lane, 0, 10).await, Ok(rest.clone()));
+    warm.forget_login_events(lane, 4).await.expect("forgotten");
+    assert_eq!(warm.login_events(lane, 0, 10).await, Ok(Vec::new()));
+    assert_eq!(warm.settle(&tier::login(&passkey, 5, 4)).await, Ok(Settlement::Settled));
+    assert_eq!(warm.login_events(lane, 4, 10).await.map(|events| events[0].0), Ok(5), "the numbers go on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_in_that_is_refused_leaves_no_event_and_one_that_is_repeated_leaves_one() {
+    let server = Server::start(&[]).await;
+    let warm = tier::on(&server).await;
+    let passkey = tier::passkey(1);
+    warm.publish_credential(&passkey).await.expect("published");
+    let login = tier::login(&passkey, 1, 1);
+    for _ in 0..3 {
+        assert_eq!(warm.settle(&login).await, Ok(Settlement::Settled), "as after an answer that was lost");
+    }
+    assert_eq!(warm.settle(&tier::login(&passkey, 2, 1)).await, Ok(Settlement::CounterRegressed));
+    for _ in 0..3 {
+        warm.open_session(&login.opening).await.expect("opened");
+    }
+    let events = warm.login_events(passkey.account.lane(), 0, 10).await.expect("read");
+    assert_eq!(
+        events.iter().map(|(number, event)| (*number, event.session)).collect::<Vec<_>>(),
+        [(1, login.opening.session)]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_data_set_that_began_anew_gives_its_log_ins_from_their_beginning() {
+    let server = Server::start(&[]).await;
+    let warm = tier::on(&server).await;
+    let openings: Vec<_> = (0..3).map(|n| tier::opening(0, n)).collect();
+    warm.open_session(&openings[0]).await.expect("opened");
+    warm.open_session(&openings[1]).await.expect("opened");
+    let lane = openings[0].session.lane();
+    assert_eq!(warm.login_events(lane, 2, 10).await, Ok(Vec::new()), "it has come so far");
+    let () = server.ask(&["FLUSHALL"]).await;
+    warm.open_session(&openings[2]).await.expect("opened");
+    let events = warm.login_events(lane, 2, 10).await.expect("read");
+    assert_eq!(
+        events.iter().map(|(number, event)| (*number, event.session)).collect::<Vec<_>>(),
+        [(1, openings[2].session)]
+    );
+}

@@ -1,0 +1,14 @@
+//! The warm tier on Redis, against real servers of Debian's package that each test starts for itself.
+
+mod access;
+mod attack;
+mod cluster;
+mod cold;
+mod conformance;
+mod cost;
+mod feed;
+mod relay;
+mod replacement;
+mod revocation;
+mod server;
+mod tier;
