@@ -6,6 +6,7 @@ mod support;
 use aldgate_backend::store::Store;
 use aldgate_core::secret::MasterKey;
 use aldgate_core::testing::SeededEntropy;
+use aldgate_core::testing::authenticator::Authenticator;
 use hyper::Method;
 use std::path::Path;
 use std::process::Output;
@@ -69,20 +70,19 @@ async fn people_sign_in_while_the_backend_is_gone_and_it_learns_of_it_later() {
 
     deployment.restart_backend().await;
     eventually("the backend serves again", async || elsewhere.get("/account").await.status == 200).await;
-    let counter = async |deployment: &Deployment| {
-        let store = store_of(&deployment.dir.path().join("data")).await;
-        let record = store.credential(&authenticator.record().digest).await.expect("read").expect("a passkey");
-        store.close().await;
-        record.sign_count
-    };
-    eventually("the log-in is settled", async || counter(&deployment).await == 42).await;
+    eventually("the log-in is settled", async || settled_counter(&deployment, &authenticator).await == 42).await;
 }
 
-/// The store of a deployment, opened beside its backend.
-async fn store_of(data: &Path) -> Store {
+/// A passkey's counter as the backend has it, read beside it from its database.
+async fn settled_counter(deployment: &Deployment, authenticator: &Authenticator) -> u32 {
+    let data = deployment.dir.path().join("data");
     let master = std::fs::read(data.join("keys/master.key")).expect("a key");
     let master = MasterKey::new(master.try_into().expect("32 bytes"));
-    Store::open(&data.join("aldgate.db"), &master, Arc::new(SeededEntropy::new(1))).await.expect("a store")
+    let store = Store::open(&data.join("aldgate.db"), &master, Arc::new(SeededEntropy::new(1))).await;
+    let store = store.expect("a store");
+    let record = store.credential(&authenticator.record().digest).await.expect("read").expect("a passkey");
+    store.close().await;
+    record.sign_count
 }
 
 #[tokio::test]
@@ -90,11 +90,17 @@ async fn a_passkey_that_redis_has_lost_is_found_in_the_backend() {
     let deployment = Deployment::start(1, "").await;
     let mut client = deployment.gateways[0].client();
     let authenticator = register(&deployment.backend, &mut client, "ann@example.org", 1).await;
+    for _ in 0..3 {
+        assert!(log_in(&mut client, &authenticator).await);
+    }
+    let counter = async || settled_counter(&deployment, &authenticator).await;
+    eventually("the log-ins are settled", async || counter().await == 3).await;
     assert_eq!(deployment.redis.admin(&["FLUSHALL"]), "OK");
     eventually("the session is lost with Redis", async || client.get("/session").await.status == 401).await;
     let mut fresh = deployment.gateways[0].client();
     assert!(log_in(&mut fresh, &authenticator).await, "the passkey is the backend's");
     assert_eq!(fresh.get("/session").await.status, 200);
+    eventually("log-ins are settled as before", async || counter().await == 4).await;
 }
 
 #[tokio::test]

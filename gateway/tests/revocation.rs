@@ -4,7 +4,6 @@
 
 mod support;
 
-use aldgate_core::entropy::Entropy as _;
 use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::secret::MasterKey;
 use aldgate_core::session::record::SessionRecord;
@@ -29,26 +28,35 @@ const REVOCATIONS: u32 = 2_000;
 /// The bound of the architecture, at p99.9.
 const BOUND: Duration = Duration::from_millis(100);
 
-/// A client that keeps its connection.
+/// A client that keeps its connection, until the gateway has had enough of it.
 struct Kept {
-    sender: SendRequest<Empty<Bytes>>,
+    address: SocketAddr,
     origin: String,
+    sender: SendRequest<Empty<Bytes>>,
 }
 
 impl Kept {
     async fn to(gateway: &Instance) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, gateway.ports.http));
+        Self { address, origin: gateway.client().origin(), sender: Self::connect(address).await }
+    }
+
+    async fn connect(address: SocketAddr) -> SendRequest<Empty<Bytes>> {
         let stream = TcpStream::connect(address).await.expect("connected");
         stream.set_nodelay(true).expect("no delay");
         let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("a connection");
         tokio::spawn(connection);
-        Self { sender, origin: gateway.client().origin() }
+        sender
     }
 
     async fn status(&mut self, method: &str, path: &str, cookie: &str) -> StatusCode {
         let host = self.origin.trim_start_matches("http://");
         let request = Request::builder().method(method).uri(path).header("host", host).header("cookie", cookie);
-        let request = request.header("origin", &self.origin).header("content-type", "application/x-www-form-urlencoded");
+        let request =
+            request.header("origin", &self.origin).header("content-type", "application/x-www-form-urlencoded");
+        if self.sender.ready().await.is_err() {
+            self.sender = Self::connect(self.address).await;
+        }
         let answer = self.sender.send_request(request.body(Empty::new()).expect("a request")).await.expect("an answer");
         let status = answer.status();
         answer.into_body().collect().await.expect("a body");
@@ -66,7 +74,7 @@ async fn sessions(deployment: &Deployment) -> Vec<String> {
     let keys = TagKeys::at(&master, now);
     let mut cookies = Vec::new();
     for _ in 0..REVOCATIONS {
-        let account = AccountId::from_bytes(entropy.bytes().expect("bytes"));
+        let account = AccountId::random(&entropy).expect("bytes");
         let session = SessionId::random(&account, &entropy).expect("bytes");
         let template = world::session_record();
         let expires = now.plus(Duration::from_hours(1));

@@ -35,9 +35,7 @@ pub(crate) async fn open(
     let store = store.map_err(|error| CannotStart(error.to_string()))?;
     let tier = match &config.warm {
         Warm::Embedded => Tier::embedded(store.clone()),
-        Warm::Redis(redis) => {
-            Tier::redis(redis, master, clock, Arc::new(StoreCold::new(store.clone()))).await?
-        }
+        Warm::Redis(redis) => Tier::redis(redis, master, clock, Arc::new(StoreCold::new(store.clone()))).await?,
     };
     Ok((store, tier))
 }
@@ -66,13 +64,14 @@ impl ColdTier {
         );
         let backend = backend.map_err(|error| CannotStart(error.to_string()))?;
         let (stop, stopped) = watch::channel(false);
-        let until = || {
+        let until = move || {
             let mut stopped = stopped.clone();
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
         let pages = place.listen(&config.backend_socket())?;
         let (tended, log_ins) = (backend.clone(), tier.log_ins.clone());
-        serve("the backend", async move { backend.serve(pages, until()).await });
+        let stop_pages = until();
+        serve("the backend", async move { backend.serve(pages, stop_pages).await });
         if config.warm != Warm::Embedded {
             let facts = place.listen(&config.cold_socket())?;
             let cold = StoreCold::new(store.clone());

@@ -39,7 +39,8 @@ impl Tier {
     ) -> Result<Self, CannotStart> {
         let options = options(config)?;
         let connected = RedisWarm::connect(options, master, clock, Some(cold)).await;
-        let tier = Arc::new(connected.map_err(|error| CannotStart::because("cannot use Redis (warm.addresses)", error))?);
+        let tier =
+            Arc::new(connected.map_err(|error| CannotStart::because("cannot use Redis (warm.addresses)", error))?);
         Ok(Self { warm: tier.clone(), log_ins: Some(tier) })
     }
 }

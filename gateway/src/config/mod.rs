@@ -45,7 +45,38 @@ pub struct Config {
     pub password_threads: usize,
     /// The built-in demonstration service, if it runs.
     pub demo: Option<SocketAddr>,
-    /// The shared tier.
+    /// Where the access log goes.
+    pub access_log: AccessLog,
+    /// The services behind the gate.
+    pub services: Vec<Arc<Service>>,
+    /// The routes to them; the platform's own are added by the edge.
+    pub routes: Vec<Route>,
+}
+
+/// The listeners and their limits.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    /// Plain HTTP.
+    pub http: Option<SocketAddr>,
+    /// HTTP over TLS.
+    pub https: Option<SocketAddr>,
+    /// Metrics, health, and the questions of other proxies; loopback only.
+    pub private: SocketAddr,
+    /// Envoy's questions over gRPC; loopback only.
+    pub authz_grpc: Option<SocketAddr>,
+    /// Threads that serve.
+    pub threads: usize,
+    /// How long the end is announced (readiness false, still serving), so that a balancer can look elsewhere.
+    pub announce: Duration,
+    /// How long requests under way are given once listening has stopped.
+    pub drain: Duration,
+    /// Certificate chain and private key (PEM); without them a development certificate is made.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The authorities (PEM) of clients' certificates; without them, no client is asked for one.
+    pub client_authorities: Option<PathBuf>,
+}
+
+/// The shared tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warm {
     /// On the backend's own store, in one process with it.
@@ -76,37 +107,6 @@ pub struct Redis {
 pub struct RedisTls {
     /// The authorities (PEM) that may have signed the servers' certificates; `None` for those of the system.
     pub ca: Option<PathBuf>,
-}
-
-/// Where the access log goes.
-    pub access_log: AccessLog,
-    /// The services behind the gate.
-    pub services: Vec<Arc<Service>>,
-    /// The routes to them; the platform's own are added by the edge.
-    pub routes: Vec<Route>,
-}
-
-/// The listeners and their limits.
-#[derive(Debug, Clone)]
-pub struct Edge {
-    /// Plain HTTP.
-    pub http: Option<SocketAddr>,
-    /// HTTP over TLS.
-    pub https: Option<SocketAddr>,
-    /// Metrics, health, and the questions of other proxies; loopback only.
-    pub private: SocketAddr,
-    /// Envoy's questions over gRPC; loopback only.
-    pub authz_grpc: Option<SocketAddr>,
-    /// Threads that serve.
-    pub threads: usize,
-    /// How long the end is announced (readiness false, still serving), so that a balancer can look elsewhere.
-    pub announce: Duration,
-    /// How long requests under way are given once listening has stopped.
-    pub drain: Duration,
-    /// Certificate chain and private key (PEM); without them a development certificate is made.
-    pub certificate: Option<(PathBuf, PathBuf)>,
-    /// The authorities (PEM) of clients' certificates; without them, no client is asked for one.
-    pub client_authorities: Option<PathBuf>,
 }
 
 /// Where the access log goes.

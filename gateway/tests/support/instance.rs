@@ -97,8 +97,13 @@ impl Instance {
     pub async fn start_as(dir: Arc<TempDir>, ports: Ports, text: &str) -> Self {
         let path = dir.path().join("aldgate.toml");
         std::fs::write(&path, text).expect("a file");
-        let errors = File::create(dir.path().join("stderr")).expect("a file");
-        let mut child = command(&path).stdout(Stdio::piped()).stderr(errors).spawn().expect("the binary");
+        Self::run(dir, ports, command(&path), "Aldgate is ready").await
+    }
+
+    /// Runs a program until it says that it is ready.
+    pub async fn run(dir: Arc<TempDir>, ports: Ports, mut command: Command, ready: &str) -> Self {
+        let errors = File::create(dir.path().join(format!("stderr-{}", ports.http))).expect("a file");
+        let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().expect("the binary");
         let terminal = Arc::new(Mutex::new(String::new()));
         let out = BufReader::new(child.stdout.take().expect("a pipe"));
         let kept = terminal.clone();
@@ -133,7 +138,7 @@ impl Instance {
 
     /// What it has written to its standard error so far.
     pub fn errors(&self) -> String {
-        std::fs::read_to_string(self.dir.path().join("stderr")).expect("a file")
+        std::fs::read_to_string(self.dir.path().join(format!("stderr-{}", self.ports.http))).expect("a file")
     }
 
     pub fn client(&self) -> Client {

@@ -46,7 +46,8 @@ impl Redis {
             }
         };
         tokio::time::timeout(READY, ready).await.expect("ready in time");
-        let functions = Command::new(env!("CARGO_BIN_EXE_aldgate")).arg("redis-functions").output().expect("the binary");
+        let functions =
+            Command::new(env!("CARGO_BIN_EXE_aldgate")).arg("redis-functions").output().expect("the binary");
         let text = String::from_utf8(functions.stdout).expect("text");
         assert_eq!(redis.admin(&["FUNCTION", "LOAD", "REPLACE", &text]), "aldgate_1");
         redis

@@ -75,12 +75,7 @@ pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
     }
 }
 
-pub(super) fn demo(
-    file: Option<&FileDemo>,
-    edge: &Edge,
-    by_default: bool,
-    faults: &mut Faults,
-) -> Option<SocketAddr> {
+pub(super) fn demo(file: Option<&FileDemo>, edge: &Edge, by_default: bool, faults: &mut Faults) -> Option<SocketAddr> {
     if !file.and_then(|demo| demo.enabled).unwrap_or(by_default) {
         return None;
     }
