@@ -60,6 +60,7 @@ pub fn assemble(
     let metrics = Arc::new(Metrics::new()?);
     let hot = Arc::new(Hot::new(config.hot));
     shared.warm.follow(hot.clone());
+    shared.warm.follow(metrics.clone());
     let (touches, writer) = touches(shared.warm.clone());
     let state = EdgeState {
         snapshot: Generations::first(config, &shared.master, shared.clock.now())?,

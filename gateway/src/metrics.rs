@@ -5,6 +5,7 @@ use crate::problem::Problem;
 use aldgate_core::hot::Hot;
 use aldgate_core::policy::cost::CostClass;
 use aldgate_core::verdict::Verdict;
+use aldgate_core::warm::change::{Change, Feed, Follower};
 use aldgate_core::webauthn::assertion::AssertionRefused;
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -102,6 +103,45 @@ pub struct Metrics {
     hot_credentials: IntGauge,
     log_lines_dropped: IntCounter,
     config: ConfigMetrics,
+    feed: FeedMetrics,
+}
+
+/// How the changes of the shared tier arrive.
+struct FeedMetrics {
+    live: IntGauge,
+    gaps: IntCounter,
+    changes: IntCounter,
+    forged: IntCounter,
+}
+
+impl FeedMetrics {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let live = gauge(registry, "aldgate_feed_live", "1 while every change of the shared tier is heard.")?;
+        live.set(1);
+        Ok(Self {
+            live,
+            gaps: counter(registry, "aldgate_feed_gaps_total", "Times that changes were missed for good.")?,
+            changes: counter(registry, "aldgate_feed_changes_total", "Changes that were applied to the hot tier.")?,
+            forged: counter(
+                registry,
+                "aldgate_warm_forged_total",
+                "Values in the shared tier that were refused because this deployment had not written them there.",
+            )?,
+        })
+    }
+}
+
+impl Follower for Metrics {
+    fn apply(&self, _: &Change) {
+        self.feed.changes.inc();
+    }
+
+    fn feed(&self, feed: Feed) {
+        self.feed.live.set(i64::from(!matches!(feed, Feed::Silent(_))));
+        if feed == Feed::Gap {
+            self.feed.gaps.inc();
+        }
+    }
 }
 
 /// Which configuration serves, and how reloads ended.
@@ -131,6 +171,12 @@ fn counters(registry: &Registry, name: &str, help: &str, label: &str) -> prometh
     let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+    let counter = IntCounter::new(name, help)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
@@ -172,11 +218,11 @@ impl Metrics {
             counters(&registry, "aldgate_route_requests_total", "Permitted requests by cost class.", "class")?;
         let build = gauge(&registry, "aldgate_build_info", "Always 1.")?;
         build.set(1);
-        let dropped = IntCounter::new(
+        let dropped = counter(
+            &registry,
             "aldgate_log_lines_dropped_total",
             "Access log lines that did not fit the queue or could not be written.",
         )?;
-        registry.register(Box::new(dropped.clone()))?;
         Ok(Self {
             requests: AnsweredBy::ALL
                 .map(|by| STATUS_CLASSES.map(|class| requests.with_label_values(&[by.as_str(), class]))),
@@ -194,6 +240,7 @@ impl Metrics {
             hot_credentials: gauge(&registry, "aldgate_hot_credentials", "Passkeys in the hot tier.")?,
             log_lines_dropped: dropped,
             config: ConfigMetrics::new(&registry)?,
+            feed: FeedMetrics::new(&registry)?,
             registry,
         })
     }
@@ -260,6 +307,11 @@ impl Metrics {
         self.log_lines_dropped.inc_by(lines);
     }
 
+    /// So many values of the shared tier have been refused as forged since the start.
+    pub fn forged(&self, total: u64) {
+        self.feed.forged.inc_by(total.saturating_sub(self.feed.forged.get()));
+    }
+
     /// The configuration with this checksum serves from now on.
     pub fn config_serves(&self, checksum: &str) {
         self.config.serves.reset();
@@ -305,6 +357,10 @@ mod tests {
         let metrics = Metrics::new().expect("metrics");
         metrics.answered(AnsweredBy::Edge, 200, Duration::from_millis(1));
         metrics.login(LoginOutcome::Refused(AssertionRefused::BadSignature));
+        metrics.feed(Feed::Gap);
+        metrics.feed(Feed::Silent(aldgate_core::time::Timestamp::from_secs(1)));
+        metrics.forged(2);
+        metrics.forged(3);
         let text = metrics.exposition(&Hot::new(Capacity { sessions: 1, credentials: 1 }));
         let text = String::from_utf8(text).expect("UTF-8");
         for line in [
@@ -312,6 +368,9 @@ mod tests {
             "aldgate_requests_total{by=\"service\",status=\"5xx\"} 0",
             "aldgate_assertions_refused_total{step=\"bad_signature\"} 1",
             "aldgate_passkey_logins_total{outcome=\"settled\"} 0",
+            "aldgate_feed_live 0",
+            "aldgate_feed_gaps_total 1",
+            "aldgate_warm_forged_total 3",
             "process_cpu_seconds_total",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");

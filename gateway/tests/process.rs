@@ -3,9 +3,6 @@
 
 mod support;
 
-use aldgate_core::testing::authenticator::Authenticator;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use std::net::TcpListener;
@@ -15,7 +12,6 @@ use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use support::http::Client;
 use support::instance::{Instance, Ports, command, config};
 use support::person::{log_in, register};
 use tempfile::TempDir;

@@ -47,6 +47,8 @@ async fn assemble(start: &Start<'_>, redis: &Redis) -> Result<Arc<EdgeState>, Ca
     let master = Arc::new(keys.master);
     let cold = Arc::new(SocketCold::new(start.config.cold_socket()));
     let tier = Tier::redis(redis, &master, clock.clone(), cold).await?;
-    let shared = Shared { master, clock, entropy, warm: tier.warm };
-    edge::assembled(start, keys.signing, &shared)
+    let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
+    let state = edge::assembled(start, keys.signing, &shared)?;
+    tier.count_forgeries(state.metrics.clone());
+    Ok(state)
 }

@@ -10,8 +10,10 @@ use aldgate_core::warm::Warm;
 use aldgate_core::warm::login_event::LoginEvents;
 use aldgate_core::warm::redis::{Options, RedisWarm, Tls};
 use aldgate_gateway::config::Redis;
+use aldgate_gateway::metrics::Metrics;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A warm tier.
 pub(crate) struct Tier {
@@ -19,12 +21,17 @@ pub(crate) struct Tier {
     pub(crate) warm: Arc<dyn Warm>,
     /// The log-ins that it keeps for the backend; none where it is the backend's own.
     pub(crate) log_ins: Option<Arc<dyn LoginEvents>>,
+    /// The tier, if it is on Redis.
+    redis: Option<Arc<RedisWarm>>,
 }
+
+/// How often the count of forged values is told.
+const COUNT: Duration = Duration::from_secs(5);
 
 impl Tier {
     /// On the backend's own store.
     pub(crate) fn embedded(store: Store) -> Self {
-        Self { warm: Arc::new(EmbeddedWarm::new(store)), log_ins: None }
+        Self { warm: Arc::new(EmbeddedWarm::new(store)), log_ins: None, redis: None }
     }
 
     /// On Redis. To be called on the runtime that it shall live on.
@@ -41,7 +48,18 @@ impl Tier {
         let connected = RedisWarm::connect(options, master, clock, Some(cold)).await;
         let tier =
             Arc::new(connected.map_err(|error| CannotStart::because("cannot use Redis (warm.addresses)", error))?);
-        Ok(Self { warm: tier.clone(), log_ins: Some(tier) })
+        Ok(Self { warm: tier.clone(), log_ins: Some(tier.clone()), redis: Some(tier) })
+    }
+
+    /// Counts what was planted in Redis, as long as the runtime lives on which this is called.
+    pub(crate) fn count_forgeries(&self, metrics: Arc<Metrics>) {
+        let Some(redis) = self.redis.clone() else { return };
+        tokio::spawn(async move {
+            loop {
+                metrics.forged(redis.refused() + redis.feed_state().forged);
+                tokio::time::sleep(COUNT).await;
+            }
+        });
     }
 }
 

@@ -47,6 +47,7 @@ async fn assemble(start: &Start<'_>, place: &mut Place) -> Result<(Arc<EdgeState
     let (store, tier) = cold_tier::open(config, &master, clock.clone(), entropy.clone()).await?;
     let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
     let state = edge::assembled(start, keys.signing, &shared)?;
+    tier.count_forgeries(state.metrics.clone());
     let cold_tier = ColdTier::start(config, state.key_set.clone(), store, &tier, &shared, place)?;
     Ok((state, cold_tier))
 }
