@@ -158,12 +158,14 @@ fn unconfirmed(session: SessionId, route: &Route, hot: &Hot, now: Timestamp) -> 
     let (here, confirmed) = match hot.session(&session) {
         Known::Ended => return Bearer::Refused(Challenge::SignInAgain(NoSession::Ended)),
         Known::Nothing => return Bearer::Undecidable,
-        Known::Confirmed(here) => (here, now),
-        Known::Unconfirmed(here, confirmed) => (here, confirmed),
+        Known::Confirmed(here) => (here, None), // Meanwhile: it is as good as its source.
+        Known::Unconfirmed(here, confirmed) => (here, Some(confirmed)),
     };
     match here.record.standing(here.seen(), now) {
         Standing::Expired => Bearer::Refused(Challenge::SignInAgain(NoSession::Expired)),
-        Standing::Live if now.since(confirmed) < route.warm_grace => Bearer::Principal(Principal::Session(here)),
+        Standing::Live if confirmed.is_none_or(|at| now.since(at) < route.warm_grace) => {
+            Bearer::Principal(Principal::Session(here))
+        }
         Standing::Live | Standing::Idle => Bearer::Undecidable,
     }
 }

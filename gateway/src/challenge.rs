@@ -1,6 +1,7 @@
 //! What somebody is told who has to prove something first: a browser is taken to the sign-in page and back, a program is
 //! told what is missing (RFC 6750, section 3; RFC 9470, section 3).
 
+use crate::cors;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::refusal::refusal;
@@ -37,6 +38,7 @@ pub fn reply(
                 .with("link", format!("<{}/sign-in>; rel=\"login\"", state.issuer))
         }
     };
+    let reply = if is_navigation(header) { reply } else { cors::readable(reply, exchange) };
     match challenge {
         Challenge::SignInAgain(_) => reply.with("set-cookie", cookie::clear(cookie::SESSION)),
         Challenge::SignIn | Challenge::Token(_) | Challenge::StepUp(_) => reply,

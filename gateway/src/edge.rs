@@ -1,9 +1,10 @@
 //! The life of a request, in the order in which it runs.
 //!
-//! admit › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases are in
+//! admit › cross › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases are in
 //! the files of their names. Caching, compression and CONNECT stay off.
 
 use crate::challenge;
+use crate::cors::{self, Crossing};
 use crate::deadline;
 use crate::exchange::Exchange;
 use crate::metrics::AnsweredBy;
@@ -55,6 +56,15 @@ impl Edge {
                 session.set_keepalive(None);
                 self.refuse(problem, session, exchange).await
             }
+        }
+    }
+
+    /// Answers preflights, and refuses what a page of another origin may not do.
+    async fn cross(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+        match cors::cross(session.req_header(), exchange, &self.state) {
+            Crossing::GoesOn => Ok(Next::Continue),
+            Crossing::Granted(reply) => self.write(reply, session).await,
+            Crossing::Refused(problem) => self.refuse(problem, session, exchange).await,
         }
     }
 
@@ -126,6 +136,9 @@ impl ProxyHttp for Edge {
         if self.admit(session, exchange).await? == Next::Answered {
             return Ok(true);
         }
+        if self.cross(session, exchange).await? == Next::Answered {
+            return Ok(true);
+        }
         if self.judge(session, exchange).await? == Next::Answered {
             return Ok(true);
         }
@@ -175,7 +188,7 @@ impl ProxyHttp for Edge {
         if exchange.answered_by == AnsweredBy::Service {
             forward::undress(response);
         }
-        Ok(())
+        cors::overrule(response, exchange)
     }
 
     fn request_summary(&self, session: &Session, exchange: &Exchange) -> String {

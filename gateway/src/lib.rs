@@ -10,6 +10,7 @@ pub mod asset;
 pub mod challenge;
 pub mod clock;
 pub mod config;
+pub mod cors;
 pub mod deadline;
 pub mod edge;
 pub mod exchange;

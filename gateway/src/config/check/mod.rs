@@ -1,6 +1,7 @@
 //! From what the file says to what the program uses. Every value is judged; every fault is collected. A table, or a few
 //! that belong together, has a file of its own.
 
+mod cors;
 mod edge;
 mod relying_party;
 mod route;

@@ -13,8 +13,8 @@ pub(crate) fn host_of(origin: &str) -> &str {
     }
 }
 
-/// An origin exactly as a browser writes it: scheme, lower-case host, and no default port, path or slash.
-fn is_origin(text: &str) -> bool {
+/// Whether this is an origin exactly as a browser writes it: scheme, lower-case host, and no default port, path or slash.
+pub(super) fn is_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else { return false };
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
     let default_port = matches!(

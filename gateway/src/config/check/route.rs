@@ -1,6 +1,6 @@
 //! `[[service]]` and `[[route]]`: what stands behind the gate, and who may reach it.
 
-use super::{Faults, span};
+use super::{Faults, cors, span};
 use crate::config::file::{FileConfig, FileDemand, FileRoute, FileService};
 use aldgate_core::assurance::{Components, IdentityLevel};
 use aldgate_core::policy::demand::Demand;
@@ -34,7 +34,9 @@ pub(super) fn services_and_routes(
     }
     let mut routes = Vec::new();
     for (at, row) in file.route.iter().flatten().enumerate() {
-        routes.extend(route(&format!("route[{at}]"), row, &services, login_host, faults));
+        let path = format!("route[{at}]");
+        let route = route(&path, row, &services, login_host, faults);
+        routes.extend(route.map(|route| cors::with_cors(&path, route, row, faults)));
     }
     if let Some(address) = demo {
         if services.iter().any(|service| service.name == "demo") {

@@ -1,0 +1,197 @@
+//! Pages of other origins, through the whole gateway: preflights, who may read what, and who may change nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use support::http::Answer;
+use support::world::{World, parse, received};
+
+const PAGE: &str = "https://page.example";
+
+/// Origins that are not listed, however like one that is they look.
+const STRANGERS: [&str; 9] = [
+    "https://evil.example",
+    "null",
+    "*",
+    "",
+    "http://page.example",
+    "https://page.example.evil.example",
+    "https://page.example:8443",
+    "https://PAGE.example",
+    "https://page.example, https://evil.example",
+];
+
+fn cors_headers(answer: &Answer) -> Vec<String> {
+    let names = answer.headers.keys().map(|name| name.as_str().to_owned());
+    names.filter(|name| name.starts_with("access-control-")).collect()
+}
+
+async fn preflight(world: &World, path: &str, origin: &str, method: &str, headers: &str) -> Answer {
+    let mut asked = vec![("origin", origin), ("access-control-request-method", method)];
+    if !headers.is_empty() {
+        asked.push(("access-control-request-headers", headers));
+    }
+    world.send("OPTIONS", path, &asked, "").await
+}
+
+#[tokio::test]
+async fn a_preflight_is_answered_without_a_session_and_without_the_service() {
+    let world = World::new().await;
+    world.warm.set_down(true); // Nothing is looked up for it.
+    let granted = preflight(&world, "/cors/x", PAGE, "PUT", "content-type,x-own").await;
+    assert_eq!(granted.status, 204, "{granted:?}");
+    assert_eq!(granted.body, "");
+    assert_eq!(granted.headers.get("content-length"), None, "RFC 9110, section 8.6");
+    for (name, value) in [
+        ("access-control-allow-origin", PAGE),
+        ("access-control-allow-methods", "GET, PUT"),
+        ("access-control-allow-headers", "content-type, x-own"),
+        ("access-control-allow-credentials", "true"),
+        ("access-control-max-age", "600"),
+        ("vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
+    ] {
+        assert_eq!(granted.header(name), value, "{name}");
+    }
+    let dead = preflight(&world, "/cors-dead/", PAGE, "GET", "").await;
+    assert_eq!(dead.status, 204, "the service is not asked");
+    assert_eq!(dead.header("access-control-max-age"), "300", "the default");
+    assert_eq!(dead.headers.get("access-control-allow-credentials"), None);
+    assert_eq!(dead.headers.get("access-control-allow-headers"), None);
+}
+
+#[tokio::test]
+async fn a_preflight_for_more_than_is_allowed_is_403_and_grants_nothing() {
+    let world = World::new().await;
+    let mut refused = vec![
+        preflight(&world, "/cors/", PAGE, "DELETE", "").await,
+        preflight(&world, "/cors/", PAGE, "put", "").await,
+        preflight(&world, "/cors/", PAGE, "PUT", "content-type,x-other").await,
+        preflight(&world, "/cors/", PAGE, "PUT", "authorization").await,
+        preflight(&world, "/cors-open/", PAGE, "POST", "").await,
+    ];
+    for origin in STRANGERS {
+        refused.push(preflight(&world, "/cors/", origin, "GET", "").await);
+    }
+    for answer in refused {
+        assert_eq!(answer.status, 403, "{answer:?}");
+        assert_eq!(answer.json()["type"], "urn:aldgate:problem:cross-origin");
+        assert_eq!(cors_headers(&answer), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_where_no_policy_stands_is_a_request_like_any_other() {
+    let world = World::new().await;
+    let judged = preflight(&world, "/app/", PAGE, "GET", "").await;
+    assert_eq!((judged.status.as_u16(), cors_headers(&judged).len()), (401, 0));
+    let service = preflight(&world, "/open/", PAGE, "GET", "").await;
+    assert_eq!(service.header("access-control-allow-origin"), "*", "the service's own affair");
+    assert_eq!(preflight(&world, "/cors/..%2fx", PAGE, "GET", "").await.status, 400);
+    assert_eq!(preflight(&world, "/nothing", PAGE, "GET", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_page_that_is_listed_may_read_the_answer_and_no_other_may() {
+    let world = World::new().await;
+    let session = world.log_in(&world.register(1).await).await;
+    let read = world.get("/cors/", &[("cookie", &session), ("origin", PAGE)]).await;
+    assert!(received(&read).contains_key("aldgate-identity"));
+    assert_eq!(read.header("access-control-allow-origin"), PAGE, "and not the service's *");
+    assert_eq!(read.header("access-control-allow-credentials"), "true");
+    assert_eq!(read.header("access-control-expose-headers"), "x-total");
+    assert_eq!(read.header("vary"), "Origin");
+    assert_eq!(read.headers.get("access-control-allow-private-network"), None, "the policy is the gate's");
+    let other = world.get("/cors/", &[("cookie", &session), ("origin", "http://page.localhost:3000")]).await;
+    assert_eq!(other.header("access-control-allow-origin"), "http://page.localhost:3000");
+    for origin in STRANGERS {
+        let unread = world.get("/cors/", &[("cookie", &session), ("origin", origin)]).await;
+        assert_eq!((unread.status.as_u16(), cors_headers(&unread)), (200, vec![]), "{origin}");
+        assert_eq!(unread.header("vary"), "Origin", "{origin}");
+    }
+    let without = world.get("/cors/", &[("cookie", &session)]).await;
+    assert_eq!((cors_headers(&without), without.header("vary")), (vec![], "Origin"));
+    let open = world.get("/cors-open/", &[("origin", PAGE)]).await;
+    assert_eq!(open.header("access-control-allow-origin"), PAGE);
+    assert_eq!(open.headers.get("access-control-allow-credentials"), None);
+}
+
+#[tokio::test]
+async fn two_origins_are_none() {
+    let world = World::new().await;
+    let twice = world.get("/cors-open/", &[("origin", PAGE), ("origin", PAGE)]).await;
+    assert_eq!((twice.status.as_u16(), cors_headers(&twice)), (200, vec![]));
+    assert_eq!(world.send("POST", "/cors-open/", &[("origin", PAGE), ("origin", PAGE)], "").await.status, 403);
+}
+
+#[tokio::test]
+async fn a_page_that_is_listed_can_read_why_it_was_refused() {
+    let world = World::new().await;
+    let challenged = world.get("/cors/", &[("origin", PAGE)]).await;
+    let unavailable = world.get("/cors-dead/", &[("origin", PAGE)]).await;
+    for (answer, status) in [(&challenged, 401), (&unavailable, 503)] {
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(answer.header("access-control-allow-origin"), PAGE, "{answer:?}");
+        assert!(answer.header("access-control-expose-headers").starts_with("www-authenticate, link, retry-after"));
+        assert_eq!(answer.headers.get_all("access-control-allow-origin").iter().count(), 1, "{answer:?}");
+        assert_eq!(answer.header("vary"), "Origin");
+    }
+    assert!(challenged.header("www-authenticate").starts_with("Bearer"));
+    assert_eq!(cors_headers(&world.get("/cors/", &[("origin", "https://evil.example")]).await), Vec::<String>::new());
+    assert_eq!(cors_headers(&world.get("/app/", &[("origin", PAGE)]).await), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_listed_changes_nothing() {
+    let world = World::new().await;
+    let session = world.log_in(&world.register(1).await).await;
+    for origin in STRANGERS {
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            let refused = world.send(method, "/cors/", &[("cookie", &session), ("origin", origin)], "").await;
+            assert_eq!((refused.status.as_u16(), cors_headers(&refused)), (403, vec![]), "{method} from {origin}");
+        }
+    }
+    let put = world.send("PUT", "/cors/", &[("cookie", &session), ("origin", PAGE)], "").await;
+    assert_eq!(put.status, 200);
+    let unlisted = world.send("POST", "/cors/", &[("cookie", &session), ("origin", PAGE)], "").await;
+    assert_eq!(unlisted.status, 403, "a simple POST needs no preflight, but is not allowed either");
+    assert_eq!(world.send("POST", "/cors/", &[("cookie", &session)], "").await.status, 200, "a program has no origin");
+}
+
+#[tokio::test]
+async fn a_page_of_the_same_origin_is_no_other() {
+    let world = World::new().await;
+    let session = world.log_in(&world.register(1).await).await;
+    let post = async |headers: &[(&str, &str)]| {
+        let headers: Vec<_> = headers.iter().copied().chain([("cookie", session.as_str())]).collect();
+        world.send("POST", "/cors/", &headers, "").await.status.as_u16()
+    };
+    assert_eq!(post(&[("origin", "http://localhost:8080")]).await, 200);
+    assert_eq!(post(&[("origin", "https://localhost:8080")]).await, 200, "TLS may end before us");
+    assert_eq!(post(&[("origin", "null"), ("sec-fetch-site", "same-origin")]).await, 200, "a form without referrer");
+    assert_eq!(post(&[("origin", "http://localhost:9999")]).await, 403);
+    assert_eq!(post(&[("origin", "null"), ("sec-fetch-site", "same-site")]).await, 403);
+    assert_eq!(post(&[("origin", "null")]).await, 403);
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_listed_opens_no_web_socket() {
+    let world = World::new().await;
+    let session = world.log_in(&world.register(1).await).await;
+    let hijack = format!(
+        "GET /cors/socket HTTP/1.1\r\nhost: localhost:8080\r\ncookie: {session}\r\norigin: https://evil.example\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    assert_eq!(parse(&world.raw(hijack.as_bytes()).await).status, 403);
+    let listed = world.raw(hijack.replace("https://evil.example", PAGE).as_bytes()).await;
+    assert!(listed.starts_with("HTTP/1.1 101"), "{listed}");
+}
+
+#[tokio::test]
+async fn a_method_that_was_judged_cannot_be_overridden() {
+    let world = World::new().await;
+    let overrides =
+        [("X-HTTP-Method-Override", "DELETE"), ("x_http_method", "DELETE"), ("X-Method-Override", "DELETE")];
+    let judged = received(&world.get("/cors-open/", &overrides).await);
+    assert!(!judged.values().any(|value| value == "DELETE"), "{judged:?}");
+    let unjudged = received(&world.get("/open/", &overrides).await);
+    assert_eq!(unjudged["x-http-method-override"], "DELETE", "where any method may pass, it is the service's affair");
+}
