@@ -71,7 +71,7 @@ pub fn cross(header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState)
 /// The policy of the route that will be judged; nothing where none will, which the judgement then says.
 fn policy(header: &RequestHeader, exchange: &Exchange, state: &EdgeState) -> Option<Arc<Cors>> {
     let path = NormalPath::parse(header.uri.path()).ok()?;
-    state.snapshot.load().routes.find(&exchange.host, path)?.cors.clone()
+    state.snapshot.load().routes.find(&exchange.host, path).ok()??.cors.clone()
 }
 
 /// Whether the request comes from a page of the very origin that it goes to. Where the browser says so, that holds (no

@@ -1,12 +1,70 @@
 //! What a service is told of a session: the signed assertion and the plain headers, made once a session, service and
 //! half minute and given out again, so that the hot path signs nothing and formats nothing.
 
-use crate::state::EdgeState;
+use crate::state::{BACKEND_INDEX, EdgeState};
 use aldgate_core::hot::{HotSession, MintedIdentity};
+use aldgate_core::identity_header as names;
+use aldgate_core::policy::alias::Alias;
+use aldgate_core::policy::platform::BACKEND_AUDIENCE;
+use aldgate_core::policy::route::Target;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::identity_assertion::{BrokenSigningKey, REUSE};
+use aldgate_core::verdict::Permit;
 use bytes::Bytes;
+use http::header::InvalidHeaderValue;
+use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
+
+/// The names of `identity_header::IDENTITY`, ready to be sent.
+pub const NAMES: [HeaderName; 6] = {
+    let [assertion, subject, session, level, components, auth_time] = names::IDENTITY;
+    [
+        HeaderName::from_static(assertion),
+        HeaderName::from_static(subject),
+        HeaderName::from_static(session),
+        HeaderName::from_static(level),
+        HeaderName::from_static(components),
+        HeaderName::from_static(auth_time),
+    ]
+};
+
+/// The values of `identity_header::IDENTITY` for whoever answers a permitted request; `None` where nobody is known, or
+/// the edge itself answers.
+///
+/// # Errors
+/// [`BrokenSigningKey`]: the request must not go on without it.
+pub fn for_permit(
+    state: &EdgeState,
+    permit: &Permit,
+    now: Timestamp,
+) -> Result<Option<Arc<[Bytes; 6]>>, BrokenSigningKey> {
+    let Some(session) = permit.session() else { return Ok(None) };
+    let (audience, index) = match &permit.route().target {
+        Target::Edge(_) => return Ok(None),
+        Target::Backend => (BACKEND_AUDIENCE, BACKEND_INDEX),
+        Target::Service(service) => (service.name.as_str(), service.index),
+    };
+    for_audience(state, session, audience, index, now).map(Some)
+}
+
+/// The other gateways' names that whoever answers by this target knows.
+pub fn aliases(target: &Target) -> &[Alias] {
+    match target {
+        Target::Service(service) => &service.aliases,
+        Target::Edge(_) | Target::Backend => &[],
+    }
+}
+
+/// The headers that carry these values: ours, then those of the aliases.
+pub fn headers(
+    values: &[Bytes; 6],
+    aliases: &[Alias],
+) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), InvalidHeaderValue>> {
+    let ours = NAMES.into_iter().zip(values);
+    let theirs = aliases.iter().flat_map(|alias| alias.headers());
+    let theirs = theirs.filter_map(|(name, fact)| Some((HeaderName::from_static(name), values.get(fact.place())?)));
+    ours.chain(theirs).map(|(name, value)| Ok((name, HeaderValue::from_maybe_shared(value.clone())?)))
+}
 
 /// The values of `identity_header::IDENTITY` for one audience, whose place among the session's cached ones is `index`.
 ///

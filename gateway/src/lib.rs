@@ -7,6 +7,7 @@
 pub mod access_log;
 pub mod assemble;
 pub mod asset;
+pub mod authz;
 pub mod challenge;
 pub mod clock;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod cors;
 pub mod deadline;
 pub mod edge;
 pub mod exchange;
+pub mod hand_off;
 pub mod identity;
 pub mod listener;
 pub mod lookup;

@@ -3,28 +3,14 @@
 use crate::exchange::Exchange;
 use crate::identity;
 use crate::metrics::AnsweredBy;
-use crate::state::{BACKEND_INDEX, EdgeState};
+use crate::state::EdgeState;
 use aldgate_core::identity_header as names;
-use aldgate_core::policy::platform::BACKEND_AUDIENCE;
 use aldgate_core::policy::route::Target;
 use aldgate_core::session::cookie;
 use aldgate_core::token::identity_assertion::BrokenSigningKey;
 use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::net::IpAddr;
-
-/// The names of `identity_header::IDENTITY`, ready to be sent.
-const IDENTITY_NAMES: [HeaderName; 6] = {
-    let [assertion, subject, session, level, components, auth_time] = names::IDENTITY;
-    [
-        HeaderName::from_static(assertion),
-        HeaderName::from_static(subject),
-        HeaderName::from_static(session),
-        HeaderName::from_static(level),
-        HeaderName::from_static(components),
-        HeaderName::from_static(auth_time),
-    ]
-};
 
 /// A header of the request could not be set; it must not go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -70,16 +56,11 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     if *target != Target::Backend {
         without_our_cookies(header)?;
     }
-    let Some(session) = permit.session() else { return Ok(()) };
-    let (audience, index) = match target {
-        Target::Edge(_) => return Ok(()),
-        Target::Backend => (BACKEND_AUDIENCE, BACKEND_INDEX),
-        Target::Service(service) => (service.name.as_str(), service.index),
-    };
-    let values = identity::for_audience(state, session, audience, index, exchange.now)?;
-    for (name, value) in IDENTITY_NAMES.iter().zip(&*values) {
-        header
-            .insert_header(name.clone(), HeaderValue::from_maybe_shared(value.clone()).map_err(|_| CannotForward)?)?;
+    if let Some(values) = identity::for_permit(state, permit, exchange.now)? {
+        for header_of_ours in identity::headers(&values, identity::aliases(target)) {
+            let (name, value) = header_of_ours.map_err(|_| CannotForward)?;
+            header.insert_header(name, value)?;
+        }
     }
     Ok(())
 }
@@ -164,7 +145,7 @@ mod tests {
         {
             header.append_header(name.to_owned(), "forged").expect("header");
         }
-        strike_ours(&mut header);
+        strike(&mut header, names::is_ours);
         let left: Vec<_> = header.headers.keys().map(HeaderName::as_str).collect();
         assert_eq!(left, ["accept"]);
     }

@@ -18,6 +18,8 @@ pub enum Judgement {
     Pass(Permit),
     /// The person has to prove something first.
     Challenge(Arc<Route>, Challenge),
+    /// The route does not take its method; these it takes.
+    Method(Arc<[String]>),
     /// It may not pass.
     Refuse(Problem),
 }
@@ -57,6 +59,7 @@ fn settled(verdict: Verdict, state: &EdgeState, exchange: &Exchange) -> Judgemen
             Judgement::Pass(permit)
         }
         Verdict::Challenge(route, challenge) => Judgement::Challenge(route, challenge),
+        Verdict::Refuse(Refusal::Method(methods)) => Judgement::Method(methods),
         Verdict::Refuse(refusal) => Judgement::Refuse(problem(&refusal)),
         // The core does not ask twice; if it did, nobody would pass.
         Verdict::NeedsLookup(_) | Verdict::NeedsGrant(_) => Judgement::Refuse(Problem::Internal),
