@@ -28,23 +28,29 @@ pub const NAMES: [HeaderName; 6] = {
     ]
 };
 
-/// The values of `identity_header::IDENTITY` for whoever answers a permitted request; `None` where nobody is known, or
-/// the edge itself answers.
+/// What whoever answers a permitted request is told of who passes.
+#[derive(Debug)]
+pub struct Told {
+    /// The values of `identity_header::IDENTITY`; `None` for what is not known.
+    values: [Option<Bytes>; 6],
+    /// Whether they pass by an access token. What opened the gate would open it again in a service's hands: it goes no
+    /// further.
+    pub by_token: bool,
+}
+
+/// What is told of who passes; `None` where nobody is known, or the edge itself answers.
 ///
 /// # Errors
 /// [`BrokenSigningKey`]: the request must not go on without it.
-pub fn for_permit(
-    state: &EdgeState,
-    permit: &Permit,
-    now: Timestamp,
-) -> Result<Option<Arc<[Bytes; 6]>>, BrokenSigningKey> {
+pub fn for_permit(state: &EdgeState, permit: &Permit, now: Timestamp) -> Result<Option<Told>, BrokenSigningKey> {
     let Some(session) = permit.session() else { return Ok(None) };
     let (audience, index) = match &permit.route().target {
         Target::Edge(_) => return Ok(None),
         Target::Backend => (BACKEND_AUDIENCE, BACKEND_INDEX),
         Target::Service(service) => (service.name.as_str(), service.index),
     };
-    for_audience(state, session, audience, index, now).map(Some)
+    let values = for_audience(state, session, audience, index, now)?;
+    Ok(Some(Told { values: std::array::from_fn(|at| values.get(at).cloned()), by_token: false }))
 }
 
 /// The other gateways' names that whoever answers by this target knows.
@@ -55,15 +61,19 @@ pub fn aliases(target: &Target) -> &[Alias] {
     }
 }
 
-/// The headers that carry these values: ours, then those of the aliases.
-pub fn headers(
-    values: &[Bytes; 6],
-    aliases: &[Alias],
-) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), InvalidHeaderValue>> {
-    let ours = NAMES.into_iter().zip(values);
-    let theirs = aliases.iter().flat_map(|alias| alias.headers());
-    let theirs = theirs.filter_map(|(name, fact)| Some((HeaderName::from_static(name), values.get(fact.place())?)));
-    ours.chain(theirs).map(|(name, value)| Ok((name, HeaderValue::from_maybe_shared(value.clone())?)))
+impl Told {
+    /// The headers that say it: ours, then those of the aliases.
+    pub fn headers(
+        self,
+        aliases: &[Alias],
+    ) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), InvalidHeaderValue>> {
+        let value = |place: usize| self.values.get(place).cloned().flatten();
+        let theirs = aliases.iter().flat_map(|alias| alias.headers());
+        let theirs: Vec<_> =
+            theirs.filter_map(|(name, fact)| Some((HeaderName::from_static(name), value(fact.place())?))).collect();
+        let ours = NAMES.into_iter().zip(self.values).filter_map(|(name, value)| Some((name, value?)));
+        ours.chain(theirs).map(|(name, value)| Ok((name, HeaderValue::from_maybe_shared(value)?)))
+    }
 }
 
 /// The values of `identity_header::IDENTITY` for one audience, whose place among the session's cached ones is `index`.

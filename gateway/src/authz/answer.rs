@@ -39,31 +39,30 @@ impl Answer {
     }
 }
 
-/// The headers that the service shall get, whatever the client sent under their names: who the request is for, and the
-/// client's cookies without ours.
+/// The headers that the service shall get, whatever the client sent under their names: who the request is for, and what
+/// is left of the client's credentials.
 ///
 /// # Errors
 /// When one of them cannot be a header: the request must not go on without it.
 pub fn to_set(
-    allowed: &Allowed,
+    allowed: Allowed,
     exchange: &Exchange,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, http::header::InvalidHeaderValue> {
     let mut headers = vec![(REQUEST_ID, HeaderValue::from_str(&exchange.reference)?)];
-    if let Some(values) = &allowed.identity {
-        for header in identity::headers(values, identity::aliases(&allowed.route.target)) {
+    if let Some(told) = allowed.told {
+        for header in told.headers(identity::aliases(&allowed.route.target)) {
             headers.push(header?);
         }
     }
-    if let Some(cookies) = &allowed.cookies {
-        headers.push((http::header::COOKIE, HeaderValue::from_bytes(cookies)?));
-    }
+    headers.extend(allowed.credentials);
     Ok(headers)
 }
 
 /// The names that must be taken from the request because nothing was set under them.
 pub fn to_remove(set: &[(HeaderName, HeaderValue)]) -> impl Iterator<Item = &'static str> {
     let aliases = Alias::ALL.iter().flat_map(|alias| alias.headers()).map(|(name, _)| *name);
-    let all = names::IDENTITY.into_iter().chain(aliases).chain(Alias::NOT_GIVEN).chain(["cookie"]);
+    let all =
+        names::IDENTITY.into_iter().chain(aliases).chain(Alias::NOT_GIVEN).chain(["cookie", "authorization", "dpop"]);
     all.filter(|name| !set.iter().any(|(there, _)| there == name))
 }
 
@@ -71,14 +70,14 @@ pub fn to_remove(set: &[(HeaderName, HeaderValue)]) -> impl Iterator<Item = &'st
 pub fn http(dialect: Dialect, verdict: Verdict, exchange: &Exchange) -> Answer {
     match verdict {
         Verdict::Deny(denied) => Answer::Deny(deny(dialect, denied)),
-        Verdict::Allow(allowed) => match allow(dialect, &allowed, exchange) {
+        Verdict::Allow(allowed) => match allow(dialect, allowed, exchange) {
             Some(header) => Answer::Allow(Box::new(header)),
             None => Answer::Deny(Reply::empty(Problem::Internal.status())),
         },
     }
 }
 
-fn allow(dialect: Dialect, allowed: &Allowed, exchange: &Exchange) -> Option<ResponseHeader> {
+fn allow(dialect: Dialect, allowed: Allowed, exchange: &Exchange) -> Option<ResponseHeader> {
     let set = to_set(allowed, exchange).ok()?;
     let mut header = ResponseHeader::build_no_case(200, Some(set.len() + 3)).ok()?;
     header.insert_header(http::header::CONTENT_LENGTH, 0).ok()?;

@@ -56,9 +56,13 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     if *target != Target::Backend {
         without_our_cookies(header)?;
     }
-    if let Some(values) = identity::for_permit(state, permit, exchange.now)? {
-        for header_of_ours in identity::headers(&values, identity::aliases(target)) {
-            let (name, value) = header_of_ours.map_err(|_| CannotForward)?;
+    if let Some(told) = identity::for_permit(state, permit, exchange.now)? {
+        if told.by_token {
+            header.remove_header(&http::header::AUTHORIZATION);
+            header.remove_header("dpop");
+        }
+        for said in told.headers(identity::aliases(target)) {
+            let (name, value) = said.map_err(|_| CannotForward)?;
             header.insert_header(name, value)?;
         }
     }
