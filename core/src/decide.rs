@@ -97,9 +97,8 @@ pub fn decide(presented: &Presented<'_>, lookup: &Lookup, snapshot: &Snapshot, h
 
 /// What can be refused before anybody is looked at.
 fn refusal_by_form(presented: &Presented<'_>, route: &Route) -> Option<Refusal> {
-    let asked = if presented.method == "HEAD" { "GET" } else { presented.method };
     if let Some(methods) = &route.methods
-        && !methods.iter().any(|method| method == asked)
+        && !route.takes(presented.method)
     {
         return Some(Refusal::Method(methods.clone()));
     }

@@ -1,7 +1,7 @@
 //! The life of a request, in the order in which it runs.
 //!
-//! admit › cross › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases are in
-//! the files of their names. Caching, compression and CONNECT stay off.
+//! admit › cross › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases
+//! are in the files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. Caching, compression and CONNECT stay off.
 
 use crate::challenge;
 use crate::cors::{self, Crossing};
@@ -50,7 +50,12 @@ impl Edge {
     }
 
     async fn admit(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
-        match admit::admit(session.req_header(), exchange) {
+        let admitted = if admit::names_a_fragment(session) {
+            Err(Problem::AmbiguousPath)
+        } else {
+            admit::admit(session.req_header(), exchange)
+        };
+        match admitted {
             Ok(()) => Ok(Next::Continue),
             Err(problem) => {
                 session.set_keepalive(None);
@@ -188,14 +193,14 @@ impl ProxyHttp for Edge {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
         if exchange.answered_by == AnsweredBy::Service {
             forward::undress(response);
         }
-        cors::overrule(response, exchange)
+        cors::overrule(response, exchange, &session.req_header().method)
     }
 
     fn request_summary(&self, session: &Session, exchange: &Exchange) -> String {

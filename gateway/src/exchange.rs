@@ -4,7 +4,7 @@ use crate::clock::Stopwatch;
 use crate::metrics::AnsweredBy;
 use crate::problem::Problem;
 use crate::state::EdgeState;
-use aldgate_core::policy::cors::Reader;
+use aldgate_core::policy::cors::Sharing;
 use aldgate_core::time::Timestamp;
 use aldgate_core::verdict::Permit;
 use std::net::IpAddr;
@@ -25,8 +25,8 @@ pub struct Exchange {
     pub host: String,
     /// The host as the client wrote it, once admitted.
     pub authority: String,
-    /// The page of another origin that may read the answer, if it comes from one.
-    pub reader: Option<Reader>,
+    /// What its route says about pages of other origins, where it says something.
+    pub sharing: Option<Sharing>,
     /// Proof that it may pass, once judged.
     pub permit: Option<Permit>,
     /// Who answers.
@@ -53,7 +53,7 @@ impl Exchange {
             tls: false,
             host: String::new(),
             authority: String::new(),
-            reader: None,
+            sharing: None,
             permit: None,
             answered_by: AnsweredBy::Edge,
             problem: None,

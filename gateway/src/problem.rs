@@ -170,7 +170,7 @@ impl Problem {
                 "Sign in again to go on.",
             ),
             Self::IdentityTooLow => words(
-                403,
+                401, // RFC 9470, section 3: also where no sign-in of ours helps, a token's issuer may know a way.
                 "identity-too-low",
                 "You need to prove who you are",
                 "This page is only for people who have proved who they are.",

@@ -3,6 +3,7 @@
 
 mod support;
 
+use support::asker::Asker;
 use support::http::Answer;
 use support::world::{World, parse, received};
 
@@ -21,6 +22,44 @@ const STRANGERS: [&str; 9] = [
     "https://page.example, https://evil.example",
 ];
 
+const ROUTES: &str = r#"
+    [[route]]
+    path = "/cors/"
+    service = "echo"
+    [route.cors]
+    origins = ["https://page.example", "http://page.localhost:3000"]
+    methods = ["GET", "PUT"]
+    headers = ["Content-Type", "x-own"]
+    expose = ["x-total"]
+    credentials = true
+    max_age = "10m"
+    [[route]]
+    path = "/cors-open/"
+    service = "echo"
+    access = "public"
+    cors = { origins = ["https://page.example"], methods = ["GET", "POST"] }
+    [[route]]
+    path = "/cors-dead/"
+    service = "nobody"
+    access = "public"
+    cors = { origins = ["https://page.example"] }
+    [[route]]
+    path = "/cors-strong/"
+    service = "echo"
+    methods = ["GET"]
+    demand = { authenticator = "passkey", max_age = "5m" }
+    cors = { origins = ["https://page.example"], credentials = true }
+    [[route]]
+    path = "/cors-verified/"
+    service = "echo"
+    demand = { identity = "P9" }
+    cors = { origins = ["https://page.example"], credentials = true }
+"#;
+
+async fn world() -> World {
+    World::with(ROUTES).await
+}
+
 fn cors_headers(answer: &Answer) -> Vec<String> {
     let names = answer.headers.keys().map(|name| name.as_str().to_owned());
     names.filter(|name| name.starts_with("access-control-")).collect()
@@ -36,7 +75,7 @@ async fn preflight(world: &World, path: &str, origin: &str, method: &str, header
 
 #[tokio::test]
 async fn a_preflight_is_answered_without_a_session_and_without_the_service() {
-    let world = World::new().await;
+    let world = world().await;
     world.warm.set_down(true); // Nothing is looked up for it.
     let granted = preflight(&world, "/cors/x", PAGE, "PUT", "content-type,x-own").await;
     assert_eq!(granted.status, 204, "{granted:?}");
@@ -61,19 +100,23 @@ async fn a_preflight_is_answered_without_a_session_and_without_the_service() {
 
 #[tokio::test]
 async fn a_preflight_for_more_than_is_allowed_is_403_and_grants_nothing() {
-    let world = World::new().await;
+    let world = world().await;
     let mut refused = vec![
         preflight(&world, "/cors/", PAGE, "DELETE", "").await,
         preflight(&world, "/cors/", PAGE, "put", "").await,
         preflight(&world, "/cors/", PAGE, "PUT", "content-type,x-other").await,
         preflight(&world, "/cors/", PAGE, "PUT", "authorization").await,
-        preflight(&world, "/cors-open/", PAGE, "POST", "").await,
+        preflight(&world, "/cors-open/", PAGE, "PUT", "").await,
+        preflight(&world, "/cors/", "http://localhost:8080", "GET", "").await, // No browser asks this of itself.
     ];
     for origin in STRANGERS {
         refused.push(preflight(&world, "/cors/", origin, "GET", "").await);
     }
+    let twice = [("origin", PAGE), ("access-control-request-method", "GET"), ("access-control-request-method", "GET")];
+    refused.push(world.send("OPTIONS", "/cors/", &twice, "").await);
     for answer in refused {
         assert_eq!(answer.status, 403, "{answer:?}");
+        assert_eq!(answer.header("vary"), "Origin");
         assert_eq!(answer.json()["type"], "urn:aldgate:problem:cross-origin");
         assert_eq!(cors_headers(&answer), Vec::<String>::new());
     }
@@ -81,7 +124,7 @@ async fn a_preflight_for_more_than_is_allowed_is_403_and_grants_nothing() {
 
 #[tokio::test]
 async fn a_preflight_where_no_policy_stands_is_a_request_like_any_other() {
-    let world = World::new().await;
+    let world = world().await;
     let judged = preflight(&world, "/app/", PAGE, "GET", "").await;
     assert_eq!((judged.status.as_u16(), cors_headers(&judged).len()), (401, 0));
     let service = preflight(&world, "/open/", PAGE, "GET", "").await;
@@ -92,7 +135,7 @@ async fn a_preflight_where_no_policy_stands_is_a_request_like_any_other() {
 
 #[tokio::test]
 async fn a_page_that_is_listed_may_read_the_answer_and_no_other_may() {
-    let world = World::new().await;
+    let world = world().await;
     let session = world.log_in(&world.register(1).await).await;
     let read = world.get("/cors/", &[("cookie", &session), ("origin", PAGE)]).await;
     assert!(received(&read).contains_key("aldgate-identity"));
@@ -108,6 +151,8 @@ async fn a_page_that_is_listed_may_read_the_answer_and_no_other_may() {
         assert_eq!((unread.status.as_u16(), cors_headers(&unread)), (200, vec![]), "{origin}");
         assert_eq!(unread.header("vary"), "Origin", "{origin}");
     }
+    let unlisted = world.send("OPTIONS", "/cors/", &[("cookie", &session), ("origin", PAGE)], "").await;
+    assert_eq!((unlisted.status.as_u16(), cors_headers(&unlisted)), (200, vec![]), "a method that is not listed");
     let without = world.get("/cors/", &[("cookie", &session)]).await;
     assert_eq!((cors_headers(&without), without.header("vary")), (vec![], "Origin"));
     let open = world.get("/cors-open/", &[("origin", PAGE)]).await;
@@ -117,7 +162,7 @@ async fn a_page_that_is_listed_may_read_the_answer_and_no_other_may() {
 
 #[tokio::test]
 async fn two_origins_are_none() {
-    let world = World::new().await;
+    let world = world().await;
     let twice = world.get("/cors-open/", &[("origin", PAGE), ("origin", PAGE)]).await;
     assert_eq!((twice.status.as_u16(), cors_headers(&twice)), (200, vec![]));
     assert_eq!(world.send("POST", "/cors-open/", &[("origin", PAGE), ("origin", PAGE)], "").await.status, 403);
@@ -125,10 +170,18 @@ async fn two_origins_are_none() {
 
 #[tokio::test]
 async fn a_page_that_is_listed_can_read_why_it_was_refused() {
-    let world = World::new().await;
+    let world = world().await;
+    let password = world.open_by_password().await;
+    let with = [("origin", PAGE), ("cookie", password.as_str())];
     let challenged = world.get("/cors/", &[("origin", PAGE)]).await;
     let unavailable = world.get("/cors-dead/", &[("origin", PAGE)]).await;
-    for (answer, status) in [(&challenged, 401), (&unavailable, 503)] {
+    let stronger = world.get("/cors-strong/", &with).await;
+    let verified = world.get("/cors-verified/", &with).await;
+    let method = world.send("POST", "/cors-strong/", &with, "").await;
+    let unlisted = world.send("POST", "/cors/", &with, "").await;
+    for (answer, status) in
+        [(&challenged, 401), (&unavailable, 503), (&stronger, 401), (&verified, 401), (&method, 405), (&unlisted, 403)]
+    {
         assert_eq!(answer.status, status, "{answer:?}");
         assert_eq!(answer.header("access-control-allow-origin"), PAGE, "{answer:?}");
         assert!(answer.header("access-control-expose-headers").starts_with("www-authenticate, link, retry-after"));
@@ -136,13 +189,19 @@ async fn a_page_that_is_listed_can_read_why_it_was_refused() {
         assert_eq!(answer.header("vary"), "Origin");
     }
     assert!(challenged.header("www-authenticate").starts_with("Bearer"));
-    assert_eq!(cors_headers(&world.get("/cors/", &[("origin", "https://evil.example")]).await), Vec::<String>::new());
+    let told = stronger.header("www-authenticate");
+    assert!(told.contains("insufficient_user_authentication") && told.contains(r#"acr_values="Cm""#), "{told}");
+    assert_eq!(method.header("allow"), "GET, HEAD");
+    for headers in [&[("origin", "https://evil.example")][..], &[], &[("accept", "text/html")]] {
+        let unread = world.get("/cors/", headers).await;
+        assert_eq!((cors_headers(&unread), unread.header("vary")), (vec![], "Origin"), "{headers:?}: {unread:?}");
+    }
     assert_eq!(cors_headers(&world.get("/app/", &[("origin", PAGE)]).await), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_page_that_is_not_listed_changes_nothing() {
-    let world = World::new().await;
+    let world = world().await;
     let session = world.log_in(&world.register(1).await).await;
     for origin in STRANGERS {
         for method in ["POST", "PUT", "PATCH", "DELETE"] {
@@ -155,11 +214,27 @@ async fn a_page_that_is_not_listed_changes_nothing() {
     let unlisted = world.send("POST", "/cors/", &[("cookie", &session), ("origin", PAGE)], "").await;
     assert_eq!(unlisted.status, 403, "a simple POST needs no preflight, but is not allowed either");
     assert_eq!(world.send("POST", "/cors/", &[("cookie", &session)], "").await.status, 200, "a program has no origin");
+    for (site, status) in [("cross-site", 403), ("same-site", 403), ("none", 200), ("same-origin", 200)] {
+        let sent = world.send("POST", "/cors/", &[("cookie", &session), ("sec-fetch-site", site)], "").await;
+        assert_eq!(sent.status, status, "{site}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_may_not_send_cookies_changes_nothing_with_them() {
+    let world = world().await;
+    let session = world.log_in(&world.register(1).await).await;
+    let post = async |headers: &[(&str, &str)]| world.send("POST", "/cors-open/", headers, "").await;
+    let bare = post(&[("origin", PAGE)]).await;
+    assert_eq!((bare.status.as_u16(), bare.header("access-control-allow-origin")), (200, PAGE));
+    assert_eq!(bare.headers.get("access-control-allow-credentials"), None);
+    assert_eq!(post(&[("origin", PAGE), ("cookie", &session)]).await.status, 403);
+    assert_eq!(post(&[("origin", "http://localhost:8080"), ("cookie", &session)]).await.status, 200, "at home");
 }
 
 #[tokio::test]
 async fn a_page_of_the_same_origin_is_no_other() {
-    let world = World::new().await;
+    let world = world().await;
     let session = world.log_in(&world.register(1).await).await;
     let post = async |headers: &[(&str, &str)]| {
         let headers: Vec<_> = headers.iter().copied().chain([("cookie", session.as_str())]).collect();
@@ -175,23 +250,61 @@ async fn a_page_of_the_same_origin_is_no_other() {
 
 #[tokio::test]
 async fn a_page_that_is_not_listed_opens_no_web_socket() {
-    let world = World::new().await;
+    let world = world().await;
     let session = world.log_in(&world.register(1).await).await;
     let hijack = format!(
         "GET /cors/socket HTTP/1.1\r\nhost: localhost:8080\r\ncookie: {session}\r\norigin: https://evil.example\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     assert_eq!(parse(&world.raw(hijack.as_bytes()).await).status, 403);
+    // As a proxy asks about it: what is between it and its client is kept back.
+    let key = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let hijack_behind = [("cookie", session.as_str()), ("origin", "https://evil.example"), key];
+    assert_eq!(world.get("/cors/socket", &hijack_behind).await.status, 403);
     let listed = world.raw(hijack.replace("https://evil.example", PAGE).as_bytes()).await;
     assert!(listed.starts_with("HTTP/1.1 101"), "{listed}");
 }
 
 #[tokio::test]
 async fn a_method_that_was_judged_cannot_be_overridden() {
-    let world = World::new().await;
+    let world = world().await;
     let overrides =
         [("X-HTTP-Method-Override", "DELETE"), ("x_http_method", "DELETE"), ("X-Method-Override", "DELETE")];
     let judged = received(&world.get("/cors-open/", &overrides).await);
     assert!(!judged.values().any(|value| value == "DELETE"), "{judged:?}");
     let unjudged = received(&world.get("/open/", &overrides).await);
     assert_eq!(unjudged["x-http-method-override"], "DELETE", "where any method may pass, it is the service's affair");
+}
+
+#[tokio::test]
+async fn a_proxy_that_asks_is_told_the_same_and_no_preflight_passes_by_it() {
+    let world = world().await;
+    let session = world.log_in(&world.register(1).await).await;
+    let asker = Asker::of(&world).await;
+    let ask = async |dialect: &str, method: &str, headers: &[(&str, &str)]| {
+        let nginx = [("x-original-method", method), ("x-original-url", "http://localhost:8080/cors/")];
+        let forward = [
+            ("x-forwarded-method", method),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-host", "localhost:8080"),
+            ("x-forwarded-uri", "/cors/"),
+        ];
+        let said = if dialect == "nginx" { &nginx[..] } else { &forward };
+        let headers: Vec<_> = said.iter().chain(headers).copied().chain([("cookie", session.as_str())]).collect();
+        asker.ask("GET", &format!("/authz/{dialect}"), &headers).await
+    };
+    for dialect in ["nginx", "forward", "haproxy"] {
+        assert_eq!(ask(dialect, "PUT", &[("origin", PAGE)]).await.status, 200, "{dialect}");
+        assert_eq!(ask(dialect, "PUT", &[]).await.status, 200, "{dialect}");
+        let key = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        for (method, headers) in [
+            ("PUT", &[("origin", "https://evil.example")][..]),
+            ("POST", &[("origin", PAGE)]),
+            ("PUT", &[("sec-fetch-site", "cross-site")]),
+            ("GET", &[("origin", "https://evil.example"), key]),
+            ("OPTIONS", &[("origin", PAGE), ("access-control-request-method", "PUT")]),
+        ] {
+            let denied = ask(dialect, method, headers).await;
+            assert_eq!(denied.status, 403, "{dialect} {method} {headers:?}: {denied:?}");
+        }
+    }
 }

@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Longest list of header names in a preflight that is read. Each name is compared with each that is allowed.
+const ASKED_BYTES_MAX: usize = 2 * 1024;
+
 /// What a route allows to pages of other origins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
@@ -44,22 +47,23 @@ impl Cors {
         self.methods.iter().any(|taken| taken == method)
     }
 
-    /// Whether everything that a preflight asks for is allowed.
+    /// Whether everything that a preflight asks for is allowed. A list of names longer than any that could be is not read.
     pub fn grants(&self, asked: &Preflight<'_>) -> bool {
         let mut names = asked.headers.split(',').map(str::trim).filter(|name| !name.is_empty());
-        self.allows(asked.origin)
+        asked.headers.len() <= ASKED_BYTES_MAX
+            && self.allows(asked.origin)
             && self.takes(asked.method)
             && names.all(|name| self.headers.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)))
     }
 }
 
-/// A page of another origin that may read the answer to its request.
+/// A route's policy as it applies to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reader {
-    /// Its origin, one of those that the policy allows.
-    pub origin: String,
+pub struct Sharing {
     /// The policy.
     pub cors: Arc<Cors>,
+    /// The origin of the page that asks, if it is one that the policy allows.
+    pub reader: Option<String>,
 }
 
 #[cfg(test)]
@@ -106,6 +110,8 @@ mod tests {
         for (method, headers) in [("POST", ""), ("put", ""), ("", ""), ("PUT", "x-other"), ("PUT", "x-own,x-other")] {
             assert!(!granted(method, headers), "{method} {headers}");
         }
+        let endless = "x-own,".repeat(ASKED_BYTES_MAX);
+        assert!(!granted("PUT", endless.as_str()));
         assert!(!cors().grants(&Preflight { origin: "null", method: "GET", headers: "" }));
     }
 }

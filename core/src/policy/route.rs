@@ -120,6 +120,16 @@ impl PathPattern {
         }
     }
 
+    /// Whether this is the pattern for all below this very path.
+    fn begins_at(&self, bare: &str) -> bool {
+        matches!(self, Self::Below(prefix) if prefix == bare)
+    }
+
+    /// Whether this is the pattern for this path alone, for a server that takes `A` and `a` for the same.
+    fn is_in_any_case(&self, bare: &str) -> bool {
+        matches!(self, Self::Exact(exact) if exact.eq_ignore_ascii_case(bare))
+    }
+
     /// More specific patterns first: exact before prefix, longer before shorter.
     fn rank(&self) -> (bool, usize) {
         match self {
@@ -191,12 +201,19 @@ impl Route {
             cors: None,
         }
     }
+
+    /// Whether the route takes a method; HEAD goes with GET.
+    pub fn takes(&self, method: &str) -> bool {
+        let method = if method == "HEAD" { "GET" } else { method };
+        self.methods.as_ref().is_none_or(|taken| taken.iter().any(|one| one == method))
+    }
 }
 
 /// All routes, the most specific first.
 #[derive(Debug, Clone, Default)]
 pub struct RouteTable {
     routes: Vec<Arc<Route>>,
+    shares: bool,
 }
 
 /// Two routes for the same host and path.
@@ -220,25 +237,36 @@ impl RouteTable {
                 return Err(DoubledRoute { host: route.host.clone(), path: route.path.clone() });
             }
         }
+        let shares = routes.iter().any(|route| route.cors.is_some());
         let mut routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.rank()));
-        Ok(Self { routes })
+        Ok(Self { routes, shares })
+    }
+
+    /// Whether any route has a policy for pages of other origins: where none has, none is looked for.
+    pub const fn shares(&self) -> bool {
+        self.shares
     }
 
     /// The most specific route for a host (any case, without port) and path.
     ///
-    /// A server may compare paths without regard to case. If one that does would find a more specific route than one
-    /// that does not, the two would serve by different rules, and there is no answer.
+    /// A server may compare paths without regard to case, and take one with a slash at its end for the same without.
+    /// If one that does would find a more specific route than one that does not, the two would serve by different
+    /// rules, and there is no answer. Where a route for all below stands beside the one for the path itself, both rules
+    /// are the operator's own; and a slash matters only where both lead to one server.
     ///
     /// # Errors
     /// [`AmbiguousPath`] then.
     pub fn find(&self, host: &str, path: NormalPath<'_>) -> Result<Option<&Arc<Route>>, AmbiguousPath> {
-        let of_host = |route: &&Arc<Route>| route.host.eq_ignore_ascii_case(host);
-        match self.routes.iter().filter(of_host).find(|route| route.path.covers_in_any_case(path)) {
-            Some(route) if route.path.covers(path) => Ok(Some(route)),
-            Some(_) => Err(AmbiguousPath),
-            None => Ok(None),
-        }
+        let of_host = || self.routes.iter().filter(|route| route.host.eq_ignore_ascii_case(host));
+        let route = match of_host().find(|route| route.path.covers_in_any_case(path)) {
+            Some(route) if route.path.covers(path) => route,
+            Some(_) => return Err(AmbiguousPath),
+            None => return Ok(None),
+        };
+        let Some(bare) = path.as_str().strip_suffix('/') else { return Ok(Some(route)) };
+        let hidden = |other: &Arc<Route>| other.path.is_in_any_case(bare) && other.target == route.target;
+        if !route.path.begins_at(bare) && of_host().any(hidden) { Err(AmbiguousPath) } else { Ok(Some(route)) }
     }
 }
 
@@ -279,6 +307,23 @@ mod tests {
         }
         for path in ["/admin/X", "/Exact", "/Other", "/administrator", "/exactly"] {
             assert_eq!(find(path), Ok(true), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_leads_round_no_route() {
+        let routes = ["/admin", "/both", "/both/", "/deep/x", "/deep/", "/"].map(|path| route("a", path));
+        let table = RouteTable::new(routes.to_vec()).expect("table");
+        let find = |path| {
+            let found = table.find("a", NormalPath::parse(path).expect("path"));
+            found.map(|route| route.map(|route| route.path.to_string()).unwrap_or_default())
+        };
+        for path in ["/admin/", "/Admin/", "/deep/x/", "/Both/"] {
+            assert_eq!(find(path), Err(AmbiguousPath), "{path}");
+        }
+        let found = [("/admin", "/admin"), ("/both/", "/both/"), ("/both", "/both"), ("/deep/", "/deep/"), ("/", "/")];
+        for (path, pattern) in found.into_iter().chain([("/other/", "/"), ("/admin/x", "/"), ("/deep/x/y", "/deep/")]) {
+            assert_eq!(find(path), Ok(pattern.to_owned()), "{path}");
         }
     }
 

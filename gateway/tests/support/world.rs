@@ -79,26 +79,6 @@ fn routes(upstream: u16) -> String {
         service = "echo"
         demand = {{ identity = "P9" }}
         [[route]]
-        path = "/cors/"
-        service = "echo"
-        [route.cors]
-        origins = ["https://page.example", "http://page.localhost:3000"]
-        methods = ["GET", "PUT"]
-        headers = ["Content-Type", "x-own"]
-        expose = ["x-total"]
-        credentials = true
-        max_age = "10m"
-        [[route]]
-        path = "/cors-open/"
-        service = "echo"
-        access = "public"
-        cors = {{ origins = ["https://page.example"] }}
-        [[route]]
-        path = "/cors-dead/"
-        service = "nobody"
-        access = "public"
-        cors = {{ origins = ["https://page.example"] }}
-        [[route]]
         path = "/open/"
         service = "echo"
         access = "public"

@@ -5,7 +5,7 @@ use super::{Faults, span};
 use crate::config::file::{FileCors, FileRoute};
 use aldgate_core::identity_header;
 use aldgate_core::policy::cors::Cors;
-use aldgate_core::policy::route::Route;
+use aldgate_core::policy::route::{Route, Target};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ const ORIGINS_MAX: usize = 100; // Each is compared with the request's.
 const NAMES_MAX: usize = 100; // All of them go into one header.
 const MAX_AGE: Duration = Duration::from_mins(5);
 const MAX_AGE_MAX: Duration = Duration::from_hours(24); // No browser remembers for longer.
+const STANDS_ABOVE: &str = "stands above already";
 
 /// The route with its policy for pages of other origins, if the file gives it one.
 pub(super) fn with_cors(path: &str, route: Route, file: &FileRoute, faults: &mut Faults) -> Route {
@@ -21,6 +22,10 @@ pub(super) fn with_cors(path: &str, route: Route, file: &FileRoute, faults: &mut
 }
 
 fn cors(path: &str, file: &FileCors, route: &Route, faults: &mut Faults) -> Cors {
+    if matches!(&route.target, Target::Service(service) if service.upstream.is_none()) {
+        let message = "goes with a service that has an upstream: the proxy in front of any other answers its browsers";
+        faults.add(path, message);
+    }
     let max_age_path = format!("{path}.max_age");
     let max_age = span(&max_age_path, file.max_age.as_deref(), MAX_AGE, faults);
     if max_age > MAX_AGE_MAX {
@@ -58,12 +63,17 @@ fn fault_of_origin(origin: &str, above: &[String]) -> Option<String> {
     } else if origin.starts_with("http://") && !is_local {
         Some("must be https, but for localhost: anybody on the way could be that page".into())
     } else {
-        above.iter().any(|other| other == origin).then(|| "stands above already".into())
+        above.iter().any(|other| other == origin).then(|| STANDS_ABOVE.into())
     }
 }
 
 fn methods(path: &str, methods: Option<&[String]>, route: &Route, faults: &mut Faults) -> Vec<String> {
-    let Some(methods) = methods else { return vec!["GET".into()] };
+    let Some(methods) = methods else {
+        if !route.takes("GET") {
+            faults.add(path, "must be given: without it, it is GET, which the route does not take");
+        }
+        return vec!["GET".into()];
+    };
     if methods.is_empty() {
         faults.add(path, "must name at least one method, or be left out: then it is GET");
     }
@@ -76,8 +86,8 @@ fn methods(path: &str, methods: Option<&[String]>, route: &Route, faults: &mut F
                 "must be a method in capitals such as \"GET\"; HEAD goes with GET, OPTIONS asks for others",
             );
         } else if methods.iter().take(at).any(|other| other == method) {
-            faults.add(&path, "stands above already");
-        } else if route.methods.as_ref().is_some_and(|taken| !taken.contains(method)) {
+            faults.add(&path, STANDS_ABOVE);
+        } else if !route.takes(method) {
             faults.add(&path, "is not one of the route's own methods");
         }
     }
@@ -97,6 +107,8 @@ fn names(path: &str, names: Option<&[String]>, faults: &mut Faults) -> Vec<Strin
             faults.add(&path, "must be the name of a header such as \"content-type\"; there is no \"*\"");
         } else if identity_header::is_ours(name.as_bytes()) || matches!(name.as_str(), "cookie" | "set-cookie") {
             faults.add(&path, "is a header that no page may set or read");
+        } else if names.iter().take(at).any(|other| other == name) {
+            faults.add(&path, STANDS_ABOVE);
         }
     }
     names
