@@ -29,5 +29,6 @@ pub mod reply;
 pub mod request;
 pub mod snapshot;
 pub mod state;
+pub mod step_up;
 pub mod touch;
 pub mod upstream;

@@ -190,7 +190,10 @@ async fn a_page_that_is_listed_can_read_why_it_was_refused() {
     }
     assert!(challenged.header("www-authenticate").starts_with("Bearer"));
     let told = stronger.header("www-authenticate");
-    assert!(told.contains("insufficient_user_authentication") && told.contains(r#"acr_values="Cm""#), "{told}");
+    assert!(
+        told.contains("insufficient_user_authentication") && told.contains(r#"acr_values="P0.Cm", max_age="300""#),
+        "{told}"
+    );
     assert_eq!(method.header("allow"), "GET, HEAD");
     for headers in [&[("origin", "https://evil.example")][..], &[], &[("accept", "text/html")]] {
         let unread = world.get("/cors/", headers).await;
@@ -256,6 +259,8 @@ async fn a_page_that_is_not_listed_opens_no_web_socket() {
         "GET /cors/socket HTTP/1.1\r\nhost: localhost:8080\r\ncookie: {session}\r\norigin: https://evil.example\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     assert_eq!(parse(&world.raw(hijack.as_bytes()).await).status, 403);
+    let without_key = hijack.replace("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "");
+    assert_eq!(parse(&world.raw(without_key.as_bytes()).await).status, 403);
     // As a proxy asks about it: what is between it and its client is kept back.
     let key = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     let hijack_behind = [("cookie", session.as_str()), ("origin", "https://evil.example"), key];
@@ -306,5 +311,17 @@ async fn a_proxy_that_asks_is_told_the_same_and_no_preflight_passes_by_it() {
             let denied = ask(dialect, method, headers).await;
             assert_eq!(denied.status, 403, "{dialect} {method} {headers:?}: {denied:?}");
         }
+    }
+    // Where the client came over TLS, a page in the clear is another origin.
+    for (origin, status) in [("https://localhost:8080", 200), ("http://localhost:8080", 403)] {
+        let said = [
+            ("x-forwarded-method", "PUT"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "localhost:8080"),
+            ("x-forwarded-uri", "/cors/"),
+            ("origin", origin),
+            ("cookie", session.as_str()),
+        ];
+        assert_eq!(asker.ask("GET", "/authz/forward", &said).await.status, status, "{origin}");
     }
 }

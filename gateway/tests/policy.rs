@@ -86,13 +86,16 @@ async fn one_vector_of_trust_is_enough_and_the_nearest_one_is_asked_for() {
     let program = world.get("/strong/", &[("cookie", &password)]).await;
     assert_eq!(program.status, 401);
     let told = program.header("www-authenticate");
-    assert!(told.contains("insufficient_user_authentication") && told.contains(r#"acr_values="Cm""#), "{told}");
+    assert!(
+        told.contains("insufficient_user_authentication") && told.contains(r#"acr_values="P0.Cm P9.Cp""#),
+        "{told}"
+    );
     let person = world.get("/strong/x?y=1", &[("cookie", &password), ("accept", "text/html")]).await;
     assert_eq!(person.header("location"), "/sign-in?return_to=/strong/x%3Fy%3D1&why=passkey");
     let stuck = world.get("/two-parts/", &[("cookie", &password), ("accept", "text/html")]).await;
     assert_eq!((stuck.status.as_u16(), stuck.headers.get("location")), (401, None), "no sign-in here shows both");
     let unproven = world.get("/identified/", &[("cookie", &passkey)]).await;
-    assert!(unproven.header("www-authenticate").contains(r#"acr_values="P5""#), "{unproven:?}");
+    assert!(unproven.header("www-authenticate").contains(r#"acr_values="P5.Cm P9.Cm""#), "{unproven:?}");
     let page = world.get("/identified/", &[("cookie", &passkey), ("accept", "text/html")]).await;
     assert_eq!(page.status, 401, "no sign-in would help, so nobody is sent there: {page:?}");
 }
