@@ -5,7 +5,10 @@
 -- false, and the rule after this one refuses.
 
 -- What Aldgate looks at of the client's request.
-local ASKED = { "cookie", "authorization", "dpop", "origin", "accept", "sec-fetch-mode" }
+local ASKED = {
+    "cookie", "authorization", "dpop", "origin", "accept", "sec-fetch-mode", "sec-fetch-site", "sec-websocket-key",
+    "access-control-request-method",
+}
 
 -- What the service gets, set or taken away. For a service with aliases, add their names.
 local TOLD = {

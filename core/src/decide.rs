@@ -97,9 +97,8 @@ pub fn decide(presented: &Presented<'_>, lookup: &Lookup, snapshot: &Snapshot, h
 
 /// What can be refused before anybody is looked at.
 fn refusal_by_form(presented: &Presented<'_>, route: &Route) -> Option<Refusal> {
-    let asked = if presented.method == "HEAD" { "GET" } else { presented.method };
     if let Some(methods) = &route.methods
-        && !methods.iter().any(|method| method == asked)
+        && !route.takes(presented.method)
     {
         return Some(Refusal::Method(methods.clone()));
     }
@@ -163,12 +162,14 @@ fn unconfirmed(session: SessionId, route: &Route, hot: &Hot, now: Timestamp) -> 
     let (here, confirmed) = match hot.session(&session, now) {
         Known::Ended => return Bearer::Refused(Challenge::SignInAgain(NoSession::Ended)),
         Known::Nothing => return Bearer::Undecidable,
-        Known::Confirmed(here) => (here, now),
-        Known::Unconfirmed(here, confirmed) => (here, confirmed),
+        Known::Confirmed(here) => (here, None), // Meanwhile: it is as good as its source.
+        Known::Unconfirmed(here, confirmed) => (here, Some(confirmed)),
     };
     match here.record.standing(here.seen(), now) {
         Standing::Expired => Bearer::Refused(Challenge::SignInAgain(NoSession::Expired)),
-        Standing::Live if now.since(confirmed) < route.warm_grace => Bearer::Principal(Principal::Session(here)),
+        Standing::Live if confirmed.is_none_or(|at| now.since(at) < route.warm_grace) => {
+            Bearer::Principal(Principal::Session(here))
+        }
         Standing::Live | Standing::Idle => Bearer::Undecidable,
     }
 }

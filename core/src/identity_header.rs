@@ -74,6 +74,14 @@ pub fn is_ours(name: &[u8]) -> bool {
     prefixed || forwarding
 }
 
+/// Headers by which a client asks a service to take a request for one of another method.
+const METHOD_OVERRIDES: [&[u8]; 3] = [b"x-http-method-override", b"x-http-method", b"x-method-override"];
+
+/// Whether a header of this name would change the method that a service acts on, and with it what the gate has judged.
+pub fn overrides_method(name: &[u8]) -> bool {
+    METHOD_OVERRIDES.iter().any(|ours| reads_as(name, ours))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +111,14 @@ mod tests {
         ] {
             assert!(is_ours(name.as_bytes()), "{name}");
         }
+    }
+
+    #[test]
+    fn every_spelling_of_a_method_override_is_one() {
+        for name in ["X-HTTP-Method-Override", "x_http_method_override", "X-HTTP-METHOD", "X-Method.Override"] {
+            assert!(overrides_method(name.as_bytes()), "{name}");
+        }
+        assert!(!overrides_method(b"x-method") && !overrides_method(b"method"));
     }
 
     #[test]

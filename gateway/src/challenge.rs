@@ -1,6 +1,7 @@
 //! What somebody is told who has to prove something first: a browser is taken to the sign-in page and back, a program is
 //! told what is missing (RFC 6750, section 3; RFC 9470, section 3).
 
+use crate::cors;
 use crate::exchange::Exchange;
 use crate::hand_off::origin_of;
 use crate::problem::Problem;
@@ -8,6 +9,7 @@ use crate::refusal::refusal;
 use crate::reply::Reply;
 use crate::request::is_navigation;
 use crate::state::EdgeState;
+use crate::step_up;
 use aldgate_core::assurance::Components;
 use aldgate_core::policy::demand::Lack;
 use aldgate_core::policy::platform::BEGIN_HAND_OFF;
@@ -30,12 +32,15 @@ pub fn reply(
     let problem = problem(challenge);
     exchange.problem = Some(problem);
     let reply = match location(route, challenge, header, state) {
-        Some(location) if is_navigation(header) => Reply::empty(303).with("location", location),
+        Some(location) if is_navigation(header) => {
+            cors::readable(Reply::empty(303).with("location", location), exchange)
+        }
         None if is_navigation(header) => refusal(problem, header, exchange),
         Some(_) | None => {
             let document = problem.document(&exchange.reference, None, None);
-            Reply::typed(problem.status(), "application/problem+json", document)
-                .with("www-authenticate", authenticate(challenge))
+            let reply = Reply::typed(problem.status(), "application/problem+json", document);
+            cors::readable(reply, exchange)
+                .with("www-authenticate", authenticate(route, challenge))
                 .with("link", format!("<{}>; rel=\"login\"", sign_in_address(route, state)))
         }
     };
@@ -59,11 +64,12 @@ pub const fn problem(challenge: &Challenge) -> Problem {
 }
 
 /// The value of `WWW-Authenticate`.
-pub fn authenticate(challenge: &Challenge) -> String {
+pub fn authenticate(route: &Route, challenge: &Challenge) -> String {
     let error = |error: &str, what: &str, rest: &str| {
         format!(r#"Bearer realm="aldgate", error="{error}", error_description="{what}"{rest}"#)
     };
-    let step_up = |what: &str, rest: &str| error("insufficient_user_authentication", what, rest);
+    let insufficient =
+        |what: &str, lack| error("insufficient_user_authentication", what, &step_up::parameters(route, lack));
     match challenge {
         Challenge::SignIn => r#"Bearer realm="aldgate""#.to_owned(),
         Challenge::SignInAgain(_) => error("invalid_token", "The session has ended", ""),
@@ -76,15 +82,9 @@ pub fn authenticate(challenge: &Challenge) -> String {
         Challenge::StepUp(Lack::Scope(scope)) => {
             error("insufficient_scope", "The access token was not given for this", &format!(r#", scope="{scope}""#))
         }
-        Challenge::StepUp(Lack::Freshness(max)) => {
-            step_up("A more recent sign-in is needed", &format!(r#", max_age="{}""#, max.as_secs()))
-        }
-        Challenge::StepUp(Lack::Components(parts)) => {
-            step_up("A stronger sign-in is needed", &format!(r#", acr_values="{parts}""#))
-        }
-        Challenge::StepUp(Lack::Identity(level)) => {
-            step_up("A verified identity is needed", &format!(r#", acr_values="{}""#, level.as_str()))
-        }
+        Challenge::StepUp(lack @ Lack::Freshness(_)) => insufficient("A more recent sign-in is needed", lack),
+        Challenge::StepUp(lack @ Lack::Components(_)) => insufficient("A stronger sign-in is needed", lack),
+        Challenge::StepUp(lack @ Lack::Identity(_)) => insufficient("A verified identity is needed", lack),
     }
 }
 
@@ -103,7 +103,9 @@ pub fn location(route: &Route, challenge: &Challenge, header: &RequestHeader, st
     let why = match challenge {
         Challenge::SignIn => "",
         Challenge::SignInAgain(_) => "&why=ended",
+        Challenge::StepUp(Lack::Components(parts)) if !step_up::can_be_shown(*parts) => return None,
         Challenge::StepUp(Lack::Components(parts)) if parts.meets(Components::PASSKEY) => "&why=passkey",
+        Challenge::StepUp(Lack::Freshness(_)) if step_up::only_a_passkey_does(route) => "&why=passkey",
         Challenge::StepUp(Lack::Components(_) | Lack::Freshness(_)) => "&why=step-up",
         Challenge::Token(_) => return None,
         Challenge::StepUp(Lack::Identity(_) | Lack::Oneself | Lack::Mandate | Lack::Scope(_)) => return None,
@@ -130,6 +132,9 @@ pub fn percent_encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aldgate_core::policy::demand::Demand;
+    use aldgate_core::policy::route::{Access, PathPattern, Target};
+    use std::time::Duration;
 
     #[test]
     fn the_way_back_is_escaped_whole() {
@@ -139,8 +144,12 @@ mod tests {
 
     #[test]
     fn programs_are_told_what_is_missing() {
-        let lack = Lack::Freshness(std::time::Duration::from_mins(15));
-        assert!(authenticate(&Challenge::StepUp(lack)).contains(r#"max_age="900""#));
-        assert!(authenticate(&Challenge::SignIn).starts_with("Bearer realm="));
+        let path = PathPattern::parse("/app/").expect("a pattern");
+        let max_age = Some(Duration::from_mins(15));
+        let access = Access::Demand(Demand { max_age, ..Demand::SIGNED_IN });
+        let route = Route::new("a".into(), path, Target::Backend, access);
+        let lack = Lack::Freshness(Duration::from_mins(15));
+        assert!(authenticate(&route, &Challenge::StepUp(lack)).contains(r#"max_age="900""#));
+        assert!(authenticate(&route, &Challenge::SignIn).starts_with("Bearer realm="));
     }
 }

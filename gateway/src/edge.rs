@@ -1,9 +1,10 @@
 //! The life of a request, in the order in which it runs.
 //!
-//! admit › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases are in
-//! the files of their names. Caching, compression and CONNECT stay off.
+//! admit › cross › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases
+//! are in the files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. Caching, compression and CONNECT stay off.
 
 use crate::challenge;
+use crate::cors::{self, Crossing};
 use crate::deadline;
 use crate::exchange::Exchange;
 use crate::metrics::AnsweredBy;
@@ -49,12 +50,26 @@ impl Edge {
     }
 
     async fn admit(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
-        match admit::admit(session.req_header(), exchange) {
+        let admitted = if admit::names_a_fragment(session) {
+            Err(Problem::AmbiguousPath)
+        } else {
+            admit::admit(session.req_header(), exchange)
+        };
+        match admitted {
             Ok(()) => Ok(Next::Continue),
             Err(problem) => {
                 session.set_keepalive(None);
                 self.refuse(problem, session, exchange).await
             }
+        }
+    }
+
+    /// Answers preflights, and refuses what a page of another origin may not do.
+    async fn cross(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+        match cors::cross(session.req_header(), exchange, &self.state) {
+            Crossing::GoesOn => Ok(Next::Continue),
+            Crossing::Granted(reply) => self.write(reply, session).await,
+            Crossing::Refused(problem) => self.refuse(problem, session, exchange).await,
         }
     }
 
@@ -133,6 +148,9 @@ impl ProxyHttp for Edge {
         if self.admit(session, exchange).await? == Next::Answered {
             return Ok(true);
         }
+        if self.cross(session, exchange).await? == Next::Answered {
+            return Ok(true);
+        }
         if self.judge(session, exchange).await? == Next::Answered {
             return Ok(true);
         }
@@ -176,14 +194,14 @@ impl ProxyHttp for Edge {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
         if exchange.answered_by == AnsweredBy::Service {
             forward::undress(response);
         }
-        Ok(())
+        cors::overrule(response, exchange, &session.req_header().method)
     }
 
     fn request_summary(&self, session: &Session, exchange: &Exchange) -> String {

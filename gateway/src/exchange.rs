@@ -5,6 +5,7 @@ use crate::clock::Stopwatch;
 use crate::metrics::AnsweredBy;
 use crate::problem::Problem;
 use crate::state::EdgeState;
+use aldgate_core::policy::cors::Sharing;
 use aldgate_core::time::Timestamp;
 use aldgate_core::verdict::Permit;
 use std::net::IpAddr;
@@ -28,6 +29,8 @@ pub struct Exchange {
     pub host: String,
     /// The host as the client wrote it, once admitted.
     pub authority: String,
+    /// What its route says about pages of other origins, where it says something.
+    pub sharing: Option<Sharing>,
     /// Proof that it may pass, once judged.
     pub permit: Option<Permit>,
     /// Who answers.
@@ -55,6 +58,7 @@ impl Exchange {
             certificate: None,
             host: String::new(),
             authority: String::new(),
+            sharing: None,
             permit: None,
             answered_by: AnsweredBy::Edge,
             problem: None,

@@ -28,6 +28,8 @@ pub enum Problem {
     TokenInvalid,
     /// The access token was not given for this.
     ScopeMissing,
+    /// The request comes from a page of another origin, which may not do this.
+    CrossOrigin,
     /// No route.
     NotFound,
     /// The route does not take this method.
@@ -100,7 +102,7 @@ const START_AGAIN: &str = "Go back to the sign-in page and try again.";
 
 impl Problem {
     /// Every problem, for metrics.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::BadRequest,
         Self::AmbiguousPath,
         Self::NotSignedIn,
@@ -111,6 +113,7 @@ impl Problem {
         Self::CertificateRequired,
         Self::TokenInvalid,
         Self::ScopeMissing,
+        Self::CrossOrigin,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Timeout,
@@ -167,7 +170,7 @@ impl Problem {
                 "Sign in again to go on.",
             ),
             Self::IdentityTooLow => words(
-                403,
+                401, // RFC 9470, section 3: also where no sign-in of ours helps, a token's issuer may know a way.
                 "identity-too-low",
                 "You need to prove who you are",
                 "This page is only for people who have proved who they are.",
@@ -207,6 +210,13 @@ impl Problem {
                 "This is not allowed",
                 "The access token was not given for this.",
                 "Get an access token with the scope that is named, and try again.",
+            ),
+            Self::CrossOrigin => words(
+                403,
+                "cross-origin",
+                "This page cannot be used from another site",
+                "The request came from a page of another site, which is not allowed to do this here.",
+                "Go to the service itself and try again.",
             ),
             Self::NotFound => words(
                 404,

@@ -1,5 +1,6 @@
 //! The edge's own refusals as answers: a page for a person in a browser, a problem document for a program.
 
+use crate::cors;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -35,6 +36,7 @@ pub fn refusal_with(
         let document = problem.document(&exchange.reference, detail, field);
         Reply::typed(problem.status(), "application/problem+json", document)
     };
+    let reply = cors::readable(reply, exchange);
     match problem.status() {
         401 => reply.with("www-authenticate", r#"Bearer realm="aldgate""#),
         503 => reply.with("retry-after", "5"),

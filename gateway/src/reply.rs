@@ -60,7 +60,10 @@ impl Reply {
             cache_control |= *name == "cache-control";
             header.append_header(*name, value.as_str())?;
         }
-        header.insert_header("content-length", self.body.len())?;
+        // RFC 9110, section 8.6: never with 204; with 304 it would have to be the length of what is not sent.
+        if !matches!(self.status, 204 | 304) {
+            header.insert_header("content-length", self.body.len())?;
+        }
         header.insert_header("x-content-type-options", "nosniff")?;
         if !cache_control {
             header.insert_header("cache-control", "no-store")?;

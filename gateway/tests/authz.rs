@@ -176,7 +176,7 @@ async fn a_program_is_told_what_is_missing() {
         assert_eq!(weak.status, 401);
         assert!(weak.header("www-authenticate").contains("insufficient_user_authentication"), "{weak:?}");
         let low = ask(&asker, dialect, get("/verified/", &[("cookie", &password)])).await;
-        assert_eq!(low.status, 403, "{dialect}: {low:?}");
+        assert_eq!(low.status, 401, "{dialect}: {low:?}");
     }
 }
 

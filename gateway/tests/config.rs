@@ -162,6 +162,56 @@ fn a_routes_own_rules_are_judged_each_at_its_key() {
 }
 
 #[test]
+fn a_policy_for_pages_of_other_origins_is_judged_key_by_key() {
+    let text = r#"
+        [[service]]
+        name = "a"
+        upstream = "127.0.0.1:9000"
+        [[service]]
+        name = "behind"
+        [[route]]
+        path = "/a/"
+        service = "a"
+        methods = ["GET", "POST"]
+        [route.cors]
+        origins = ["*", "null", "https://a.example/", "https://A.example", "https://*.example", "http://a.example",
+            "https://a.example:443", "https://u@a.example", "https://b.example", "https://b.example", "a.example",
+            "https://a.example:x", "https://", "https://[::1]:x"]
+        methods = ["GET", "*", "get", "OPTIONS", "GET", "PUT"]
+        headers = ["*", "x-own", "Aldgate-Subject", "cookie", "X-Own", "x own"]
+        expose = ["*", "set-cookie"]
+        max_age = "25h"
+        wildcard = true
+        [[route]]
+        path = "/b/"
+        service = "a"
+        methods = ["POST"]
+        cors = { credentials = "yes" }
+        [[route]]
+        path = "/c/"
+        service = "behind"
+        cors = { origins = ["https://a.example"] }
+    "#;
+    let faults = faults(text);
+    let mut expected: Vec<String> = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13]
+        .map(|at| format!("route[0].cors.origins[{at}]:"))
+        .into_iter()
+        .chain([1, 2, 3, 4, 5].map(|at| format!("route[0].cors.methods[{at}]:")))
+        .chain([0, 2, 3, 4, 5].map(|at| format!("route[0].cors.headers[{at}]:")))
+        .chain([0, 1].map(|at| format!("route[0].cors.expose[{at}]:")))
+        .collect();
+    expected.extend(
+        ["[0].cors.max_age:", "[0].cors.wildcard:", "[1].cors.origins:", "[1].cors.methods:", "[1].cors.credentials:"]
+            .map(|path| format!("route{path}")),
+    );
+    expected.push("route[2].cors:".into());
+    for path in &expected {
+        assert!(faults.iter().any(|fault| fault.starts_with(path)), "{path} in {faults:#?}");
+    }
+    assert_eq!(faults.len(), expected.len(), "and nothing else: {faults:#?}");
+}
+
+#[test]
 fn a_service_may_stand_behind_another_proxy_and_know_other_gateways_names() {
     let text = r#"
         [[service]]

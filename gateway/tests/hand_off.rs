@@ -460,7 +460,7 @@ async fn a_step_up_on_a_services_host_asks_once_and_goes_on_with_the_new_session
     assert_eq!(walker.open(&world, APP, "/x").await.1.status, 200, "still signed in");
     let is_sign_in = |at: &Address| at.1.starts_with("/sign-in?");
     let (sign_in, _) = walker.walk(&world, Address::new(APP, "/fresh/?a=1"), is_sign_in).await;
-    assert_eq!((sign_in.0.as_str(), sign_in.parameter("why")), (LOGIN, "step-up"));
+    assert_eq!((sign_in.0.as_str(), sign_in.parameter("why")), (LOGIN, "passkey"));
     let back = decoded(sign_in.parameter("return_to"));
     assert!(!back.contains("why"), "{back}");
     walker.sign_in(&world, &person).await;

@@ -42,6 +42,13 @@ const ROUTES: &str = r#"
     [[route]]
     path = "/admin/"
     service = "echo"
+    [[route]]
+    path = "/open/alone"
+    service = "echo"
+    [[route]]
+    path = "/two-parts/"
+    service = "echo"
+    demand = { vectors = ["P0.Cp.Cd"] }
 "#;
 
 async fn world() -> World {
@@ -79,13 +86,18 @@ async fn one_vector_of_trust_is_enough_and_the_nearest_one_is_asked_for() {
     let program = world.get("/strong/", &[("cookie", &password)]).await;
     assert_eq!(program.status, 401);
     let told = program.header("www-authenticate");
-    assert!(told.contains("insufficient_user_authentication") && told.contains(r#"acr_values="Cm""#), "{told}");
+    assert!(
+        told.contains("insufficient_user_authentication") && told.contains(r#"acr_values="P0.Cm P9.Cp""#),
+        "{told}"
+    );
     let person = world.get("/strong/x?y=1", &[("cookie", &password), ("accept", "text/html")]).await;
     assert_eq!(person.header("location"), "/sign-in?return_to=/strong/x%3Fy%3D1&why=passkey");
+    let stuck = world.get("/two-parts/", &[("cookie", &password), ("accept", "text/html")]).await;
+    assert_eq!((stuck.status.as_u16(), stuck.headers.get("location")), (401, None), "no sign-in here shows both");
     let unproven = world.get("/identified/", &[("cookie", &passkey)]).await;
-    assert!(unproven.header("www-authenticate").contains(r#"acr_values="P5""#), "{unproven:?}");
+    assert!(unproven.header("www-authenticate").contains(r#"acr_values="P5.Cm P9.Cm""#), "{unproven:?}");
     let page = world.get("/identified/", &[("cookie", &passkey), ("accept", "text/html")]).await;
-    assert_eq!(page.status, 403, "no sign-in would help, so nobody is sent there: {page:?}");
+    assert_eq!(page.status, 401, "no sign-in would help, so nobody is sent there: {page:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,9 +150,21 @@ async fn a_session_that_ended_in_the_silence_passes_nowhere_once_warm_can_be_ask
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_upstream_is_what_was_judged() {
     let world = world().await;
-    for path in
-        ["/%61dmin/x", "/Admin/x", "/open/..%2fadmin/", "/open/..;/admin/", "/open//admin", "/open/%2e%2e/admin/"]
-    {
+    for path in [
+        "/%61dmin/x",
+        "/Admin/x",
+        "/open/..%2fadmin/",
+        "/open/..;/admin/",
+        "/open//admin",
+        "/open/%2e%2e/admin/",
+        "/open/x#/../../admin/",
+        "/open/?x#y",
+        "/open/#\u{e9}",
+        "/open/%252e%252e/admin/",
+        "/open\\..\\admin/",
+        "/%EF%BD%81dmin/x",
+        "/open/alone/",
+    ] {
         let refused = world.get(path, &[]).await;
         assert_eq!(refused.status, 400, "{path}: {refused:?}");
     }

@@ -229,11 +229,11 @@ async fn a_route_demands_a_fresh_sign_in_and_says_so() {
     assert!(api.header("www-authenticate").contains("insufficient_user_authentication"));
     assert!(api.header("www-authenticate").contains("max_age=\"300\""));
     let browser = world.get("/fresh/", &[("cookie", &session), HTML]).await;
-    assert_eq!(browser.header("location"), "/sign-in?return_to=/fresh/&why=step-up");
+    assert_eq!(browser.header("location"), "/sign-in?return_to=/fresh/&why=passkey");
     let by_password = world.open_by_password().await;
     let browser = world.get("/fresh/", &[("cookie", &by_password), HTML]).await;
     assert_eq!(browser.header("location"), "/sign-in?return_to=/fresh/&why=passkey");
-    assert_eq!(world.get("/verified/", &[("cookie", &session)]).await.status, 403);
+    assert_eq!(world.get("/verified/", &[("cookie", &session)]).await.status, 401);
 }
 
 #[tokio::test]

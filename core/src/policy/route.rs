@@ -5,6 +5,7 @@ use crate::policy::cors::Cors;
 use crate::policy::cost::CostClass;
 use crate::policy::demand::Demand;
 use crate::policy::path::{AmbiguousPath, NormalPath};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,9 +109,16 @@ impl PathPattern {
         }
     }
 
-    /// Whether it covers the path for a server that takes `A` and `a` for the same.
-    fn covers_in_any_case(&self, path: NormalPath<'_>) -> bool {
-        let path = path.as_str();
+    /// The pattern as the laxest server would read it: see [`as_read_laxly`].
+    fn read_laxly(&self) -> Self {
+        match self {
+            Self::Exact(text) => Self::Exact(as_read_laxly(text)),
+            Self::Below(prefix) => Self::Below(as_read_laxly(prefix)),
+        }
+    }
+
+    /// Whether a pattern that was read laxly covers the path for a server that takes `A` and `a` for the same.
+    fn covers_in_any_case(&self, path: &str) -> bool {
         match self {
             Self::Exact(exact) => exact.eq_ignore_ascii_case(path),
             Self::Below(prefix) => {
@@ -120,12 +128,43 @@ impl PathPattern {
         }
     }
 
+    /// Whether this is the pattern for all below this very path.
+    fn begins_at(&self, bare: &str) -> bool {
+        matches!(self, Self::Below(prefix) if prefix == bare)
+    }
+
     /// More specific patterns first: exact before prefix, longer before shorter.
     fn rank(&self) -> (bool, usize) {
         match self {
             Self::Exact(text) => (true, text.len()),
             Self::Below(text) => (false, text.len()),
         }
+    }
+}
+
+/// A path as the laxest server would read it: escapes undone (`%40` is `@`; both may stand in a path), full-width forms
+/// for what they look like, and letters without regard to case, in every script. The escapes of a path in normal form
+/// are those of whole characters, and none of them is a separator in any form.
+fn as_read_laxly(path: &str) -> String {
+    let mut read = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digit = |at: usize| after.get(at).and_then(|b| char::from(*b).to_digit(16));
+        let escaped = if byte == b'%' { digit(0).zip(digit(1)) } else { None };
+        let escaped = escaped.and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        read.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    let narrow = String::from_utf8_lossy(&read).chars().map(narrow).collect::<String>();
+    // Some letters are equal by their capitals only (U+017F, U+0131).
+    narrow.to_uppercase().to_lowercase()
+}
+
+/// The ASCII character of a full-width form (U+FF01 to U+FF5E).
+fn narrow(c: char) -> char {
+    match u32::from(c) {
+        wide @ 0xff01..=0xff5e => char::from_u32(wide - 0xfee0).unwrap_or(c),
+        _ => c,
     }
 }
 
@@ -191,12 +230,26 @@ impl Route {
             cors: None,
         }
     }
+
+    /// Whether the route takes a method; HEAD goes with GET.
+    pub fn takes(&self, method: &str) -> bool {
+        let method = if method == "HEAD" { "GET" } else { method };
+        self.methods.as_ref().is_none_or(|taken| taken.iter().any(|one| one == method))
+    }
 }
 
 /// All routes, the most specific first.
 #[derive(Debug, Clone, Default)]
 pub struct RouteTable {
-    routes: Vec<Arc<Route>>,
+    rows: Vec<Row>,
+    shares: bool,
+}
+
+/// A route, and its pattern as the laxest server would read it.
+#[derive(Debug, Clone)]
+struct Row {
+    route: Arc<Route>,
+    lax: PathPattern,
 }
 
 /// Two routes for the same host and path.
@@ -220,25 +273,42 @@ impl RouteTable {
                 return Err(DoubledRoute { host: route.host.clone(), path: route.path.clone() });
             }
         }
-        let mut routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
-        routes.sort_by_key(|route| std::cmp::Reverse(route.path.rank()));
-        Ok(Self { routes })
+        let shares = routes.iter().any(|route| route.cors.is_some());
+        let row = |route: Route| Row { lax: route.path.read_laxly(), route: Arc::new(route) };
+        let mut rows: Vec<_> = routes.into_iter().map(row).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.lax.rank()));
+        Ok(Self { rows, shares })
+    }
+
+    /// Whether any route has a policy for pages of other origins: where none has, none is looked for.
+    pub const fn shares(&self) -> bool {
+        self.shares
     }
 
     /// The most specific route for a host (any case, without port) and path.
     ///
-    /// A server may compare paths without regard to case. If one that does would find a more specific route than one
-    /// that does not, the two would serve by different rules, and there is no answer.
+    /// A server may undo escapes, compare paths without regard to case, and take one with a slash at its end for the same
+    /// without. If one that does would find a more specific route than one that does not, the two would serve by
+    /// different rules, and there is no answer. Where a route for all below stands beside the one for the path itself,
+    /// both rules are the operator's own; and a slash matters only where both lead to one server.
     ///
     /// # Errors
     /// [`AmbiguousPath`] then.
     pub fn find(&self, host: &str, path: NormalPath<'_>) -> Result<Option<&Arc<Route>>, AmbiguousPath> {
-        let of_host = |route: &&Arc<Route>| route.host.eq_ignore_ascii_case(host);
-        match self.routes.iter().filter(of_host).find(|route| route.path.covers_in_any_case(path)) {
-            Some(route) if route.path.covers(path) => Ok(Some(route)),
-            Some(_) => Err(AmbiguousPath),
-            None => Ok(None),
-        }
+        let read =
+            if path.as_str().contains('%') { as_read_laxly(path.as_str()).into() } else { Cow::from(path.as_str()) };
+        let of_host = || self.rows.iter().filter(|row| row.route.host.eq_ignore_ascii_case(host));
+        let route = match of_host().find(|row| row.lax.covers_in_any_case(&read)) {
+            Some(row) if row.route.path.covers(path) => &row.route,
+            Some(_) => return Err(AmbiguousPath),
+            None => return Ok(None),
+        };
+        let (Some(bare), Some(bare_as_read)) = (path.as_str().strip_suffix('/'), read.strip_suffix('/')) else {
+            return Ok(Some(route));
+        };
+        let is_bare = |row: &Row| matches!(row.lax, PathPattern::Exact(_)) && row.lax.covers_in_any_case(bare_as_read);
+        let hidden = |row: &Row| is_bare(row) && row.route.target == route.target;
+        if !route.path.begins_at(bare) && of_host().any(hidden) { Err(AmbiguousPath) } else { Ok(Some(route)) }
     }
 }
 
@@ -279,6 +349,56 @@ mod tests {
         }
         for path in ["/admin/X", "/Exact", "/Other", "/administrator", "/exactly"] {
             assert_eq!(find(path), Ok(true), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_only_a_server_that_undoes_escapes_would_protect_is_refused() {
+        let paths = ["/users/@me/", "/a,b", "/d%2Ce/", "/caf%C3%A9/", "/"];
+        let table = RouteTable::new(paths.map(|path| route("a", path)).to_vec()).expect("table");
+        let find = |path| {
+            let found = table.find("a", NormalPath::parse(path).expect("path"));
+            found.map(|route| route.map(|route| route.path.to_string()).unwrap_or_default())
+        };
+        for path in [
+            "/users/%40me/",
+            "/users/%40ME",
+            "/a%2cb",
+            "/a%2Cb/",
+            "/d,e/x",
+            "/d%2ce/x",
+            "/CAF%C3%89/",
+            "/u%C5%BFers/@me/",    // A long s.
+            "/users/@%EF%BD%8De/", // A full-width m.
+        ] {
+            assert_eq!(find(path), Err(AmbiguousPath), "{path}");
+        }
+        for (path, pattern) in [
+            ("/users/@me/x%40y", "/users/@me/"),
+            ("/users/%40you", "/"),
+            ("/a,b", "/a,b"),
+            ("/d%2Ce/x", "/d%2Ce/"),
+            ("/caf%C3%A9/%E6%97%A5", "/caf%C3%A9/"),
+            ("/caf%C3%A8", "/"),
+        ] {
+            assert_eq!(find(path), Ok(pattern.to_owned()), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_leads_round_no_route() {
+        let routes = ["/admin", "/both", "/both/", "/deep/x", "/deep/", "/"].map(|path| route("a", path));
+        let table = RouteTable::new(routes.to_vec()).expect("table");
+        let find = |path| {
+            let found = table.find("a", NormalPath::parse(path).expect("path"));
+            found.map(|route| route.map(|route| route.path.to_string()).unwrap_or_default())
+        };
+        for path in ["/admin/", "/Admin/", "/deep/x/", "/Both/"] {
+            assert_eq!(find(path), Err(AmbiguousPath), "{path}");
+        }
+        let found = [("/admin", "/admin"), ("/both/", "/both/"), ("/both", "/both"), ("/deep/", "/deep/"), ("/", "/")];
+        for (path, pattern) in found.into_iter().chain([("/other/", "/"), ("/admin/x", "/"), ("/deep/x/y", "/deep/")]) {
+            assert_eq!(find(path), Ok(pattern.to_owned()), "{path}");
         }
     }
 

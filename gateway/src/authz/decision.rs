@@ -3,6 +3,7 @@
 
 use super::original::{NotOriginal, OriginalRequest, Scheme};
 use crate::challenge;
+use crate::cors::{self, Crossing};
 use crate::exchange::Exchange;
 use crate::identity::{self, Told};
 use crate::metrics::AnsweredBy;
@@ -92,6 +93,11 @@ async fn judged(original: &OriginalRequest, exchange: &mut Exchange, state: &Edg
     if let Err(problem) = admit::admit(header, exchange) {
         return deny(refusal(problem, header, exchange));
     }
+    match cors::cross(header, exchange, state) {
+        Crossing::GoesOn => {}
+        Crossing::Granted(_) => return preflight_elsewhere(header, exchange),
+        Crossing::Refused(problem) => return deny(refusal(problem, header, exchange)),
+    }
     match judge::judge(header, exchange, state).await {
         Judgement::Pass(permit) => passed(permit, header, exchange, state),
         Judgement::Refuse(problem) => deny(refusal(problem, header, exchange)),
@@ -114,6 +120,13 @@ const fn is_a_services(route: &Route) -> bool {
 fn not_here(header: &RequestHeader, exchange: &mut Exchange) -> Verdict {
     let detail = "this path is the gate's own: send it to the gate's public listener without asking";
     deny(refusal_with(Problem::NotFound, header, exchange, Some(detail), None))
+}
+
+/// To most proxies 204 means that the request may go on, and a preflight may not: it shows nobody.
+fn preflight_elsewhere(header: &RequestHeader, exchange: &mut Exchange) -> Verdict {
+    let detail =
+        "the proxy does not ask about preflights: it answers them, or sends them to the gate's public listener";
+    deny(refusal_with(Problem::CrossOrigin, header, exchange, Some(detail), None))
 }
 
 fn passed(permit: Permit, header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState) -> Verdict {
@@ -163,5 +176,5 @@ fn challenged(
             *location = format!("{}://{}{location}", original.scheme.as_str(), exchange.authority);
         }
     }
-    Verdict::Deny(Denied { reply, authenticate: Some(challenge::authenticate(challenge)) })
+    Verdict::Deny(Denied { reply, authenticate: Some(challenge::authenticate(route, challenge)) })
 }

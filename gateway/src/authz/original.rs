@@ -32,13 +32,16 @@ const METHOD_BYTES_MAX: usize = 20; // The longest registered one has 17.
 const TARGET_BYTES_MAX: usize = 8 * 1024; // What most servers take for a request line.
 
 /// The headers that the gate looks at.
-static LOOKED_AT: [HeaderName; 7] = [
+static LOOKED_AT: [HeaderName; 10] = [
     http::header::COOKIE,
     http::header::AUTHORIZATION,
     HeaderName::from_static("dpop"),
     http::header::ORIGIN,
     http::header::ACCEPT,
     HeaderName::from_static("sec-fetch-mode"),
+    HeaderName::from_static("sec-fetch-site"),
+    http::header::SEC_WEBSOCKET_KEY,
+    http::header::ACCESS_CONTROL_REQUEST_METHOD,
     http::header::USER_AGENT,
 ];
 

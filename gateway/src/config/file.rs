@@ -280,6 +280,25 @@ table!(
         warm_grace: String,
         /// `[route.demand]`
         demand: FileDemand,
+        /// `[route.cors]`
+        cors: FileCors,
+    }
+);
+table!(
+    /// `[route.cors]`: which pages of other origins may use the route.
+    FileCors {
+        /// Their exact origins.
+        origins: Vec<String>,
+        /// The methods that they may use.
+        methods: Vec<String>,
+        /// The request headers that they may set.
+        headers: Vec<String>,
+        /// The response headers that they may read.
+        expose: Vec<String>,
+        /// Whether cookies may be sent along.
+        credentials: bool,
+        /// How long a browser may remember what is allowed.
+        max_age: String,
     }
 );
 table!(

@@ -29,6 +29,15 @@ pub fn welcome(session: &mut Session, exchange: &mut Exchange) {
     exchange.certificate = certificate::shown(session, exchange.now);
 }
 
+/// Whether the request line names a fragment, which no client sends (RFC 9112, section 3.2). Pingora has cut it off the
+/// path already; another server might act on it, so it is refused like any other path with two meanings. HTTP/2 has no
+/// such line, and its parser leaves no fragment.
+pub fn names_a_fragment(session: &Session) -> bool {
+    let Some(http1) = session.as_downstream().as_http1() else { return false };
+    let raw = http1.get_headers_raw_bytes();
+    raw.iter().take_while(|byte| !matches!(byte, b'\r' | b'\n')).any(|byte| *byte == b'#')
+}
+
 /// Judges the header's form.
 ///
 /// # Errors

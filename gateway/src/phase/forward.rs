@@ -44,8 +44,13 @@ pub const fn answers(target: &Target) -> AnsweredBy {
 /// [`CannotForward`] also without a permit: nothing goes on unjudged.
 pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState) -> Result<(), CannotForward> {
     let permit = exchange.permit.as_ref().ok_or(CannotForward)?;
-    let target = &permit.route().target;
-    strike_ours(header);
+    let route = permit.route();
+    let target = &route.target;
+    strike(header, names::is_ours);
+    if route.methods.is_some() || route.cors.is_some() {
+        // The route's methods, or those of pages of other origins, were judged by the request line.
+        strike(header, names::overrides_method);
+    }
     forwarding(header, exchange)?;
     header.insert_header(names::REQUEST_ID, exchange.reference.as_str())?;
     if *target != Target::Backend {
@@ -68,11 +73,11 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     Ok(())
 }
 
-/// Removes every header that only the gate may set, in every spelling.
-fn strike_ours(header: &mut RequestHeader) {
-    let ours: Vec<HeaderName> =
-        header.headers.keys().filter(|name| names::is_ours(name.as_str().as_bytes())).cloned().collect();
-    for name in ours {
+/// Removes every header whose name is of a kind, in every spelling.
+fn strike(header: &mut RequestHeader, is_of_kind: fn(&[u8]) -> bool) {
+    let struck: Vec<HeaderName> =
+        header.headers.keys().filter(|name| is_of_kind(name.as_str().as_bytes())).cloned().collect();
+    for name in struck {
         header.remove_header(&name);
     }
 }
@@ -148,7 +153,7 @@ mod tests {
         {
             header.append_header(name.to_owned(), "forged").expect("header");
         }
-        strike_ours(&mut header);
+        strike(&mut header, names::is_ours);
         let left: Vec<_> = header.headers.keys().map(HeaderName::as_str).collect();
         assert_eq!(left, ["accept"]);
     }

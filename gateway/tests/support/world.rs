@@ -264,7 +264,8 @@ pub fn received(answer: &Answer) -> BTreeMap<String, String> {
     lines.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect()
 }
 
-/// A service that answers each request with the header that it received, and tries to set our cookie.
+/// A service that answers each request with the header that it received, tries to set our cookie, and lets every page
+/// read its answers.
 pub async fn echo_upstream() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -289,7 +290,7 @@ pub async fn echo_upstream() -> u16 {
                     return;
                 }
                 let answer = format!(
-                    "HTTP/1.1 200 OK\r\nset-cookie: __Host-aldgate=planted\r\nset-cookie: own=1\r\ncontent-length: {}\r\n\r\n",
+                    "HTTP/1.1 200 OK\r\nset-cookie: __Host-aldgate=planted\r\nset-cookie: own=1\r\naccess-control-allow-origin: *\r\naccess-control-allow-private-network: true\r\ncontent-length: {}\r\n\r\n",
                     head.len()
                 );
                 let _ = stream.write_all(&[answer.as_bytes(), &head].concat()).await;

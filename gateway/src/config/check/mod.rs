@@ -2,6 +2,7 @@
 //! that belong together, has a file of its own.
 
 mod certificate;
+mod cors;
 mod edge;
 mod relying_party;
 mod route;

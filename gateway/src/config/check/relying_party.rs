@@ -3,6 +3,7 @@
 use super::Faults;
 use crate::config::file::FileRelyingParty;
 use aldgate_core::webauthn::relying_party::{RelyingParty, UserVerification};
+use std::net::Ipv6Addr;
 
 /// The host of an origin, without scheme and port.
 pub(crate) fn host_of(origin: &str) -> &str {
@@ -13,15 +14,21 @@ pub(crate) fn host_of(origin: &str) -> &str {
     }
 }
 
-/// An origin exactly as a browser writes it: scheme, lower-case host, and no default port, path or slash.
-fn is_origin(text: &str) -> bool {
+/// Whether this is an origin exactly as a browser writes it: scheme, lower-case host, and no default port, path or slash.
+pub(super) fn is_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else { return false };
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
-    let default_port = matches!(
-        (scheme, authority.rsplit_once(':').map(|(_, port)| port)),
-        ("http", Some("80")) | ("https", Some("443"))
-    );
-    matches!(scheme, "http" | "https") && !authority.is_empty() && authority.bytes().all(plain) && !default_port
+    let host = host_of(text);
+    let named = host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'));
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_host = bracketed.map_or(named && !host.is_empty(), |address| address.parse::<Ipv6Addr>().is_ok());
+    let port = authority.get(host.len()..).unwrap_or_default();
+    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|port| is_written_port(port, scheme));
+    matches!(scheme, "http" | "https") && is_host && is_port
+}
+
+fn is_written_port(port: &str, scheme: &str) -> bool {
+    let is_default = matches!((scheme, port), ("http", "80") | ("https", "443"));
+    !is_default && port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port)
 }
 
 pub(super) fn relying_party(file: &FileRelyingParty, faults: &mut Faults) -> RelyingParty {

@@ -1,6 +1,6 @@
 //! `[[service]]` and `[[route]]`: what stands behind the gate, and who may reach it.
 
-use super::{Faults, certificate, span};
+use super::{Faults, certificate, cors, span};
 use crate::config::file::{FileConfig, FileDemand, FileRoute, FileService};
 use aldgate_core::assurance::{Components, IdentityLevel, UnknownVector, Vector};
 use aldgate_core::policy::alias::{Alias, UnknownAlias};
@@ -40,6 +40,7 @@ pub(super) fn services_and_routes(
         let path = format!("route[{at}]");
         let client_certificate = certificate::demand(&path, row, file.edge.as_ref(), faults);
         let route = route(&path, row, &services, login_host, faults);
+        let route = route.map(|route| cors::with_cors(&path, route, row, faults));
         routes.extend(route.map(|route| Route { client_certificate, ..route }));
     }
     if let Some(address) = demo {
