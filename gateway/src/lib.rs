@@ -30,5 +30,6 @@ pub mod reply;
 pub mod request;
 pub mod snapshot;
 pub mod state;
+pub mod tls;
 pub mod touch;
 pub mod upstream;

@@ -14,11 +14,11 @@ use aldgate_gateway::assemble::{Shared, assemble as assemble_gateway};
 use aldgate_gateway::clock::{Stopwatch, SystemClock, SystemEntropy};
 use aldgate_gateway::config::source::Source;
 use aldgate_gateway::config::{AccessLog, Config};
-use aldgate_gateway::listener::{self, Certificate};
-use aldgate_gateway::reload;
+use aldgate_gateway::listener;
+use aldgate_gateway::reload::{self, Started};
 use aldgate_gateway::snapshot;
 use aldgate_gateway::state::EdgeState;
-use pingora::server::{RunArgs, Server};
+use pingora::server::RunArgs;
 use std::fs::{File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -45,7 +45,7 @@ pub(crate) fn run(path: Option<&Path>) -> ExitCode {
         Ok(loaded) => loaded,
         Err(faults) => return super::report_faults(path, &faults),
     };
-    match up(&config, path, source) {
+    match up(config, path, source) {
         Ok(()) => {
             banner::stopped();
             ExitCode::SUCCESS
@@ -57,16 +57,19 @@ pub(crate) fn run(path: Option<&Path>) -> ExitCode {
     }
 }
 
-fn up(config: &Config, path: Option<&Path>, source: Source) -> Result<(), CannotStart> {
+fn up(mut config: Config, path: Option<&Path>, source: Source) -> Result<(), CannotStart> {
     let started = Stopwatch::start();
-    let place = Place::claim(config)?;
-    ports::all_free(config)?;
+    let place = Place::claim(&config)?;
+    ports::all_free(&config)?;
+    let development = dev_certificate::needed(&config)?;
+    config.edge.certificate = config.edge.certificate.take().or_else(|| development.clone());
+    let config = &config;
     let backend_runtime = runtime("backend", config.edge.threads)?;
     let demo_runtime = runtime("demo", 1)?;
     let parts = backend_runtime.block_on(assemble(config))?;
-    let server = server(config, &parts.state)?;
+    let server = listener::server(&config.edge, &parts.state).map_err(|error| CannotStart(error.to_string()))?;
     backend_runtime
-        .block_on(async { reload::start(&parts.state, path, source) })
+        .block_on(async { reload::start(&parts.state, path, Started { source, development }) })
         .map_err(|error| CannotStart::because("cannot watch signals", error))?;
     if let Some(listen) = config.demo {
         demo_runtime.block_on(demo::serve(listen, demo_of(config, parts.state.clock.clone())))?;
@@ -85,15 +88,6 @@ fn up(config: &Config, path: Option<&Path>, source: Source) -> Result<(), Cannot
 fn runtime(name: &'static str, threads: usize) -> Result<Runtime, CannotStart> {
     let built = Builder::new_multi_thread().thread_name(name).worker_threads(threads).enable_all().build();
     built.map_err(|error| CannotStart::because("cannot start threads", error))
-}
-
-fn server(config: &Config, state: &Arc<EdgeState>) -> Result<Server, CannotStart> {
-    let pair = match config.edge.https {
-        Some(_) => Some(dev_certificate::pair(config)?),
-        None => None,
-    };
-    let certificate = pair.as_ref().map(|(chain, key)| Certificate { chain, key });
-    listener::server(&config.edge, certificate, state).map_err(|error| CannotStart(error.to_string()))
 }
 
 /// The directory in which this process alone works, while this value lives.
