@@ -234,6 +234,92 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::assemble::{Shared, assemble};
+    use aldgate_core::policy::path::NormalPath;
+    use aldgate_core::testing::{ManualClock, SeededEntropy, world};
+    use aldgate_core::token::identity_assertion::SigningKey;
+    use aldgate_core::warm::memory::MemoryWarm;
+    use ring::rand::SystemRandom;
+    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+    use tempfile::TempDir;
+
+    /// A watch over a file in a process that was started with it.
+    fn watch(dir: &TempDir, text: &str) -> Watch {
+        let path = dir.path().join("aldgate.toml");
+        std::fs::write(&path, text).expect("written");
+        let source = Source::of(text.to_owned());
+        let clock = Arc::new(ManualClock::at(world::NOW));
+        let (master, entropy) = (Arc::new(world::master_key()), Arc::new(SeededEntropy::new(1)));
+        let shared = Shared { master, clock, entropy, warm: Arc::new(MemoryWarm::default()) };
+        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("a key");
+        let key = SigningKey::from_pkcs8(key.as_ref()).expect("a key");
+        let (state, _) = assemble(&source.config().expect("a configuration"), key, &shared).expect("parts");
+        let settled = digest(&source, None);
+        let started = Started { source, development: None };
+        Watch { state, path, started, settled, last: settled, parsed: None }
+    }
+
+    fn with_route(path: &str) -> String {
+        format!(
+            "edge = {{ https = \"\" }}\nlog = {{ access = \"off\" }}\n[[service]]\nname = \"a\"\nupstream = \"127.0.0.1:1\"\n\
+             [[route]]\npath = \"{path}\"\nservice = \"a\"\naccess = \"public\"\n"
+        )
+    }
+
+    fn serves(watch: &Watch, path: &str) -> bool {
+        let path = NormalPath::parse(path).expect("a path");
+        watch.state.snapshot.load().routes.find("localhost", path).expect("no other case").is_some()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_still_changes_is_not_taken_over_unless_a_signal_asks() {
+        let dir = TempDir::new().expect("a directory");
+        let mut watch = watch(&dir, &with_route("/a/"));
+        let write = |path: &str| std::fs::write(dir.path().join("aldgate.toml"), with_route(path)).expect("written");
+        let steps = [
+            ("/a/", false, "/a/"), // Nothing has changed.
+            ("/b/", false, "/a/"), // Seen once.
+            ("/c/", false, "/a/"), // It is being written.
+            ("/c/", false, "/c/"), // It is at rest.
+            ("/d/", true, "/d/"),
+        ];
+        for (written, asked, served) in steps {
+            write(written);
+            watch.look(asked);
+            let served_now: Vec<_> =
+                ["/a/", "/b/", "/c/", "/d/"].into_iter().filter(|path| serves(&watch, path)).collect();
+            assert_eq!(served_now, [served], "{written} {asked}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_is_tried_again_when_it_changes_or_a_signal_asks() {
+        let dir = TempDir::new().expect("a directory");
+        let mut watch = watch(&dir, &with_route("/a/"));
+        let write = |text: &str| std::fs::write(dir.path().join("aldgate.toml"), text).expect("written");
+        let refused = |watch: &Watch| {
+            let text = String::from_utf8(watch.state.metrics.exposition(&watch.state.hot)).expect("text");
+            let line =
+                text.lines().find_map(|line| line.strip_prefix("aldgate_config_reloads_total{result=\"refused\"} "));
+            line.and_then(|n| n.parse::<u32>().ok()).expect("a number")
+        };
+        write("[[route]]\n");
+        for expected in [0, 1, 1, 1] {
+            watch.look(false);
+            assert_eq!(refused(&watch), expected);
+        }
+        watch.look(true);
+        assert_eq!(refused(&watch), 2);
+        std::fs::remove_file(&watch.path).expect("removed");
+        for expected in [2, 3, 3] {
+            watch.look(false);
+            assert_eq!(refused(&watch), expected);
+        }
+        write(&with_route("/b/"));
+        watch.look(false);
+        watch.look(false);
+        assert!(serves(&watch, "/b/"));
+    }
 
     fn differ(old: &str, new: &str) -> Vec<String> {
         fixed_keys_that_differ(old, new)
