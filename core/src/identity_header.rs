@@ -29,7 +29,7 @@ const OURS: &[u8] = b"aldgate";
 
 /// Headers by which a proxy speaks to a service, in normal spelling: who is asking, from where, and for which path. Some
 /// servers believe them (`X-Original-URL` changes the path that IIS acts on); only the gate may say such things.
-const FORWARDING: [&[u8]; 20] = [
+const FORWARDING: [&[u8]; 25] = [
     b"forwarded",
     b"x-forwarded-for",
     b"x-forwarded-host",
@@ -49,12 +49,26 @@ const FORWARDING: [&[u8]; 20] = [
     b"remote-name",
     b"remote-groups",
     b"remote-email",
-    b"proxy", // httpoxy: CGI makes HTTP_PROXY of it.
+    b"proxy",       // httpoxy: CGI makes HTTP_PROXY of it.
+    b"client-cert", // RFC 9440, and what other proxies say of a client's certificate.
+    b"client-cert-chain",
+    b"x-client-cert",
+    b"x-client-certificate",
+    b"x-arr-clientcert",
 ];
 
 /// How the other headers begin that only the gate may set: forwarding, and the names of other gateways whose headers a
 /// service may be told to believe (see [`crate::policy::alias`]).
-const BEGINNINGS: [&[u8]; 5] = [b"x-forwarded-", b"x-auth-request-", b"x-pomerium-", b"x-amzn-oidc-", b"cf-access-"];
+const BEGINNINGS: [&[u8]; 8] = [
+    b"x-forwarded-",
+    b"x-auth-request-",
+    b"x-pomerium-",
+    b"x-amzn-oidc-",
+    b"cf-access-",
+    b"x-amzn-mtls-",
+    b"x-ssl-client-",
+    b"ssl-client-",
+];
 
 const fn normal(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
@@ -69,7 +83,7 @@ pub fn is_ours(name: &[u8]) -> bool {
     let prefixed = name.get(..OURS.len()).is_some_and(|start| reads_as(start, OURS))
         && name.get(OURS.len()).is_none_or(|next| normal(*next) == b'-');
     let begins = |with: &[u8]| name.get(..with.len()).is_some_and(|start| reads_as(start, with));
-    let forwarding = matches!(name.first().map(|b| normal(*b)), Some(b'c' | b'f' | b'p' | b'r' | b't' | b'x'))
+    let forwarding = matches!(name.first().map(|b| normal(*b)), Some(b'c' | b'f' | b'p' | b'r' | b's' | b't' | b'x'))
         && (FORWARDING.iter().any(|ours| reads_as(name, ours)) || BEGINNINGS.iter().any(|start| begins(start)));
     prefixed || forwarding
 }
@@ -108,6 +122,12 @@ mod tests {
             "True-Client-IP",
             "Cf_Access_Jwt_Assertion",
             "X-Pomerium-Claim-Anything",
+            "Client-Cert",
+            "client_cert_chain",
+            "X-SSL-Client-Verify",
+            "ssl_client_s_dn",
+            "X-Amzn-Mtls-Clientcert-Subject",
+            "X-Forwarded-Client-Cert",
         ] {
             assert!(is_ours(name.as_bytes()), "{name}");
         }
@@ -133,6 +153,8 @@ mod tests {
             "x-real",
             "cf-ray",
             "remote",
+            "client-certs",
+            "ssl-client",
             "",
         ] {
             assert!(!is_ours(name.as_bytes()), "{name}");

@@ -3,10 +3,12 @@
 use crate::access_log::AccessLog;
 use crate::asset::Assets;
 use crate::config::Config;
+use crate::config::fault::Fault;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::snapshot::{CannotServe, Generations};
 use crate::state::EdgeState;
+use crate::tls::Tls;
 use crate::touch::{TouchWriter, touches};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::hot::Hot;
@@ -37,6 +39,9 @@ pub enum CannotAssemble {
     /// The access log cannot be written.
     #[error("cannot write the access log: {0}")]
     AccessLog(#[from] std::io::Error),
+    /// Files that the configuration names cannot be used.
+    #[error("{}", lines(.0))]
+    Files(Vec<Fault>),
     /// The routes or the upstreams do not work.
     #[error(transparent)]
     Serve(#[from] CannotServe),
@@ -48,6 +53,10 @@ pub enum CannotAssemble {
     Metrics(#[from] prometheus::Error),
 }
 
+fn lines(faults: &[Fault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
 /// The gateway's parts, and the task that writes times of use.
 ///
 /// # Errors
@@ -57,13 +66,14 @@ pub fn assemble(
     signing_key: SigningKey,
     shared: &Shared,
 ) -> Result<(Arc<EdgeState>, TouchWriter), CannotAssemble> {
+    let tls = Tls::read(&config.edge).map_err(CannotAssemble::Files)?;
     let metrics = Arc::new(Metrics::new()?);
     let hot = Arc::new(Hot::new(config.hot));
     shared.warm.follow(hot.clone());
     shared.warm.follow(metrics.clone());
     let (touches, writer) = touches(shared.warm.clone());
     let state = EdgeState {
-        snapshot: Generations::first(config, &shared.master, shared.clock.now())?,
+        snapshot: Generations::first(config, tls, &shared.master, shared.clock.now())?,
         lookups: Lookups::new(shared.warm.clone(), hot.clone(), metrics.clone()),
         hot,
         warm: shared.warm.clone(),

@@ -1,40 +1,26 @@
 //! Certificates of clients: how machines, and services that call services, show who they are (mutual TLS).
 //!
-//! The listener asks every client for one and lets those in who have none; a certificate that is shown must be good,
-//! or the handshake fails (RFC 8446, section 4.4.2.4). Whether one is demanded is said by the route. Names are those of
-//! the subject alternative name, DNS and URI (RFC 9525, section 2): never the common name, which nobody agreed on how to
-//! read.
-//!
-//! A resumed TLS session carries the certificate of its first handshake, and rustls does not look at it again: it may
-//! have run out since. Resumption cannot be switched off through Pingora, so each handshake ends with a verification of
-//! its own ([`OnHandshake`]), and each request looks at the dates ([`shown`]): a connection may outlive its certificate.
+//! Names are those of the subject alternative name, DNS and URI (RFC 9525, section 2): never the common name, which
+//! nobody agreed on how to read. Who vouches for a certificate is in [`crate::tls`]; whether one is demanded is said by
+//! the route.
 
-use aldgate_core::time::{Clock, Timestamp};
-use async_trait::async_trait;
+use aldgate_core::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use pingora::listeners::TlsAccept;
-use pingora::protocols::tls::TlsRef;
-use pingora::proxy::Session;
 use ring::digest::{SHA256, digest};
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
-use std::any::Any;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
+use x509_parser::time::ASN1Time;
 
-/// Names that are kept of one certificate; it is told to services in a header, which has to end somewhere.
+/// Names that are kept of one certificate. Those beyond are not known: no route is opened by them.
 const NAMES_MAX: usize = 32;
 
 /// Bytes of a name: a DNS name has 253 at most, a SPIFFE ID 2,048.
 const NAME_BYTES_MAX: usize = 2_048;
+
+/// Bytes of all names that are kept: they are told to services in one header, and servers take 8 KiB in all.
+const ALL_NAMES_BYTES_MAX: usize = 4_096;
 
 /// A client's certificate, which the configured authorities vouch for. The client holds its private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,26 +41,25 @@ pub struct PeerCertificate {
 pub struct UnreadableCertificate;
 
 impl PeerCertificate {
-    /// Reads a certificate that was verified.
+    /// Reads a certificate that has just been verified: whoever holds the value relies on that.
     ///
     /// # Errors
     /// [`UnreadableCertificate`]; a certificate of which only a part can be read is none.
-    pub fn from_der(der: &[u8]) -> Result<Self, UnreadableCertificate> {
+    pub(crate) fn of_verified(der: &[u8]) -> Result<Self, UnreadableCertificate> {
         let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| UnreadableCertificate)?;
         if !rest.is_empty() {
             return Err(UnreadableCertificate);
         }
         let alternative = certificate.subject_alternative_name().map_err(|_| UnreadableCertificate)?;
-        let names = alternative.into_iter().flat_map(|extension| &extension.value.general_names);
+        let names = alternative.into_iter().flat_map(|extension| &extension.value.general_names).filter_map(name);
         let validity = certificate.validity();
-        let moment = |secs: i64| Timestamp::from_secs(u64::try_from(secs).unwrap_or(0));
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(digest(&SHA256, der).as_ref());
         Ok(Self {
             sha256,
-            names: names.filter_map(name).take(NAMES_MAX).collect(),
-            not_before: moment(validity.not_before.timestamp()),
-            not_after: moment(validity.not_after.timestamp()),
+            names: bounded(names),
+            not_before: moment(validity.not_before),
+            not_after: moment(validity.not_after),
         })
     }
 
@@ -89,6 +74,31 @@ impl PeerCertificate {
         let names: Vec<_> = self.names.iter().map(|name| format!("\"{name}\"")).collect();
         format!("sha256=\"{}\", names=({})", URL_SAFE_NO_PAD.encode(self.sha256), names.join(" "))
     }
+}
+
+/// The names, until they are too many or too long.
+fn bounded(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut left = ALL_NAMES_BYTES_MAX;
+    let fits = |name: &String| {
+        let rest = left.checked_sub(name.len());
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    names.take(NAMES_MAX).take_while(fits).collect()
+}
+
+/// A date of a certificate. Those before 1970 are all in the past.
+fn moment(date: ASN1Time) -> Timestamp {
+    Timestamp::from_secs(u64::try_from(date.timestamp()).unwrap_or(0))
+}
+
+/// The second in which a certificate is good for the last time.
+///
+/// # Errors
+/// [`UnreadableCertificate`].
+pub(crate) fn not_after(der: &[u8]) -> Result<Timestamp, UnreadableCertificate> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| UnreadableCertificate)?;
+    Ok(moment(certificate.validity().not_after))
 }
 
 /// A name by which a route can know a client. A URI has a scheme and a DNS name cannot have one, so that a name of one
@@ -114,76 +124,6 @@ pub(crate) fn is_uri(uri: &str) -> bool {
     uri.len() <= NAME_BYTES_MAX && uri.bytes().all(plain) && uri.split_once("://").is_some_and(|(s, _)| !s.is_empty())
 }
 
-/// Whose word is taken on clients' certificates.
-#[derive(Debug, Clone)]
-pub struct Authorities {
-    verifier: Arc<dyn ClientCertVerifier>,
-}
-
-/// The file of authorities cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the authorities of clients' certificates: {0}")]
-pub struct BadAuthorities(String);
-
-impl Authorities {
-    /// Reads a PEM file of certificates.
-    ///
-    /// # Errors
-    /// [`BadAuthorities`], also if there is none in it.
-    pub fn read(path: &Path) -> Result<Self, BadAuthorities> {
-        let failed = |error: &dyn std::fmt::Display| BadAuthorities(format!("{}: {error}", path.display()));
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| failed(&error))? {
-            roots.add(certificate.map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        let verifier = verifier.allow_unauthenticated().build().map_err(|error| failed(&error))?;
-        Ok(Self { verifier })
-    }
-
-    /// What verifies certificates during the handshake.
-    pub fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
-        self.verifier.clone()
-    }
-
-    /// Verifies a chain, the client's own certificate first, as at `now`; `None` if it is not good any more.
-    fn verify(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Option<PeerCertificate> {
-        let (leaf, intermediates) = chain.split_first()?;
-        let at = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()));
-        self.verifier.verify_client_cert(leaf, intermediates, at).ok()?;
-        PeerCertificate::from_der(leaf).ok()
-    }
-}
-
-/// Keeps the client's certificate with its connection, once the handshake is over.
-pub struct OnHandshake {
-    authorities: Authorities,
-    clock: Arc<dyn Clock>,
-}
-
-impl OnHandshake {
-    /// For connections of a listener that asks for certificates.
-    pub const fn new(authorities: Authorities, clock: Arc<dyn Clock>) -> Self {
-        Self { authorities, clock }
-    }
-}
-
-#[async_trait]
-impl TlsAccept for OnHandshake {
-    async fn handshake_complete_callback(&self, tls: &TlsRef) -> Option<Arc<dyn Any + Send + Sync>> {
-        let certificate = self.authorities.verify(tls.peer_cert_chain_der()?, self.clock.now())?;
-        Some(Arc::new(Arc::new(certificate)))
-    }
-}
-
-/// The certificate that the client of this request has shown, if it has shown one that is still good.
-pub fn shown(session: &Session, now: Timestamp) -> Option<Arc<PeerCertificate>> {
-    let tls = session.digest()?.ssl_digest.as_ref()?;
-    let certificate = tls.extension.get::<Arc<PeerCertificate>>()?;
-    certificate.is_good_at(now).then(|| certificate.clone())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,7 +136,7 @@ mod tests {
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
         let made = params.self_signed(&KeyPair::generate().expect("a key")).expect("a certificate");
-        PeerCertificate::from_der(made.der()).expect("readable")
+        PeerCertificate::of_verified(made.der()).expect("readable")
     }
 
     fn dns(name: &str) -> SanType {
@@ -239,6 +179,9 @@ mod tests {
     fn names_without_end_are_cut() {
         let many: Vec<_> = (0..1_000).map(|n| dns(&format!("n{n}.example"))).collect();
         assert_eq!(certificate(&many).names.len(), NAMES_MAX);
+        let long: Vec<_> = (0..5).map(|n| uri(&format!("spiffe://example/{n}{}", "a".repeat(1_500)))).collect();
+        let kept = certificate(&long).names;
+        assert_eq!(kept.len(), 2, "what is told of them fits in a header");
     }
 
     #[test]
@@ -252,9 +195,9 @@ mod tests {
     fn bytes_that_are_no_certificate_are_none() {
         let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("a certificate");
         let der = made.cert.der();
-        assert!(PeerCertificate::from_der(der).is_ok());
-        assert!(PeerCertificate::from_der(&der[..der.len() - 1]).is_err());
-        assert!(PeerCertificate::from_der(&[der, &b"x"[..]].concat()).is_err());
-        assert!(PeerCertificate::from_der(b"").is_err());
+        assert!(PeerCertificate::of_verified(der).is_ok());
+        assert!(PeerCertificate::of_verified(&der[..der.len() - 1]).is_err());
+        assert!(PeerCertificate::of_verified(&[der, &b"x"[..]].concat()).is_err());
+        assert!(PeerCertificate::of_verified(b"").is_err());
     }
 }

@@ -159,8 +159,7 @@ impl ProxyHttp for Edge {
 
     async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
         let permit = exchange.permit.as_ref();
-        let generation = self.state.snapshot.load();
-        let peer = permit.and_then(|permit| generation.upstreams.peer(&permit.route().target));
+        let peer = permit.and_then(|permit| exchange.generation.upstreams.peer(&permit.route().target));
         let mut peer = Box::new(peer.ok_or_else(|| Error::new(ErrorType::InternalError))?.clone());
         if session.is_upgrade_req() {
             // A WebSocket may be silent for longer than any request.

@@ -4,6 +4,7 @@ use crate::certificate::PeerCertificate;
 use crate::clock::Stopwatch;
 use crate::metrics::AnsweredBy;
 use crate::problem::Problem;
+use crate::snapshot::Generation;
 use crate::state::EdgeState;
 use aldgate_core::policy::cors::Sharing;
 use aldgate_core::time::Timestamp;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub struct Exchange {
     /// The reference, for logs, problem documents and services.
     pub reference: String,
+    /// What it is judged and forwarded by, from its beginning to its end.
+    pub generation: Arc<Generation>,
     /// When the request's header had been read; every rule about time uses this moment.
     pub now: Timestamp,
     /// For metrics.
@@ -44,13 +47,15 @@ pub struct Exchange {
 impl Exchange {
     /// The next request of a gateway, whose header has just been read.
     pub fn begin(state: &EdgeState) -> Self {
-        Self::new(format!("{:08x}-{:x}", state.run_id, state.next_request()), state.clock.now())
+        let reference = format!("{:08x}-{:x}", state.run_id, state.next_request());
+        Self::new(reference, state.clock.now(), state.snapshot.current())
     }
 
     /// A request whose header has just been read.
-    pub fn new(reference: String, now: Timestamp) -> Self {
+    pub fn new(reference: String, now: Timestamp, generation: Arc<Generation>) -> Self {
         Self {
             reference,
+            generation,
             now,
             stopwatch: Stopwatch::start(),
             client: None,

@@ -33,5 +33,6 @@ pub mod request;
 pub mod snapshot;
 pub mod state;
 pub mod step_up;
+pub mod tls;
 pub mod touch;
 pub mod upstream;

@@ -1,13 +1,13 @@
 //! The listeners, with the defaults that a careful gateway must change: bounded buffers, bounded streams, deadlines.
 
 use crate::authz::envoy_grpc;
-use crate::certificate::{Authorities, OnHandshake};
 use crate::config;
 use crate::deadline::WithDeadline;
 use crate::edge::{Edge, H2_IDLE, RETRIES_MAX};
 use crate::private::Private;
 use crate::state::EdgeState;
-use aldgate_core::time::Clock;
+use crate::tls::follow::{ClientVerifier, ServedCertificate};
+use crate::tls::shown::KeepShown;
 use pingora::apps::HttpServerOptions;
 use pingora::listeners::tls::TlsSettings;
 use pingora::listeners::{L4BufferSettings, ListenerConfig};
@@ -17,7 +17,6 @@ use pingora::server::Server;
 use pingora::server::configuration::ServerConf;
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Read and write buffer of a connection. Pingora's 64 KiB for reading is far more than a header needs; its 1,460
@@ -42,14 +41,6 @@ const AUTHZ_THREADS_MAX: usize = 4;
 /// How long runtimes are given to end after the drain.
 const RUNTIME_END_SECS: u64 = 1;
 
-/// Certificate chain and private key, both PEM files that have been read once and found good.
-pub struct Certificate<'a> {
-    /// The chain.
-    pub chain: &'a Path,
-    /// The key.
-    pub key: &'a Path,
-}
-
 /// The listeners cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the listeners cannot be made: {0}")]
@@ -64,12 +55,8 @@ impl From<Box<pingora::Error>> for BadListener {
 /// A Pingora server with the edge and the private listener on it.
 ///
 /// # Errors
-/// [`BadListener`] when the certificate cannot be used.
-pub fn server(
-    config: &config::Edge,
-    certificate: Option<Certificate<'_>>,
-    state: &Arc<EdgeState>,
-) -> Result<Server, BadListener> {
+/// [`BadListener`] when there shall be TLS and there is no certificate.
+pub fn server(config: &config::Edge, state: &Arc<EdgeState>) -> Result<Server, BadListener> {
     let conf = ServerConf {
         threads: config.threads,
         grace_period_seconds: Some(config.drain.as_secs()),
@@ -93,9 +80,8 @@ pub fn server(
     if let Some(address) = config.http {
         edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
     }
-    if let (Some(address), Some(certificate)) = (config.https, certificate) {
-        let settings = tls(&certificate, config.client_authorities.as_deref(), &state.clock)?;
-        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()).tls(settings));
+    if let Some(address) = config.https {
+        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()).tls(tls(state)?));
     }
     let mut private = Service::new("private".into(), Private::new(state.clone()));
     private.threads = Some(config.threads.min(AUTHZ_THREADS_MAX));
@@ -111,27 +97,18 @@ pub fn server(
     Ok(server)
 }
 
-/// TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 preferred. With authorities, clients are asked for certificates.
+/// TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 preferred, nothing early (0-RTT is off). Each handshake is served with
+/// the certificate, and asks for those of clients with the authorities, that the configuration names then.
 ///
 /// # Errors
-/// [`BadListener`] when one of the files cannot be used.
-pub fn tls(
-    certificate: &Certificate<'_>,
-    client_authorities: Option<&Path>,
-    clock: &Arc<dyn Clock>,
-) -> Result<TlsSettings, BadListener> {
-    let mut settings = match client_authorities {
-        None => TlsSettings::intermediate("", "")?,
-        Some(path) => {
-            let authorities = Authorities::read(path).map_err(|error| BadListener(error.to_string()))?;
-            let verifier = authorities.verifier();
-            let mut settings = TlsSettings::with_callbacks(Box::new(OnHandshake::new(authorities, clock.clone())))?;
-            settings.set_client_cert_verifier(verifier);
-            settings
-        }
-    };
-    settings.set_certificate_chain_file(&certificate.chain.to_string_lossy())?;
-    settings.set_private_key_file(&certificate.key.to_string_lossy())?;
+/// [`BadListener`] when there is no certificate.
+pub fn tls(state: &Arc<EdgeState>) -> Result<TlsSettings, BadListener> {
+    if state.snapshot.load().tls.is_none() {
+        return Err(BadListener("there is no certificate".into()));
+    }
+    let mut settings = TlsSettings::with_callbacks(Box::new(KeepShown))?;
+    settings.set_cert_resolver(Arc::new(ServedCertificate::new(state.clone())));
+    settings.set_client_cert_verifier(Arc::new(ClientVerifier::new(state.clone())));
     settings.enable_h2();
     Ok(settings)
 }

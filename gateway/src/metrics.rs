@@ -2,8 +2,10 @@
 //! request costs an atomic addition and no string.
 
 use crate::problem::Problem;
+use crate::tls::Tls;
 use aldgate_core::hot::Hot;
 use aldgate_core::policy::cost::CostClass;
+use aldgate_core::time::Timestamp;
 use aldgate_core::verdict::Verdict;
 use aldgate_core::warm::change::{Change, Feed, Follower};
 use aldgate_core::webauthn::assertion::AssertionRefused;
@@ -11,6 +13,7 @@ use prometheus::{
     Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Buckets around what people notice: below a millisecond for the edge, seconds for a slow service.
@@ -146,23 +149,55 @@ impl Follower for Metrics {
 
 /// Which configuration serves, and how reloads ended.
 struct ConfigMetrics {
-    serves: IntGaugeVec,
+    serves: Info,
+    files: Info,
+    certificate_not_after: IntGauge,
     applied: IntCounter,
     refused: IntCounter,
     last_was_applied: IntGauge,
+    last_at: IntGauge,
+}
+
+/// A gauge that is always 1 and says something by its label.
+struct Info {
+    gauge: IntGaugeVec,
+    said: Mutex<Option<String>>,
+}
+
+impl Info {
+    fn new(registry: &Registry, name: &str, help: &str) -> prometheus::Result<Self> {
+        let gauge = IntGaugeVec::new(Opts::new(name, help), &["checksum"])?;
+        registry.register(Box::new(gauge.clone()))?;
+        Ok(Self { gauge, said: Mutex::default() })
+    }
+
+    /// The new series stands there before the old one goes, so that nobody who scrapes finds none.
+    fn say(&self, checksum: &str) {
+        self.gauge.with_label_values(&[checksum]).set(1);
+        let before = self.said.lock().unwrap_or_else(PoisonError::into_inner).replace(checksum.to_owned());
+        if let Some(before) = before.filter(|before| before != checksum) {
+            let _ = self.gauge.remove_label_values(&[&before]);
+        }
+    }
 }
 
 impl ConfigMetrics {
     fn new(registry: &Registry) -> prometheus::Result<Self> {
         let help = "Always 1; the label is the beginning of the SHA-256 digest of the configuration that serves.";
-        let serves = IntGaugeVec::new(Opts::new("aldgate_config_info", help), &["checksum"])?;
-        registry.register(Box::new(serves.clone()))?;
+        let serves = Info::new(registry, "aldgate_config_info", help)?;
+        let help =
+            "Always 1; the label is the beginning of a digest of the certificate chain and authorities that serve.";
+        let files = Info::new(registry, "aldgate_tls_files_info", help)?;
+        let help = "Until when the TLS listener's certificate is good, seconds since the epoch; 0 without TLS.";
+        let certificate_not_after = gauge(registry, "aldgate_tls_certificate_not_after_seconds", help)?;
         let reloads = counters(registry, "aldgate_config_reloads_total", "Reloads by result.", "result")?;
         let help = "1 unless the last reload was refused.";
         let last_was_applied = gauge(registry, "aldgate_config_last_reload_successful", help)?;
         last_was_applied.set(1);
+        let help = "When the last reload ended, well or not, seconds since the epoch; 0 before the first.";
+        let last_at = gauge(registry, "aldgate_config_last_reload_timestamp_seconds", help)?;
         let [applied, refused] = ["applied", "refused"].map(|result| reloads.with_label_values(&[result]));
-        Ok(Self { serves, applied, refused, last_was_applied })
+        Ok(Self { serves, files, certificate_not_after, applied, refused, last_was_applied, last_at })
     }
 }
 
@@ -312,16 +347,20 @@ impl Metrics {
         self.feed.forged.inc_by(total.saturating_sub(self.feed.forged.get()));
     }
 
-    /// The configuration with this checksum serves from now on.
-    pub fn config_serves(&self, checksum: &str) {
-        self.config.serves.reset();
-        self.config.serves.with_label_values(&[checksum]).set(1);
+    /// The configuration with this checksum serves from now on, over TLS with these.
+    pub fn config_serves(&self, checksum: &str, tls: Option<&Tls>) {
+        self.config.serves.say(checksum);
+        if let Some(tls) = tls {
+            self.config.files.say(&tls.checksum());
+            self.config.certificate_not_after.set(seconds(tls.not_after()));
+        }
     }
 
     /// A changed configuration was taken over, or it was refused.
-    pub fn reloaded(&self, applied: bool) {
+    pub fn reloaded(&self, applied: bool, at: Timestamp) {
         if applied { &self.config.applied } else { &self.config.refused }.inc();
         self.config.last_was_applied.set(applied.into());
+        self.config.last_at.set(seconds(at));
     }
 
     /// The text that Prometheus scrapes.
@@ -334,6 +373,10 @@ impl Metrics {
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
         text
     }
+}
+
+fn seconds(at: Timestamp) -> i64 {
+    i64::try_from(at.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn snake(name: &str) -> String {

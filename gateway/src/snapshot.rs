@@ -1,9 +1,13 @@
-//! What requests are judged and forwarded by: the routes, the token keys and the upstreams, as they stand at one moment.
-//! It is swapped whole, when the keys of session tokens rotate or another configuration is taken over, and in one
-//! place, so that neither undoes the other.
+//! What requests are judged and forwarded by: the routes, the token keys, the upstreams and the certificates, as they
+//! stand at one moment. It is swapped whole, when the keys of session tokens rotate or another configuration is taken
+//! over, and in one place, so that neither undoes the other.
+//!
+//! Whatever else is made of the configuration and can change with it belongs here: made in [`generation`] before
+//! anything is swapped, and read by requests from the generation that they began with.
 
 use crate::config::Config;
 use crate::state::{BACKEND_INDEX, EdgeState};
+use crate::tls::Tls;
 use crate::upstream::{BadUpstream, Upstreams};
 use aldgate_core::decide::Snapshot;
 use aldgate_core::policy::platform;
@@ -29,6 +33,9 @@ pub enum CannotServe {
     /// An upstream's address does not work; the check has refused that too.
     #[error(transparent)]
     Upstream(#[from] BadUpstream),
+    /// The TLS listener would be left without a certificate.
+    #[error("edge.certificate: is missing: a certificate for development is made when the program starts")]
+    NoCertificate,
     /// The process has seen so many names of services that it cannot tell another apart from all of them.
     #[error("this process has known too many services by now: start it again")]
     TooManyServices,
@@ -39,6 +46,8 @@ pub struct Generation {
     snapshot: Snapshot,
     /// Where requests go.
     pub upstreams: Arc<Upstreams>,
+    /// What the TLS listener serves with, if there is one.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl Deref for Generation {
@@ -61,9 +70,9 @@ impl Generations {
     ///
     /// # Errors
     /// [`CannotServe`].
-    pub fn first(config: &Config, master: &MasterKey, now: Timestamp) -> Result<Self, CannotServe> {
+    pub fn first(config: &Config, tls: Option<Tls>, master: &MasterKey, now: Timestamp) -> Result<Self, CannotServe> {
         let mut numbers = ServiceNumbers::default();
-        let first = generation(config, master, now, &mut numbers)?;
+        let first = generation(config, tls.map(Arc::new), master, now, &mut numbers)?;
         Ok(Self { current: ArcSwap::from_pointee(first), numbers: Mutex::new(numbers) })
     }
 
@@ -72,13 +81,27 @@ impl Generations {
         self.current.load()
     }
 
-    /// Serves another configuration from now on; requests that were judged before keep what they were judged by.
+    /// The one that serves now, to be kept by a request until its end.
+    pub fn current(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+
+    /// Serves another configuration from now on; requests that have begun keep what they began with.
     ///
     /// # Errors
     /// [`CannotServe`]: then nothing has changed.
-    pub fn replace(&self, config: &Config, master: &MasterKey, now: Timestamp) -> Result<(), CannotServe> {
+    pub fn replace(
+        &self,
+        config: &Config,
+        tls: Option<Tls>,
+        master: &MasterKey,
+        now: Timestamp,
+    ) -> Result<(), CannotServe> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        self.current.store(Arc::new(generation(config, master, now, &mut numbers)?));
+        if tls.is_none() && self.current.load().tls.is_some() {
+            return Err(CannotServe::NoCertificate);
+        }
+        self.current.store(Arc::new(generation(config, tls.map(Arc::new), master, now, &mut numbers)?));
         Ok(())
     }
 
@@ -90,7 +113,8 @@ impl Generations {
             return false;
         }
         let snapshot = Snapshot { routes: current.routes.clone(), tag_keys: TagKeys::at(master, now) };
-        self.current.store(Arc::new(Generation { snapshot, upstreams: current.upstreams.clone() }));
+        let (upstreams, tls) = (current.upstreams.clone(), current.tls.clone());
+        self.current.store(Arc::new(Generation { snapshot, upstreams, tls }));
         true
     }
 }
@@ -107,6 +131,7 @@ pub async fn rotate_keys(state: Arc<EdgeState>) {
 
 fn generation(
     config: &Config,
+    tls: Option<Arc<Tls>>,
     master: &MasterKey,
     now: Timestamp,
     numbers: &mut ServiceNumbers,
@@ -116,7 +141,7 @@ fn generation(
     let routes = routes.into_iter().map(|route| to_numbered(route, &services)).collect();
     let snapshot = Snapshot { routes: RouteTable::new(routes)?, tag_keys: TagKeys::at(master, now) };
     let upstreams = Arc::new(Upstreams::new(&config.backend_socket(), services.values().map(|service| &**service))?);
-    Ok(Generation { snapshot, upstreams })
+    Ok(Generation { snapshot, upstreams, tls })
 }
 
 /// The platform's routes, and the configured ones.

@@ -3,9 +3,9 @@
 
 mod support;
 
-use aldgate_core::time::Clock;
 use aldgate_gateway::config::Config;
-use aldgate_gateway::listener::{self, Certificate};
+use aldgate_gateway::listener;
+use aldgate_gateway::tls::Tls;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt as _, Empty};
@@ -19,12 +19,15 @@ use rcgen::{
     date_time_ymd,
 };
 use ring::digest::{SHA256, digest};
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{AlertDescription, ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
+use rustls::sign::CertifiedKey;
+use rustls::{AlertDescription, ClientConfig, HandshakeKind, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::http::Answer;
 use support::instance::{Instance, Ports, config};
@@ -134,24 +137,25 @@ struct Gate {
     authority: Authority,
     acceptor: Arc<Acceptor>,
     server: CertificateDer<'static>,
-    _dir: TempDir,
+    upstream: u16,
+    dir: TempDir,
 }
 
 impl Gate {
     async fn new() -> Self {
         let (world, authority, dir) = (World::new().await, Authority::new(), TempDir::new().expect("a directory"));
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-        let [chain, key, clients] = ["chain.pem", "key.pem", "clients.pem"].map(|name| dir.path().join(name));
-        std::fs::write(&chain, made.cert.pem()).expect("a file");
-        std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
-        std::fs::write(&clients, authority.0.pem()).expect("a file");
-        let clock: Arc<dyn Clock> = world.clock.clone();
-        let settings = listener::tls(&Certificate { chain: &chain, key: &key }, Some(&clients), &clock);
-        let acceptor = Arc::new(settings.expect("settings").build());
-        let text = routes(echo_upstream().await);
-        let config = Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}"));
-        world.state.snapshot.replace(&config, &world.state.master, support::world_now(&world)).expect("served");
-        Self { world, authority, acceptor, server: made.cert.der().clone(), _dir: dir }
+        std::fs::write(dir.path().join("chain.pem"), made.cert.pem()).expect("a file");
+        std::fs::write(dir.path().join("key.pem"), made.signing_key.serialize_pem()).expect("a file");
+        let upstream = echo_upstream().await;
+        serve(&world, dir.path(), upstream, Some(&authority.0.pem()));
+        let acceptor = Arc::new(listener::tls(&world.state).expect("settings").build());
+        Self { world, authority, acceptor, server: made.cert.der().clone(), upstream, dir }
+    }
+
+    /// Takes over the same configuration with these authorities, or none.
+    fn trust(&self, authorities: Option<&str>) {
+        serve(&self.world, self.dir.path(), self.upstream, authorities);
     }
 
     fn client(&self, shows: Option<Pair>) -> TlsConnector {
@@ -159,13 +163,20 @@ impl Gate {
     }
 
     async fn connect(&self, connector: &TlsConnector) -> std::io::Result<ClientTlsStream<DuplexStream>> {
+        self.connect_to(connector, "localhost").await
+    }
+
+    async fn connect_to(
+        &self,
+        connector: &TlsConnector,
+        name: &'static str,
+    ) -> std::io::Result<ClientTlsStream<DuplexStream>> {
         let (client, server) = tokio::io::duplex(256 * 1024);
-        let (handshake, served) =
-            (connector.connect(ServerName::try_from("localhost").expect("a name"), client), async {
-                if let Ok(stream) = self.acceptor.tls_handshake(server).await {
-                    self.world.serve(Box::new(stream));
-                }
-            });
+        let (handshake, served) = (connector.connect(ServerName::try_from(name).expect("a name"), client), async {
+            if let Ok(stream) = self.acceptor.tls_handshake(server).await {
+                self.world.serve(Box::new(stream));
+            }
+        });
         tokio::join!(handshake, served).0
     }
 
@@ -188,9 +199,23 @@ impl Gate {
     }
 }
 
-fn routes(upstream: u16) -> String {
+/// Takes over a configuration with routes to the upstream, and these authorities of clients.
+fn serve(world: &World, dir: &Path, upstream: u16, authorities: Option<&str>) {
+    let [chain, key, clients] = ["chain.pem", "key.pem", "clients.pem"].map(|name| dir.join(name));
+    std::fs::write(&clients, authorities.unwrap_or_default()).expect("a file");
+    let mut edge = format!("certificate = {chain:?}, private_key = {key:?}");
+    if authorities.is_some() {
+        edge.push_str(&format!(", client_authorities = {clients:?}"));
+    }
+    let config = Config::parse(&text(&edge, upstream, authorities.is_some())).unwrap_or_else(|f| panic!("{f:?}"));
+    let tls = Tls::read(&config.edge).unwrap_or_else(|faults| panic!("{faults:?}"));
+    world.state.snapshot.replace(&config, tls, &world.state.master, support::world_now(world)).expect("served");
+}
+
+/// A configuration with these keys of `[edge]`, and routes that demand certificates or none that does.
+fn text(edge: &str, upstream: u16, demanding: bool) -> String {
     let mut text = format!(
-        "demo = {{ enabled = false }}\nlog = {{ access = \"off\" }}\nedge = {{ client_authorities = \"clients.pem\" }}\n\
+        "demo = {{ enabled = false }}\nlog = {{ access = \"off\" }}\nedge = {{ {edge} }}\n\
          [[service]]\nname = \"echo\"\nupstream = \"127.0.0.1:{upstream}\"\n"
     );
     for (path, access, certificate) in [
@@ -200,7 +225,7 @@ fn routes(upstream: u16) -> String {
         ("/both/", "session", "true"),
     ] {
         text.push_str(&format!("[[route]]\npath = \"{path}\"\nservice = \"echo\"\naccess = \"{access}\"\n"));
-        text.push_str(&format!("client_certificate = {certificate}\n"));
+        text.push_str(&format!("client_certificate = {}\n", if demanding { certificate } else { "false" }));
     }
     text
 }
@@ -371,6 +396,178 @@ async fn a_connection_does_not_outlive_its_certificate() {
 }
 
 #[tokio::test]
+async fn an_authority_between_that_has_run_out_opens_nothing_on_a_connection_that_stands() {
+    let gate = Gate::new().await;
+    let below = gate.authority.below();
+    let mut pair = below.client(&["service.example"]);
+    pair.0.push(below.0.der().clone());
+    let mut asker = Asker::over(gate.connect(&gate.client(Some(pair))).await.expect("a handshake")).await;
+    assert_eq!(asker.get("/named/", &[]).await.status, 200);
+    gate.world.clock.advance(Duration::from_hours(24 * 365 * 40));
+    assert_eq!(asker.get("/named/", &[]).await.status, 403, "it ran out in 2050");
+}
+
+#[tokio::test]
+async fn an_authority_that_is_taken_out_opens_nothing_any_more_on_any_connection() {
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let (gate, other) = (Gate::new().await, Authority::named("Others"));
+        let client = |pair| TlsConnector::from(Arc::new(connector(&gate.server, Some(pair), &[version])));
+        let ours = client(gate.authority.client(&["service.example"]));
+        let mut standing = Asker::over(gate.connect(&ours).await.expect("a handshake")).await;
+        assert_eq!(standing.get("/named/", &[]).await.status, 200);
+
+        gate.trust(Some(&format!("{}{}", gate.authority.0.pem(), other.0.pem())));
+        assert_eq!(standing.get("/named/", &[]).await.status, 200, "one more changes nothing for the first");
+        let theirs = client(other.client(&["service.example"]));
+        let stream = gate.connect(&theirs).await.expect("a handshake");
+        assert_eq!(Asker::over(stream).await.get("/named/", &[]).await.status, 200);
+
+        gate.trust(Some(&other.0.pem()));
+        assert_certificate_required(&standing.get("/named/", &[("accept", "application/json")]).await);
+        assert_eq!(standing.get("/open/", &[]).await.status, 200, "the connection itself still stands");
+        let resumed = gate.connect(&ours).await.expect("a handshake");
+        assert_eq!(resumed.get_ref().1.handshake_kind(), Some(HandshakeKind::Resumed), "{version:?}");
+        assert_certificate_required(
+            &Asker::over(resumed).await.get("/named/", &[("accept", "application/json")]).await,
+        );
+        assert_eq!(gate.refusal(gate.authority.client(&["service.example"])).await, AlertDescription::UnknownCA);
+    }
+}
+
+#[tokio::test]
+async fn without_authorities_a_standing_connection_shows_nothing_and_nobody_is_asked() {
+    let gate = Gate::new().await;
+    let pair = gate.authority.client(&["service.example"]);
+    let client = gate.client(Some(pair));
+    let mut standing = Asker::over(gate.connect(&client).await.expect("a handshake")).await;
+    assert!(received(&standing.get("/named/", &[]).await).contains_key(HEADER));
+    gate.trust(None);
+    assert!(!received(&standing.get("/named/", &[]).await).contains_key(HEADER));
+    let stream = gate.connect(&gate.client(Some(Authority::named("Others").client(&["a.example"])))).await;
+    assert_eq!(Asker::over(stream.expect("not asked")).await.get("/named/", &[]).await.status, 200);
+}
+
+/// Notes which authorities a server names, and shows nothing.
+#[derive(Debug, Default)]
+struct Hints(Mutex<Option<usize>>);
+
+impl ResolvesClientCert for Hints {
+    fn resolve(&self, subjects: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        *self.0.lock().expect("a lock") = Some(subjects.len());
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn clients_are_told_the_authorities_of_the_configuration_that_serves() {
+    let gate = Gate::new().await;
+    let told = async || {
+        let hints = Arc::new(Hints::default());
+        let mut config = connector(&gate.server, None, rustls::ALL_VERSIONS);
+        config.client_auth_cert_resolver = hints.clone();
+        gate.connect(&TlsConnector::from(Arc::new(config))).await.expect("a handshake");
+        *hints.0.lock().expect("a lock")
+    };
+    assert_eq!(told().await, Some(1));
+    let (first, second) = (gate.authority.0.pem(), Authority::named("Others").0.pem());
+    gate.trust(Some(&format!("{first}{second}")));
+    assert_eq!(told().await, Some(2));
+    gate.trust(None);
+    assert_eq!(told().await, None, "nobody is asked");
+    gate.trust(Some(&first));
+    assert_eq!(told().await, Some(1));
+    for n in 0..70 {
+        let one = Authority::named(&format!("Machines {n}")).0.pem();
+        gate.trust(Some(&one));
+        let expected = if n < 62 { 1 } else { 0 };
+        assert_eq!(told().await, Some(expected), "set {n}: where no more can be told, clients choose freely");
+    }
+}
+
+/// Threats: a name in the handshake, or the form of its first message, that makes the gate forget what a route demands.
+#[tokio::test]
+async fn no_form_of_the_handshake_avoids_what_the_route_demands() {
+    let gate = Gate::new().await;
+    let made = rcgen::generate_simple_self_signed(
+        ["localhost", "other.example", "deep.other.example", "127.0.0.1"].map(String::from),
+    );
+    let made = made.expect("a certificate");
+    std::fs::write(gate.dir.path().join("chain.pem"), made.cert.pem()).expect("a file");
+    std::fs::write(gate.dir.path().join("key.pem"), made.signing_key.serialize_pem()).expect("a file");
+    gate.trust(Some(&gate.authority.0.pem()));
+    // By name, by another, in other letters, without any (an address has none); and cut into small records.
+    for name in ["localhost", "LocalHost", "other.example", "deep.other.example", "127.0.0.1"] {
+        for fragments in [None, Some(64)] {
+            for (shows, status) in [(true, 200), (false, 403)] {
+                let pair = shows.then(|| gate.authority.client(&["service.example"]));
+                let mut config = connector(made.cert.der(), pair, rustls::ALL_VERSIONS);
+                config.max_fragment_size = fragments;
+                let stream = gate.connect_to(&TlsConnector::from(Arc::new(config)), name).await.expect("a handshake");
+                let answer = Asker::over(stream).await.get("/named/", &[]).await;
+                assert_eq!(answer.status, status, "{name} in pieces of {fragments:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_other_proxies_say_of_certificates_is_struck() {
+    let gate = Gate::new().await;
+    let forged = [
+        ("client-cert", ":Zm9yZ2Vk:"),
+        ("Client_Cert-Chain", "forged"),
+        ("x-forwarded-client-cert", "By=forged"),
+        ("x-ssl-client-verify", "SUCCESS-forged"),
+        ("ssl-client-subject-dn", "CN=forged"),
+        ("x-amzn-mtls-clientcert-subject", "CN=forged"),
+        ("x-client-cert", "forged"),
+        ("x-arr-clientcert", "forged"),
+    ];
+    for shows in [None, Some(gate.authority.client(&["other.example"]))] {
+        let path = if shows.is_some() { "/any/" } else { "/open/" };
+        let answer = gate.get(shows, path, &forged).await;
+        assert_eq!(answer.status, 200);
+        assert!(!answer.body.contains("forged") && !answer.body.contains("Zm9y"), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_asks_about_a_demanding_route_is_told_clearly_that_it_cannot() {
+    let gate = Gate::new().await;
+    let asker = support::asker::Asker::of(&gate.world).await;
+    let shown = ("x-forwarded-client-cert", "By=spiffe://example/service");
+    let url = ("x-original-url", "http://localhost:8080/named/");
+    let forwarded = [
+        ("x-forwarded-method", "GET"),
+        ("x-forwarded-proto", "http"),
+        ("x-forwarded-host", "localhost:8080"),
+        ("x-forwarded-uri", "/named/"),
+    ];
+    let header = (HEADER, "sha256=\"x\", names=(\"service.example\")");
+    let questions = [
+        ("/authz/nginx", vec![("x-original-method", "GET"), url, shown, header]),
+        ("/authz/forward", [&forwarded[..], &[shown, header]].concat()),
+        ("/authz/haproxy", [&forwarded[..], &[shown, header]].concat()),
+        ("/authz/envoy/named/", vec![("host", "localhost:8080"), ("x-forwarded-proto", "http"), shown, header]),
+    ];
+    for (path, headers) in questions {
+        let answer = asker.ask("GET", path, &headers).await;
+        assert_certificate_required(&answer);
+        assert!(answer.body.contains("the gate's own TLS listener"), "{path}: {}", answer.body);
+    }
+    let open = asker.ask(
+        "GET",
+        "/authz/nginx",
+        &[("x-original-method", "GET"), ("x-original-url", "http://localhost:8080/open/")],
+    );
+    assert_eq!(open.await.status, 200, "a route that demands none is decided as ever");
+}
+
+#[tokio::test]
 async fn the_whole_program_asks_for_certificates_and_serves_who_has_one() {
     let (dir, ports, authority) = (Arc::new(TempDir::new().expect("a directory")), Ports::free(), Authority::new());
     let clients = dir.path().join("clients.pem");
@@ -416,6 +613,11 @@ fn a_route_cannot_demand_what_no_listener_asks_for() {
     let plain = "edge = { https = \"\", client_authorities = \"clients.pem\" }";
     assert!(faults(plain, "true").contains("route[0].client_certificate: needs edge.https"));
     assert!(faults(plain, "false").contains("edge.client_authorities: goes with https"));
+    let behind = format!(
+        "{good}\ndemo = {{ enabled = false }}\n[[service]]\nname = \"a\"\n[[route]]\npath = \"/a/\"\nservice = \"a\"\nclient_certificate = true\n"
+    );
+    let said = format!("{:?}", Config::parse(&behind).err().unwrap_or_default());
+    assert!(said.contains("needs a service with an upstream"), "{said}");
     for wrong in ["[]", "[\"*.example\"]", "[\"Service.example\"]", "[\"CN=a\"]", "[\"a b\"]", "\"a\"", "[\"a..b\"]"] {
         assert!(faults(good, wrong).contains("route[0].client_certificate"), "{wrong}");
     }

@@ -61,8 +61,8 @@ pub fn to_set(
 /// The names that must be taken from the request because nothing was set under them.
 pub fn to_remove(set: &[(HeaderName, HeaderValue)]) -> impl Iterator<Item = &'static str> {
     let aliases = Alias::ALL.iter().flat_map(|alias| alias.headers()).map(|(name, _)| *name);
-    let all =
-        names::IDENTITY.into_iter().chain(aliases).chain(Alias::NOT_GIVEN).chain(["cookie", "authorization", "dpop"]);
+    let ours = names::IDENTITY.into_iter().chain([names::CLIENT_CERTIFICATE]);
+    let all = ours.chain(aliases).chain(Alias::NOT_GIVEN).chain(["cookie", "authorization", "dpop"]);
     all.filter(|name| !set.iter().any(|(there, _)| there == name))
 }
 
@@ -138,7 +138,12 @@ mod tests {
         let set = [(HeaderName::from_static("remote-user"), HeaderValue::from_static("x"))];
         let removed: Vec<_> = to_remove(&set).collect();
         assert!(!removed.contains(&"remote-user"));
-        for name in names::IDENTITY.into_iter().chain(["cookie", "cf-access-jwt-assertion", "x-forwarded-email"]) {
+        for name in names::IDENTITY.into_iter().chain([
+            names::CLIENT_CERTIFICATE,
+            "cookie",
+            "cf-access-jwt-assertion",
+            "x-forwarded-email",
+        ]) {
             assert!(removed.contains(&name), "{name}");
         }
     }

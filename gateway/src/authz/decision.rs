@@ -100,6 +100,7 @@ async fn judged(original: &OriginalRequest, exchange: &mut Exchange, state: &Edg
     }
     match judge::judge(header, exchange, state).await {
         Judgement::Pass(permit) => passed(permit, header, exchange, state),
+        Judgement::Refuse(Problem::CertificateRequired) => no_certificate_here(header, exchange),
         Judgement::Refuse(problem) => deny(refusal(problem, header, exchange)),
         Judgement::Method(allowed) => deny(method_not_allowed(&allowed, header, exchange)),
         Judgement::Challenge(route, _) if !is_a_services(&route) => not_here(header, exchange),
@@ -127,6 +128,14 @@ fn preflight_elsewhere(header: &RequestHeader, exchange: &mut Exchange) -> Verdi
     let detail =
         "the proxy does not ask about preflights: it answers them, or sends them to the gate's public listener";
     deny(refusal_with(Problem::CrossOrigin, header, exchange, Some(detail), None))
+}
+
+/// A certificate proves something to whoever shook hands with the client, which is the proxy. What a proxy would tell of
+/// it in a header is no proof here, and each proxy that is set up carelessly lets its clients write that header.
+fn no_certificate_here(header: &RequestHeader, exchange: &mut Exchange) -> Verdict {
+    let detail = "this route demands a certificate of the client, which is shown to the gate's own TLS listener only: \
+                  send this path there";
+    deny(refusal_with(Problem::CertificateRequired, header, exchange, Some(detail), None))
 }
 
 fn passed(permit: Permit, header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState) -> Verdict {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// # Errors
 /// One line that says what to do.
 pub(crate) fn backend(start: &Start<'_>) -> Result<(), CannotStart> {
-    let config = start.config;
+    let config = &start.config;
     if config.warm == Warm::Embedded {
         return Err(needs_a_shared_tier());
     }
@@ -26,7 +26,7 @@ pub(crate) fn backend(start: &Start<'_>) -> Result<(), CannotStart> {
     let runtime = runtime("backend", config.edge.threads)?;
     runtime.block_on(async {
         let cold_tier = assemble(config, &mut place).await?;
-        banner::backend_ready(config, start.started.elapsed());
+        banner::backend_ready(config, start.began.elapsed());
         signal::asked_to_end().await;
         cold_tier.end().await;
         Ok(())

@@ -10,16 +10,15 @@ use std::path::{Path, PathBuf};
 /// Certificate chain and key of the TLS listener, as PEM files.
 pub(crate) type Pair = (PathBuf, PathBuf);
 
-/// The configured certificate, or one for development. Both are read once, so that a broken file is said now.
+/// The certificate for development, where one is needed: there shall be TLS, and none is configured.
 ///
 /// # Errors
 /// One line that names the file.
-pub(crate) fn pair(config: &Config) -> Result<Pair, CannotStart> {
-    let pair = match &config.edge.certificate {
-        Some(pair) => pair.clone(),
-        None => development(&config.data.join("tls"))?,
-    };
-    readable(&pair).map(|()| pair)
+pub(crate) fn needed(config: &Config) -> Result<Option<Pair>, CannotStart> {
+    match (config.edge.https, &config.edge.certificate) {
+        (Some(_), None) => development(&config.data.join("tls")).map(Some),
+        (None, _) | (_, Some(_)) => Ok(None),
+    }
 }
 
 fn development(dir: &Path) -> Result<Pair, CannotStart> {
@@ -40,22 +39,4 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), CannotStart> {
     let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|error| CannotStart::because(&format!("cannot write {}", path.display()), error))
-}
-
-/// Whether rustls takes the pair: Pingora would panic on one that it does not.
-fn readable((chain, key): &Pair) -> Result<(), CannotStart> {
-    use rustls::pki_types::pem::PemObject as _;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let broken = |path: &Path, error: &dyn std::fmt::Display| {
-        CannotStart::because(&format!("cannot use the certificate file {}", path.display()), error)
-    };
-    let certificates = CertificateDer::pem_file_iter(chain).map_err(|error| broken(chain, &error))?;
-    let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(|error| broken(chain, &error))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| broken(key, &error))?;
-    let provider = rustls::crypto::ring::default_provider();
-    rustls::ServerConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, private))
-        .map(drop)
-        .map_err(|error| broken(chain, &error))
 }

@@ -1,7 +1,7 @@
 //! `aldgate gateway`: the edge alone, one of several over one shared warm tier. It holds no database; with the backend
 //! down it still opens and judges sessions.
 
-use super::edge::{self, Start};
+use super::edge::{Edge, Start};
 use super::place::{Place, Role};
 use super::tier::Tier;
 use super::{CannotStart, keys, ports, runtime};
@@ -11,7 +11,6 @@ use aldgate_gateway::assemble::Shared;
 use aldgate_gateway::clock::{SystemClock, SystemEntropy};
 use aldgate_gateway::cold::SocketCold;
 use aldgate_gateway::config::{Redis, Warm};
-use aldgate_gateway::state::EdgeState;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,15 +20,15 @@ use std::time::Duration;
 /// One line that says what to do.
 pub(crate) fn gateway(start: &Start<'_>) -> Result<(), CannotStart> {
     let Warm::Redis(redis) = &start.config.warm else { return Err(needs_a_shared_tier()) };
-    let config = start.config;
+    let config = &start.config;
     if config.demo.is_some() {
         return Err(CannotStart("the demonstration service is of `aldgate up` alone: set demo.enabled = false".into()));
     }
     let place = Place::claim(config, Role::Gateway)?;
     ports::all_free(config)?;
     let runtime = runtime("warm", config.edge.threads)?;
-    let state = runtime.block_on(assemble(start, redis))?;
-    edge::run(start, &state, &runtime)?;
+    let edge = runtime.block_on(assemble(start, redis))?;
+    edge.run(&runtime)?;
     runtime.shutdown_timeout(Duration::ZERO);
     drop(place);
     Ok(())
@@ -40,7 +39,7 @@ pub(crate) fn needs_a_shared_tier() -> CannotStart {
     CannotStart("gateways share a warm tier: set warm.kind to \"redis\", or run everything with: aldgate up".into())
 }
 
-async fn assemble(start: &Start<'_>, redis: &Redis) -> Result<Arc<EdgeState>, CannotStart> {
+async fn assemble(start: &Start<'_>, redis: &Redis) -> Result<Edge, CannotStart> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
     let keys = keys::that_exist(&start.config.keys, &*entropy)?;
@@ -48,7 +47,7 @@ async fn assemble(start: &Start<'_>, redis: &Redis) -> Result<Arc<EdgeState>, Ca
     let cold = Arc::new(SocketCold::new(start.config.cold_socket()));
     let tier = Tier::redis(redis, &master, clock.clone(), cold).await?;
     let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
-    let state = edge::assembled(start, keys.signing, &shared)?;
-    tier.count_forgeries(state.metrics.clone());
-    Ok(state)
+    let edge = Edge::assemble(start, keys.signing, &shared)?;
+    tier.count_forgeries(edge.state.metrics.clone());
+    Ok(edge)
 }

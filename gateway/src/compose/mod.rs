@@ -47,14 +47,14 @@ impl CannotStart {
 /// Runs a command on a configuration file until it ends.
 #[expect(clippy::print_stderr, reason = "a command speaks to its user")]
 pub(crate) fn run(command: fn(&Start<'_>) -> Result<(), CannotStart>, path: Option<&Path>) -> ExitCode {
-    let started = Stopwatch::start();
+    let began = Stopwatch::start();
     log::diagnostics();
     let loaded = Source::read(path).map_err(|fault| vec![fault]).and_then(|source| Ok((source.config()?, source)));
     let (config, source) = match loaded {
         Ok(loaded) => loaded,
         Err(faults) => return report_faults(path, &faults),
     };
-    match command(&Start { config: &config, path, source, started }) {
+    match command(&Start { config, path, source, began }) {
         Ok(()) => {
             banner::stopped();
             ExitCode::SUCCESS

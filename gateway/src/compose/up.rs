@@ -4,7 +4,7 @@
 //! on Pingora's. The warm tier is the embedded one, on the backend's own store, unless the configuration names another.
 
 use super::cold_tier::{self, ColdTier};
-use super::edge::{self, Start};
+use super::edge::{self, Edge, Start};
 use super::place::{Place, Role};
 use super::{CannotStart, demo, keys, ports, runtime};
 use aldgate_core::entropy::Entropy;
@@ -12,7 +12,6 @@ use aldgate_core::time::Clock;
 use aldgate_gateway::assemble::Shared;
 use aldgate_gateway::clock::{SystemClock, SystemEntropy};
 use aldgate_gateway::config::Config;
-use aldgate_gateway::state::EdgeState;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,34 +21,34 @@ use std::time::Duration;
 /// # Errors
 /// One line that says what to do.
 pub(crate) fn up(start: &Start<'_>) -> Result<(), CannotStart> {
-    let config = start.config;
+    let config = &start.config;
     let mut place = Place::claim(config, Role::Backend)?;
     ports::all_free(config)?;
     let backend_runtime = runtime("backend", config.edge.threads)?;
     let demo_runtime = runtime("demo", 1)?;
-    let (state, cold_tier) = backend_runtime.block_on(assemble(start, &mut place))?;
+    let (edge, cold_tier) = backend_runtime.block_on(assemble(start, &mut place))?;
     if let Some(listen) = config.demo {
-        demo_runtime.block_on(demo::serve(listen, demo_of(config, state.clock.clone())))?;
+        demo_runtime.block_on(demo::serve(listen, demo_of(config, edge.state.clock.clone())))?;
     }
-    edge::run(start, &state, &backend_runtime)?;
+    edge.run(&backend_runtime)?;
     backend_runtime.block_on(cold_tier.end());
     demo_runtime.shutdown_timeout(Duration::ZERO);
     backend_runtime.shutdown_timeout(cold_tier::END);
     Ok(())
 }
 
-async fn assemble(start: &Start<'_>, place: &mut Place) -> Result<(Arc<EdgeState>, ColdTier), CannotStart> {
-    let config = start.config;
+async fn assemble(start: &Start<'_>, place: &mut Place) -> Result<(Edge, ColdTier), CannotStart> {
+    let config = &start.config;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
     let keys = keys::of_deployment(&config.keys, &*entropy)?;
     let master = Arc::new(keys.master);
     let (store, tier) = cold_tier::open(config, &master, clock.clone(), entropy.clone()).await?;
     let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
-    let state = edge::assembled(start, keys.signing, &shared)?;
-    tier.count_forgeries(state.metrics.clone());
-    let cold_tier = ColdTier::start(config, state.key_set.clone(), store, &tier, &shared, place)?;
-    Ok((state, cold_tier))
+    let edge = Edge::assemble(start, keys.signing, &shared)?;
+    tier.count_forgeries(edge.state.metrics.clone());
+    let cold_tier = ColdTier::start(config, edge.state.key_set.clone(), store, &tier, &shared, place)?;
+    Ok((edge, cold_tier))
 }
 
 fn demo_of(config: &Config, clock: Arc<dyn Clock>) -> demo::Demo {

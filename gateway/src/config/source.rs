@@ -24,9 +24,8 @@ pub struct Source {
 impl Source {
     /// A text.
     pub fn of(text: String) -> Self {
-        let mut whole = [0; 32];
-        whole.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-        Self { text, digest: whole }
+        let digest = sha256(text.as_bytes());
+        Self { text, digest }
     }
 
     /// Reads a file; without one, the defaults stand.
@@ -36,13 +35,8 @@ impl Source {
     pub fn read(path: Option<&Path>) -> Result<Self, Fault> {
         let Some(path) = path else { return Ok(Self::of(String::new())) };
         let fault = |message: &str| Fault::new(&path.display().to_string(), message);
-        let mut text = String::new();
-        let file = File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_string(&mut text));
-        match file {
-            Err(error) => Err(fault(&format!("cannot be read: {error}"))),
-            Ok(read) if u64::try_from(read).is_ok_and(|read| read <= BYTES_MAX) => Ok(Self::of(text)),
-            Ok(_) => Err(fault("is larger than 16 MiB")),
-        }
+        let bytes = bounded(path, BYTES_MAX).map_err(|error| fault(&error.to_string()))?;
+        String::from_utf8(bytes).map(Self::of).map_err(|_| fault("is not text in UTF-8"))
     }
 
     /// Checks it.
@@ -65,11 +59,41 @@ impl Source {
 
     /// The first 16 hexadecimal digits of the digest: the beginning of what `sha256sum FILE` says.
     pub fn checksum(&self) -> String {
-        self.digest.iter().take(CHECKSUM_BYTES).fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}"); // Writing to a String does not fail.
-            text
-        })
+        checksum(&self.digest)
     }
+}
+
+/// A file cannot be read whole.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unread {
+    /// Not at all.
+    #[error("cannot be read: {0}")]
+    Failed(#[from] std::io::Error),
+    /// It is larger than any that makes sense.
+    #[error("is larger than {0} bytes")]
+    TooLarge(u64),
+}
+
+/// Reads a file that must not be larger than `max` bytes.
+pub(crate) fn bounded(path: &Path, max: u64) -> Result<Vec<u8>, Unread> {
+    let mut bytes = Vec::new();
+    let read = File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read <= max) { Ok(bytes) } else { Err(Unread::TooLarge(max)) }
+}
+
+/// The SHA-256 digest of some bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut whole = [0; 32];
+    whole.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    whole
+}
+
+/// The beginning of a digest, as it is shown.
+pub(crate) fn checksum(digest: &[u8; 32]) -> String {
+    digest.iter().take(CHECKSUM_BYTES).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // Writing to a String does not fail.
+        text
+    })
 }
 
 #[cfg(test)]
@@ -84,6 +108,6 @@ mod tests {
     #[test]
     fn a_file_without_end_is_not_read_to_its_end() {
         let fault = Source::read(Some(Path::new("/dev/zero"))).expect_err("a fault");
-        assert!(fault.to_string().contains("larger than 16 MiB"), "{fault}");
+        assert!(fault.to_string().contains("larger than 16777216 bytes"), "{fault}");
     }
 }

@@ -76,7 +76,7 @@ fn takes_sessions(host: &str, snapshot: &Snapshot) -> bool {
 
 /// Gives a session, or asks for a sign-in.
 pub(super) fn answer(permit: &Permit, header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState) -> Reply {
-    let Ok(asked) = Asked::read(header, &state.snapshot.load()) else {
+    let Ok(asked) = Asked::read(header, &exchange.generation) else {
         return refusal(Problem::BadRequest, header, exchange);
     };
     match permit.session() {
@@ -130,7 +130,7 @@ mod tests {
             access = "optional"
         "#;
         let config = Config::parse(text).expect("a configuration");
-        let generations = Generations::first(&config, &world::master_key(), world::NOW).expect("a snapshot");
+        let generations = Generations::first(&config, None, &world::master_key(), world::NOW).expect("a snapshot");
         let snapshot = generations.load();
         assert!(takes_sessions("app.example", &snapshot));
         for host in ["www.example", "localhost", "App.example", "example", ""] {

@@ -2,9 +2,9 @@
 //!
 //! What is ambiguous is refused here, before any route can match (threats: message framing, path confusion).
 
-use crate::certificate;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
+use crate::tls::shown;
 use aldgate_core::session::cookie::COOKIE_HEADER_BYTES_MAX;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
@@ -26,7 +26,7 @@ pub fn welcome(session: &mut Session, exchange: &mut Exchange) {
     session.set_total_drain_timeout(Some(DRAIN));
     exchange.client = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
     exchange.tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
-    exchange.certificate = certificate::shown(session, exchange.now);
+    exchange.certificate = shown::certificate(session, &exchange.generation, exchange.now);
 }
 
 /// Whether the request line names a fragment, which no client sends (RFC 9112, section 3.2). Pingora has cut it off the
@@ -97,14 +97,18 @@ fn host_without_port(authority: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aldgate_core::time::Timestamp;
+    use crate::config::Config;
+    use crate::snapshot::Generations;
+    use aldgate_core::testing::world;
 
     fn admitted(path: &str, headers: &[(&'static str, &str)]) -> Result<(String, String), Problem> {
         let mut header = RequestHeader::build("GET", path.as_bytes(), None).expect("header");
         for (name, value) in headers {
             header.append_header(*name, *value).expect("header");
         }
-        let mut exchange = Exchange::new("r".into(), Timestamp::default());
+        let config = Config::parse("").expect("the defaults");
+        let generations = Generations::first(&config, None, &world::master_key(), world::NOW).expect("a generation");
+        let mut exchange = Exchange::new("r".into(), world::NOW, generations.current());
         admit(&header, &mut exchange).map(|()| (exchange.host, exchange.authority))
     }
 

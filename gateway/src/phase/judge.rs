@@ -45,7 +45,7 @@ fn ask(header: &RequestHeader, exchange: &Exchange, state: &EdgeState, token: Fo
         access_token: false,
         certificate: exchange.certificate.as_deref().map(|certificate| certificate.names.as_slice()),
     };
-    let verdict = decide(&presented, lookup, &state.snapshot.load(), &state.hot, exchange.now);
+    let verdict = decide(&presented, lookup, &exchange.generation, &state.hot, exchange.now);
     state.metrics.verdict(&verdict);
     verdict
 }

@@ -3,7 +3,7 @@
 use super::Faults;
 use crate::certificate::{is_dns_name, is_uri};
 use crate::config::file::{FileCertificate, FileEdge, FileRoute};
-use aldgate_core::policy::route::CertificateDemand;
+use aldgate_core::policy::route::{CertificateDemand, Service};
 use std::sync::Arc;
 
 const NAMES_MAX: usize = 100; // Compared one by one with each request's; a route for more should take any.
@@ -12,6 +12,7 @@ pub(super) fn demand(
     path: &str,
     file: &FileRoute,
     edge: Option<&FileEdge>,
+    services: &[Arc<Service>],
     faults: &mut Faults,
 ) -> Option<Arc<CertificateDemand>> {
     let path = format!("{path}.client_certificate");
@@ -20,6 +21,12 @@ pub(super) fn demand(
         FileCertificate::Demanded(true) => CertificateDemand::Any,
         FileCertificate::Named(names) => CertificateDemand::Named(checked(&path, names, faults)),
     };
+    if services.iter().any(|service| service.upstream.is_none() && file.service.as_ref() == Some(&service.name)) {
+        faults.add(
+            &path,
+            "needs a service with an upstream: another proxy cannot show this gate its client's certificate",
+        );
+    }
     if edge.is_none_or(|edge| edge.client_authorities.is_none()) {
         faults.add(&path, "needs edge.client_authorities: whose word is taken on certificates");
     }

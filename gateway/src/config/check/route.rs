@@ -38,7 +38,7 @@ pub(super) fn services_and_routes(
     let mut routes = Vec::new();
     for (at, row) in file.route.iter().flatten().enumerate() {
         let path = format!("route[{at}]");
-        let client_certificate = certificate::demand(&path, row, file.edge.as_ref(), faults);
+        let client_certificate = certificate::demand(&path, row, file.edge.as_ref(), &services, faults);
         let route = route(&path, row, &services, login_host, faults);
         let route = route.map(|route| cors::with_cors(&path, route, row, faults));
         routes.extend(route.map(|route| Route { client_certificate, ..route }));
