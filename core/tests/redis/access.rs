@@ -1,142 +1,236 @@
-//! Who may speak to the server, and what the gateway's user may not do there.
+//! Who may speak to the server, and what the gateways' user may not do there: the samples of `config/redis`, as they are
+//! shipped, but for where their files lie and which port is free.
 
 use crate::server::{Server, eventually, free_port, home};
 use crate::tier;
 use aldgate_core::secret::Secret;
 use aldgate_core::testing::conformance::{Publishing, suite};
-use aldgate_core::testing::world::NOW;
-use aldgate_core::warm::Warm as _;
 use aldgate_core::warm::login_event::LoginEvents as _;
 use aldgate_core::warm::redis::{Options, Tls, library};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use redis::{Client, ErrorKind, RedisResult, ServerErrorKind, Value, cmd};
+use aldgate_core::warm::{Settlement, Warm as _};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, Issuer, KeyPair};
+use redis::{Client, ErrorKind, RedisResult, ServerErrorKind, TlsCertificates, Value, cmd};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The sample of the documentation, as it is shipped.
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/redis/users.acl");
+/// Where the samples are.
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/redis");
+
+/// Where they say that their files lie.
+const FILES: &str = "/etc/redis";
 
 /// The passwords that the sample says to replace.
 const PASSWORD: &str = "replace-this-password";
 const ADMIN_PASSWORD: &str = "replace-this-admin-password";
 
-async fn with_sample() -> Server {
-    let server = Server::spawn(free_port(), home(), &["--aclfile", SAMPLE]);
-    eventually("the server answers", async || as_admin(&server, &["PING"]).await.is_ok()).await;
-    server
+/// A server of the samples.
+struct Sample {
+    server: Server,
+    authority: Vec<u8>,
 }
 
-async fn as_user(server: &Server, user: &str, password: &str, words: &[&str]) -> RedisResult<Value> {
-    let client = Client::open(format!("redis://{user}:{password}@{}", server.address()))?;
-    cmd(words[0]).arg(&words[1..]).query_async(&mut client.get_multiplexed_async_connection().await?).await
-}
+impl Sample {
+    /// A server whose certificate is for these names; not yet answering.
+    fn spawn(names: &[&str]) -> Self {
+        let home = home();
+        let authority = Authority::new();
+        authority.certify(names, home.path());
+        for name in ["redis.conf", "users.acl"] {
+            let text = std::fs::read_to_string(Path::new(SAMPLES).join(name)).expect("the sample is there");
+            let here = text.replace(FILES, &home.path().display().to_string());
+            std::fs::write(home.path().join(name), here).expect("written");
+        }
+        let (port, conf) = (free_port(), home.path().join("redis.conf").display().to_string());
+        let server = Server::with(port, home, vec![&conf, "--tls-port", &port.to_string()]);
+        Self { server, authority: authority.pem() }
+    }
 
-async fn as_admin(server: &Server, words: &[&str]) -> RedisResult<Value> {
-    as_user(server, "admin", ADMIN_PASSWORD, words).await
-}
+    async fn start() -> Self {
+        let sample = Self::spawn(&["localhost", "127.0.0.1"]);
+        sample.answers().await;
+        sample
+    }
 
-fn as_gateway(server: &Server) -> Options {
-    Options {
-        user: Some("aldgate".into()),
-        password: Some(Secret::new(PASSWORD.into())),
-        ..tier::options(&[server.address()])
+    async fn answers(&self) {
+        eventually("the server answers", async || self.as_admin(&["PING"]).await.is_ok()).await;
+    }
+
+    async fn as_user(&self, user: &str, password: &str, words: &[&str]) -> RedisResult<Value> {
+        let address = format!("rediss://{user}:{password}@{}", self.server.address());
+        let certificates = TlsCertificates { client_tls: None, root_cert: Some(self.authority.clone()) };
+        let client = Client::build_with_tls(address, certificates)?;
+        cmd(words[0]).arg(&words[1..]).query_async(&mut client.get_multiplexed_async_connection().await?).await
+    }
+
+    async fn as_admin(&self, words: &[&str]) -> RedisResult<Value> {
+        self.as_user("admin", ADMIN_PASSWORD, words).await
+    }
+
+    fn as_gateway(&self) -> Options {
+        Options {
+            user: Some("aldgate".into()),
+            password: Some(Secret::new(PASSWORD.into())),
+            tls: Some(Tls { authorities: Some(self.authority.clone()) }),
+            ..tier::options(&[self.server.address()])
+        }
+    }
+
+    async fn with_library() -> Self {
+        let sample = Self::start().await;
+        sample.as_admin(&["FUNCTION", "LOAD", library()]).await.expect("loaded");
+        sample
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_sample_user_can_do_its_work_and_nothing_else() {
-    let server = with_sample().await;
-    let said = tier::connect(as_gateway(&server)).await.err().expect("refused").to_string();
-    assert!(said.contains("FUNCTION LOAD"), "the operator is told what to run: {said}");
-    as_admin(&server, &["FUNCTION", "LOAD", library()]).await.expect("loaded");
+/// One that signs the certificates of servers.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-    let warm = tier::connect(as_gateway(&server)).await.expect("connected");
+impl Authority {
+    fn new() -> Self {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("signed"))
+    }
+
+    fn pem(&self) -> Vec<u8> {
+        self.0.pem().into_bytes()
+    }
+
+    /// Puts a certificate for these names into a directory, as the sample expects it there.
+    fn certify(&self, names: &[&str], home: &Path) {
+        let key = KeyPair::generate().expect("a key");
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let issuer: &Issuer<'static, KeyPair> = &self.0;
+        let certificate = CertificateParams::new(names).expect("names").signed_by(&key, issuer).expect("signed");
+        let write = |name: &str, text: String| std::fs::write(home.join(name), text).expect("written");
+        write("authority.pem", self.0.pem());
+        write("server.pem", certificate.pem());
+        write("server.key", key.serialize_pem());
+    }
+}
+
+/// A start is refused, and the operator is told why; whatever a busy machine was late with is tried again.
+async fn refused(options: &Options, why: &str) {
+    eventually(why, async || {
+        let said = tier::connect(tier::again(options)).await.err().expect("refused").to_string();
+        said.contains(why)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_samples_gateway_does_all_its_work() {
+    let sample = Sample::start().await;
+    refused(&sample.as_gateway(), "FUNCTION LOAD").await; // The operator is told what to run.
+    sample.as_admin(&["FUNCTION", "LOAD", library()]).await.expect("loaded");
+
+    let warm = tier::connected(sample.as_gateway()).await;
     tier::live(&warm).await;
     suite(warm.clone(), Arc::new(Publishing(warm.clone()))).await;
-    let lane = tier::opening(0, 1).session.lane();
-    warm.open_session(&tier::opening(0, 1)).await.expect("opened");
-    let log_ins = warm.login_events(lane, 0, 1).await.expect("read");
-    warm.forget_login_events(lane, log_ins[0].0).await.expect("forgotten");
+    let (first, second) = (tier::opening(0, 1), tier::opening(0, 2));
+    warm.open_session(&first).await.expect("opened");
+    sample.as_admin(&["XADD", "aldgate:{04s}l", "*", "c", "planted"]).await.expect("written");
+    warm.open_session(&second).await.expect("opened, and what was planted is cleared away");
+    let log_ins = warm.login_events(first.session.lane(), 0, 1_000).await.expect("read");
+    assert_eq!(log_ins.last().map(|(_, event)| event.session), Some(second.session));
+    warm.forget_login_events(first.session.lane(), log_ins[0].0).await.expect("forgotten");
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_samples_gateway_may_do_nothing_else() {
+    let sample = Sample::with_library().await;
     for words in [
         &["EVAL", "return 1", "0"][..],
+        &["EVAL_RO", "return 1", "0"],
         &["EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0"],
         &["SCRIPT", "LOAD", "return 1"],
+        &["SCRIPT", "FLUSH"],
         &["FUNCTION", "LOAD", "REPLACE", library()],
         &["FUNCTION", "DELETE", "aldgate_1"],
+        &["FUNCTION", "FLUSH"],
+        &["FUNCTION", "DUMP"],
         &["CONFIG", "GET", "*"],
+        &["CONFIG", "SET", "dir", "/tmp"],
+        &["CONFIG", "REWRITE"],
         &["MODULE", "LIST"],
         &["KEYS", "*"],
         &["SCAN", "0"],
+        &["RANDOMKEY"],
         &["FLUSHALL"],
+        &["FLUSHDB"],
+        &["SWAPDB", "0", "1"],
+        &["SAVE"],
+        &["BGREWRITEAOF"],
         &["ACL", "LIST"],
+        &["ACL", "SETUSER", "aldgate", "+@all"],
         &["SHUTDOWN"],
         &["REPLICAOF", "127.0.0.1", "1"],
+        &["CLUSTER", "RESET"],
+        &["CLUSTER", "FAILOVER"],
         &["MONITOR"],
         &["CLIENT", "LIST"],
+        &["CLIENT", "KILL", "TYPE", "normal"],
+        &["PUBLISH", "channel", "message"],
+        &["DUMP", "aldgate:x"],
+        &["RESTORE", "aldgate:x", "0", "bytes"],
+        &["RENAME", "aldgate:x", "aldgate:y"],
+        &["OBJECT", "FREQ", "aldgate:x"],
         &["GET", "another:key"],
+        &["SET", "another:key", "value"],
+        &["DEL", "another:key"],
+        &["FCALL", "aldgate_1_keep", "1", "another:key", "value", "1000"],
     ] {
-        let refused = as_user(&server, "aldgate", PASSWORD, words).await.expect_err("refused");
+        let refused = sample.as_user("aldgate", PASSWORD, words).await.expect_err("refused");
         assert_eq!(refused.kind(), ErrorKind::Server(ServerErrorKind::NoPerm), "{words:?}: {refused}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_or_none_is_refused_at_the_start() {
-    let server = with_sample().await;
-    let wrong = Options { password: Some(Secret::new("wrong".into())), ..as_gateway(&server) };
-    assert!(tier::connect(wrong).await.is_err());
-    assert!(tier::connect(tier::options(&[server.address()])).await.is_err(), "the default user is off");
-}
-
-/// An authority, and a server's certificate that it signed, as files in a directory.
-fn certificates(home: &Path) -> Vec<u8> {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("signed");
-    let key = KeyPair::generate().expect("a key");
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names).expect("names").signed_by(&key, &authority).expect("signed");
-    let write = |name: &str, text: String| std::fs::write(home.join(name), text).expect("written");
-    write("authority.pem", authority.pem());
-    write("server.pem", certificate.pem());
-    write("server.key", key.serialize_pem());
-    authority.pem().into_bytes()
+    let sample = Sample::with_library().await;
+    tier::connected(sample.as_gateway()).await;
+    let wrong = Options { password: Some(Secret::new("wrong".into())), ..sample.as_gateway() };
+    refused(&wrong, "authentication failed").await;
+    // The default user is off.
+    refused(&Options { user: None, password: None, ..sample.as_gateway() }, "NOAUTH").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_tls_only_the_right_authority_is_trusted() {
-    let home = home();
-    let (trusted, other) = (certificates(home.path()), certificates(crate::server::home().path()));
-    let file = |name: &str| home.path().join(name).display().to_string();
-    let port = free_port();
-    let arguments = [
-        "--tls-port",
-        &port.to_string(),
-        "--tls-cert-file",
-        &file("server.pem"),
-        "--tls-key-file",
-        &file("server.key"),
-        "--tls-ca-cert-file",
-        &file("authority.pem"),
-        "--tls-auth-clients",
-        "no",
-        "--requirepass",
-        PASSWORD,
-    ];
-    let _server = Server::spawn(0, crate::server::home(), &arguments);
-    let options = |authorities: &[u8], password: &str| Options {
-        tls: Some(Tls { authorities: Some(authorities.to_vec()) }),
-        password: Some(Secret::new(password.into())),
-        ..tier::options(&[format!("localhost:{port}")])
-    };
-    eventually("the server answers", async || tier::connect(options(&trusted, PASSWORD)).await.is_ok()).await;
-    let warm = tier::connect(options(&trusted, PASSWORD)).await.expect("connected");
+async fn only_the_servers_own_name_under_the_configured_authority_is_trusted() {
+    let sample = Sample::with_library().await;
+    let other = Some(Tls { authorities: Some(Authority::new().pem()) });
+    refused(&Options { tls: other, ..sample.as_gateway() }, "invalid peer certificate").await;
+    let system = Some(Tls { authorities: None });
+    refused(&Options { tls: system, ..sample.as_gateway() }, "invalid peer certificate").await;
+    let clear = Options { tls: None, ..sample.as_gateway() };
+    assert!(tier::connect(clear).await.is_err(), "there is no port without TLS");
+    let named = vec![format!("localhost:{}", sample.server.port).parse().expect("an address")];
+    tier::connected(Options { addresses: named, ..sample.as_gateway() }).await;
+
+    let somebody_else = Sample::spawn(&["elsewhere.example"]);
+    refused(&somebody_else.as_gateway(), "not valid for name").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_sample_acknowledged_survives_a_kill_and_the_feed_goes_on_without_a_gap() {
+    let mut sample = Sample::with_library().await;
+    let warm = tier::connected(sample.as_gateway()).await;
     tier::live(&warm).await;
-    let opening = tier::opening(0, 1);
-    warm.open_session(&opening).await.expect("opened");
-    assert_eq!(warm.session(&opening.session).await, Ok(Some(opening.record)));
-    assert!(warm.consume(&aldgate_core::id::SingleUse::of(b"v"), NOW).await.is_ok());
-    assert!(tier::connect(options(&other, PASSWORD)).await.is_err(), "another authority");
-    assert!(tier::connect(options(&trusted, "wrong")).await.is_err(), "another password");
+    let passkey = tier::passkey(1);
+    warm.publish_credential(&passkey).await.expect("published");
+    let (ended, standing) = (tier::login(&passkey, 1, 1), tier::login(&passkey, 2, 2));
+    assert_eq!(warm.settle(&ended).await, Ok(Settlement::Settled));
+    assert_eq!(warm.settle(&standing).await, Ok(Settlement::Settled));
+    assert_eq!(warm.end_session(&passkey.account, &ended.opening.session).await, Ok(true));
+    sample.server.kill();
+    sample.server.revive();
+    sample.answers().await;
+    eventually("the tier is back", async || warm.session(&standing.opening.session).await.is_ok()).await;
+    assert_eq!(warm.session(&standing.opening.session).await, Ok(Some(standing.opening.record)));
+    assert_eq!(warm.session(&ended.opening.session).await, Ok(None), "what ended stays ended");
+    assert_eq!(warm.settle(&tier::login(&passkey, 3, 2)).await, Ok(Settlement::CounterRegressed));
+    let again = aldgate_core::warm::PasskeyLogin { challenge: standing.challenge, ..tier::login(&passkey, 4, 3) };
+    assert_eq!(warm.settle(&again).await, Ok(Settlement::ChallengeUsed));
+    tier::live(&warm).await;
+    assert_eq!(warm.feed_state().gaps, 0);
 }

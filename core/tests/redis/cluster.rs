@@ -5,7 +5,9 @@ use crate::tier::{self, Notebook, Told};
 use aldgate_core::testing::conformance::{Publishing, suite};
 use aldgate_core::warm::Warm as _;
 use aldgate_core::warm::redis::{Options, RedisWarm};
+use redis::cmd;
 use std::sync::Arc;
+use std::time::Duration;
 
 const PRIMARIES: usize = 3;
 
@@ -66,7 +68,7 @@ impl Cluster {
     async fn tier(&self) -> Arc<RedisWarm> {
         // One node is enough to find all others.
         let options = Options { cluster: true, ..tier::options(&[self.nodes[0].address()]) };
-        let warm = tier::connect(options).await.expect("connected");
+        let warm = tier::connected(options).await;
         tier::live(&warm).await;
         warm
     }
@@ -101,4 +103,80 @@ async fn a_primary_of_a_cluster_is_replaced_and_its_lanes_go_on() {
         assert_eq!(other.session(&opening.session).await, Ok(None));
     }
     tier::live(&other).await;
+}
+
+/// A slot on its way from one primary to another.
+struct Move<'a> {
+    slot: String,
+    from: &'a Server,
+    to: &'a Server,
+    to_id: String,
+}
+
+impl<'a> Move<'a> {
+    async fn begin(slot: u16, from: &'a Server, to: &'a Server) -> Self {
+        let from_id: String = from.ask(&["CLUSTER", "MYID"]).await;
+        let begun = Self { slot: slot.to_string(), from, to, to_id: to.ask(&["CLUSTER", "MYID"]).await };
+        let () = to.ask(&["CLUSTER", "SETSLOT", &begun.slot, "IMPORTING", &from_id]).await;
+        let () = from.ask(&["CLUSTER", "SETSLOT", &begun.slot, "MIGRATING", &begun.to_id]).await;
+        begun
+    }
+
+    /// Moves the keys for which it is so; gives how many.
+    async fn keys(&self, moves: impl Fn(&[u8]) -> bool) -> usize {
+        let link = &mut self.from.link().await;
+        let mut names = cmd("CLUSTER");
+        let names: Vec<Vec<u8>> =
+            names.arg("GETKEYSINSLOT").arg(&self.slot).arg(1_000).query_async(link).await.expect("names");
+        let moving: Vec<Vec<u8>> = names.into_iter().filter(|name| moves(name)).collect();
+        let mut migrate = cmd("MIGRATE");
+        migrate.arg("127.0.0.1").arg(self.to.port).arg("").arg(0).arg(5_000).arg("KEYS").arg(&moving);
+        let _: String = migrate.query_async(link).await.expect("moved");
+        moving.len()
+    }
+
+    async fn end(&self, nodes: &[Server]) {
+        for node in [self.to, self.from].into_iter().chain(&nodes[..PRIMARIES]) {
+            let () = node.ask(&["CLUSTER", "SETSLOT", &self.slot, "NODE", &self.to_id]).await;
+        }
+    }
+}
+
+/// Lane 0 lies in slot 512. While its keys are at two primaries, neither can tell what there is: nothing may open then,
+/// and no end may be acknowledged that was not made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lane_that_moves_to_another_primary_is_read_meanwhile_and_goes_on_afterwards() {
+    let cluster = Cluster::start().await;
+    let options =
+        Options { cluster: true, deadline: Duration::from_millis(500), ..tier::options(&[cluster.nodes[0].address()]) };
+    let one = tier::connected(options).await;
+    let other = cluster.tier().await;
+    let notebook = Arc::new(Notebook::default());
+    other.follow(notebook.clone());
+    let (first, second, elsewhere) = (tier::opening(0, 1), tier::opening(0, 2), tier::opening(0x10, 3));
+    for opening in [&first, &second, &elsewhere] {
+        one.open_session(opening).await.expect("opened");
+    }
+    let begun = tier::opening(0, 9);
+    one.open_session(&begun).await.expect("opened");
+    one.end_session(&begun.record.account, &begun.session).await.expect("ended");
+    eventually("the feed has begun", async || notebook.has(&Told::ended(begun.session))).await;
+
+    let moving = Move::begin(512, &cluster.nodes[0], &cluster.nodes[1]).await;
+    assert_eq!(moving.keys(|name| name.ends_with(first.session.as_bytes())).await, 1);
+    for opening in [&first, &second] {
+        assert_eq!(one.session(&opening.session).await, Ok(Some(opening.record)), "wherever it is");
+        assert!(one.end_session(&opening.record.account, &opening.session).await.is_err());
+    }
+    assert!(one.end_sessions(&first.record.account, None).await.is_err());
+    assert!(one.open_session(&tier::opening(0, 4)).await.is_err());
+    assert_eq!(one.end_session(&elsewhere.record.account, &elsewhere.session).await, Ok(true), "another lane");
+
+    assert!(moving.keys(|_| true).await > 3, "the other session, the index, the logs");
+    moving.end(&cluster.nodes).await;
+    eventually("the lane goes on", async || one.sessions_of(&first.record.account).await.is_ok()).await;
+    assert_eq!(one.end_sessions(&first.record.account, None).await, Ok(2), "nothing was lost on the way");
+    eventually("the other process hears it", async || notebook.has(&Told::ended(second.session))).await;
+    tier::live(&other).await;
+    assert_eq!((other.feed_state().gaps, other.feed_state().forged, one.refused()), (0, 0, 0));
 }

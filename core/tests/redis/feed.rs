@@ -2,8 +2,7 @@
 
 use crate::relay::Relay;
 use crate::server::{Server, eventually};
-use crate::tier::{self, Notebook, Told};
-use aldgate_core::hot::{Capacity, Hot, Known};
+use crate::tier::{self, Gateway, Notebook, Told};
 use aldgate_core::id::TokenDigest;
 use aldgate_core::testing::world::NOW;
 use aldgate_core::warm::Warm as _;
@@ -75,7 +74,7 @@ async fn what_was_missed_is_applied_before_the_feed_is_live_again() {
     let server = Server::start(&[]).await;
     let relay = Relay::to(server.address()).await;
     let one = tier::on(&server).await;
-    let other = tier::connect(tier::options(&[relay.address.clone()])).await.expect("connected");
+    let other = tier::connected(tier::options(&[relay.address.clone()])).await;
     tier::live(&other).await;
     let notebook = Arc::new(Notebook::default());
     other.follow(notebook.clone());
@@ -101,19 +100,14 @@ async fn what_was_missed_is_applied_before_the_feed_is_live_again() {
 async fn a_server_that_hangs_is_a_silence_and_nothing_is_believed_meanwhile() {
     let server = Server::start(&[]).await;
     let warm = tier::on(&server).await;
-    let hot = Arc::new(Hot::new(Capacity { sessions: 100, credentials: 100 }));
-    warm.follow(hot.clone());
+    let gateway = Gateway::over(warm.clone());
     let opening = tier::opening(0, 1);
-    hot.admit_session(opening.session, opening.record, hot.ask(NOW));
-    assert!(matches!(hot.session(&opening.session, NOW), Known::Confirmed(_)));
+    gateway.admit(&opening);
+    assert!(gateway.believes(&opening.session));
     server.signal("STOP");
-    eventually("the copy is unconfirmed", async || {
-        matches!(hot.session(&opening.session, NOW), Known::Unconfirmed(_, NOW))
-    })
-    .await;
+    eventually("the copy is unconfirmed", async || gateway.asks_for(&opening.session)).await;
     server.signal("CONT");
-    eventually("the copy is confirmed", async || matches!(hot.session(&opening.session, NOW), Known::Confirmed(_)))
-        .await;
+    eventually("the copy is confirmed", async || gateway.believes(&opening.session)).await;
     assert_eq!(warm.feed_state().gaps, 0);
 }
 
@@ -122,7 +116,7 @@ async fn a_trimmed_log_is_a_gap() {
     let server = Server::start(&[]).await;
     let relay = Relay::to(server.address()).await;
     let one = tier::on(&server).await;
-    let other = tier::connect(tier::options(&[relay.address.clone()])).await.expect("connected");
+    let other = tier::connected(tier::options(&[relay.address.clone()])).await;
     tier::live(&other).await;
     let notebook = Arc::new(Notebook::default());
     other.follow(notebook.clone());

@@ -7,6 +7,7 @@ mod cold;
 mod conformance;
 mod cost;
 mod feed;
+mod race;
 mod relay;
 mod replacement;
 mod revocation;

@@ -1,4 +1,5 @@
-//! A TCP relay to a server, which can be cut and joined again: the network between one process and Redis.
+//! A TCP relay to a server: the network between one process and Redis. It can be cut, it can swallow everything without
+//! a word, and it can be whole again.
 
 use std::sync::Arc;
 use tokio::io::copy_bidirectional;
@@ -6,9 +7,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+/// What becomes of the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Network {
+    Whole,
+    Cut,
+    Swallowing,
+}
+
 pub(crate) struct Relay {
     pub(crate) address: String,
-    joined: Arc<watch::Sender<bool>>,
+    network: Arc<watch::Sender<Network>>,
     task: AbortHandle,
 }
 
@@ -22,33 +31,40 @@ impl Relay {
     pub(crate) async fn to(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
-        let joined = Arc::new(watch::Sender::new(true));
-        let sender = joined.clone();
+        let network = Arc::new(watch::Sender::new(Network::Whole));
+        let sender = network.clone();
         let task = tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let mut joined = sender.subscribe();
-                let server = server.clone();
-                tokio::spawn(async move {
-                    if !*joined.borrow_and_update() {
-                        return;
-                    }
-                    let Ok(mut upstream) = TcpStream::connect(server).await else { return };
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut client, &mut upstream) => {}
-                        _ = joined.wait_for(|joined| !joined) => {}
-                    }
-                });
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(relay(client, server.clone(), sender.subscribe()));
             }
         });
-        Self { address, joined, task: task.abort_handle() }
+        Self { address, network, task: task.abort_handle() }
     }
 
     /// Breaks every connection, and lets none through from now on.
     pub(crate) fn cut(&self) {
-        self.joined.send_replace(false);
+        self.network.send_replace(Network::Cut);
+    }
+
+    /// Keeps every connection, takes new ones, and carries nothing.
+    pub(crate) fn swallow(&self) {
+        self.network.send_replace(Network::Swallowing);
     }
 
     pub(crate) fn join(&self) {
-        self.joined.send_replace(true);
+        self.network.send_replace(Network::Whole);
     }
+}
+
+/// Carries one connection. Once it has swallowed something it is never whole again, as a real one would not be.
+async fn relay(mut client: TcpStream, server: String, mut network: watch::Receiver<Network>) {
+    if *network.borrow() == Network::Whole {
+        let Ok(mut upstream) = TcpStream::connect(server).await else { return };
+        tokio::select! {
+            _ = copy_bidirectional(&mut client, &mut upstream) => return,
+            _ = network.wait_for(|network| *network != Network::Whole) => {}
+        }
+    }
+    // What swallows holds the connection open until it is cut, or for good.
+    let _ = network.wait_for(|network| *network == Network::Cut).await;
 }

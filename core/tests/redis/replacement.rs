@@ -1,10 +1,13 @@
 //! A primary that dies or is demoted, and its replica that takes over.
 
+use crate::relay::Relay;
 use crate::server::{Server, eventually};
 use crate::tier::{self, Notebook, Told};
+use aldgate_core::id::{SingleUse, TokenDigest};
 use aldgate_core::testing::world::NOW;
-use aldgate_core::warm::redis::{DEADLINE, Options};
-use aldgate_core::warm::{Unavailable, Warm as _};
+use aldgate_core::warm::change::Feed;
+use aldgate_core::warm::redis::{DEADLINE, Options, RedisWarm};
+use aldgate_core::warm::{Settlement, Unavailable, Warm as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,8 +27,8 @@ async fn pair() -> (Server, Server) {
 async fn a_primary_that_dies_is_replaced_and_calls_go_on() {
     let (mut primary, replica) = pair().await;
     let both = [replica.address(), primary.address()];
-    let one = tier::connect(tier::options(&both)).await.expect("connected");
-    let other = tier::connect(tier::options(&both)).await.expect("connected");
+    let one = tier::connected(tier::options(&both)).await;
+    let other = tier::connected(tier::options(&both)).await;
     tier::live(&other).await;
     let notebook = Arc::new(Notebook::default());
     other.follow(notebook.clone());
@@ -45,7 +48,7 @@ async fn a_primary_that_dies_is_replaced_and_calls_go_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_demoted_is_left() {
     let (primary, replica) = pair().await;
-    let warm = tier::connect(tier::options(&[primary.address(), replica.address()])).await.expect("connected");
+    let warm = tier::connected(tier::options(&[primary.address(), replica.address()])).await;
     let () = replica.ask(&["REPLICAOF", "NO", "ONE"]).await;
     let () = primary.ask(&["REPLICAOF", "127.0.0.1", &replica.port.to_string()]).await;
     let opening = tier::opening(0, 1);
@@ -58,7 +61,7 @@ async fn a_primary_that_is_demoted_is_left() {
 async fn a_call_on_a_server_that_hangs_fails_at_its_deadline() {
     let server = Server::start(&[]).await;
     let options = Options { deadline: DEADLINE, ..tier::options(&[server.address()]) };
-    let warm = tier::connect(options).await.expect("connected");
+    let warm = tier::connected(options).await;
     server.signal("STOP");
     for _ in 0..3 {
         let begun = Instant::now();
@@ -84,4 +87,80 @@ async fn a_start_without_a_primary_fails_within_two_seconds_and_says_why() {
     let (_primary, replica) = pair().await;
     let said = tier::connect(tier::options(&[replica.address()])).await.err().expect("refused").to_string();
     assert!(said.contains("is not a master"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_swallows_everything_costs_a_deadline_and_is_left_when_it_is_whole() {
+    let server = Server::start(&[]).await;
+    let relay = Relay::to(server.address()).await;
+    let options = Options { deadline: DEADLINE, ..tier::options(&[relay.address.clone()]) };
+    let warm = tier::connected(options).await;
+    let passkey = tier::passkey(1);
+    warm.publish_credential(&passkey).await.expect("published");
+    relay.swallow();
+    for n in 0..3 {
+        let begun = Instant::now();
+        assert!(matches!(warm.settle(&tier::login(&passkey, n, 0)).await, Err(Unavailable(_))));
+        assert!(begun.elapsed() < 2 * DEADLINE, "{:?}", begun.elapsed());
+    }
+    relay.join();
+    let login = tier::login(&passkey, 9, 1);
+    eventually("log-ins go on", async || warm.settle(&login).await == Ok(Settlement::Settled)).await;
+    tier::live(&warm).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replacement_that_had_not_heard_the_last_changes_is_a_gap() {
+    let (mut primary, replica) = pair().await;
+    let both = [primary.address(), replica.address()];
+    let (one, other) = (connect(&both).await, connect(&both).await);
+    let notebook = Arc::new(Notebook::default());
+    other.follow(notebook.clone());
+    let end = async |n| {
+        let opening = tier::opening(0, n);
+        one.open_session(&opening).await.expect("opened");
+        assert_eq!(one.end_session(&opening.record.account, &opening.session).await, Ok(true));
+        eventually("the other process hears it", async || notebook.has(&Told::ended(opening.session))).await;
+    };
+    end(1).await;
+    let _: i64 = primary.ask(&["WAIT", "1", "5000"]).await;
+    let () = replica.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    end(2).await;
+    assert_eq!(other.feed_state().gaps, 0);
+    primary.kill();
+    eventually("the loss is noticed", async || other.feed_state().gaps == 1).await;
+    tier::live(&other).await;
+    assert!(notebook.has(&Told::Feed(Feed::Gap)), "copies are confirmed with what is left");
+    end(3).await;
+}
+
+async fn connect(addresses: &[String]) -> Arc<RedisWarm> {
+    let warm = tier::connected(tier::options(addresses)).await;
+    tier::live(&warm).await;
+    warm
+}
+
+/// A revocation must be possible when nothing else is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_full_memory_nothing_opens_and_everything_can_be_ended() {
+    let server = Server::start(&["--maxmemory-policy", "noeviction"]).await;
+    let warm = connect(&[server.address()]).await;
+    let (passkey, standing) = (tier::passkey(1), tier::opening(0, 1));
+    warm.publish_credential(&passkey).await.expect("published");
+    warm.open_session(&standing).await.expect("opened");
+    let login = tier::login(&passkey, 1, 1);
+    assert_eq!(warm.settle(&login).await, Ok(Settlement::Settled));
+    let () = server.ask(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let until = NOW.plus(Duration::from_mins(1));
+    let token = TokenDigest::of(b"token");
+    assert!(warm.open_session(&tier::opening(0, 2)).await.is_err());
+    assert!(warm.settle(&tier::login(&passkey, 2, 2)).await.is_err());
+    assert!(warm.consume(&SingleUse::of(b"value"), until).await.is_err());
+    assert_eq!(warm.end_session(&standing.record.account, &standing.session).await, Ok(true));
+    assert_eq!(warm.end_sessions(&passkey.account, None).await, Ok(1));
+    assert_eq!(warm.retire_credential(&passkey.digest).await, Ok(()));
+    assert_eq!(warm.revoke_token(&token, until).await, Ok(()));
+    assert_eq!(warm.session(&login.opening.session).await, Ok(None));
+    assert_eq!(warm.credential(&passkey.digest).await, Ok(None));
+    assert_eq!(warm.token_revoked(&token).await, Ok(true));
 }

@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
     pub(crate) port: u16,
-    pub(crate) home: TempDir,
+    home: TempDir,
+    arguments: Vec<String>,
     child: Child,
 }
 
@@ -26,15 +27,14 @@ impl Drop for Server {
 impl Server {
     /// A server with these arguments besides its port; not yet answering.
     pub(crate) fn spawn(port: u16, home: TempDir, arguments: &[&str]) -> Self {
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
-            .args(arguments)
-            .arg("--dir")
-            .arg(home.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server of Debian's package is installed");
-        Self { port, home, child }
+        Self::with(port, home, [&["--port", &port.to_string()], arguments].concat())
+    }
+
+    /// A server with a file of configuration, if it comes first, and arguments that say the port; not yet answering.
+    pub(crate) fn with(port: u16, home: TempDir, arguments: Vec<&str>) -> Self {
+        let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+        let child = run(&arguments, &home);
+        Self { port, home, arguments, child }
     }
 
     /// A server that answers.
@@ -44,8 +44,18 @@ impl Server {
         server
     }
 
+    /// Waits until this server answers, and not another one that had the same port for a moment.
     pub(crate) async fn answers(&self) {
-        eventually("the server answers", async || self.try_ask::<String>(&["PING"]).await.is_ok()).await;
+        let mine = format!("process_id:{}\r\n", self.child.id());
+        eventually("the server answers", async || {
+            self.try_ask::<String>(&["INFO", "server"]).await.is_ok_and(|said| said.contains(&mine))
+        })
+        .await;
+    }
+
+    /// Starts a server that was killed again, with the files that it left.
+    pub(crate) fn revive(&mut self) {
+        self.child = run(&self.arguments, &self.home);
     }
 
     pub(crate) fn address(&self) -> String {
@@ -81,6 +91,16 @@ impl Server {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill is there").success());
     }
+}
+
+fn run(arguments: &[String], home: &TempDir) -> Child {
+    Command::new("redis-server")
+        .args(arguments)
+        .args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning", "--dir"])
+        .arg(home.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server of Debian's package is installed")
 }
 
 pub(crate) fn home() -> TempDir {

@@ -1,14 +1,16 @@
 //! A warm tier on a test's servers, and what is put into it.
 
 use crate::server::{Server, eventually};
+use aldgate_core::hot::{Capacity, Hot, Known};
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use aldgate_core::secret::Secret;
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::testing::ManualClock;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::world::{self, NOW};
 use aldgate_core::warm::change::{Change, Feed, Follower};
 use aldgate_core::warm::redis::{NotConnected, Options, RedisWarm};
-use aldgate_core::warm::{Opening, PasskeyLogin};
+use aldgate_core::warm::{Opening, PasskeyLogin, Warm as _};
 use aldgate_core::webauthn::credential::CredentialRecord;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,11 +29,69 @@ pub(crate) async fn connect(options: Options) -> Result<Arc<RedisWarm>, NotConne
     RedisWarm::connect(options, &world::master_key(), clock, None).await.map(Arc::new)
 }
 
+/// A tier, however long a busy machine takes to greet it.
+pub(crate) async fn connected(options: Options) -> Arc<RedisWarm> {
+    let mut warm = None;
+    eventually("the tier is connected", async || {
+        warm = connect(again(&options)).await.ok();
+        warm.is_some()
+    })
+    .await;
+    warm.expect("connected")
+}
+
+/// The same options.
+pub(crate) fn again(options: &Options) -> Options {
+    let Options { addresses, cluster, tls, user, password, deadline, prefix } = options;
+    Options {
+        addresses: addresses.clone(),
+        cluster: *cluster,
+        tls: tls.clone(),
+        user: user.clone(),
+        password: password.as_ref().map(|password| Secret::new(password.expose().clone())),
+        deadline: *deadline,
+        prefix: prefix.clone(),
+    }
+}
+
 /// A tier on one server, its feed live.
 pub(crate) async fn on(server: &Server) -> Arc<RedisWarm> {
-    let warm = connect(options(&[server.address()])).await.expect("connected");
+    let warm = connected(options(&[server.address()])).await;
     live(&warm).await;
     warm
+}
+
+/// A gateway: a tier, and the copies that follow it.
+pub(crate) struct Gateway {
+    pub(crate) warm: Arc<RedisWarm>,
+    hot: Arc<Hot>,
+}
+
+impl Gateway {
+    pub(crate) fn over(warm: Arc<RedisWarm>) -> Self {
+        let hot = Arc::new(Hot::new(Capacity { sessions: 10_000, credentials: 100 }));
+        warm.follow(hot.clone());
+        Self { warm, hot }
+    }
+
+    pub(crate) fn admit(&self, opening: &Opening) {
+        self.hot.admit_session(opening.session, opening.record, self.hot.ask(NOW));
+    }
+
+    /// Whether it lets the session in without a question.
+    pub(crate) fn believes(&self, session: &SessionId) -> bool {
+        matches!(self.hot.session(session, NOW), Known::Confirmed(_))
+    }
+
+    /// Whether it asks warm before it lets the session in.
+    pub(crate) fn asks_for(&self, session: &SessionId) -> bool {
+        matches!(self.hot.session(session, NOW), Known::Unconfirmed(_, NOW))
+    }
+
+    /// Whether it refuses the session without a question.
+    pub(crate) fn refuses(&self, session: &SessionId) -> bool {
+        matches!(self.hot.session(session, NOW), Known::Ended)
+    }
 }
 
 pub(crate) async fn live(warm: &RedisWarm) {

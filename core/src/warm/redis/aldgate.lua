@@ -11,7 +11,7 @@
 --   e            this data set's number: when it was begun
 --   f            the changes: e-0, e-1, e-2 and so on
 --   l            the log-ins that the backend has not settled yet: 0-1, 0-2, 0-3 and so on
--- Only `aldgate_1_keep` has another key: a passkey's published record, which is found by its digest alone.
+-- Only `aldgate_1_keep` and `aldgate_1_strike` have another key: a passkey's published record, found by its digest alone.
 -- Nothing here can make a tag: that needs a key which Redis never sees. The caller brings every value ready.
 -- Of the writes of a verb the change stands first, and what it opens last: Lua does not roll back.
 
@@ -231,6 +231,16 @@ redis.register_function('aldgate_1_keep', function(keys, a)
   redis.call('SET', keys[1], a[1], 'PX', a[2])
   return { 'S' }
 end)
+
+-- KEYS[1] likewise. How long it is remembered that it was retired.
+redis.register_function {
+  function_name = 'aldgate_1_strike',
+  flags = { 'allow-oom' },
+  callback = function(keys, a)
+    redis.call('SET', keys[1], 'R', 'PX', a[1])
+    return {}
+  end,
+}
 
 -- passkey, how long that is remembered, change.
 redis.register_function {

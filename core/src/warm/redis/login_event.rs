@@ -6,7 +6,7 @@
 //! beginning, since settling a log-in twice is settling it once.
 
 use super::RedisWarm;
-use super::server::Repeat;
+use super::server::Reach;
 use super::tag::Forged;
 use crate::id::{AccountId, CredentialDigest, Lane, SessionId};
 use crate::time::Timestamp;
@@ -76,7 +76,7 @@ impl LoginEvents for RedisWarm {
         let key = self.keys.lane(lane);
         let mut call = cmd("FCALL_RO");
         call.arg("aldgate_1_log_ins").arg(1).arg(&key.name).arg(after).arg(max.clamp(1, READ_MAX));
-        let entries: Vec<(String, Vec<Vec<u8>>)> = self.servers.call(key.slot, Repeat::Yes, &call).await?;
+        let entries: Vec<(String, Vec<Vec<u8>>)> = self.lane_call(lane, &call).await?;
         let read = |(name, fields): (String, Vec<Vec<u8>>)| {
             let event = fields.get(1).ok_or(Forged).and_then(|value| self.tags.read_log_in(lane, value));
             Some((number(&name)?, event.map_err(|forged| self.refuse(forged)).ok()?))
@@ -88,7 +88,7 @@ impl LoginEvents for RedisWarm {
         let key = self.keys.log_ins(lane);
         let mut call = cmd("XTRIM");
         call.arg(&key.name).arg("MINID").arg(format!("0-{}", through.saturating_add(1)));
-        self.servers.call::<Value>(key.slot, Repeat::Yes, &call).await.map(drop)
+        self.servers.call::<Value>(key.slot, Reach::Key, &call).await.map(drop)
     }
 }
 

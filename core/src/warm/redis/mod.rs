@@ -9,8 +9,8 @@
 //! call of which it is not known whether it was executed is repeated only where doing it twice is doing it once.
 //!
 //! # What is acknowledged, and what may be lost
-//! With `appendonly yes` and `appendfsync always`, what a primary has acknowledged survives its crash; with `everysec`
-//! up to a second is lost with the machine, and nothing with the process alone. Replication is asynchronous: a primary
+//! With `appendonly yes` and `appendfsync always`, what a primary has acknowledged survives its crash and that of its
+//! machine; with `everysec` up to two seconds may be lost, even with the process alone. Replication is asynchronous: a primary
 //! that is lost for good takes with it what its replica had not received, milliseconds as a rule. A revocation that is
 //! lost so leaves a session standing, until its end, in gateways that had not heard of it; the feed notices that the log
 //! was cut (`feed`). Where that is too much, run with `min-replicas-to-write 1` and keep the sessions short. The
@@ -56,7 +56,7 @@ use feed::{Hub, Reader};
 use futures_util::future::try_join_all;
 use key::Keys;
 use passkey::millis;
-use server::{Repeat, Servers};
+use server::{Reach, Servers};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -156,7 +156,7 @@ impl RedisWarm {
     }
 
     async fn lane_call<T: FromRedisValue>(&self, lane: Lane, call: &Cmd) -> Result<T, Unavailable> {
-        self.servers.call(self.keys.lane(lane).slot, Repeat::Yes, call).await
+        self.servers.call(self.keys.lane(lane).slot, Reach::Lane, call).await
     }
 
     /// For how long a value that may be used once is remembered, in milliseconds.
@@ -214,7 +214,7 @@ impl RedisWarm {
 impl Warm for RedisWarm {
     async fn session(&self, session: &SessionId) -> Result<Option<SessionRecord>, Unavailable> {
         let key = self.keys.in_lane(session.lane(), &[b"s".as_slice(), session.as_bytes()].concat());
-        let value: Option<Vec<u8>> = self.servers.call(key.slot, Repeat::Yes, cmd("GET").arg(&key.name)).await?;
+        let value: Option<Vec<u8>> = self.servers.call(key.slot, Reach::Key, cmd("GET").arg(&key.name)).await?;
         let Some(value) = value else { return Ok(None) };
         Ok(self.tags.read_session(session, &value).map_err(|forged| self.refuse(forged)).ok())
     }
@@ -294,7 +294,7 @@ impl Warm for RedisWarm {
         let mut call = cmd("SET");
         call.arg(&key.name).arg(1).arg("NX").arg("PX").arg(self.remembered_for(until));
         // Not repeated: the second time would find what the first has used up.
-        let set: Option<String> = self.servers.call(key.slot, Repeat::No, &call).await?;
+        let set: Option<String> = self.servers.call(key.slot, Reach::KeyOnce, &call).await?;
         Ok(if set.is_some() { Consumption::Consumed } else { Consumption::AlreadyUsed })
     }
 
@@ -318,7 +318,7 @@ impl Warm for RedisWarm {
     /// Whatever stands there counts: to believe a planted revocation is to refuse one token.
     async fn token_revoked(&self, token: &TokenDigest) -> Result<bool, Unavailable> {
         let key = self.keys.in_lane(token.lane(), &[b"t".as_slice(), token.as_bytes()].concat());
-        let value: Option<Vec<u8>> = self.servers.call(key.slot, Repeat::Yes, cmd("GET").arg(&key.name)).await?;
+        let value: Option<Vec<u8>> = self.servers.call(key.slot, Reach::Key, cmd("GET").arg(&key.name)).await?;
         Ok(value.is_some())
     }
 

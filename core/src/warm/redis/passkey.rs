@@ -7,7 +7,7 @@
 
 use super::RedisWarm;
 use super::key::Key;
-use super::server::Repeat;
+use super::server::Reach;
 use super::tag::{CellState, Forged, RETIRED};
 use crate::id::{CredentialDigest, Lane, TokenDigest};
 use crate::warm::change::Change;
@@ -84,7 +84,7 @@ impl RedisWarm {
             Published::Nothing | Published::Forged => self.restore(digest).await,
             Published::Here(record) => {
                 let key = self.cell_key(&record);
-                let cell: Option<Vec<u8>> = self.servers.call(key.slot, Repeat::Yes, cmd("GET").arg(&key.name)).await?;
+                let cell: Option<Vec<u8>> = self.servers.call(key.slot, Reach::Key, cmd("GET").arg(&key.name)).await?;
                 match cell {
                     Some(cell) if cell == RETIRED => Ok(None),
                     Some(cell) => match self.tags.read_cell(&record.account, digest, &cell) {
@@ -102,7 +102,7 @@ impl RedisWarm {
 
     async fn published(&self, digest: &CredentialDigest) -> Result<Published, Unavailable> {
         let key = self.keys.published(digest);
-        let value: Option<Vec<u8>> = self.servers.call(key.slot, Repeat::Yes, cmd("GET").arg(&key.name)).await?;
+        let value: Option<Vec<u8>> = self.servers.call(key.slot, Reach::Key, cmd("GET").arg(&key.name)).await?;
         Ok(match value {
             None => Published::Nothing,
             Some(value) if value == RETIRED => Published::Retired,
@@ -176,7 +176,7 @@ impl RedisWarm {
         let key = self.keys.published(&record.digest);
         let mut call = cmd("FCALL");
         call.arg("aldgate_1_keep").arg(1).arg(&key.name).arg(self.tags.published(record)).arg(millis(KEPT));
-        let answer = self.servers.call(key.slot, Repeat::Yes, &call).await?;
+        let answer = self.servers.call(key.slot, Reach::Key, &call).await?;
         Ok(matches!(Answer::read(answer)?, Answer::Done(_)))
     }
 
@@ -192,10 +192,9 @@ impl RedisWarm {
         self.lane_call::<redis::Value>(lane, &call).await?;
         self.tell(&change);
         let key = self.keys.published(digest);
-        let mut set = cmd("SET");
-        set.arg(&key.name).arg(RETIRED).arg("PX").arg(millis(RETIRED_FOR));
-        self.servers.call::<redis::Value>(key.slot, Repeat::Yes, &set).await?;
-        Ok(())
+        let mut call = cmd("FCALL");
+        call.arg("aldgate_1_strike").arg(1).arg(&key.name).arg(millis(RETIRED_FOR));
+        self.servers.call::<redis::Value>(key.slot, Reach::Key, &call).await.map(drop)
     }
 
     /// Settles a log-in: one round trip, and one more for each log-in of the same passkey that came between.

@@ -40,13 +40,16 @@ const LATE: &str = "Redis did not answer in time";
 /// Complaints that may wait for the keeper; one is enough, since it looks at everything.
 const COMPLAINTS_MAX: usize = 16;
 
-/// How a call may be sent again when it is not known whether it was executed.
+/// How far a call reaches, and whether it may be sent again when it is not known whether it was executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeat {
-    /// Doing it twice is as doing it once.
-    Yes,
-    /// Once, or the caller hears of it.
-    No,
+pub(super) enum Reach {
+    /// One key, which it names. Doing it twice is as doing it once.
+    Key,
+    /// One key, and once, or the caller hears of it.
+    KeyOnce,
+    /// More of a lane than the one key that it names. Doing it twice is as doing it once. While a cluster moves the lane
+    /// to another primary, some of its keys are at one and some at the other, and neither can do it: it waits.
+    Lane,
 }
 
 /// A primary, and the connection to it.
@@ -128,10 +131,10 @@ impl Servers {
     pub(super) async fn call<T: FromRedisValue>(
         &self,
         slot: Slot,
-        repeat: Repeat,
+        reach: Reach,
         command: &Cmd,
     ) -> Result<T, Unavailable> {
-        let value = self.call_until(Instant::now() + self.dialler.0.deadline, slot, repeat, command).await?;
+        let value = self.call_until(Instant::now() + self.dialler.0.deadline, slot, reach, command).await?;
         redis::from_redis_value(value).map_err(|error| Unavailable(format!("Redis answered in another form: {error}")))
     }
 
@@ -139,7 +142,7 @@ impl Servers {
         &self,
         deadline: Instant,
         slot: Slot,
-        repeat: Repeat,
+        reach: Reach,
         command: &Cmd,
     ) -> Result<Value, Unavailable> {
         let mut fleet = self.fleet.clone();
@@ -150,7 +153,7 @@ impl Servers {
             let mut broken = None;
             let mut trouble = Trouble::Elsewhere;
             if let Some(primary) = now.primary(slot) {
-                let error = match self.send(deadline, &now, primary, command).await {
+                let error = match self.send(deadline, &now, primary, reach, command).await {
                     Ok(value) => return Ok(value),
                     Err(error) => error,
                 };
@@ -162,11 +165,11 @@ impl Servers {
                 return Err(Unavailable(last));
             }
             self.complain(now.generation, broken);
-            if trouble == Trouble::Late || (trouble == Trouble::Broken && repeat == Repeat::No) {
+            if trouble == Trouble::Late || (trouble == Trouble::Broken && reach == Reach::KeyOnce) {
                 return Err(Unavailable(last));
             }
             let again = async {
-                if trouble == Trouble::Busy {
+                if matches!(trouble, Trouble::Busy | Trouble::Ask) {
                     sleep(pause).await;
                     return true;
                 }
@@ -179,19 +182,33 @@ impl Servers {
         }
     }
 
-    /// Sends a command to a primary once, and on to where its slot is just moving to, if it is.
-    async fn send(&self, deadline: Instant, fleet: &Fleet, primary: &Primary, command: &Cmd) -> RedisResult<Value> {
+    /// Sends a command to a primary once, and on to where its slot has moved to, or is just moving to if that will do.
+    async fn send(
+        &self,
+        deadline: Instant,
+        fleet: &Fleet,
+        primary: &Primary,
+        reach: Reach,
+        command: &Cmd,
+    ) -> RedisResult<Value> {
         let answer = within(deadline, primary.link.clone().req_packed_command(command)).await;
         let error = match answer.and_then(Value::extract_error) {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let moving_to = error.redirect_node().map(|(host, port)| Address { host: host.into(), port });
-        let moving_to = moving_to.filter(|_| Trouble::of(&error) == Trouble::Ask);
-        let Some(next) = moving_to.and_then(|address| fleet.linked(&address)) else { return Err(error) };
-        let mut asking = pipe();
-        asking.cmd("ASKING").ignore().add_command(command.clone());
-        let answers = within(deadline, asking.query_async::<Vec<Value>>(&mut next.link.clone())).await?;
+        let next = error.redirect_node().and_then(|(address, _)| address.parse().ok());
+        let Some(next) = next.and_then(|address| fleet.linked(&address)) else { return Err(error) };
+        let mut redirected = pipe();
+        match error.kind() {
+            ErrorKind::Server(ServerErrorKind::Moved) => {}
+            ErrorKind::Server(ServerErrorKind::Ask) if reach != Reach::Lane => {
+                redirected.cmd("ASKING").ignore();
+            }
+            _ => return Err(error),
+        }
+        self.complain(fleet.generation, None);
+        redirected.add_command(command.clone());
+        let answers = within(deadline, redirected.query_async::<Vec<Value>>(&mut next.link.clone())).await?;
         answers.into_iter().next().ok_or(error)
     }
 
@@ -234,7 +251,7 @@ enum Trouble {
     Late,
     /// Not executed: another server is the primary now.
     Elsewhere,
-    /// Not executed: the slot is just moving, and this key has moved.
+    /// Not executed: the slot is just moving, and this key is not here any more.
     Ask,
     /// Not executed: in a moment, perhaps.
     Busy,
