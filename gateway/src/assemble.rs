@@ -7,6 +7,7 @@ use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::snapshot;
 use crate::state::EdgeState;
+use crate::token::{CannotTakeTokens, Tokens};
 use crate::touch::{TouchWriter, touches};
 use crate::upstream::{BadUpstream, Upstreams};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
@@ -49,6 +50,9 @@ pub enum CannotAssemble {
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyFailed),
+    /// Access tokens cannot be judged.
+    #[error("access tokens: {0}")]
+    Tokens(#[from] CannotTakeTokens),
     /// Two metrics of one name.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -71,6 +75,7 @@ pub fn assemble(
     let state = EdgeState {
         snapshot: ArcSwap::from_pointee(snapshot::first(config, &shared.master, shared.clock.now())?),
         lookups: Lookups::new(shared.warm.clone(), hot.clone(), metrics.clone()),
+        tokens: Tokens::new(&config.token_issuers, shared.warm.clone(), metrics.clone())?,
         hot,
         warm: shared.warm.clone(),
         touches,

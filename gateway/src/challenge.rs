@@ -11,6 +11,7 @@ use aldgate_core::assurance::Components;
 use aldgate_core::policy::demand::Lack;
 use aldgate_core::policy::route::Route;
 use aldgate_core::session::cookie;
+use aldgate_core::token::dpop;
 use aldgate_core::verdict::{Challenge, TokenRefused};
 use pingora::http::RequestHeader;
 
@@ -65,9 +66,11 @@ pub fn authenticate(challenge: &Challenge) -> String {
     match challenge {
         Challenge::SignIn => r#"Bearer realm="aldgate""#.to_owned(),
         Challenge::SignInAgain(_) => error("invalid_token", "The session has ended", ""),
-        Challenge::Token(refused @ (TokenRefused::Unproven | TokenRefused::ProofReplayed)) => {
-            format!(r#"DPoP realm="aldgate", error="invalid_token", error_description="{refused}""#)
-        }
+        // RFC 9449, section 7.1: which algorithms a proof may be signed with.
+        Challenge::Token(refused @ (TokenRefused::Unproven | TokenRefused::ProofReplayed)) => format!(
+            r#"DPoP realm="aldgate", error="invalid_token", error_description="{refused}", algs="{}""#,
+            dpop::ALGORITHMS
+        ),
         Challenge::Token(refused) => error("invalid_token", &refused.to_string(), ""),
         Challenge::StepUp(Lack::Oneself) => error("access_denied", "One can only act for oneself here", ""),
         Challenge::StepUp(Lack::Mandate) => error("access_denied", "One can only act for somebody else here", ""),

@@ -26,5 +26,6 @@ pub mod reply;
 pub mod request;
 pub mod snapshot;
 pub mod state;
+pub mod token;
 pub mod touch;
 pub mod upstream;

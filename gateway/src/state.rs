@@ -4,6 +4,7 @@ use crate::access_log::AccessLog;
 use crate::asset::Assets;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
+use crate::token::Tokens;
 use crate::touch::Touches;
 use crate::upstream::Upstreams;
 use aldgate_core::decide::Snapshot;
@@ -33,6 +34,8 @@ pub struct EdgeState {
     pub warm: Arc<dyn Warm>,
     /// How warm is asked.
     pub lookups: Lookups,
+    /// What access tokens say.
+    pub tokens: Tokens,
     /// Times of use on their way to warm.
     pub touches: Touches,
     /// Where requests go.

@@ -1,7 +1,8 @@
 //! For tests, benches and the load generator only (feature `testing`): a clock that is moved by hand, randomness
-//! from a seed, a software authenticator with derived keys, and a small whole world.
+//! from a seed, a software authenticator with derived keys, an issuer of access tokens, and a small whole world.
 
 pub mod authenticator;
+pub mod token_issuer;
 pub mod world;
 
 use crate::entropy::{Entropy, EntropyFailed};

@@ -12,6 +12,7 @@ pub mod grant;
 pub mod identity_assertion;
 pub mod introspection;
 pub mod jws;
+pub mod kept;
 pub mod key_set;
 pub mod ring_provider;
 mod strict_json;

@@ -162,6 +162,7 @@ async fn assemble(config: &Config) -> Result<Parts, CannotStart> {
     tokio::spawn(touch_writer.run());
     tokio::spawn(store.clone().run_sweeper(shared.clock.clone(), SWEEP));
     tokio::spawn(snapshot::rotate_keys(state.clone()));
+    tokio::spawn(aldgate_gateway::token::keep_fresh(state.clone()));
     Ok(Parts { state, store, stop_backend })
 }
 

@@ -93,6 +93,8 @@ table!(
         log: FileLog,
         /// `[[service]]`
         service: Vec<FileService>,
+        /// `[[token_issuer]]`
+        token_issuer: Vec<FileTokenIssuer>,
         /// `[[route]]`
         route: Vec<FileRoute>,
     }
@@ -191,6 +193,29 @@ table!(
     }
 );
 table!(
+    /// `[[token_issuer]]`: somebody whose access tokens are taken.
+    FileTokenIssuer {
+        /// The `iss` of its tokens.
+        issuer: String,
+        /// What the `aud` of its tokens must contain.
+        audience: String,
+        /// The file with its key set.
+        key_set: String,
+        /// The address of its key set.
+        jwks_uri: String,
+        /// How often the key set is fetched again.
+        refresh: String,
+        /// The address at which it is asked about tokens.
+        introspection: String,
+        /// Who we are there.
+        client_id: String,
+        /// The file with our secret there.
+        client_secret: String,
+        /// For how long an answer is used.
+        cache: String,
+    }
+);
+table!(
     /// `[[route]]`: who may reach what.
     FileRoute {
         /// Host, without port.
@@ -201,6 +226,8 @@ table!(
         service: String,
         /// "public", "optional" or "session".
         access: String,
+        /// Whether an access token may stand in the place of a session.
+        access_tokens: bool,
         /// `[route.demand]`
         demand: FileDemand,
     }
@@ -214,6 +241,8 @@ table!(
         authenticator: String,
         /// How long ago the person may have signed in.
         max_age: String,
+        /// What an access token must have been given for.
+        scopes: Vec<String>,
     }
 );
 

@@ -9,6 +9,8 @@ use aldgate_core::policy::platform::BACKEND_AUDIENCE;
 use aldgate_core::policy::route::Target;
 use aldgate_core::session::cookie;
 use aldgate_core::token::identity_assertion::BrokenSigningKey;
+use aldgate_core::verdict::Principal;
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::net::IpAddr;
@@ -65,16 +67,38 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     if *target != Target::Backend {
         without_our_cookies(header)?;
     }
-    let Some(session) = permit.session() else { return Ok(()) };
+    let Some(principal) = permit.principal() else { return Ok(()) };
     let (audience, index) = match target {
         Target::Edge(_) => return Ok(()),
         Target::Backend => (BACKEND_AUDIENCE, BACKEND_INDEX),
         Target::Service(service) => (service.name.as_str(), service.index),
     };
-    let values = identity::for_audience(state, session, audience, index, exchange.now)?;
-    for (name, value) in IDENTITY_NAMES.iter().zip(&*values) {
-        header
-            .insert_header(name.clone(), HeaderValue::from_maybe_shared(value.clone()).map_err(|_| CannotForward)?)?;
+    match (principal, target) {
+        (Principal::Session(session), _) => {
+            let values = identity::for_audience(state, session, audience, index, exchange.now)?;
+            introduce(header, values.iter().map(Some))
+        }
+        // The backend knows people by their sessions, and nobody else.
+        (Principal::Grant(_), Target::Backend | Target::Edge(_)) => Err(CannotForward),
+        (Principal::Grant(grant), Target::Service(_)) => {
+            // What opened the gate would open it again, in the service's hands.
+            header.remove_header(&http::header::AUTHORIZATION);
+            header.remove_header("dpop");
+            let values = identity::of_grant(state, grant, audience, index, exchange.now)?;
+            introduce(header, values.iter().map(Option::as_ref))
+        }
+    }
+}
+
+/// Sets the headers that say who a request is for.
+fn introduce<'a>(
+    header: &mut RequestHeader,
+    values: impl Iterator<Item = Option<&'a Bytes>>,
+) -> Result<(), CannotForward> {
+    for (name, value) in IDENTITY_NAMES.iter().zip(values) {
+        let Some(value) = value else { continue };
+        let value = HeaderValue::from_maybe_shared(value.clone()).map_err(|_| CannotForward)?;
+        header.insert_header(name.clone(), value)?;
     }
     Ok(())
 }

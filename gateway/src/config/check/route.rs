@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const SERVICES_MAX: usize = 10_000; // Far below the numbers that are kept for the backend.
+const SCOPE_BYTES_MAX: usize = 256;
 const MAX_AGE_MIN: Duration = Duration::from_secs(30); // Less, and a person would be sent to sign in for ever.
 
 pub(super) fn services_and_routes(
@@ -94,7 +95,12 @@ fn route(
             format!("sessions are known on {login_host:?} only; a route on another host must be public"),
         );
     }
-    Some(Route::new(host, pattern?, Target::Service(service?.clone()), access?))
+    let access_tokens = file.access_tokens.unwrap_or(false);
+    if access_tokens && access.as_ref().is_some_and(|access| *access == Access::Public) {
+        faults.add(&format!("{path}.access_tokens"), "goes with access = \"session\" or \"optional\" only");
+    }
+    let route = Route::new(host, pattern?, Target::Service(service?.clone()), access?);
+    Some(Route { access_tokens, ..route })
 }
 
 fn access(path: &str, file: &FileRoute, faults: &mut Faults) -> Option<Access> {
@@ -134,10 +140,20 @@ fn demand(path: &str, file: &FileDemand, faults: &mut Faults) -> Demand {
     if max_age.is_some_and(|max_age| max_age < MAX_AGE_MIN) {
         faults.add(&max_age_path, "must be at least 30s: a sign-in takes a moment");
     }
+    let scopes: Option<Arc<[String]>> = file.scopes.as_ref().map(|scopes| scopes.as_slice().into());
+    // RFC 6749, section 3.3.
+    let is_scope = |text: &str| {
+        (1..=SCOPE_BYTES_MAX).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'))
+    };
+    if scopes.as_deref().is_some_and(|scopes| scopes.is_empty() || !scopes.iter().all(|scope| is_scope(scope))) {
+        faults.add(&format!("{path}.demand.scopes"), "must name at least one scope, each without spaces and quotes");
+    }
     Demand {
         identity: faults.keep(&format!("{path}.demand.identity"), identity).unwrap_or(IdentityLevel::P9),
         components: faults.keep(&format!("{path}.demand.authenticator"), components).unwrap_or(Components::PASSKEY),
         max_age,
+        scopes,
         ..Demand::SIGNED_IN
     }
 }
