@@ -6,6 +6,7 @@ pub mod axe;
 pub mod browser;
 pub mod http;
 pub mod instance;
+pub mod issuer;
 pub mod world;
 
 /// The moment at which a world stands.

@@ -92,11 +92,15 @@ fn routes(upstream: u16) -> String {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with(Arc::new(MemoryWarm::default()), "").await
+    }
+
+    /// A gateway over this warm tier, with more tables in its configuration.
+    pub async fn with(warm: Arc<MemoryWarm>, tables: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
         let upstream = echo_upstream().await;
-        let text = format!("data = {{ dir = {:?} }}\n{}", dir.path().join("data"), routes(upstream));
+        let text = format!("data = {{ dir = {:?} }}\n{}\n{tables}", dir.path().join("data"), routes(upstream));
         let config = Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}"));
-        let warm = Arc::new(MemoryWarm::default());
         let clock = Arc::new(ManualClock::at(world::NOW));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
         let shared =

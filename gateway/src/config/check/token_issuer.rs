@@ -53,7 +53,8 @@ fn token_issuer(path: &str, file: &FileTokenIssuer, faults: &mut Faults) -> Opti
         }
         (None, Some(uri), None) => {
             let uri = address(&format!("{path}.jwks_uri"), uri, faults);
-            uri.map(|uri| key_set(path, (KeySetPlace::Uri(uri), file), faults))
+            let check = key_set(path, (KeySetPlace::Uri(uri.clone().unwrap_or_default()), file), faults);
+            uri.map(|_| check)
         }
         (None, None, Some(endpoint)) => introspection(path, endpoint, file, faults),
         _ => {
