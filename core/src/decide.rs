@@ -7,7 +7,7 @@
 use crate::hot::{Hot, HotSession, Known};
 use crate::id::SessionId;
 use crate::policy::demand::{Demand, Shown};
-use crate::policy::path::NormalPath;
+use crate::policy::path::{AmbiguousPath, NormalPath};
 use crate::policy::route::{Access, CertificateDemand, Route, RouteTable};
 use crate::session::cookie::Found;
 use crate::session::record::Standing;
@@ -70,7 +70,11 @@ enum Bearer {
 /// Decides about one request.
 pub fn decide(presented: &Presented<'_>, lookup: &Lookup, snapshot: &Snapshot, hot: &Hot, now: Timestamp) -> Verdict {
     let Ok(path) = NormalPath::parse(presented.path) else { return Verdict::Refuse(Refusal::AmbiguousPath) };
-    let Some(route) = snapshot.routes.find(presented.host, path) else { return Verdict::Refuse(Refusal::NoRoute) };
+    let route = match snapshot.routes.find(presented.host, path) {
+        Ok(Some(route)) => route,
+        Ok(None) => return Verdict::Refuse(Refusal::NoRoute),
+        Err(AmbiguousPath) => return Verdict::Refuse(Refusal::AmbiguousPath),
+    };
     if let Some(refusal) = refusal_by_form(presented, route) {
         return Verdict::Refuse(refusal);
     }
@@ -93,8 +97,9 @@ pub fn decide(presented: &Presented<'_>, lookup: &Lookup, snapshot: &Snapshot, h
 
 /// What can be refused before anybody is looked at.
 fn refusal_by_form(presented: &Presented<'_>, route: &Route) -> Option<Refusal> {
+    let asked = if presented.method == "HEAD" { "GET" } else { presented.method };
     if let Some(methods) = &route.methods
-        && !methods.iter().any(|method| method == presented.method)
+        && !methods.iter().any(|method| method == asked)
     {
         return Some(Refusal::Method(methods.clone()));
     }
@@ -141,7 +146,7 @@ fn bearer(
         Lookup::Found(found) if found.session == session => standing(found.clone(), now),
         Lookup::Found(_) => no_session(NoSession::Ended),
         Lookup::Unavailable => unconfirmed(session, route, hot, now),
-        Lookup::NotYet => match hot.session(&session) {
+        Lookup::NotYet => match hot.session(&session, now) {
             Known::Ended => no_session(NoSession::Ended),
             // Idle here may be busy elsewhere: only warm knows.
             Known::Confirmed(here) if here.record.standing(here.seen(), now) == Standing::Idle => {
@@ -155,7 +160,7 @@ fn bearer(
 
 /// Warm does not answer: what was confirmed a short while ago may pass where the route says so, and nothing else may.
 fn unconfirmed(session: SessionId, route: &Route, hot: &Hot, now: Timestamp) -> Bearer {
-    let (here, confirmed) = match hot.session(&session) {
+    let (here, confirmed) = match hot.session(&session, now) {
         Known::Ended => return Bearer::Refused(Challenge::SignInAgain(NoSession::Ended)),
         Known::Nothing => return Bearer::Undecidable,
         Known::Confirmed(here) => (here, now),

@@ -3,6 +3,12 @@
 //! A copy may be late but never wrong for long: each change is applied here before the call that caused it returns.
 //! What ended leaves a *tombstone*, so that a look-up which began before the change cannot put the old copy back.
 //! Handles and digests never return to life, so a tombstone needs no date.
+//!
+//! That warm knows nothing of a handle is kept too, for [`ABSENCE`]: a browser that goes on with a dead cookie, or somebody
+//! who tries passkeys that are not registered, costs one look-up in that time and not one a request. It never hides what
+//! is new. A session's token is given out only once warm has the session, so an absence that was found with it stays
+//! true; a passkey that is registered replaces its absence by the change that tells of it; and where changes may have
+//! been missed, no absence is kept or believed.
 
 use crate::id::{CredentialDigest, SessionId};
 use crate::session::record::SessionRecord;
@@ -15,9 +21,13 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// For how many services one session keeps its identity at a time; a browser rarely uses more at once.
 const IDENTITIES_MAX: usize = 8;
+
+/// For how long it is believed that warm knows nothing of a handle.
+pub const ABSENCE: Duration = Duration::from_secs(10);
 
 /// A session's identity as one service is told it, for as long as it may be told again.
 #[derive(Debug, Clone)]
@@ -48,6 +58,17 @@ pub enum Known {
     Confirmed(Arc<HotSession>),
     /// A copy that changes may have missed since this moment: to be confirmed before use.
     Unconfirmed(Arc<HotSession>, Timestamp),
+}
+
+/// What this process knows of a passkey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KnownCredential {
+    /// Nothing.
+    Nothing,
+    /// That it was removed, or that there is none: no look-up is needed.
+    Gone,
+    /// Its record.
+    Here(Arc<CredentialRecord>),
 }
 
 /// A session as this process knows it.
@@ -125,12 +146,14 @@ impl HotSession {
 enum SessionEntry {
     Here(Arc<HotSession>),
     Ended,
+    Absent(Asked),
 }
 
 #[derive(Clone)]
 enum CredentialEntry {
     Here(Arc<CredentialRecord>),
     Retired,
+    Absent(Asked),
 }
 
 /// How many entries each cache may hold.
@@ -169,13 +192,33 @@ impl Hot {
         Asked { gap: self.gaps.load(Ordering::Acquire), at: now }
     }
 
-    /// What is known of a session.
-    pub fn session(&self, session: &SessionId) -> Known {
+    /// What is known of a session at `now`.
+    pub fn session(&self, session: &SessionId, now: Timestamp) -> Known {
         match self.sessions.get(session) {
             Some(SessionEntry::Here(hot)) => self.known(hot),
             Some(SessionEntry::Ended) => Known::Ended,
-            None => Known::Nothing,
+            Some(SessionEntry::Absent(asked)) if self.still_true(asked, now) => Known::Ended,
+            Some(SessionEntry::Absent(_)) | None => Known::Nothing,
         }
+    }
+
+    /// Whether nothing can have come since warm was asked that this process has not heard of.
+    fn is_unbroken_since(&self, asked: Asked) -> bool {
+        asked.gap == self.gaps.load(Ordering::Acquire) && self.silent_since.load(Ordering::Acquire) == 0
+    }
+
+    fn still_true(&self, absence: Asked, now: Timestamp) -> bool {
+        now.since(absence.at) < ABSENCE && self.is_unbroken_since(absence)
+    }
+
+    /// Keeps that warm, asked as `asked` says for a session whose token is genuine, knows nothing of it.
+    pub fn note_absent_session(&self, session: SessionId, asked: Asked) {
+        self.sessions.entry(session).and_compute_with(|entry| match entry.map(moka::Entry::into_value) {
+            Some(SessionEntry::Absent(_)) | None if self.is_unbroken_since(asked) => {
+                Op::Put(SessionEntry::Absent(asked))
+            }
+            _ => Op::Nop,
+        });
     }
 
     fn known(&self, hot: Arc<HotSession>) -> Known {
@@ -197,20 +240,34 @@ impl Hot {
                 here.confirm(&record, asked);
                 Op::Nop
             }
-            None => Op::Put(SessionEntry::Here(Arc::new(HotSession::new(session, record, asked)))),
+            Some(SessionEntry::Absent(_)) | None => {
+                Op::Put(SessionEntry::Here(Arc::new(HotSession::new(session, record, asked))))
+            }
         });
         match result.into_entry().map(moka::Entry::into_value) {
             Some(SessionEntry::Here(hot)) => Some(hot),
-            Some(SessionEntry::Ended) | None => None,
+            Some(SessionEntry::Ended | SessionEntry::Absent(_)) | None => None,
         }
     }
 
-    /// The copy of a passkey's record, if there is one.
-    pub fn credential(&self, credential: &CredentialDigest) -> Option<Arc<CredentialRecord>> {
+    /// What is known of a passkey at `now`.
+    pub fn credential(&self, credential: &CredentialDigest, now: Timestamp) -> KnownCredential {
         match self.credentials.get(credential) {
-            Some(CredentialEntry::Here(record)) => Some(record),
-            Some(CredentialEntry::Retired) | None => None,
+            Some(CredentialEntry::Here(record)) => KnownCredential::Here(record),
+            Some(CredentialEntry::Retired) => KnownCredential::Gone,
+            Some(CredentialEntry::Absent(asked)) if self.still_true(asked, now) => KnownCredential::Gone,
+            Some(CredentialEntry::Absent(_)) | None => KnownCredential::Nothing,
         }
+    }
+
+    /// Keeps that warm, asked as `asked` says, knows nothing of a passkey.
+    pub fn note_absent_credential(&self, credential: CredentialDigest, asked: Asked) {
+        self.credentials.entry(credential).and_compute_with(|entry| match entry.map(moka::Entry::into_value) {
+            Some(CredentialEntry::Absent(_)) | None if self.is_unbroken_since(asked) => {
+                Op::Put(CredentialEntry::Absent(asked))
+            }
+            _ => Op::Nop,
+        });
     }
 
     /// Keeps a passkey's record, unless a newer one or its retirement is known; gives what is now kept.
@@ -219,11 +276,13 @@ impl Hot {
             self.credentials.entry(record.digest).and_compute_with(|entry| match entry.map(moka::Entry::into_value) {
                 Some(CredentialEntry::Retired) => Op::Nop,
                 Some(CredentialEntry::Here(here)) if here.revision >= record.revision => Op::Nop,
-                Some(CredentialEntry::Here(_)) | None => Op::Put(CredentialEntry::Here(record)),
+                Some(CredentialEntry::Here(_) | CredentialEntry::Absent(_)) | None => {
+                    Op::Put(CredentialEntry::Here(record))
+                }
             });
         match result.into_entry().map(moka::Entry::into_value) {
             Some(CredentialEntry::Here(record)) => Some(record),
-            Some(CredentialEntry::Retired) | None => None,
+            Some(CredentialEntry::Retired | CredentialEntry::Absent(_)) | None => None,
         }
     }
 
@@ -308,7 +367,7 @@ mod tests {
         let hot = hot();
         hot.apply(&Change::SessionEnded(ID));
         assert!(hot.admit_session(ID, record(), hot.ask(NOW)).is_none());
-        assert!(matches!(hot.session(&ID), Known::Ended));
+        assert!(matches!(hot.session(&ID, NOW), Known::Ended));
     }
 
     #[test]
@@ -324,7 +383,7 @@ mod tests {
             };
             hot.apply(&Change::SessionEnded(id));
             admitting.join().expect("a thread");
-            assert!(matches!(hot.session(&id), Known::Ended), "round {round}");
+            assert!(matches!(hot.session(&id, NOW), Known::Ended), "round {round}");
         }
     }
 
@@ -333,22 +392,25 @@ mod tests {
         let hot = hot();
         assert!(hot.admit_session(ID, record(), hot.ask(NOW)).is_some());
         hot.apply(&Change::SessionEnded(ID));
-        assert!(matches!(hot.session(&ID), Known::Ended));
+        assert!(matches!(hot.session(&ID, NOW), Known::Ended));
     }
 
     #[test]
     fn a_silent_feed_leaves_copies_unconfirmed_and_a_resumed_one_confirms_them() {
         let hot = hot();
         hot.admit_session(ID, record(), hot.ask(NOW));
-        assert!(matches!(hot.session(&ID), Known::Confirmed(_)));
+        assert!(matches!(hot.session(&ID, NOW), Known::Confirmed(_)));
         let silence = NOW.plus(Duration::from_secs(10));
         hot.feed(Feed::Silent(silence));
-        assert!(matches!(hot.session(&ID), Known::Unconfirmed(_, at) if at == silence));
+        assert!(matches!(hot.session(&ID, NOW), Known::Unconfirmed(_, at) if at == silence));
         let asked = hot.ask(NOW.plus(Duration::from_secs(20)));
         assert!(hot.admit_session(ID, record(), asked).is_some());
-        assert!(matches!(hot.session(&ID), Known::Unconfirmed(_, at) if at == asked.at), "but asked at that moment");
+        assert!(
+            matches!(hot.session(&ID, NOW), Known::Unconfirmed(_, at) if at == asked.at),
+            "but asked at that moment"
+        );
         hot.feed(Feed::Live);
-        assert!(matches!(hot.session(&ID), Known::Confirmed(_)), "what was missed has been applied");
+        assert!(matches!(hot.session(&ID, NOW), Known::Confirmed(_)), "what was missed has been applied");
     }
 
     #[test]
@@ -358,11 +420,14 @@ mod tests {
         hot.admit_session(ID, record(), before);
         hot.feed(Feed::Silent(NOW));
         hot.feed(Feed::Gap);
-        assert!(matches!(hot.session(&ID), Known::Unconfirmed(_, NOW)));
+        assert!(matches!(hot.session(&ID, NOW), Known::Unconfirmed(_, NOW)));
         hot.admit_session(ID, record(), before);
-        assert!(matches!(hot.session(&ID), Known::Unconfirmed(..)), "an answer from before the gap confirms nothing");
+        assert!(
+            matches!(hot.session(&ID, NOW), Known::Unconfirmed(..)),
+            "an answer from before the gap confirms nothing"
+        );
         hot.admit_session(ID, record(), hot.ask(NOW));
-        assert!(matches!(hot.session(&ID), Known::Confirmed(_)));
+        assert!(matches!(hot.session(&ID, NOW), Known::Confirmed(_)));
     }
 
     #[test]
@@ -370,9 +435,53 @@ mod tests {
         let hot = hot();
         hot.admit_credential(credential(2));
         hot.apply(&Change::CredentialChanged(credential(1)));
-        assert_eq!(hot.credential(&credential(0).digest).map(|c| c.revision), Some(2));
+        assert_eq!(hot.credential(&credential(0).digest, NOW), KnownCredential::Here(credential(2)));
         hot.apply(&Change::CredentialRetired(credential(0).digest));
         assert!(hot.admit_credential(credential(9)).is_none());
+    }
+
+    #[test]
+    fn an_absence_is_believed_for_a_while_and_gives_way_to_the_session() {
+        let hot = hot();
+        hot.note_absent_session(ID, hot.ask(NOW));
+        let later = |secs| NOW.plus(Duration::from_secs(secs));
+        assert!(matches!(hot.session(&ID, later(9)), Known::Ended));
+        assert!(matches!(hot.session(&ID, later(10)), Known::Nothing));
+        assert!(hot.admit_session(ID, record(), hot.ask(NOW)).is_some());
+        assert!(matches!(hot.session(&ID, NOW), Known::Confirmed(_)), "what is there wins");
+        hot.note_absent_session(ID, hot.ask(NOW));
+        assert!(matches!(hot.session(&ID, NOW), Known::Confirmed(_)), "also over an answer that is late");
+    }
+
+    #[test]
+    fn an_absence_is_worth_nothing_where_a_change_may_have_been_missed() {
+        let hot = hot();
+        let before = hot.ask(NOW);
+        hot.note_absent_session(ID, before);
+        hot.feed(Feed::Silent(NOW));
+        assert!(matches!(hot.session(&ID, NOW), Known::Nothing), "the feed is silent");
+        hot.feed(Feed::Gap);
+        assert!(matches!(hot.session(&ID, NOW), Known::Nothing), "it has missed something");
+        hot.note_absent_session(ID, before);
+        assert!(matches!(hot.session(&ID, NOW), Known::Nothing), "asked before the gap");
+        hot.note_absent_session(ID, hot.ask(NOW));
+        assert!(matches!(hot.session(&ID, NOW), Known::Ended));
+    }
+
+    #[test]
+    fn a_passkey_that_is_registered_is_found_at_once_whatever_was_looked_up_before() {
+        for round in 0..2_000_u64 {
+            let hot = Arc::new(hot());
+            let asked = hot.ask(NOW); // And warm says: none.
+            let noting = {
+                let hot = hot.clone();
+                std::thread::spawn(move || hot.note_absent_credential(credential(0).digest, asked))
+            };
+            hot.apply(&Change::CredentialChanged(credential(0)));
+            noting.join().expect("a thread");
+            let known = hot.credential(&credential(0).digest, NOW);
+            assert_eq!(known, KnownCredential::Here(credential(0)), "round {round}");
+        }
     }
 
     #[test]

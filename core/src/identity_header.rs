@@ -26,7 +26,7 @@ const OURS: &[u8] = b"aldgate";
 
 /// Headers by which a proxy speaks to a service, in normal spelling: who is asking, from where, and for which path. Some
 /// servers believe them (`X-Original-URL` changes the path that IIS acts on); only the gate may say such things.
-const FORWARDING: [&[u8]; 17] = [
+const FORWARDING: [&[u8]; 20] = [
     b"forwarded",
     b"x-forwarded-for",
     b"x-forwarded-host",
@@ -42,9 +42,16 @@ const FORWARDING: [&[u8]; 17] = [
     b"x-rewrite-url",
     b"x-client-ip",
     b"true-client-ip",
-    b"remote-user",
+    b"remote-user", // Authelia's names, and what CGI calls the user.
+    b"remote-name",
+    b"remote-groups",
+    b"remote-email",
     b"proxy", // httpoxy: CGI makes HTTP_PROXY of it.
 ];
+
+/// How the other headers begin that only the gate may set: forwarding, and the names of other gateways whose headers a
+/// service may be told to believe (see [`crate::policy::alias`]).
+const BEGINNINGS: [&[u8]; 5] = [b"x-forwarded-", b"x-auth-request-", b"x-pomerium-", b"x-amzn-oidc-", b"cf-access-"];
 
 const fn normal(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
@@ -58,9 +65,9 @@ fn reads_as(name: &[u8], normal_name: &[u8]) -> bool {
 pub fn is_ours(name: &[u8]) -> bool {
     let prefixed = name.get(..OURS.len()).is_some_and(|start| reads_as(start, OURS))
         && name.get(OURS.len()).is_none_or(|next| normal(*next) == b'-');
-    let forwarding = matches!(name.first().map(|b| normal(*b)), Some(b'f' | b'p' | b'r' | b't' | b'x'))
-        && (FORWARDING.iter().any(|ours| reads_as(name, ours))
-            || name.get(..12).is_some_and(|start| reads_as(start, b"x-forwarded-")));
+    let begins = |with: &[u8]| name.get(..with.len()).is_some_and(|start| reads_as(start, with));
+    let forwarding = matches!(name.first().map(|b| normal(*b)), Some(b'c' | b'f' | b'p' | b'r' | b't' | b'x'))
+        && (FORWARDING.iter().any(|ours| reads_as(name, ours)) || BEGINNINGS.iter().any(|start| begins(start)));
     prefixed || forwarding
 }
 
@@ -88,6 +95,8 @@ mod tests {
             "Proxy",
             "REMOTE_USER",
             "True-Client-IP",
+            "Cf_Access_Jwt_Assertion",
+            "X-Pomerium-Claim-Anything",
         ] {
             assert!(is_ours(name.as_bytes()), "{name}");
         }
@@ -95,7 +104,18 @@ mod tests {
 
     #[test]
     fn other_headers_pass() {
-        for name in ["host", "accept", "x-request-id", "aldgatekeeper", "forward", "x-forwarded", "x-real", ""] {
+        for name in [
+            "host",
+            "accept",
+            "x-request-id",
+            "aldgatekeeper",
+            "forward",
+            "x-forwarded",
+            "x-real",
+            "cf-ray",
+            "remote",
+            "",
+        ] {
             assert!(!is_ours(name.as_bytes()), "{name}");
         }
     }

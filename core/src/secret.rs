@@ -61,6 +61,8 @@ pub enum Purpose {
     IdentifierDigest,
     /// One-time codes.
     OneTimeCode,
+    /// Sealing of hand-off codes.
+    HandOff,
 }
 
 impl Purpose {
@@ -72,6 +74,7 @@ impl Purpose {
             Self::IdentifierSeal => b"aldgate/identifier-seal/1",
             Self::IdentifierDigest => b"aldgate/identifier-digest/1",
             Self::OneTimeCode => b"aldgate/one-time-code/1",
+            Self::HandOff => b"aldgate/hand-off/1",
         }
     }
 }

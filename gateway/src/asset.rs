@@ -38,8 +38,9 @@ impl Default for Assets {
 }
 
 impl Assets {
-    /// The file at a path.
+    /// The file at a path. On a service's host the same files stand below the reserved prefix.
     pub fn find(&self, path: &str) -> Option<&Asset> {
+        let path = path.strip_prefix("/.aldgate").unwrap_or(path);
         self.0.iter().find(|asset| asset.path == path)
     }
 }

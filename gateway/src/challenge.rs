@@ -2,6 +2,7 @@
 //! told what is missing (RFC 6750, section 3; RFC 9470, section 3).
 
 use crate::exchange::Exchange;
+use crate::hand_off::origin_of;
 use crate::problem::Problem;
 use crate::refusal::refusal;
 use crate::reply::Reply;
@@ -9,6 +10,7 @@ use crate::request::is_navigation;
 use crate::state::EdgeState;
 use aldgate_core::assurance::Components;
 use aldgate_core::policy::demand::Lack;
+use aldgate_core::policy::platform::BEGIN_HAND_OFF;
 use aldgate_core::policy::route::Route;
 use aldgate_core::session::cookie;
 use aldgate_core::token::dpop;
@@ -35,7 +37,7 @@ pub fn reply(
             let document = problem.document(&exchange.reference, None, None);
             Reply::typed(problem.status(), "application/problem+json", document)
                 .with("www-authenticate", authenticate(challenge))
-                .with("link", format!("<{}/sign-in>; rel=\"login\"", state.issuer))
+                .with("link", format!("<{}>; rel=\"login\"", sign_in_address(route, state)))
         }
     };
     match challenge {
@@ -89,7 +91,17 @@ pub fn authenticate(challenge: &Challenge) -> String {
     }
 }
 
-/// Where a browser goes to prove what is missing; `None` where no sign-in would help.
+/// Where a person signs in for a route's host: on the log-in host at once, on any other by a hand-off.
+fn sign_in_address(route: &Route, state: &EdgeState) -> String {
+    if route.host == state.login_host {
+        format!("{}/sign-in", state.issuer)
+    } else {
+        format!("{}{BEGIN_HAND_OFF}", origin_of(&route.host, &state.issuer))
+    }
+}
+
+/// Where a browser goes to prove what is missing: a path of the host that it asked, since what begins with a slash works
+/// behind any proxy. `None` where no sign-in would help.
 pub fn location(route: &Route, challenge: &Challenge, header: &RequestHeader, state: &EdgeState) -> Option<String> {
     let why = match challenge {
         Challenge::SignIn => "",
@@ -99,12 +111,10 @@ pub fn location(route: &Route, challenge: &Challenge, header: &RequestHeader, st
         Challenge::Token(_) => return None,
         Challenge::StepUp(Lack::Identity(_) | Lack::Oneself | Lack::Mandate | Lack::Scope(_)) => return None,
     };
-    if route.host != state.login_host {
-        return None;
-    }
+    let page = if route.host == state.login_host { "/sign-in" } else { BEGIN_HAND_OFF };
     let target = header.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let target = if target.len() <= RETURN_TO_BYTES_MAX { target } else { header.uri.path() };
-    Some(format!("/sign-in?return_to={}{why}", percent_encoded(target)))
+    Some(format!("{page}?return_to={}{why}", percent_encoded(target)))
 }
 
 /// Everything but unreserved characters and slashes is escaped (RFC 3986, section 2.3).

@@ -11,7 +11,7 @@ use crate::passkey::body::BODY_BYTES_MAX;
 use crate::phase::judge::Judgement;
 use crate::phase::{Next, admit, answer, forward, judge, record};
 use crate::problem::Problem;
-use crate::refusal::refusal;
+use crate::refusal::{method_not_allowed, refusal};
 use crate::reply::Reply;
 use crate::request::declared_length;
 use crate::state::EdgeState;
@@ -65,6 +65,10 @@ impl Edge {
                 Ok(Next::Continue)
             }
             Judgement::Refuse(problem) => self.refuse(problem, session, exchange).await,
+            Judgement::Method(allowed) => {
+                let reply = method_not_allowed(&allowed, session.req_header(), exchange);
+                self.write(reply, session).await
+            }
             Judgement::Challenge(route, challenge) => {
                 let header = session.req_header();
                 let reply = challenge::reply(&route, &challenge, header, exchange, &self.state);
@@ -78,13 +82,17 @@ impl Edge {
         let Some(permit) = exchange.permit.take() else {
             return self.refuse(Problem::Internal, session, exchange).await;
         };
-        let next = match permit.route().target {
+        let next = match &permit.route().target {
             Target::Edge(endpoint) => {
-                let reply = answer::endpoint(endpoint, &permit, session, exchange, &self.state).await;
+                let reply = answer::endpoint(*endpoint, &permit, session, exchange, &self.state).await;
                 self.write(reply, session).await?
             }
             Target::Backend if declares_too_much(session.req_header()) => {
                 self.refuse(Problem::TooLarge, session, exchange).await?
+            }
+            // It stands behind another proxy, which asks the private listener: nothing leads to it from here.
+            Target::Service(service) if service.upstream.is_none() => {
+                self.refuse(Problem::NotFound, session, exchange).await?
             }
             Target::Backend | Target::Service(_) => Next::Continue,
         };
@@ -109,8 +117,7 @@ impl ProxyHttp for Edge {
     type CTX = Exchange;
 
     fn new_ctx(&self) -> Exchange {
-        let reference = format!("{:08x}-{:x}", self.state.run_id, self.state.next_request());
-        Exchange::new(reference, self.state.clock.now())
+        Exchange::begin(&self.state)
     }
 
     /// No modules: compression is the services' affair (BREACH), and the default module costs every request a map.
@@ -198,7 +205,8 @@ impl ProxyHttp for Edge {
     }
 
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
-        record::record(session, exchange, &self.state);
+        let status = session.response_written().map_or(0, |response| response.status.as_u16());
+        record::record(session.req_header(), status, exchange, &self.state);
         deadline::request_is_over(session);
     }
 }

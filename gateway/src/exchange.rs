@@ -3,6 +3,7 @@
 use crate::clock::Stopwatch;
 use crate::metrics::AnsweredBy;
 use crate::problem::Problem;
+use crate::state::EdgeState;
 use aldgate_core::time::Timestamp;
 use aldgate_core::verdict::Permit;
 use std::net::IpAddr;
@@ -34,6 +35,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// The next request of a gateway, whose header has just been read.
+    pub fn begin(state: &EdgeState) -> Self {
+        Self::new(format!("{:08x}-{:x}", state.run_id, state.next_request()), state.clock.now())
+    }
+
     /// A request whose header has just been read.
     pub fn new(reference: String, now: Timestamp) -> Self {
         Self {

@@ -1,14 +1,93 @@
 //! What a service is told of a session or an access token: the signed assertion and the plain headers, made once for each,
 //! service and half minute and given out again, so that the hot path signs nothing and formats nothing.
 
-use crate::state::EdgeState;
+use crate::state::{BACKEND_INDEX, EdgeState};
 use aldgate_core::hot::{HotSession, MintedIdentity};
+use aldgate_core::identity_header as names;
+use aldgate_core::policy::alias::Alias;
+use aldgate_core::policy::platform::BACKEND_AUDIENCE;
+use aldgate_core::policy::route::Target;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::grant::Grant;
 use aldgate_core::token::identity_assertion::{BrokenSigningKey, REUSE};
 use aldgate_core::token::kept::Told;
+use aldgate_core::verdict::{Permit, Principal};
 use bytes::Bytes;
+use http::header::InvalidHeaderValue;
+use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
+
+/// The names of `identity_header::IDENTITY`, ready to be sent.
+pub const NAMES: [HeaderName; 6] = {
+    let [assertion, subject, session, level, components, auth_time] = names::IDENTITY;
+    [
+        HeaderName::from_static(assertion),
+        HeaderName::from_static(subject),
+        HeaderName::from_static(session),
+        HeaderName::from_static(level),
+        HeaderName::from_static(components),
+        HeaderName::from_static(auth_time),
+    ]
+};
+
+/// Who a request is for: the values of `identity_header::IDENTITY`, in that order.
+#[derive(Debug, Clone)]
+pub enum Identity {
+    /// A session's: all of them.
+    Session(Arc<[Bytes; 6]>),
+    /// An access token's: what it does not say is absent.
+    Grant(Arc<[Option<Bytes>; 6]>),
+}
+
+impl Identity {
+    fn value(&self, place: usize) -> Option<&Bytes> {
+        match self {
+            Self::Session(values) => values.get(place),
+            Self::Grant(values) => values.get(place)?.as_ref(),
+        }
+    }
+}
+
+/// Who a permitted request is for, as whoever answers it is told; `None` where nobody is known, or the edge itself
+/// answers. The backend knows people by their sessions, and nobody else.
+///
+/// # Errors
+/// [`BrokenSigningKey`]: the request must not go on without it.
+pub fn for_permit(state: &EdgeState, permit: &Permit, now: Timestamp) -> Result<Option<Identity>, BrokenSigningKey> {
+    let Some(principal) = permit.principal() else { return Ok(None) };
+    let identity = match (principal, &permit.route().target) {
+        (_, Target::Edge(_)) | (Principal::Grant(_), Target::Backend) => return Ok(None),
+        (Principal::Session(session), Target::Backend) => {
+            Identity::Session(for_audience(state, session, BACKEND_AUDIENCE, BACKEND_INDEX, now)?)
+        }
+        (Principal::Session(session), Target::Service(service)) => {
+            Identity::Session(for_audience(state, session, &service.name, service.index, now)?)
+        }
+        (Principal::Grant(grant), Target::Service(service)) => {
+            Identity::Grant(of_grant(state, grant, &service.name, service.index, now)?)
+        }
+    };
+    Ok(Some(identity))
+}
+
+/// The other gateways' names that whoever answers by this target knows.
+pub fn aliases(target: &Target) -> &[Alias] {
+    match target {
+        Target::Service(service) => &service.aliases,
+        Target::Edge(_) | Target::Backend => &[],
+    }
+}
+
+/// The headers that say it: ours, then those of the aliases.
+pub fn headers(
+    identity: &Identity,
+    aliases: &[Alias],
+) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), InvalidHeaderValue>> {
+    let ours = NAMES.into_iter().enumerate().filter_map(|(place, name)| Some((name, identity.value(place)?)));
+    let theirs = aliases.iter().flat_map(|alias| alias.headers());
+    let theirs = theirs.filter_map(|(name, fact)| Some((HeaderName::from_static(name), identity.value(fact.place())?)));
+    ours.chain(theirs).map(|(name, value)| Ok((name, HeaderValue::from_maybe_shared(value.clone())?)))
+}
 
 /// The values of `identity_header::IDENTITY` for one audience, whose place among the session's cached ones is `index`.
 ///
@@ -43,7 +122,7 @@ pub fn for_audience(
 ///
 /// # Errors
 /// [`BrokenSigningKey`]: the request must not go on without it.
-pub fn of_grant(
+fn of_grant(
     state: &EdgeState,
     grant: &Grant,
     audience: &str,

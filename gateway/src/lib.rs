@@ -7,12 +7,14 @@
 pub mod access_log;
 pub mod assemble;
 pub mod asset;
+pub mod authz;
 pub mod challenge;
 pub mod clock;
 pub mod config;
 pub mod deadline;
 pub mod edge;
 pub mod exchange;
+pub mod hand_off;
 pub mod identity;
 pub mod listener;
 pub mod lookup;

@@ -1,5 +1,6 @@
 //! The listeners, with the defaults that a careful gateway must change: bounded buffers, bounded streams, deadlines.
 
+use crate::authz::envoy_grpc;
 use crate::config;
 use crate::deadline::WithDeadline;
 use crate::edge::{Edge, H2_IDLE, RETRIES_MAX};
@@ -12,6 +13,7 @@ use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::http_proxy;
 use pingora::server::Server;
 use pingora::server::configuration::ServerConf;
+use pingora::services::background::background_service;
 use pingora::services::listening::Service;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +32,10 @@ const H2_HEADER_LIST_BYTES_MAX: u32 = 32 * 1024; // As admit::HEADER_BYTES_MAX.
 /// Idle connections to upstreams that are kept. It must exceed the number of concurrent requests: a pool that is too
 /// small costs half as much again for each.
 const UPSTREAM_POOL: usize = 1_024;
+
+/// Threads that answer other proxies, if the edge has as many. A decision waits for nothing and costs a fraction of a
+/// request that is forwarded, so a few threads keep up with a proxy that has all other cores.
+const AUTHZ_THREADS_MAX: usize = 4;
 
 /// How long runtimes are given to end after the drain.
 const RUNTIME_END_SECS: u64 = 1;
@@ -82,12 +88,16 @@ pub fn server(
     if let (Some(address), Some(certificate)) = (config.https, certificate) {
         edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()).tls(tls(&certificate)?));
     }
-    let mut private =
-        Service::new("private".into(), pingora::apps::http_app::HttpServer::new_app(Private::new(state.clone())));
-    private.threads = Some(1);
+    let mut private = Service::new("private".into(), Private::new(state.clone()));
+    private.threads = Some(config.threads.min(AUTHZ_THREADS_MAX));
     private.add_listener(ListenerConfig::tcp(config.private.to_string()).l4_buffer(buffers()));
     server.add_service(edge);
     server.add_service(private);
+    if let Some(address) = config.authz_grpc {
+        let mut grpc = background_service("authz-grpc", envoy_grpc::Listener::new(address, state.clone()));
+        grpc.threads = Some(config.threads.min(AUTHZ_THREADS_MAX));
+        server.add_service(grpc);
+    }
     server.bootstrap();
     Ok(server)
 }

@@ -3,6 +3,7 @@
 
 use crate::problem::Problem;
 use aldgate_core::hot::Hot;
+use aldgate_core::policy::cost::CostClass;
 use aldgate_core::verdict::Verdict;
 use aldgate_core::webauthn::assertion::AssertionRefused;
 use prometheus::{
@@ -22,10 +23,12 @@ pub enum AnsweredBy {
     Backend,
     /// A service behind the gate.
     Service,
+    /// The private listener, asked by a proxy that stands in front of a service.
+    Authz,
 }
 
 impl AnsweredBy {
-    const ALL: [Self; 3] = [Self::Edge, Self::Backend, Self::Service];
+    const ALL: [Self; 4] = [Self::Edge, Self::Backend, Self::Service, Self::Authz];
 
     /// The label, and the word in the access log.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +36,7 @@ impl AnsweredBy {
             Self::Edge => "edge",
             Self::Backend => "backend",
             Self::Service => "service",
+            Self::Authz => "authz",
         }
     }
 }
@@ -98,8 +102,8 @@ pub enum LookupResult {
 /// All metrics of one process.
 pub struct Metrics {
     registry: Registry,
-    requests: [[IntCounter; 5]; 3],
-    seconds: [Histogram; 3],
+    requests: [[IntCounter; 5]; 4],
+    seconds: [Histogram; 4],
     verdicts: [IntCounter; 5],
     lookups: [IntCounter; 3],
     tokens: [IntCounter; 3],
@@ -107,6 +111,7 @@ pub struct Metrics {
     logins: [IntCounter; 6],
     refusals: Vec<(AssertionRefused, IntCounter)>,
     problems: Vec<(Problem, IntCounter)>,
+    by_cost: [IntCounter; 4],
     hot_sessions: IntGauge,
     hot_credentials: IntGauge,
     log_lines_dropped: IntCounter,
@@ -162,6 +167,8 @@ impl Metrics {
             "step",
         )?;
         let problems = counters(&registry, "aldgate_problems_total", "The edge's own refusals.", "problem")?;
+        let by_cost =
+            counters(&registry, "aldgate_route_requests_total", "Permitted requests by cost class.", "class")?;
         let build = gauge(&registry, "aldgate_build_info", "Always 1.")?;
         build.set(1);
         let dropped = IntCounter::new(
@@ -183,6 +190,7 @@ impl Metrics {
                 .map(|step| (*step, refusals.with_label_values(&[snake(&format!("{step:?}")).as_str()])))
                 .collect(),
             problems: Problem::ALL.iter().map(|p| (*p, problems.with_label_values(&[p.slug()]))).collect(),
+            by_cost: CostClass::ALL.map(|class| by_cost.with_label_values(&[class.as_str()])),
             hot_sessions: gauge(&registry, "aldgate_hot_sessions", "Sessions in the hot tier.")?,
             hot_credentials: gauge(&registry, "aldgate_hot_credentials", "Passkeys in the hot tier.")?,
             log_lines_dropped: dropped,
@@ -211,6 +219,13 @@ impl Metrics {
             Verdict::Challenge(..) => challenge.inc(),
             Verdict::NeedsLookup(_) => needs_lookup.inc(),
             Verdict::NeedsGrant(_) => needs_grant.inc(),
+        }
+    }
+
+    /// A request passed by a route of this class.
+    pub fn permitted(&self, class: CostClass) {
+        if let Some(counter) = self.by_cost.get(class as usize) {
+            counter.inc();
         }
     }
 

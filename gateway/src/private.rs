@@ -1,16 +1,25 @@
-//! The private listener: metrics, health and the revocation of access tokens, for this machine only.
+//! The private listener, for this machine only: metrics and health, the questions of proxies that stand in front of
+//! services (see [`crate::authz`]), and the revocation of access tokens.
 
+use crate::authz::{self, Dialect};
+use crate::reply::Reply;
 use crate::state::EdgeState;
 use crate::token::revoke;
 use async_trait::async_trait;
-use http::{Method, Response, StatusCode};
-use pingora::apps::http_app::ServeHttp;
+use http::Method;
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
 use pingora::http::RequestHeader;
 use pingora::protocols::http::ServerSession;
+use pingora::server::ShutdownWatch;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+const KEEPALIVE_SECS: u64 = 60; // Proxies keep their connections as long, and open them anew at a cost to a request.
+const READ: Duration = Duration::from_secs(5); // Whoever asks is on this machine.
+const WRITE: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// What answers there.
 pub struct Private {
@@ -23,34 +32,54 @@ impl Private {
         Self { state }
     }
 
-    fn answer(&self, method: &Method, path: &str) -> (StatusCode, &'static str, Vec<u8>) {
-        const TEXT: &str = "text/plain; charset=utf-8";
+    fn health(&self, method: &Method, path: &str) -> Reply {
         if method != Method::GET && method != Method::HEAD {
-            return (StatusCode::METHOD_NOT_ALLOWED, TEXT, b"GET only\n".to_vec());
+            return text(405, "GET only\n");
         }
         match path {
-            "/metrics" => (
-                StatusCode::OK,
+            "/metrics" => Reply::typed(
+                200,
                 "text/plain; version=0.0.4; charset=utf-8",
                 self.state.metrics.exposition(&self.state.hot),
             ),
-            "/livez" => (StatusCode::OK, TEXT, b"alive\n".to_vec()),
-            "/readyz" if self.state.ready.load(Ordering::Relaxed) => (StatusCode::OK, TEXT, b"ready\n".to_vec()),
-            "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, TEXT, b"draining\n".to_vec()),
-            _ => (StatusCode::NOT_FOUND, TEXT, b"/metrics, /livez and /readyz are here\n".to_vec()),
+            "/livez" => text(200, "alive\n"),
+            "/readyz" if self.state.ready.load(Ordering::Relaxed) => text(200, "ready\n"),
+            "/readyz" => text(503, "draining\n"),
+            _ => text(404, "/metrics, /livez, /readyz and /authz/ are here\n"),
         }
     }
 
+    /// Answers one request. A proxy may send the original host with its question, so that the guard against other names
+    /// is for the rest alone; why a web page gains nothing by asking is said at [`crate::authz`].
+    async fn answer(&self, session: &mut ServerSession) -> pingora::Result<()> {
+        let header = session.req_header();
+        let path = std::str::from_utf8(header.raw_path()).unwrap_or_default();
+        if let Some(dialect) = Dialect::at(path) {
+            return authz::answer(dialect, session, &self.state).await;
+        }
+        let reply = if !is_for_this_machine(header) {
+            text(421, "for this machine only\n")
+        } else if header.method == Method::POST && header.uri.path() == revoke::PATH {
+            self.revoke(session).await
+        } else {
+            self.health(&header.method, header.uri.path())
+        };
+        reply.write_to(session).await
+    }
+
     /// `POST /tokens/revoke`.
-    async fn revoke(&self, session: &mut ServerSession) -> (StatusCode, &'static str, Vec<u8>) {
-        const TEXT: &str = "text/plain; charset=utf-8";
+    async fn revoke(&self, session: &mut ServerSession) -> Reply {
         let Some(body) = whole_body(session, revoke::BODY_BYTES_MAX).await else {
-            return (StatusCode::BAD_REQUEST, TEXT, b"the body is too long or came too slowly\n".to_vec());
+            return text(400, "the body is too long or came too slowly\n");
         };
         let now = self.state.clock.now();
-        let (status, text) = revoke::answer(&session.req_header().headers, &body, &self.state.tokens, now).await;
-        (status, TEXT, text.as_bytes().to_vec())
+        let (status, said) = revoke::answer(&session.req_header().headers, &body, &self.state.tokens, now).await;
+        text(status, said)
     }
+}
+
+fn text(status: u16, body: &'static str) -> Reply {
+    Reply::typed(status, "text/plain; charset=utf-8", body)
 }
 
 /// Whether the request names this machine. A web page that lets its own name point here (DNS rebinding) would name that.
@@ -79,21 +108,30 @@ async fn whole_body(session: &mut ServerSession, max: usize) -> Option<Vec<u8>> 
 }
 
 #[async_trait]
-impl ServeHttp for Private {
-    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
-        let header = session.req_header();
-        let (status, media_type, body) = if !is_for_this_machine(header) {
-            (StatusCode::MISDIRECTED_REQUEST, "text/plain; charset=utf-8", b"for this machine only\n".to_vec())
-        } else if header.method == Method::POST && header.uri.path() == revoke::PATH {
-            self.revoke(session).await
-        } else {
-            self.answer(&header.method, header.uri.path())
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(media_type));
-        let length = http::HeaderValue::from(response.body().len());
-        response.headers_mut().insert(http::header::CONTENT_LENGTH, length);
-        response
+impl HttpServerApp for Private {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        session.set_read_timeout(Some(READ));
+        match session.read_request().await {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => {
+                tracing::debug!(%error, "no request on the private listener");
+                return None;
+            }
+        }
+        session.set_keepalive((!*shutdown.borrow()).then_some(KEEPALIVE_SECS));
+        session.set_write_timeout(Some(WRITE));
+        session.set_total_drain_timeout(Some(DRAIN));
+        if let Err(error) = self.answer(&mut session).await {
+            tracing::debug!(%error, "the asker went away");
+            return None;
+        }
+        let settings = HttpPersistentSettings::for_session(&session);
+        let reusable = session.finish().await.ok()??;
+        Some(ReusedHttpStream::from_reusable_stream(reusable, settings))
     }
 }

@@ -58,6 +58,14 @@ pub enum Problem {
     CounterRegressed,
     /// Another step of the verification refused.
     AssertionRefused,
+    /// The hand-off code is not ours, is for another host, or was begun by another browser.
+    HandOffInvalid,
+    /// The hand-off code is too old.
+    HandOffExpired,
+    /// The hand-off code was used before.
+    HandOffUsed,
+    /// A session is handed to this browser again and again, and it never has one.
+    HandOffEndless,
     /// Something failed inside.
     Internal,
     /// A service does not answer as HTTP.
@@ -92,7 +100,7 @@ const START_AGAIN: &str = "Go back to the sign-in page and try again.";
 
 impl Problem {
     /// Every problem, for metrics.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::BadRequest,
         Self::AmbiguousPath,
         Self::NotSignedIn,
@@ -118,6 +126,10 @@ impl Problem {
         Self::UserNotPresent,
         Self::CounterRegressed,
         Self::AssertionRefused,
+        Self::HandOffInvalid,
+        Self::HandOffExpired,
+        Self::HandOffUsed,
+        Self::HandOffEndless,
         Self::Internal,
         Self::BadGateway,
         Self::Unavailable,
@@ -297,6 +309,34 @@ impl Problem {
             Self::AssertionRefused => {
                 words(401, "refused", "Your passkey could not be used", "The sign-in was refused.", START_AGAIN)
             }
+            Self::HandOffInvalid => words(
+                400,
+                "hand-off-invalid",
+                "We could not sign you in here",
+                "Signing in to this site was not started in this browser, or your browser does not keep our cookies.",
+                "Try again. If you see this page again, allow cookies for this site.",
+            ),
+            Self::HandOffExpired => words(
+                400,
+                "hand-off-expired",
+                "Signing in took too long",
+                "We could not take you to this site in time.",
+                "Try again. You may not need to sign in again.",
+            ),
+            Self::HandOffUsed => words(
+                409,
+                "hand-off-used",
+                "This link was already used",
+                "The link that signs you in to this site works only once.",
+                "Try again. You may not need to sign in again.",
+            ),
+            Self::HandOffEndless => words(
+                400,
+                "hand-off-endless",
+                "We could not keep you signed in here",
+                "We signed you in to this site several times, but your browser never showed that you are signed in.",
+                "Allow cookies for this site, then try again.",
+            ),
             Self::Internal => {
                 words(500, "internal", "Sorry, there is a problem", "Something went wrong on our side.", TRY_AGAIN)
             }

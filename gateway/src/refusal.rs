@@ -12,6 +12,13 @@ pub fn refusal(problem: Problem, header: &RequestHeader, exchange: &mut Exchange
     refusal_with(problem, header, exchange, None, None)
 }
 
+/// A refused method, with those that the route takes (RFC 9110, section 10.2.1). HEAD goes with GET.
+pub fn method_not_allowed(allowed: &[String], header: &RequestHeader, exchange: &mut Exchange) -> Reply {
+    let head = allowed.iter().any(|method| method == "GET").then_some("HEAD");
+    let allowed = allowed.iter().map(String::as_str).chain(head).collect::<Vec<_>>().join(", ");
+    refusal(Problem::MethodNotAllowed, header, exchange).with("allow", allowed)
+}
+
 /// The same, with what exactly is wrong.
 pub fn refusal_with(
     problem: Problem,

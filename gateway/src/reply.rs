@@ -4,7 +4,7 @@ use aldgate_core::policy::platform::PAGE_POLICY;
 use bytes::Bytes;
 use pingora::Result;
 use pingora::http::ResponseHeader;
-use pingora::protocols::http::HttpTask;
+use pingora::protocols::http::{HttpTask, ServerSession};
 use pingora::proxy::Session;
 use std::time::Duration;
 
@@ -73,6 +73,14 @@ impl Reply {
     /// # Errors
     /// When the client went away.
     pub async fn write(self, session: &mut Session) -> Result<()> {
+        self.write_to(session.as_downstream_mut()).await
+    }
+
+    /// The same outside the proxy.
+    ///
+    /// # Errors
+    /// When the client went away.
+    pub async fn write_to(self, session: &mut ServerSession) -> Result<()> {
         drain(session).await;
         let header = Box::new(self.header()?);
         let bodiless = session.req_header().method == http::Method::HEAD || self.body.is_empty();
@@ -80,18 +88,18 @@ impl Reply {
         if !bodiless {
             tasks.push(HttpTask::Body(Some(self.body), true));
         }
-        session.as_downstream_mut().response_duplex_vec(tasks).await.map(|_| ())
+        session.response_duplex_vec(tasks).await.map(|_| ())
     }
 }
 
 /// Reads away a small body, so that the connection stays usable; a large or slow one costs the connection.
-async fn drain(session: &mut Session) {
-    if session.as_downstream_mut().is_body_done() {
+pub async fn drain(session: &mut ServerSession) {
+    if session.is_body_done() {
         return;
     }
     let reading = async {
         let mut left = DRAIN_BYTES_MAX;
-        while let Ok(Some(piece)) = session.as_downstream_mut().read_request_body().await {
+        while let Ok(Some(piece)) = session.read_request_body().await {
             match left.checked_sub(piece.len()) {
                 Some(rest) => left = rest,
                 None => return false,

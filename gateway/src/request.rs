@@ -16,6 +16,12 @@ pub fn is_navigation(header: &RequestHeader) -> bool {
     }
 }
 
+/// Whether the answer will be what the whole window shows. Only a browser can say that it will not: for a script, an
+/// image or a frame within another page.
+pub fn is_for_the_whole_window(header: &RequestHeader) -> bool {
+    header.headers.get("sec-fetch-dest").is_none_or(|dest| dest.as_bytes() == b"document")
+}
+
 /// The length of the body as the header declares it.
 pub fn declared_length(header: &RequestHeader) -> Option<u64> {
     header.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()

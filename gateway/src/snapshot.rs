@@ -21,6 +21,7 @@ const LOOK: Duration = Duration::from_secs(60);
 /// [`DoubledRoute`], which the configuration's check has refused before.
 pub fn first(config: &Config, master: &MasterKey, now: Timestamp) -> Result<Snapshot, DoubledRoute> {
     let mut routes = platform::routes(&config.login_host);
+    routes.extend(platform::routes_on_service_hosts(&config.login_host, &config.routes));
     routes.extend(config.routes.iter().cloned());
     Ok(Snapshot { routes: RouteTable::new(routes)?, tag_keys: TagKeys::at(master, now) })
 }

@@ -43,11 +43,11 @@ fn with_deadlines(mut peer: HttpPeer, connect: Duration, upgrade: H1UpgradePolic
     peer
 }
 
-fn service_peer(service: &Service) -> Result<HttpPeer, BadUpstream> {
-    let peer = match service.upstream.strip_prefix("unix:") {
+fn service_peer(upstream: &str) -> Result<HttpPeer, BadUpstream> {
+    let peer = match upstream.strip_prefix("unix:") {
         Some(path) => socket_peer(path)?,
         None => {
-            let address: SocketAddr = service.upstream.parse().map_err(|_| BadUpstream(service.upstream.clone()))?;
+            let address: SocketAddr = upstream.parse().map_err(|_| BadUpstream(upstream.into()))?;
             HttpPeer::new(address, false, String::new())
         }
     };
@@ -55,7 +55,7 @@ fn service_peer(service: &Service) -> Result<HttpPeer, BadUpstream> {
 }
 
 impl Upstreams {
-    /// Peers for the backend's socket and for every service.
+    /// Peers for the backend's socket and for every service that has an address.
     ///
     /// # Errors
     /// [`BadUpstream`].
@@ -65,12 +65,13 @@ impl Upstreams {
     ) -> Result<Self, BadUpstream> {
         let socket = backend_socket.to_string_lossy();
         let backend = with_deadlines(socket_peer(&socket)?, BACKEND_CONNECT, H1UpgradePolicy::Deny);
+        let addressed = services.into_iter().filter_map(|s| Some((s.name.clone(), s.upstream.as_deref()?)));
         let services =
-            services.into_iter().map(|s| Ok((s.name.clone(), service_peer(s)?))).collect::<Result<_, _>>()?;
+            addressed.map(|(name, upstream)| Ok((name, service_peer(upstream)?))).collect::<Result<_, _>>()?;
         Ok(Self { backend, services })
     }
 
-    /// The peer for a target; `None` for what the edge answers itself.
+    /// The peer for a target; `None` for what the edge answers itself, and for a service behind another proxy.
     pub fn peer(&self, target: &Target) -> Option<&HttpPeer> {
         match target {
             Target::Edge(_) => None,

@@ -59,8 +59,8 @@ fn wrong_values_are_refused_all_together_with_their_paths() {
         service = "b"
         access = "open"
         [[route]]
-        host = "example.net"
-        path = "/"
+        host = "example.net:8080"
+        path = "/.aldgate/sign-in"
         service = "A"
     "#;
     let faults = faults(text);
@@ -82,6 +82,7 @@ fn wrong_values_are_refused_all_together_with_their_paths() {
         "route[0].service:",
         "route[0].access:",
         "route[1].host:",
+        "route[1].path:",
     ] {
         assert!(faults.iter().any(|fault| fault.starts_with(path)), "{path} in {faults:#?}");
     }
@@ -91,6 +92,25 @@ fn wrong_values_are_refused_all_together_with_their_paths() {
 fn a_text_that_is_no_toml_is_told_its_line() {
     let faults = faults("[edge]\nhttp = \n");
     assert!(faults.len() == 1 && faults[0].starts_with("line 2:"), "{faults:?}");
+}
+
+#[test]
+fn another_host_may_demand_sessions() {
+    let text = r#"
+        [demo]
+        enabled = false
+        [[service]]
+        name = "a"
+        upstream = "127.0.0.1:1"
+        [[route]]
+        host = "App.localhost"
+        path = "/"
+        service = "a"
+        demand = { authenticator = "passkey" }
+    "#;
+    let config = Config::parse(text).unwrap_or_else(|faults| panic!("{faults:?}"));
+    assert_eq!(config.routes.len(), 1);
+    assert_eq!(config.routes[0].host, "app.localhost");
 }
 
 #[test]
@@ -179,4 +199,39 @@ fn a_route_that_takes_tokens_of_nobody_is_refused() {
         access_tokens = true
     "#;
     assert!(faults(text).iter().any(|fault| fault.starts_with("token_issuer:")));
+}
+
+#[test]
+fn a_routes_own_rules_are_judged_each_at_its_key() {
+    let text = r#"
+        [[service]]
+        name = "a"
+        upstream = "127.0.0.1:9000"
+        [[route]]
+        path = "/a/"
+        service = "a"
+        methods = ["GET", "post", "HEAD"]
+        cost = "dear"
+        warm_grace = "2h"
+        demand = { vectors = ["P9.Cm", "P7"], delegation = "maybe" }
+        [[route]]
+        path = "/b/"
+        service = "a"
+        methods = []
+        demand = { vectors = [] }
+        "#;
+    let faults = faults(text);
+    for path in [
+        "route[0].methods[1]:",
+        "route[0].methods[2]:",
+        "route[0].cost:",
+        "route[0].warm_grace:",
+        "route[0].demand.vectors[1]:",
+        "route[0].demand.delegation:",
+        "route[1].methods:",
+        "route[1].demand.vectors:",
+    ] {
+        assert!(faults.iter().any(|fault| fault.starts_with(path)), "{path} in {faults:?}");
+    }
+    assert_eq!(faults.len(), 8, "{faults:?}");
 }

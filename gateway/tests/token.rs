@@ -10,12 +10,10 @@ use aldgate_core::testing::world::NOW;
 use aldgate_core::time::Clock as _;
 use aldgate_core::warm::Warm as _;
 use aldgate_core::warm::change::Feed;
-use aldgate_core::warm::memory::MemoryWarm;
 use aldgate_gateway::token::key_source::{FETCH_INTERVAL, STALE_MAX};
 use aldgate_gateway::token::revoke;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::Duration;
 use support::http::Answer;
 use support::issuer::IssuerServer;
@@ -59,17 +57,17 @@ impl Keyed {
     async fn new() -> Self {
         let signer = Signer::new("ES256", "k1");
         let server = IssuerServer::answering(key_set([&signer])).await;
-        let world = Self::gateway(&server, Arc::default()).await;
+        let world = World::with(&Self::tables(&server)).await;
         Self { world, server, signer }
     }
 
-    async fn gateway(server: &IssuerServer, warm: Arc<MemoryWarm>) -> World {
-        World::with(warm, &tables(&format!("jwks_uri = {:?}", server.url()))).await
+    fn tables(server: &IssuerServer) -> String {
+        tables(&format!("jwks_uri = {:?}", server.url()))
     }
 
     /// Another gateway of the same deployment.
     async fn another(&self) -> World {
-        Self::gateway(&self.server, self.world.warm.clone()).await
+        self.world.beside_with(&Self::tables(&self.server)).await
     }
 
     fn token(&self) -> String {
@@ -86,7 +84,7 @@ async fn asking(server: &IssuerServer) -> (World, TempDir) {
         "introspection = {:?}\nclient_id = \"the gate\"\nclient_secret = {secret:?}\ncache = \"30s\"",
         server.url()
     );
-    (World::with(Arc::default(), &tables(&issuer)).await, dir)
+    (World::with(&tables(&issuer)).await, dir)
 }
 
 fn active(with: &[(&str, Value)]) -> String {
@@ -415,7 +413,7 @@ async fn a_key_set_is_read_from_a_file_too() {
     let dir = TempDir::new().expect("a directory");
     let (path, signer) = (dir.path().join("keys.json"), Signer::new("PS256", "r"));
     std::fs::write(&path, key_set([&signer])).expect("written");
-    let world = World::with(Arc::default(), &tables(&format!("key_set = {path:?}"))).await;
+    let world = World::with(&tables(&format!("key_set = {path:?}"))).await;
     assert_eq!(bearer(&world, "/api/x", &signer.token(&claims(NOW))).await.status, 200);
 }
 

@@ -38,35 +38,76 @@ impl<'a> NormalPath<'a> {
     }
 }
 
-/// No empty segment but the last, no `.` or `..`, also not with path parameters (`..;x`).
+/// No empty segment but the last; no `.` or `..`; none that ends in a dot or a space, which Windows strips; and no path
+/// parameters (`/admin;x/…`), which servlet containers strip before they look for the page.
 fn segments_are_plain(path: &str) -> bool {
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
-        let name = segment.split(';').next().unwrap_or("");
         let empty_inside = segment.is_empty() && segments.peek().is_some();
-        let dots_or_nameless = matches!(name, "." | "..") || (name.is_empty() && !segment.is_empty());
-        if empty_inside || dots_or_nameless {
+        if empty_inside || segment.contains(';') || segment.ends_with('.') || segment.ends_with("%20") {
             return false;
         }
     }
     true
 }
 
-/// Every `%` is followed by two hexadecimal digits, and no escape stands for a byte that changes the path's meaning:
-/// slash, backslash, dot, semicolon, percent (double encoding), hash, question mark or a control.
+/// Every escape is one that all servers leave alone: it stands for a character that has to be escaped in a path, and
+/// for none that changes the path's meaning.
+///
+/// Refused are broken escapes; those of slash, backslash, dot, semicolon, percent (double encoding), hash, question
+/// mark and controls; those of unreserved characters, which many servers undo (`/%61dmin` is `/admin`; RFC 3986, section
+/// 6.2.2.2); those that are no UTF-8 (`%c0%af` is a slash to a lax decoder); and those of characters that some servers
+/// fold to one of these.
 fn escapes_are_plain(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|b| *b == b'%') {
-        let digit = |i: usize| rest.get(at + i).and_then(|b| char::from(*b).to_digit(16));
-        let Some((high, low)) = digit(1).zip(digit(2)) else { return false };
-        let byte = high * 16 + low;
-        let meaningful = matches!(u8::try_from(byte), Ok(b'/' | b'\\' | b'.' | b';' | b'%' | b'#' | b'?'));
-        if meaningful || byte < 0x20 || byte == 0x7f {
+        rest = rest.get(at..).unwrap_or_default();
+        let mut run = Vec::new();
+        while let Some((b'%', escape)) = rest.split_first() {
+            let digit = |i: usize| escape.get(i).and_then(|b| char::from(*b).to_digit(16));
+            let Some(byte) = digit(0).zip(digit(1)).and_then(|(high, low)| u8::try_from(high * 16 + low).ok()) else {
+                return false;
+            };
+            run.push(byte);
+            rest = escape.get(2..).unwrap_or_default();
+        }
+        if !std::str::from_utf8(&run).is_ok_and(|text| text.chars().all(may_be_escaped)) {
             return false;
         }
-        rest = rest.get(at + 3..).unwrap_or_default();
     }
     true
+}
+
+fn may_be_escaped(c: char) -> bool {
+    let unreserved = c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '~');
+    let meaningful = matches!(c, '/' | '\\' | '.' | ';' | '%' | '#' | '?');
+    !(unreserved || meaningful || c.is_control() || is_folded(c))
+}
+
+/// Characters that a server may fold to a slash, a backslash, a dot, a percent sign or a semicolon (compatibility
+/// forms and Windows' "best fit").
+const fn is_folded(c: char) -> bool {
+    matches!(
+        c,
+        '\u{2024}'
+            | '\u{2025}'
+            | '\u{2026}'
+            | '\u{2044}'
+            | '\u{2215}'
+            | '\u{2216}'
+            | '\u{29f5}'
+            | '\u{29f8}'
+            | '\u{29f9}'
+            | '\u{fe52}'
+            | '\u{fe54}'
+            | '\u{fe68}'
+            | '\u{fe6a}'
+            | '\u{ff05}'
+            | '\u{ff0e}'
+            | '\u{ff0f}'
+            | '\u{ff1b}'
+            | '\u{ff3c}'
+    )
 }
 
 #[cfg(test)]
@@ -76,7 +117,18 @@ mod tests {
 
     #[test]
     fn ordinary_paths_pass_unchanged() {
-        for path in ["/", "/a", "/a/", "/a/b.c/d-e_f~g", "/caf%C3%A9", "/a;v=1", "/a%20b", "/.well-known/x", "/a...b"] {
+        for path in [
+            "/",
+            "/a",
+            "/a/",
+            "/a/b.c/d-e_f~g",
+            "/caf%C3%A9",
+            "/a%20b",
+            "/a%2Cb",
+            "/%E6%97%A5%E6%9C%AC",
+            "/.well-known/x",
+            "/a...b",
+        ] {
             assert_eq!(NormalPath::parse(path).map(|p| p.as_str()), Ok(path));
         }
     }
@@ -111,10 +163,22 @@ mod tests {
             "/a%zz",
             "/a b",
             "/a\u{e9}",
+            "/a;v=1",
             "/a%3bx",
             "/a%3fx",
             "/a%23",
             "/a?x",
+            "/%61dmin",
+            "/a%2Db",
+            "/a%7Eb",
+            "/a%c0%afb",
+            "/a%E0%80%AFb",
+            "/a%C3",
+            "/a%EF%BC%8Fb",
+            "/a%E2%88%95b",
+            "/%EF%BC%8E%EF%BC%8E/a",
+            "/admin./a",
+            "/admin%20/a",
         ] {
             assert_eq!(NormalPath::parse(path), Err(AmbiguousPath), "{path}");
         }

@@ -1,11 +1,15 @@
-//! The platform's own routes: what the edge and the backend answer on the log-in host.
+//! The platform's own routes: what the edge and the backend answer on the log-in host, and the few things that the edge
+//! answers on every service's host.
 //!
 //! They stand in the same table as the services' routes and are judged by the same door. A configured route may not
-//! cover any of them.
+//! cover any of them. On every host the prefix [`RESERVED`] is the platform's alone; on a service's host it needs
+//! nothing else but the path of the key set.
 
+use crate::policy::cost::CostClass;
 use crate::policy::demand::Demand;
 use crate::policy::path::NormalPath;
-use crate::policy::route::{Access, EdgeEndpoint, PathPattern, Route, Target};
+use crate::policy::route::{Access, EdgeEndpoint, HandOffStep, PathPattern, Route, Target};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The audience of the identity assertions that the backend gets: it stands behind the gate as a service does.
@@ -21,12 +25,40 @@ pub const FRESH: Duration = Duration::from_mins(15);
 const SIGNED_IN: Access = Access::Demand(Demand::SIGNED_IN);
 const SIGNED_IN_LATELY: Access = Access::Demand(Demand { max_age: Some(FRESH), ..Demand::SIGNED_IN });
 
-const EDGE: [(&str, EdgeEndpoint, Access); 5] = [
+/// What no service may have on any host.
+pub const RESERVED: &str = "/.aldgate/";
+
+/// Where a browser on a service's host goes to get a session there.
+pub const BEGIN_HAND_OFF: &str = "/.aldgate/sign-in";
+
+/// Where the log-in host gives a session to a service's host.
+pub const GIVE_HAND_OFF: &str = "/hand-off";
+
+/// Where a service's host takes it.
+pub const TAKE_HAND_OFF: &str = "/.aldgate/hand-off";
+
+const KEY_SET: &str = "/.well-known/aldgate/jwks.json";
+const ASSETS: &str = "/.aldgate/assets/";
+
+const EDGE: [(&str, EdgeEndpoint, Access); 8] = [
     ("/passkey/login/options", EdgeEndpoint::LoginOptions, Access::Public),
     ("/passkey/login", EdgeEndpoint::Login, Access::Optional),
     ("/session", EdgeEndpoint::Session, SIGNED_IN),
-    ("/.well-known/aldgate/jwks.json", EdgeEndpoint::KeySet, Access::Public),
+    (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
     ("/assets/", EdgeEndpoint::Asset, Access::Public),
+    (GIVE_HAND_OFF, EdgeEndpoint::HandOff(HandOffStep::Give), Access::Optional),
+    (ASSETS, EdgeEndpoint::Asset, Access::Public),
+    (RESERVED, EdgeEndpoint::Reserved, Access::Public),
+];
+
+/// On every host that a service has. A session that stands already makes a failed hand-off harmless, so `Take` looks.
+const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
+    (BEGIN_HAND_OFF, EdgeEndpoint::HandOff(HandOffStep::Begin), Access::Public),
+    (TAKE_HAND_OFF, EdgeEndpoint::HandOff(HandOffStep::Take), Access::Optional),
+    ("/.aldgate/sign-out", EdgeEndpoint::HandOff(HandOffStep::SignOut), Access::Public),
+    (ASSETS, EdgeEndpoint::Asset, Access::Public),
+    (RESERVED, EdgeEndpoint::Reserved, Access::Public),
+    (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
 const BACKEND: [(&str, Access); 14] = [
@@ -52,18 +84,57 @@ fn pattern(path: &str) -> Option<PathPattern> {
     if path == "/" { Some(PathPattern::Exact("/".into())) } else { PathPattern::parse(path) }
 }
 
+/// How dear an answer of the backend's is. Where a password may be hashed, that; elsewhere its pages and forms.
+fn backend_cost(path: &str) -> CostClass {
+    match path {
+        "/sign-in/" | "/register/" | "/account/password" => CostClass::Password,
+        _ => CostClass::Refresh,
+    }
+}
+
 /// The platform's routes for the log-in host.
 pub fn routes(host: &str) -> Vec<Route> {
-    let edge = EDGE.iter().map(|(path, endpoint, access)| (*path, Target::Edge(*endpoint), access.clone()));
-    let backend = BACKEND.iter().map(|(path, access)| (*path, Target::Backend, access.clone()));
-    let row =
-        |(path, target, access)| pattern(path).map(|path| Route::new(host.to_ascii_lowercase(), path, target, access));
-    edge.chain(backend).filter_map(row).collect()
+    let row = |path: &str, target, access: &Access, cost| {
+        let route = |path| Route { cost, ..Route::new(host.to_ascii_lowercase(), path, target, access.clone()) };
+        pattern(path).map(route)
+    };
+    let edge = EDGE.iter().filter_map(|(path, endpoint, access)| {
+        let cost = if *endpoint == EdgeEndpoint::Login { CostClass::Passkey } else { CostClass::Check };
+        row(path, Target::Edge(*endpoint), access, cost)
+    });
+    let backend = BACKEND.iter().filter_map(|(path, access)| row(path, Target::Backend, access, backend_cost(path)));
+    edge.chain(backend).collect()
+}
+
+/// The platform's routes on each other host that a configured route names. Where no route looks at a session, none is
+/// handed over.
+pub fn routes_on_service_hosts(login_host: &str, configured: &[Route]) -> Vec<Route> {
+    let mut hosts: BTreeMap<&str, bool> = BTreeMap::new();
+    for route in configured.iter().filter(|route| !route.host.eq_ignore_ascii_case(login_host)) {
+        *hosts.entry(&route.host).or_default() |= route.access != Access::Public;
+    }
+    hosts.into_iter().flat_map(|(host, sessions)| routes_on_service_host(host, sessions)).collect()
+}
+
+fn routes_on_service_host(host: &str, sessions: bool) -> impl Iterator<Item = Route> {
+    let rows = ON_SERVICE_HOSTS.iter().filter(move |row| sessions || !matches!(row.1, EdgeEndpoint::HandOff(_)));
+    rows.filter_map(move |(path, endpoint, access)| {
+        pattern(path).map(|path| Route::new(host.to_owned(), path, Target::Edge(*endpoint), access.clone()))
+    })
 }
 
 /// Whether a configured pattern on the log-in host would take a path of the platform's.
 pub fn is_taken(pattern_of_service: &PathPattern) -> bool {
     let ours = EDGE.iter().map(|row| row.0).chain(BACKEND.iter().map(|row| row.0));
+    takes_one_of(pattern_of_service, ours)
+}
+
+/// Whether a configured pattern on another host would take a path of the platform's.
+pub fn is_taken_on_service_host(pattern_of_service: &PathPattern) -> bool {
+    takes_one_of(pattern_of_service, ON_SERVICE_HOSTS.iter().map(|row| row.0))
+}
+
+fn takes_one_of(pattern_of_service: &PathPattern, ours: impl Iterator<Item = &'static str>) -> bool {
     ours.filter_map(pattern).any(|ours| match (&ours, pattern_of_service) {
         (PathPattern::Exact(a), PathPattern::Exact(b)) => a == b,
         (PathPattern::Below(_), PathPattern::Exact(b)) => NormalPath::parse(b).is_ok_and(|b| ours.covers(b)),
@@ -94,7 +165,8 @@ mod tests {
     #[test]
     fn changes_of_credentials_demand_a_fresh_proof() {
         let table = RouteTable::new(routes("h")).expect("table");
-        let access = |path| table.find("h", NormalPath::parse(path).expect("path")).map(|r| r.access.clone());
+        let access =
+            |path| table.find("h", NormalPath::parse(path).expect("path")).expect("one").map(|r| r.access.clone());
         assert_eq!(access("/account/passkeys/add"), Some(SIGNED_IN_LATELY));
         assert_eq!(access("/account/passkeys"), Some(SIGNED_IN));
         assert_eq!(access("/account"), Some(SIGNED_IN));
@@ -111,5 +183,41 @@ mod tests {
         for path in ["/demo/", "/accounts/", "/x", "/"] {
             assert!(!taken(path), "{path}");
         }
+    }
+
+    #[test]
+    fn the_reserved_prefix_is_no_services_on_any_host() {
+        let pattern = |path: &str| PathPattern::parse(path).expect("pattern");
+        for path in ["/.aldgate/", "/.aldgate", "/.aldgate/x", "/.aldgate/sign-in", "/.aldgate/x/"] {
+            assert!(is_taken(&pattern(path)) && is_taken_on_service_host(&pattern(path)), "{path}");
+        }
+        assert!(is_taken_on_service_host(&pattern("/.well-known/aldgate/jwks.json")));
+        for path in ["/", "/account/", "/session", "/sign-in", "/assets/", "/.aldgat/", "/.aldgate2"] {
+            assert!(!is_taken_on_service_host(&pattern(path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_other_host_has_the_steps_of_the_hand_off_once() {
+        let service = |host: &str, path: &str| {
+            Route::new(host.into(), PathPattern::parse(path).expect("pattern"), Target::Backend, SIGNED_IN)
+        };
+        let configured = [service("a.example", "/"), service("a.example", "/x/"), service("login.example", "/y/")];
+        let ours = routes_on_service_hosts("login.example", &configured);
+        assert_eq!(ours.len(), ON_SERVICE_HOSTS.len());
+        assert!(ours.iter().all(|route| route.host == "a.example"));
+        let all = [routes("login.example"), ours, configured.to_vec()].concat();
+        let table = RouteTable::new(all).expect("no route twice");
+        let target = |host, path| {
+            table.find(host, NormalPath::parse(path).expect("path")).expect("one").map(|r| r.target.clone())
+        };
+        let step = |step| Some(Target::Edge(EdgeEndpoint::HandOff(step)));
+        assert_eq!(target("a.example", BEGIN_HAND_OFF), step(HandOffStep::Begin));
+        assert_eq!(target("a.example", TAKE_HAND_OFF), step(HandOffStep::Take));
+        assert_eq!(target("a.example", "/.aldgate/x"), Some(Target::Edge(EdgeEndpoint::Reserved)));
+        assert_eq!(target("a.example", "/.aldgate"), Some(Target::Edge(EdgeEndpoint::Reserved)));
+        assert_eq!(target("login.example", GIVE_HAND_OFF), step(HandOffStep::Give));
+        assert_eq!(target("login.example", TAKE_HAND_OFF), Some(Target::Edge(EdgeEndpoint::Reserved)));
+        assert_eq!(target("b.example", BEGIN_HAND_OFF), None);
     }
 }

@@ -1,9 +1,10 @@
 //! Routes: which host and path go to which upstream, and who may pass. No route matches: nothing passes.
 
+use crate::policy::alias::Alias;
 use crate::policy::cors::Cors;
 use crate::policy::cost::CostClass;
 use crate::policy::demand::Demand;
-use crate::policy::path::NormalPath;
+use crate::policy::path::{AmbiguousPath, NormalPath};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,24 @@ pub enum EdgeEndpoint {
     KeySet,
     /// `GET /assets/…`.
     Asset,
+    /// A step of a hand-off.
+    HandOff(HandOffStep),
+    /// Whatever else stands below the reserved prefix: nothing.
+    Reserved,
+}
+
+/// The steps by which a service's host gets a token of a session, in the order in which a browser takes them; and how
+/// it is sent to end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HandOffStep {
+    /// `GET /.aldgate/sign-in` on the service's host.
+    Begin,
+    /// `GET /hand-off` on the log-in host.
+    Give,
+    /// `GET /.aldgate/hand-off` on the service's host.
+    Take,
+    /// `GET /.aldgate/sign-out` on the service's host.
+    SignOut,
 }
 
 /// A service behind the gate.
@@ -40,8 +59,11 @@ pub struct Service {
     pub name: String,
     /// Its place in the table of services; the key of a session's cached assertions.
     pub index: u16,
-    /// Where it listens: `host:port` as a socket address, or `unix:/path`.
-    pub upstream: String,
+    /// Where it listens: `host:port` as a socket address, or `unix:/path`. `None` for one that stands behind another
+    /// proxy, which asks this gate about each request.
+    pub upstream: Option<String>,
+    /// The other gateways' header names by which it is told who a request is for, beside this gate's own.
+    pub aliases: Vec<Alias>,
 }
 
 /// Who may pass.
@@ -82,6 +104,18 @@ impl PathPattern {
             Self::Below(prefix) => {
                 let rest = path.as_str().strip_prefix(prefix.as_str());
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+        }
+    }
+
+    /// Whether it covers the path for a server that takes `A` and `a` for the same.
+    fn covers_in_any_case(&self, path: NormalPath<'_>) -> bool {
+        let path = path.as_str();
+        match self {
+            Self::Exact(exact) => exact.eq_ignore_ascii_case(path),
+            Self::Below(prefix) => {
+                let start = path.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+                start && path.get(prefix.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
         }
     }
@@ -192,8 +226,19 @@ impl RouteTable {
     }
 
     /// The most specific route for a host (any case, without port) and path.
-    pub fn find(&self, host: &str, path: NormalPath<'_>) -> Option<&Arc<Route>> {
-        self.routes.iter().find(|route| route.host.eq_ignore_ascii_case(host) && route.path.covers(path))
+    ///
+    /// A server may compare paths without regard to case. If one that does would find a more specific route than one
+    /// that does not, the two would serve by different rules, and there is no answer.
+    ///
+    /// # Errors
+    /// [`AmbiguousPath`] then.
+    pub fn find(&self, host: &str, path: NormalPath<'_>) -> Result<Option<&Arc<Route>>, AmbiguousPath> {
+        let of_host = |route: &&Arc<Route>| route.host.eq_ignore_ascii_case(host);
+        match self.routes.iter().filter(of_host).find(|route| route.path.covers_in_any_case(path)) {
+            Some(route) if route.path.covers(path) => Ok(Some(route)),
+            Some(_) => Err(AmbiguousPath),
+            None => Ok(None),
+        }
     }
 }
 
@@ -208,7 +253,8 @@ mod tests {
 
     fn found(table: &RouteTable, host: &str, path: &str) -> Option<String> {
         let path = NormalPath::parse(path).expect("path");
-        table.find(host, path).map(|route| format!("{}{}", route.host, route.path))
+        let route = table.find(host, path).expect("no other case");
+        route.map(|route| format!("{}{}", route.host, route.path))
     }
 
     #[test]
@@ -222,6 +268,18 @@ mod tests {
         assert_eq!(found(&table, "a", "/"), None);
         assert_eq!(found(&table, "b", "/anything"), Some("b/".into()));
         assert_eq!(found(&table, "c", "/"), None);
+    }
+
+    #[test]
+    fn a_path_that_only_a_lax_server_would_protect_is_refused() {
+        let table = RouteTable::new(vec![route("a", "/admin/"), route("a", "/Exact"), route("a", "/")]).expect("table");
+        let find = |path| table.find("a", NormalPath::parse(path).expect("path")).map(|found| found.is_some());
+        for path in ["/Admin/x", "/ADMIN", "/exact", "/adMin/"] {
+            assert_eq!(find(path), Err(AmbiguousPath), "{path}");
+        }
+        for path in ["/admin/X", "/Exact", "/Other", "/administrator", "/exactly"] {
+            assert_eq!(find(path), Ok(true), "{path}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! once is used once, whichever gateway the requests reach.
 
 pub mod change;
+pub mod login_event;
 #[cfg(feature = "testing")]
 pub mod memory;
 

@@ -14,6 +14,7 @@ pub(crate) fn all_free(config: &Config) -> Result<(), CannotStart> {
         ("edge.http", config.edge.http),
         ("edge.https", config.edge.https),
         ("edge.private", Some(config.edge.private)),
+        ("edge.authz_grpc", config.edge.authz_grpc),
         ("demo.listen", config.demo),
     ];
     for (key, address) in addresses {

@@ -243,11 +243,12 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 /// Says that everything is ready, once it is.
 fn announce(config: Config, started: Stopwatch, runtime: &Runtime) {
     runtime.spawn(async move {
-        let listeners: Vec<_> = [config.edge.http, config.edge.https, Some(config.edge.private)]
-            .into_iter()
-            .flatten()
-            .map(reachable)
-            .collect();
+        let listeners: Vec<_> =
+            [config.edge.http, config.edge.https, Some(config.edge.private), config.edge.authz_grpc]
+                .into_iter()
+                .flatten()
+                .map(reachable)
+                .collect();
         let answers = |address: &SocketAddr| TcpStream::connect_timeout(address, Duration::from_millis(100)).is_ok();
         while !listeners.iter().all(answers) {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -115,6 +115,8 @@ table!(
         https: String,
         /// Address of the private listener.
         private: String,
+        /// Address at which Envoy asks over gRPC; empty for none.
+        authz_grpc: String,
         /// Threads that serve.
         threads: i64,
         /// How long the end is announced before listening stops.
@@ -188,8 +190,10 @@ table!(
     FileService {
         /// Its name; the audience of its assertions.
         name: String,
-        /// `host:port` as a socket address, or `unix:/path`.
+        /// `host:port` as a socket address, or `unix:/path`; left out for a service behind another proxy.
         upstream: String,
+        /// Other gateways whose header names it knows.
+        aliases: Vec<String>,
     }
 );
 table!(
@@ -226,6 +230,12 @@ table!(
         service: String,
         /// "public", "optional" or "session".
         access: String,
+        /// The methods that it takes.
+        methods: Vec<String>,
+        /// "check", "passkey", "refresh" or "password".
+        cost: String,
+        /// For how long sessions pass that the shared tier cannot confirm.
+        warm_grace: String,
         /// Whether an access token may stand in the place of a session.
         access_tokens: bool,
         /// `[route.demand]`
@@ -239,8 +249,12 @@ table!(
         identity: String,
         /// "password" or "passkey".
         authenticator: String,
+        /// Vectors of trust, one of which is needed.
+        vectors: Vec<String>,
         /// How long ago the person may have signed in.
         max_age: String,
+        /// "forbidden", "allowed" or "required".
+        delegation: String,
         /// What an access token must have been given for.
         scopes: Vec<String>,
     }

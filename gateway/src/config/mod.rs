@@ -53,8 +53,10 @@ pub struct Edge {
     pub http: Option<SocketAddr>,
     /// HTTP over TLS.
     pub https: Option<SocketAddr>,
-    /// Metrics and health; loopback only.
+    /// Metrics, health, and the questions of other proxies; loopback only.
     pub private: SocketAddr,
+    /// Envoy's questions over gRPC; loopback only.
+    pub authz_grpc: Option<SocketAddr>,
     /// Threads that serve.
     pub threads: usize,
     /// How long the end is announced (readiness false, still serving), so that a balancer can look elsewhere.

@@ -143,7 +143,7 @@ async fn log_in(
     let response = response.as_assertion();
     let challenge = open_challenge(response.client_data, session, exchange, state)?;
     let digest = CredentialDigest::of(response.credential_id);
-    let record = state.lookups.credential(&digest).await?.ok_or(LoginRefused::UnknownCredential)?;
+    let record = state.lookups.credential(&digest, exchange.now).await?.ok_or(LoginRefused::UnknownCredential)?;
     let verified = assertion::verify(&state.relying_party, &challenge, &response, &record)?;
     settle(verified, permit, session, exchange, state).await
 }

@@ -1,6 +1,7 @@
 //! What the edge answers by itself: its own endpoints.
 
 use crate::exchange::Exchange;
+use crate::hand_off;
 use crate::passkey::{login, options};
 use crate::problem::Problem;
 use crate::refusal::refusal;
@@ -31,6 +32,12 @@ pub async fn endpoint(
             Reply::json(200, state.key_set.clone()).with("cache-control", "public, max-age=300")
         }
         EdgeEndpoint::Asset if reads => asset(session.req_header(), exchange, state),
+        // A look that is not meant (HEAD) must not use up a code.
+        EdgeEndpoint::HandOff(step) if method == Method::GET => {
+            hand_off::answer(step, permit, session.req_header(), exchange, state).await
+        }
+        EdgeEndpoint::HandOff(_) => not_allowed("GET", session.req_header(), exchange),
+        EdgeEndpoint::Reserved => refusal(Problem::NotFound, session.req_header(), exchange),
         EdgeEndpoint::LoginOptions | EdgeEndpoint::Login => not_allowed("POST", session.req_header(), exchange),
         EdgeEndpoint::Session | EdgeEndpoint::KeySet | EdgeEndpoint::Asset => {
             not_allowed("GET, HEAD", session.req_header(), exchange)

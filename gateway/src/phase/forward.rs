@@ -3,30 +3,16 @@
 use crate::exchange::Exchange;
 use crate::identity;
 use crate::metrics::AnsweredBy;
-use crate::state::{BACKEND_INDEX, EdgeState};
+use crate::state::EdgeState;
+use crate::token::CREDENTIALS;
 use aldgate_core::identity_header as names;
-use aldgate_core::policy::platform::BACKEND_AUDIENCE;
 use aldgate_core::policy::route::Target;
 use aldgate_core::session::cookie;
 use aldgate_core::token::identity_assertion::BrokenSigningKey;
 use aldgate_core::verdict::Principal;
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::net::IpAddr;
-
-/// The names of `identity_header::IDENTITY`, ready to be sent.
-const IDENTITY_NAMES: [HeaderName; 6] = {
-    let [assertion, subject, session, level, components, auth_time] = names::IDENTITY;
-    [
-        HeaderName::from_static(assertion),
-        HeaderName::from_static(subject),
-        HeaderName::from_static(session),
-        HeaderName::from_static(level),
-        HeaderName::from_static(components),
-        HeaderName::from_static(auth_time),
-    ]
-};
 
 /// A header of the request could not be set; it must not go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,38 +53,16 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     if *target != Target::Backend {
         without_our_cookies(header)?;
     }
-    let Some(principal) = permit.principal() else { return Ok(()) };
-    let (audience, index) = match target {
-        Target::Edge(_) => return Ok(()),
-        Target::Backend => (BACKEND_AUDIENCE, BACKEND_INDEX),
-        Target::Service(service) => (service.name.as_str(), service.index),
-    };
-    match (principal, target) {
-        (Principal::Session(session), _) => {
-            let values = identity::for_audience(state, session, audience, index, exchange.now)?;
-            introduce(header, values.iter().map(Some))
-        }
-        // The backend knows people by their sessions, and nobody else.
-        (Principal::Grant(_), Target::Backend | Target::Edge(_)) => Err(CannotForward),
-        (Principal::Grant(grant), Target::Service(_)) => {
-            // What opened the gate would open it again, in the service's hands.
-            header.remove_header(&http::header::AUTHORIZATION);
-            header.remove_header("dpop");
-            let values = identity::of_grant(state, grant, audience, index, exchange.now)?;
-            introduce(header, values.iter().map(Option::as_ref))
+    if let Some(Principal::Grant(_)) = permit.principal() {
+        for name in CREDENTIALS {
+            header.remove_header(&name);
         }
     }
-}
-
-/// Sets the headers that say who a request is for.
-fn introduce<'a>(
-    header: &mut RequestHeader,
-    values: impl Iterator<Item = Option<&'a Bytes>>,
-) -> Result<(), CannotForward> {
-    for (name, value) in IDENTITY_NAMES.iter().zip(values) {
-        let Some(value) = value else { continue };
-        let value = HeaderValue::from_maybe_shared(value.clone()).map_err(|_| CannotForward)?;
-        header.insert_header(name.clone(), value)?;
+    if let Some(identity) = identity::for_permit(state, permit, exchange.now)? {
+        for header_of_ours in identity::headers(&identity, identity::aliases(target)) {
+            let (name, value) = header_of_ours.map_err(|_| CannotForward)?;
+            header.insert_header(name, value)?;
+        }
     }
     Ok(())
 }

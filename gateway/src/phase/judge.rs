@@ -19,21 +19,23 @@ pub enum Judgement {
     Pass(Permit),
     /// The person has to prove something first.
     Challenge(Arc<Route>, Challenge),
+    /// The route does not take its method; these it takes.
+    Method(Arc<[String]>),
     /// It may not pass.
     Refuse(Problem),
 }
 
 /// Judges an admitted request.
 pub async fn judge(header: &RequestHeader, exchange: &Exchange, state: &EdgeState) -> Judgement {
-    let session = cookie::find(cookies(header), cookie::SESSION);
-    match ask(header, exchange, state, session, &Lookup::NotYet) {
+    let cookie = cookie::find(cookies(header), cookie::SESSION);
+    match ask(header, exchange, state, cookie, &Lookup::NotYet) {
         Verdict::NeedsLookup(session) => {
             let lookup = state.lookups.session(session, exchange.now).await;
-            settled(ask(header, exchange, state, session, &lookup), state, exchange)
+            settled(ask(header, exchange, state, cookie, &lookup), state, exchange)
         }
         Verdict::NeedsGrant(_) => {
             let lookup = state.tokens.lookup(&showing(header, exchange, state), exchange.now).await;
-            settled(ask(header, exchange, state, session, &lookup), state, exchange)
+            settled(ask(header, exchange, state, cookie, &lookup), state, exchange)
         }
         verdict => settled(verdict, state, exchange),
     }
@@ -76,6 +78,7 @@ fn settled(verdict: Verdict, state: &EdgeState, exchange: &Exchange) -> Judgemen
             Judgement::Pass(permit)
         }
         Verdict::Challenge(route, challenge) => Judgement::Challenge(route, challenge),
+        Verdict::Refuse(Refusal::Method(methods)) => Judgement::Method(methods),
         Verdict::Refuse(refusal) => Judgement::Refuse(problem(&refusal)),
         // The core does not ask twice; if it did, nobody would pass.
         Verdict::NeedsLookup(_) | Verdict::NeedsGrant(_) => Judgement::Refuse(Problem::Internal),

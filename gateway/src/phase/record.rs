@@ -4,23 +4,24 @@ use crate::access_log::Line;
 use crate::exchange::Exchange;
 use crate::state::EdgeState;
 use aldgate_core::policy::route::Target;
-use pingora::proxy::Session;
+use pingora::http::RequestHeader;
 
-/// Keeps what is to be kept.
-pub fn record(session: &Session, exchange: &Exchange, state: &EdgeState) {
-    let status = session.response_written().map_or(0, |response| response.status.as_u16());
+/// Keeps what is to be kept; the status is zero if the client went away.
+pub fn record(header: &RequestHeader, status: u16, exchange: &Exchange, state: &EdgeState) {
     let took = exchange.stopwatch.elapsed();
     state.metrics.answered(exchange.answered_by, status, took);
+    if let Some(permit) = &exchange.permit {
+        state.metrics.permitted(permit.route().cost);
+    }
     if let Some(problem) = exchange.problem {
         state.metrics.refused(problem);
     }
     if state.access_log.is_on() {
-        state.access_log.add(line(session, exchange, status, took.as_micros()));
+        state.access_log.add(line(header, exchange, status, took.as_micros()));
     }
 }
 
-fn line(session: &Session, exchange: &Exchange, status: u16, micros: u128) -> Line {
-    let header = session.req_header();
+fn line(header: &RequestHeader, exchange: &Exchange, status: u16, micros: u128) -> Line {
     let permit = exchange.permit.as_ref();
     let service = permit.and_then(|permit| match &permit.route().target {
         Target::Service(service) => Some(service.name.clone()),

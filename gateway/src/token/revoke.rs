@@ -12,8 +12,8 @@ use aldgate_core::token::access_token::UnverifiedToken;
 use aldgate_core::token::authorization::TOKEN_BYTES_MAX;
 use aldgate_core::token::jws;
 use aldgate_core::token::kept::Known;
+use http::HeaderName;
 use http::header::{CONTENT_TYPE, HeaderMap, ORIGIN};
-use http::{HeaderName, StatusCode};
 use reqwest::Url;
 use std::time::Duration;
 
@@ -38,19 +38,19 @@ const OF_BROWSERS: [HeaderName; 5] = [
     HeaderName::from_static("sec-fetch-user"),
 ];
 
-/// Answers a request with its whole body. The caller has seen that it came from this machine, for this machine.
-pub async fn answer(headers: &HeaderMap, body: &[u8], tokens: &Tokens, now: Timestamp) -> (StatusCode, &'static str) {
+/// Answers a request with its whole body: the status, and what is said. The caller has seen that it came from this machine, for this machine.
+pub async fn answer(headers: &HeaderMap, body: &[u8], tokens: &Tokens, now: Timestamp) -> (u16, &'static str) {
     if OF_BROWSERS.iter().any(|name| headers.contains_key(name)) {
-        return (StatusCode::FORBIDDEN, "not from a browser\n");
+        return (403, "not from a browser\n");
     }
     let form_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if form_type.split(';').next().map(str::trim) != Some("application/x-www-form-urlencoded") {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/x-www-form-urlencoded only\n");
+        return (415, "application/x-www-form-urlencoded only\n");
     }
-    let Some(token) = token_of(body) else { return (StatusCode::BAD_REQUEST, "one field named token is needed\n") };
+    let Some(token) = token_of(body) else { return (400, "one field named token is needed\n") };
     match tokens.revoke(&token, now).await {
-        Ok(()) => (StatusCode::OK, "revoked\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the shared tier does not answer: not revoked\n"),
+        Ok(()) => (200, "revoked\n"),
+        Err(_) => (503, "the shared tier does not answer: not revoked\n"),
     }
 }
 

@@ -5,6 +5,7 @@ mod account;
 mod demo;
 mod every_page;
 mod form_errors;
+mod hand_off;
 mod https;
 mod keyboard;
 mod no_script;

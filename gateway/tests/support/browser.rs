@@ -14,6 +14,7 @@ use chromiumoxide::cdp::browser_protocol::input::{
     MouseButton,
 };
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel, LogEntrySource};
+use chromiumoxide::cdp::browser_protocol::network::{Cookie, GetCookiesParams};
 use chromiumoxide::cdp::browser_protocol::page::{
     AddScriptToEvaluateOnNewDocumentParams, CaptureScreenshotFormat, NavigateParams,
 };
@@ -313,6 +314,16 @@ impl Page {
     /// Path and query.
     pub async fn path(&self) -> String {
         self.text("location.pathname + location.search").await
+    }
+
+    /// Where it is, with the origin.
+    pub async fn address(&self) -> String {
+        self.text("location.href").await
+    }
+
+    /// The cookies that the browser would send to an address.
+    pub async fn cookies_for(&self, address: &str) -> Vec<Cookie> {
+        self.command(GetCookiesParams { urls: Some(vec![address.to_owned()]) }).await.cookies
     }
 
     /// What can be read in the main part.

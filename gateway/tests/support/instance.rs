@@ -26,14 +26,15 @@ pub struct Ports {
     pub https: u16,
     pub private: u16,
     pub demo: u16,
+    pub authz_grpc: u16,
 }
 
 impl Ports {
-    /// Four ports that are free now.
+    /// Five ports that are free now.
     pub fn free() -> Self {
-        let held: Vec<_> = (0..4).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port")).collect();
+        let held: Vec<_> = (0..5).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port")).collect();
         let port = |at: usize| held[at].local_addr().expect("an address").port();
-        Self { http: port(0), https: port(1), private: port(2), demo: port(3) }
+        Self { http: port(0), https: port(1), private: port(2), demo: port(3), authz_grpc: port(4) }
     }
 }
 
@@ -44,7 +45,7 @@ pub fn config(dir: &Path, ports: Ports, more: &str) -> String {
 
 /// The same with another end: how long it is announced, and how long requests under way are given.
 fn config_ending(dir: &Path, ports: Ports, (announce, drain): (&str, &str), more: &str) -> String {
-    let Ports { http, https, private, demo } = ports;
+    let Ports { http, https, private, demo, authz_grpc } = ports;
     format!(
         r#"
         [data]
@@ -53,6 +54,7 @@ fn config_ending(dir: &Path, ports: Ports, (announce, drain): (&str, &str), more
         http = "127.0.0.1:{http}"
         https = "127.0.0.1:{https}"
         private = "127.0.0.1:{private}"
+        authz_grpc = "127.0.0.1:{authz_grpc}"
         threads = 2
         announce = "{announce}"
         drain = "{drain}"

@@ -32,6 +32,10 @@ use tokio::net::TcpListener;
 pub const RP_ID: &str = "localhost";
 pub const ORIGIN: &str = "http://localhost:8080";
 
+/// A service's host, and another: neither is the log-in host.
+pub const APP: &str = "app.localhost";
+pub const RECORDS: &str = "records.localhost";
+
 /// The gateway and what stands around it.
 pub struct World {
     pub state: Arc<EdgeState>,
@@ -86,23 +90,55 @@ fn routes(upstream: u16) -> String {
         path = "/dead/"
         service = "nobody"
         access = "public"
+        [[route]]
+        host = "{APP}"
+        path = "/"
+        service = "echo"
+        [[route]]
+        host = "{APP}"
+        path = "/fresh/"
+        service = "echo"
+        demand = {{ max_age = "5m", authenticator = "passkey" }}
+        [[route]]
+        host = "{APP}"
+        path = "/maybe/"
+        service = "echo"
+        access = "optional"
+        [[route]]
+        host = "{RECORDS}"
+        path = "/"
+        service = "other"
         "#
     )
 }
 
 impl World {
     pub async fn new() -> Self {
-        Self::with(Arc::new(MemoryWarm::default()), "").await
+        Self::with("").await
     }
 
-    /// A gateway over this warm tier, with more tables in its configuration.
-    pub async fn with(warm: Arc<MemoryWarm>, tables: &str) -> Self {
+    /// A world with more in its configuration. The service "echo" is at hand for its routes.
+    pub async fn with(more: &str) -> Self {
+        Self::over(Arc::default(), Arc::new(ManualClock::at(world::NOW)), 7, more).await
+    }
+
+    /// Another gateway of the same deployment: it shares the warm tier, the key of keys and the time.
+    pub async fn beside(&self) -> Self {
+        self.beside_with("").await
+    }
+
+    /// The same, with more in its configuration.
+    pub async fn beside_with(&self, more: &str) -> Self {
+        Self::over(self.warm.clone(), self.clock.clone(), 8, more).await
+    }
+
+    async fn over(warm: Arc<MemoryWarm>, clock: Arc<ManualClock>, seed: u64, more: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
         let upstream = echo_upstream().await;
-        let text = format!("data = {{ dir = {:?} }}\n{}\n{tables}", dir.path().join("data"), routes(upstream));
+        let text = format!("data = {{ dir = {:?} }}\n{}\n{more}", dir.path().join("data"), routes(upstream));
+        let text = text.replace("ECHO", &format!("127.0.0.1:{upstream}"));
         let config = Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}"));
-        let clock = Arc::new(ManualClock::at(world::NOW));
-        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(seed));
         let shared =
             Shared { master: Arc::new(world::master_key()), clock: clock.clone(), entropy, warm: warm.clone() };
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
@@ -142,7 +178,12 @@ impl World {
 
     /// Sends one request and reads its answer.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: localhost:8080\r\nconnection: close\r\n");
+        self.send_to("localhost", method, path, headers, body).await
+    }
+
+    /// The same to another host.
+    pub async fn send_to(&self, host: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {host}:8080\r\nconnection: close\r\n");
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 const HTTP: &str = "127.0.0.1:8080";
 const HTTPS: &str = "127.0.0.1:8443";
 const PRIVATE: &str = "127.0.0.1:8081";
+const AUTHZ_GRPC: &str = "127.0.0.1:8082";
 const DEMO: &str = "127.0.0.1:8090";
 const DRAIN: Duration = Duration::from_secs(1); // Long enough for a page; a developer's Ctrl-C should not wait longer.
 const DRAIN_MAX: Duration = Duration::from_mins(5); // Orchestrators kill sooner.
@@ -21,7 +22,17 @@ pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
     }
     let private = listener("edge.private", file.private.as_deref(), PRIVATE, faults);
     if private.is_none_or(|address| !address.ip().is_loopback()) {
-        faults.add("edge.private", "must be a loopback address: metrics are for this machine only");
+        faults.add(
+            "edge.private",
+            "must be a loopback address: metrics and whoever asks about requests are for this machine only",
+        );
+    }
+    let authz_grpc = listener("edge.authz_grpc", file.authz_grpc.as_deref(), AUTHZ_GRPC, faults);
+    if authz_grpc.is_some_and(|address| !address.ip().is_loopback()) {
+        faults.add("edge.authz_grpc", "must be a loopback address: whoever asks there is believed");
+    }
+    if authz_grpc.is_some() && [http, https, private].contains(&authz_grpc) {
+        faults.add("edge.authz_grpc", "is another address of [edge] too");
     }
     let cores = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(1));
     let threads = count("edge.threads", file.threads, cores, THREADS_MAX, faults);
@@ -50,6 +61,7 @@ pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
         http,
         https,
         private: private.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8081))),
+        authz_grpc,
         threads: usize::try_from(threads).unwrap_or(1),
         announce,
         drain,
@@ -65,7 +77,7 @@ pub(super) fn demo(file: Option<&FileDemo>, edge: &Edge, faults: &mut Faults) ->
         faults.add("demo.enabled", "must be false where edge.http does not listen: the demo fetches the key set there");
     }
     let address = listener("demo.listen", file.and_then(|demo| demo.listen.as_deref()), DEMO, faults);
-    if address.is_some() && [edge.http, edge.https, Some(edge.private)].contains(&address) {
+    if address.is_some() && [edge.http, edge.https, Some(edge.private), edge.authz_grpc].contains(&address) {
         faults.add("demo.listen", "is an address of [edge] too");
     }
     address

@@ -2,15 +2,18 @@
 
 use super::{Faults, span};
 use crate::config::file::{FileConfig, FileDemand, FileRoute, FileService};
-use aldgate_core::assurance::{Components, IdentityLevel};
-use aldgate_core::policy::demand::Demand;
+use aldgate_core::assurance::{Components, IdentityLevel, UnknownVector, Vector};
+use aldgate_core::policy::alias::{Alias, UnknownAlias};
+use aldgate_core::policy::cost::CostClass;
+use aldgate_core::policy::demand::{Delegation, Demand};
 use aldgate_core::policy::platform;
-use aldgate_core::policy::route::{Access, PathPattern, Route, RouteTable, Service, Target};
+use aldgate_core::policy::route::{Access, PathPattern, Route, RouteTable, Service, Target, WARM_GRACE};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 const SERVICES_MAX: usize = 10_000; // Far below the numbers that are kept for the backend.
+const WARM_GRACE_MAX: Duration = Duration::from_hours(1); // A shared tier that is away for longer is a disaster.
 const SCOPE_BYTES_MAX: usize = 256;
 const MAX_AGE_MIN: Duration = Duration::from_secs(30); // Less, and a person would be sent to sign in for ever.
 
@@ -42,7 +45,8 @@ pub(super) fn services_and_routes(
             faults.add("demo.enabled", "must be false where a service of yours is named \"demo\"");
         }
         let index = u16::try_from(services.len()).unwrap_or(u16::MAX);
-        let service = Arc::new(Service { name: "demo".into(), index, upstream: address.to_string() });
+        let service = Service { name: "demo".into(), index, upstream: Some(address.to_string()), aliases: Vec::new() };
+        let service = Arc::new(service);
         let path = PathPattern::Below("/demo".into());
         let access = Access::Demand(Demand::SIGNED_IN);
         routes.push(Route::new(login_host.into(), path, Target::Service(service.clone()), access));
@@ -60,12 +64,26 @@ fn service(path: &str, file: &FileService, at: usize, faults: &mut Faults) -> Op
     if name.is_empty() || name.len() > 63 || !name.bytes().all(plain) || name == platform::BACKEND_AUDIENCE {
         faults.add(&format!("{path}.name"), "must be 1 to 63 of a-z, 0-9 and -, and not the backend's own name");
     }
-    let upstream = faults.keep(&format!("{path}.upstream"), file.upstream.as_deref().ok_or("is missing"))?;
-    let is_socket = upstream.strip_prefix("unix:").is_some_and(|p| p.starts_with('/') && p.len() < 100);
-    if !is_socket && upstream.parse::<SocketAddr>().is_err() {
+    let is_socket = |text: &str| text.strip_prefix("unix:").is_some_and(|p| p.starts_with('/') && p.len() < 100);
+    let upstream = file.upstream.clone();
+    if upstream.as_ref().is_some_and(|text| !is_socket(text) && text.parse::<SocketAddr>().is_err()) {
         faults.add(&format!("{path}.upstream"), "must be an address such as \"127.0.0.1:9000\", or \"unix:/path\"");
     }
-    Some(Service { name: name.into(), index: u16::try_from(at).unwrap_or(u16::MAX), upstream: upstream.into() })
+    let aliases = aliases(&format!("{path}.aliases"), file.aliases.as_deref().unwrap_or_default(), faults);
+    Some(Service { name: name.into(), index: u16::try_from(at).unwrap_or(u16::MAX), upstream, aliases })
+}
+
+fn aliases(path: &str, names: &[String], faults: &mut Faults) -> Vec<Alias> {
+    let mut aliases = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let path = format!("{path}[{at}]");
+        match name.parse() {
+            Ok(alias) if aliases.contains(&alias) => faults.add(&path, "stands there twice"),
+            Ok(alias) => aliases.push(alias),
+            Err(UnknownAlias) => faults.add(&path, UnknownAlias.to_string()),
+        }
+    }
+    aliases
 }
 
 fn route(
@@ -84,23 +102,57 @@ fn route(
     let named = file.service.as_deref().and_then(|name| services.iter().find(|s| s.name == name));
     let service = faults.keep(&format!("{path}.service"), named.ok_or("must name one of the [[service]] tables"));
     let access = access(path, file, faults);
-    if let (Some(pattern), true) = (&pattern, host == login_host)
-        && platform::is_taken(pattern)
-    {
+    if !is_host_name(&host) && host != login_host {
+        faults.add(&format!("{path}.host"), "must be a host name, without scheme and port");
+    }
+    let is_taken = if host == login_host { platform::is_taken } else { platform::is_taken_on_service_host };
+    if pattern.as_ref().is_some_and(is_taken) {
         faults.add(&format!("{path}.path"), "covers a path that the platform itself needs on this host");
     }
-    if host != login_host && access.as_ref().is_some_and(|access| *access != Access::Public) {
-        faults.add(
-            &format!("{path}.host"),
-            format!("sessions are known on {login_host:?} only; a route on another host must be public"),
-        );
+    let methods = file.methods.as_deref().map(|methods| self::methods(&format!("{path}.methods"), methods, faults));
+    let cost = file.cost.as_deref().map(|cost| self::cost(&format!("{path}.cost"), cost, faults));
+    let warm_grace = span(&format!("{path}.warm_grace"), file.warm_grace.as_deref(), WARM_GRACE, faults);
+    if warm_grace > WARM_GRACE_MAX {
+        faults.add(&format!("{path}.warm_grace"), "must be at most 1h: a session that was ended may pass for so long");
     }
     let access_tokens = file.access_tokens.unwrap_or(false);
     if access_tokens && access.as_ref().is_some_and(|access| *access == Access::Public) {
         faults.add(&format!("{path}.access_tokens"), "goes with access = \"session\" or \"optional\" only");
     }
-    let route = Route::new(host, pattern?, Target::Service(service?.clone()), access?);
-    Some(Route { access_tokens, ..route })
+    Some(Route {
+        access_tokens,
+        methods,
+        cost: cost.unwrap_or_default(),
+        warm_grace,
+        ..Route::new(host, pattern?, Target::Service(service?.clone()), access?)
+    })
+}
+
+fn methods(path: &str, methods: &[String], faults: &mut Faults) -> Arc<[String]> {
+    if methods.is_empty() {
+        faults.add(path, "must name at least one method, or be left out");
+    }
+    for (at, method) in methods.iter().enumerate() {
+        let known = !method.is_empty() && method.len() <= 20 && method.bytes().all(|b| b.is_ascii_uppercase());
+        if !known || matches!(method.as_str(), "HEAD" | "TRACE" | "CONNECT") {
+            let message =
+                "must be a method in capitals such as \"GET\"; HEAD goes with GET, TRACE and CONNECT never pass";
+            faults.add(&format!("{path}[{at}]"), message);
+        }
+    }
+    methods.into()
+}
+
+fn cost(path: &str, text: &str, faults: &mut Faults) -> CostClass {
+    let named = CostClass::ALL.into_iter().find(|class| class.as_str() == text);
+    let message = "must be \"check\", \"passkey\", \"refresh\" or \"password\"";
+    faults.keep(path, named.ok_or(message)).unwrap_or_default()
+}
+
+/// A name as it stands in `Host` and in the addresses that browsers are sent to.
+fn is_host_name(host: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
+    !host.is_empty() && host.len() <= 253 && host.bytes().all(plain)
 }
 
 fn access(path: &str, file: &FileRoute, faults: &mut Faults) -> Option<Access> {
@@ -140,6 +192,16 @@ fn demand(path: &str, file: &FileDemand, faults: &mut Faults) -> Demand {
     if max_age.is_some_and(|max_age| max_age < MAX_AGE_MIN) {
         faults.add(&max_age_path, "must be at least 30s: a sign-in takes a moment");
     }
+    let delegation = match file.delegation.as_deref() {
+        None | Some("forbidden") => Delegation::Forbidden,
+        Some("allowed") => Delegation::Allowed,
+        Some("required") => Delegation::Required,
+        Some(_) => {
+            faults.add(&format!("{path}.demand.delegation"), "must be \"forbidden\", \"allowed\" or \"required\"");
+            Delegation::Forbidden
+        }
+    };
+    let vectors = file.vectors.as_deref().map(|texts| vectors(&format!("{path}.demand.vectors"), texts, faults));
     let scopes: Option<Arc<[String]>> = file.scopes.as_ref().map(|scopes| scopes.as_slice().into());
     // RFC 6749, section 3.3.
     let is_scope = |text: &str| {
@@ -153,7 +215,20 @@ fn demand(path: &str, file: &FileDemand, faults: &mut Faults) -> Demand {
         identity: faults.keep(&format!("{path}.demand.identity"), identity).unwrap_or(IdentityLevel::P9),
         components: faults.keep(&format!("{path}.demand.authenticator"), components).unwrap_or(Components::PASSKEY),
         max_age,
+        vectors,
+        delegation,
         scopes,
         ..Demand::SIGNED_IN
     }
+}
+
+fn vectors(path: &str, texts: &[String], faults: &mut Faults) -> Arc<[Vector]> {
+    if texts.is_empty() {
+        faults.add(path, "must name at least one vector of trust, or be left out");
+    }
+    let read = |(at, text): (usize, &String)| {
+        let vector = text.parse().map_err(|error: UnknownVector| error.to_string());
+        faults.keep(&format!("{path}[{at}]"), vector)
+    };
+    texts.iter().enumerate().filter_map(read).collect()
 }

@@ -1,0 +1,154 @@
+//! A verdict in the words of each proxy.
+//!
+//! Allow is 200 without a body and nothing else, and is never kept (RFC 9111: `no-store`). Deny is what the client gets:
+//! relayed whole by Traefik, Caddy, Envoy and our script for HAProxy. nginx knows 401 and 403 only; anything else it
+//! turns into a 500, which is the right thing where nothing can be decided.
+
+use super::Dialect;
+use super::decision::{Allowed, Denied, Verdict};
+use crate::exchange::Exchange;
+use crate::identity;
+use crate::problem::Problem;
+use crate::reply::Reply;
+use aldgate_core::identity_header as names;
+use aldgate_core::policy::alias::Alias;
+use http::HeaderName;
+use http::HeaderValue;
+use pingora::http::ResponseHeader;
+
+/// What Envoy takes away from the request before it goes on.
+const ENVOY_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
+
+const REQUEST_ID: HeaderName = HeaderName::from_static(names::REQUEST_ID);
+
+/// An answer, ready to be written.
+pub enum Answer {
+    /// The request may go on, with these headers.
+    Allow(Box<ResponseHeader>),
+    /// It may not.
+    Deny(Reply),
+}
+
+impl Answer {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Allow(header) => header.status.as_u16(),
+            Self::Deny(reply) => reply.status,
+        }
+    }
+}
+
+/// The headers that the service shall get, whatever the client sent under their names: who the request is for, and the
+/// client's cookies and credentials without those that are for the gate.
+///
+/// # Errors
+/// When one of them cannot be a header: the request must not go on without it.
+pub fn to_set(
+    allowed: &Allowed,
+    exchange: &Exchange,
+) -> Result<Vec<(HeaderName, HeaderValue)>, http::header::InvalidHeaderValue> {
+    let mut headers = vec![(REQUEST_ID, HeaderValue::from_str(&exchange.reference)?)];
+    if let Some(identity) = &allowed.identity {
+        for header in identity::headers(identity, identity::aliases(&allowed.route.target)) {
+            headers.push(header?);
+        }
+    }
+    headers.extend(allowed.credentials.iter().cloned());
+    if let Some(cookies) = &allowed.cookies {
+        headers.push((http::header::COOKIE, HeaderValue::from_bytes(cookies)?));
+    }
+    Ok(headers)
+}
+
+/// The names that must be taken from the request because nothing was set under them.
+pub fn to_remove(set: &[(HeaderName, HeaderValue)]) -> impl Iterator<Item = &'static str> {
+    let aliases = Alias::ALL.iter().flat_map(|alias| alias.headers()).map(|(name, _)| *name);
+    let all =
+        names::IDENTITY.into_iter().chain(aliases).chain(Alias::NOT_GIVEN).chain(["cookie", "authorization", "dpop"]);
+    all.filter(|name| !set.iter().any(|(there, _)| there == name))
+}
+
+/// The answer in a dialect over HTTP.
+pub fn http(dialect: Dialect, verdict: Verdict, exchange: &Exchange) -> Answer {
+    match verdict {
+        Verdict::Deny(denied) => Answer::Deny(deny(dialect, denied)),
+        Verdict::Allow(allowed) => match allow(dialect, &allowed, exchange) {
+            Some(header) => Answer::Allow(Box::new(header)),
+            None => Answer::Deny(Reply::empty(Problem::Internal.status())),
+        },
+    }
+}
+
+fn allow(dialect: Dialect, allowed: &Allowed, exchange: &Exchange) -> Option<ResponseHeader> {
+    let set = to_set(allowed, exchange).ok()?;
+    let mut header = ResponseHeader::build_no_case(200, Some(set.len() + 3)).ok()?;
+    header.insert_header(http::header::CONTENT_LENGTH, 0).ok()?;
+    header.insert_header(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store")).ok()?;
+    if dialect == Dialect::Envoy {
+        header.insert_header(ENVOY_REMOVE, to_remove(&set).collect::<Vec<_>>().join(", ")).ok()?;
+    }
+    for (name, value) in set {
+        header.insert_header(name, value).ok()?;
+    }
+    Some(header)
+}
+
+fn deny(dialect: Dialect, denied: Denied) -> Reply {
+    let Denied { mut reply, authenticate } = denied;
+    if dialect != Dialect::Nginx {
+        return reply;
+    }
+    match (reply.status, authenticate) {
+        (303, Some(authenticate)) => {
+            reply.status = 401; // Its configuration makes a redirection of the Location.
+            reply.with("www-authenticate", authenticate)
+        }
+        (400 | 402..500, _) => {
+            reply.status = 403;
+            reply
+        }
+        _ => reply,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nginx_gets_no_status_that_it_does_not_know_but_what_makes_it_fail_closed() {
+        for (status, authenticate, expected) in [
+            (303, true, 401),
+            (401, true, 401),
+            (401, false, 401),
+            (400, false, 403),
+            (403, true, 403),
+            (404, false, 403),
+            (405, false, 403),
+            (431, false, 403),
+            (500, false, 500),
+            (503, false, 503),
+        ] {
+            let authenticate = authenticate.then(|| "Bearer".to_owned());
+            let denied = Denied { reply: Reply::empty(status), authenticate };
+            assert_eq!(deny(Dialect::Nginx, denied).status, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_set_is_taken_away() {
+        let set = [(HeaderName::from_static("remote-user"), HeaderValue::from_static("x"))];
+        let removed: Vec<_> = to_remove(&set).collect();
+        assert!(!removed.contains(&"remote-user"));
+        for name in names::IDENTITY.into_iter().chain([
+            "cookie",
+            "authorization",
+            "dpop",
+            "cf-access-jwt-assertion",
+            "x-forwarded-email",
+        ]) {
+            assert!(removed.contains(&name), "{name}");
+        }
+    }
+}

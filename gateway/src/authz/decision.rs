@@ -1,0 +1,160 @@
+//! The decision about the request that a proxy asks about: the phases of a request at the edge, in the same order, and
+//! nothing more lenient.
+
+use super::original::{NotOriginal, OriginalRequest, Scheme};
+use crate::challenge;
+use crate::exchange::Exchange;
+use crate::identity::{self, Identity};
+use crate::metrics::AnsweredBy;
+use crate::phase::judge::Judgement;
+use crate::phase::{admit, judge};
+use crate::problem::Problem;
+use crate::refusal::{method_not_allowed, refusal, refusal_with};
+use crate::reply::Reply;
+use crate::request::cookies;
+use crate::state::EdgeState;
+use crate::token::CREDENTIALS;
+use aldgate_core::policy::route::{Route, Target};
+use aldgate_core::session::cookie;
+use aldgate_core::verdict::{Challenge, Permit, Principal};
+use http::{HeaderName, HeaderValue};
+use pingora::http::RequestHeader;
+use std::sync::Arc;
+
+/// What becomes of the original request.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It may go on to its service.
+    Allow(Allowed),
+    /// Its client gets this answer instead.
+    Deny(Denied),
+}
+
+/// What the service behind the proxy gets.
+#[derive(Debug)]
+pub struct Allowed {
+    /// The route that it passes by.
+    pub route: Arc<Route>,
+    /// Whom it is for, where somebody is known.
+    pub identity: Option<Identity>,
+    /// The client's own `Authorization` and `DPoP`, where they are the service's affair; see [`CREDENTIALS`].
+    pub credentials: Vec<(HeaderName, HeaderValue)>,
+    /// The client's cookies without ours; `None` if none is left.
+    pub cookies: Option<Vec<u8>>,
+}
+
+/// What the client gets.
+#[derive(Debug)]
+pub struct Denied {
+    /// The answer. `Location`, where it has one, is absolute.
+    pub reply: Reply,
+    /// `WWW-Authenticate`, for a dialect that cannot say a redirection.
+    pub authenticate: Option<String>,
+}
+
+/// A verdict with the request that it is about, if there was one.
+#[derive(Debug)]
+pub struct Decision {
+    /// The original request's header.
+    pub header: Option<RequestHeader>,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// Decides.
+pub async fn decide(
+    original: Result<OriginalRequest, NotOriginal>,
+    exchange: &mut Exchange,
+    state: &EdgeState,
+) -> Decision {
+    exchange.answered_by = AnsweredBy::Authz;
+    match original {
+        Err(why) => {
+            // Not louder: a proxy that passes its client's headers on lets that client write this line.
+            tracing::debug!(%why, request = exchange.reference, "a proxy asks about no request");
+            exchange.problem = Some(Problem::BadRequest);
+            let document = Problem::BadRequest.document(&exchange.reference, Some(&why.to_string()), None);
+            let reply = Reply::typed(Problem::BadRequest.status(), "application/problem+json", document);
+            Decision { header: None, verdict: deny(reply) }
+        }
+        Ok(original) => {
+            let verdict = judged(&original, exchange, state).await;
+            Decision { header: Some(original.header), verdict }
+        }
+    }
+}
+
+async fn judged(original: &OriginalRequest, exchange: &mut Exchange, state: &EdgeState) -> Verdict {
+    let header = &original.header;
+    exchange.client = original.client;
+    exchange.tls = original.scheme == Scheme::Https;
+    if let Err(problem) = admit::admit(header, exchange) {
+        return deny(refusal(problem, header, exchange));
+    }
+    match judge::judge(header, exchange, state).await {
+        Judgement::Pass(permit) => passed(permit, header, exchange, state),
+        Judgement::Refuse(problem) => deny(refusal(problem, header, exchange)),
+        Judgement::Method(allowed) => deny(method_not_allowed(&allowed, header, exchange)),
+        Judgement::Challenge(route, _) if !is_a_services(&route) => not_here(header, exchange),
+        Judgement::Challenge(route, challenge) => challenged(&route, &challenge, original, exchange, state),
+    }
+}
+
+const fn deny(reply: Reply) -> Verdict {
+    Verdict::Deny(Denied { reply, authenticate: None })
+}
+
+const fn is_a_services(route: &Route) -> bool {
+    matches!(route.target, Target::Service(_))
+}
+
+/// The platform's own pages are answered by the public listener, which judges them itself. A proxy that asks about them
+/// would serve them from somewhere else.
+fn not_here(header: &RequestHeader, exchange: &mut Exchange) -> Verdict {
+    let detail = "this path is the gate's own: send it to the gate's public listener without asking";
+    deny(refusal_with(Problem::NotFound, header, exchange, Some(detail), None))
+}
+
+fn passed(permit: Permit, header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState) -> Verdict {
+    let route = permit.route().clone();
+    let identity = identity::for_permit(state, &permit, exchange.now);
+    let shown_to_the_gate = matches!(permit.principal(), Some(Principal::Grant(_)));
+    exchange.permit = Some(permit);
+    match identity {
+        _ if !is_a_services(&route) => not_here(header, exchange),
+        Err(_) => deny(refusal(Problem::Internal, header, exchange)),
+        Ok(identity) => {
+            let credentials = if shown_to_the_gate { Vec::new() } else { credentials(header) };
+            let cookies = cookie::without_ours(cookies(header));
+            Verdict::Allow(Allowed { route, identity, credentials, cookies })
+        }
+    }
+}
+
+/// The credentials that a service gets as they came, each if it stands there once: what two of them would mean to a
+/// service, nobody here can say.
+fn credentials(header: &RequestHeader) -> Vec<(HeaderName, HeaderValue)> {
+    let only = |name: HeaderName| {
+        let mut values = header.headers.get_all(&name).iter();
+        let value = values.next().filter(|_| values.next().is_none())?.clone();
+        Some((name, value))
+    };
+    CREDENTIALS.into_iter().filter_map(only).collect()
+}
+
+fn challenged(
+    route: &Route,
+    challenge: &Challenge,
+    original: &OriginalRequest,
+    exchange: &mut Exchange,
+    state: &EdgeState,
+) -> Verdict {
+    let mut reply = challenge::reply(route, challenge, &original.header, exchange, state);
+    for (_, location) in reply.headers.iter_mut().filter(|(name, _)| *name == "location") {
+        if location.starts_with('/') {
+            // Traefik would resolve it against this listener.
+            *location = format!("{}://{}{location}", original.scheme.as_str(), exchange.authority);
+        }
+    }
+    Verdict::Deny(Denied { reply, authenticate: Some(challenge::authenticate(challenge)) })
+}

@@ -1,0 +1,95 @@
+//! Answering for other proxies: nginx, HAProxy, Caddy, Traefik or Envoy stands in front of a service and asks this gate
+//! about each request. One decision, the same as the edge's own; a dialect is how the question and the answer are
+//! written.
+//!
+//! A question comes to the private listener, and there alone are `X-Forwarded-*` and `X-Original-*` believed: the proxy
+//! in front vouches for them. [`original`] makes one request of them or refuses, [`decision`] judges it, [`answer`] says
+//! it so that the proxy understands and, whatever else goes wrong, fails closed.
+//!
+//! Why a web page gains nothing by asking (the listener is on loopback, and a browser may run on this machine): a page
+//! whose own name points here (DNS rebinding) has no session cookie under that name, and scripts cannot set `Cookie`; a
+//! page of another origin would need a header of its own for every dialect, for which the browser first asks leave, and
+//! nobody here gives it. So only questions about a request without a session can be asked, and whoever asks them learns
+//! what the public listener would tell them.
+
+pub mod answer;
+pub mod decision;
+pub mod envoy_grpc;
+pub mod original;
+
+use crate::exchange::Exchange;
+use crate::phase::record;
+use crate::reply::drain;
+use crate::state::EdgeState;
+use aldgate_core::identity_header::REQUEST_ID;
+use answer::Answer;
+use original::OriginalRequest;
+use pingora::protocols::http::ServerSession;
+
+/// The path below which questions are asked over HTTP.
+pub const PREFIX: &str = "/authz/";
+
+/// How a proxy asks over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// nginx' `auth_request`, at `/authz/nginx`.
+    Nginx,
+    /// Traefik's and Caddy's forward authentication, at `/authz/forward`.
+    Forward,
+    /// HAProxy's Lua, at `/authz/haproxy`.
+    Haproxy,
+    /// Envoy's ext_authz over HTTP: the original path stands behind `/authz/envoy`.
+    Envoy,
+}
+
+impl Dialect {
+    /// The dialect that is spoken at a path, which may carry a query.
+    pub fn at(path: &str) -> Option<Self> {
+        let rest = path.strip_prefix(PREFIX)?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        match rest.split_at(end) {
+            ("nginx", "") => Some(Self::Nginx),
+            ("forward", "") => Some(Self::Forward),
+            ("haproxy", "") => Some(Self::Haproxy),
+            ("envoy", original) if original.starts_with('/') => Some(Self::Envoy),
+            _ => None,
+        }
+    }
+}
+
+/// Answers a question that came over HTTP.
+///
+/// # Errors
+/// When the proxy went away.
+pub async fn answer(dialect: Dialect, session: &mut ServerSession, state: &EdgeState) -> pingora::Result<()> {
+    let mut exchange = Exchange::begin(state);
+    let original = OriginalRequest::over_http(dialect, session.req_header(), &state.issuer);
+    let decision = decision::decide(original, &mut exchange, state).await;
+    let answer = answer::http(dialect, decision.verdict, &exchange);
+    drain(session).await;
+    let status = answer.status();
+    let written = match answer {
+        Answer::Allow(header) => session.write_response_header(header).await,
+        Answer::Deny(reply) => reply.with(REQUEST_ID, exchange.reference.as_str()).write_to(session).await,
+    };
+    let status = if written.is_ok() { status } else { 0 };
+    record::record(decision.header.as_ref().unwrap_or(session.req_header()), status, &exchange, state);
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_dialect_has_one_path() {
+        assert_eq!(Dialect::at("/authz/nginx"), Some(Dialect::Nginx));
+        assert_eq!(Dialect::at("/authz/forward"), Some(Dialect::Forward));
+        assert_eq!(Dialect::at("/authz/haproxy"), Some(Dialect::Haproxy));
+        assert_eq!(Dialect::at("/authz/envoy/"), Some(Dialect::Envoy));
+        assert_eq!(Dialect::at("/authz/envoy/app/?x=/"), Some(Dialect::Envoy));
+        for path in ["/authz/", "/authz/nginx/", "/authz/nginx?x", "/authz/envoy", "/authz/envoyx/", "/metrics", "/"] {
+            assert_eq!(Dialect::at(path), None, "{path}");
+        }
+    }
+}
