@@ -63,6 +63,8 @@ pub enum Purpose {
     OneTimeCode,
     /// Sealing of hand-off codes.
     HandOff,
+    /// Nonces of DPoP proofs.
+    DpopNonce,
 }
 
 impl Purpose {
@@ -75,6 +77,7 @@ impl Purpose {
             Self::IdentifierDigest => b"aldgate/identifier-digest/1",
             Self::OneTimeCode => b"aldgate/one-time-code/1",
             Self::HandOff => b"aldgate/hand-off/1",
+            Self::DpopNonce => b"aldgate/dpop-nonce/1",
         }
     }
 }

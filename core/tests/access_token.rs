@@ -4,10 +4,12 @@
 
 use aldgate_core::assurance::{Components, IdentityLevel};
 use aldgate_core::id::TokenDigest;
+use aldgate_core::secret::MasterKey;
 use aldgate_core::testing::token_issuer::{AUDIENCE, ISSUER, Signer, claims, claims_with, encoded, key_set};
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::access_token::{Expected, UnverifiedToken};
 use aldgate_core::token::dpop::{self, ProvenRequest};
+use aldgate_core::token::dpop_nonce::DpopNonceKey;
 use aldgate_core::token::grant::{Binding, Grant};
 use aldgate_core::token::key_set::{BadKeySet, KEYS_MAX, KeySet};
 use aldgate_core::token::target_uri::TargetUri;
@@ -518,6 +520,14 @@ fn a_key_set_with_secrets_doubles_or_nonsense_is_refused_whole() {
 }
 
 #[test]
+fn one_key_for_two_algorithms_is_refused() {
+    let (by_pkcs1, by_pss) = (Signer::new("RS256", "k1"), Signer::new("PS256", "k2"));
+    assert_eq!(bad_set(json!([by_pkcs1.jwk(), by_pss.jwk()])), BadKeySet::TwoAlgorithms);
+    let again = Signer::new("RS256", "k2");
+    assert!(judge_by(&set(&key_set([&by_pkcs1, &again])), &again.token(&claims(NOW)), NOW).is_ok(), "two names do");
+}
+
+#[test]
 fn keys_for_something_else_verify_nothing() {
     let rsa = Signer::new("RS256", "r");
     let mut unnamed = rsa.jwk();
@@ -543,11 +553,21 @@ const URL: &str = "https://api.example/orders";
 
 /// A proof by `key` for a token bound to `bound`, judged for `GET` of [`URL`].
 fn proven(proof: &str, bound: &Signer, now: Timestamp) -> Result<dpop::VerifiedProof, TokenRefused> {
+    asked_for_nonces(proof, bound, now, None)
+}
+
+/// The same where a proof may have to carry a nonce.
+fn asked_for_nonces(
+    proof: &str,
+    bound: &Signer,
+    now: Timestamp,
+    nonces: Option<&DpopNonceKey>,
+) -> Result<dpop::VerifiedProof, TokenRefused> {
     use base64::Engine as _;
     let key = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(bound.thumbprint()).expect("base64url");
     let key: [u8; 32] = key.try_into().expect("32 bytes");
     let target = TargetUri::of("https", "API.example:443", "/orders").expect("an address");
-    let request = ProvenRequest { method: "GET", target: &target, token: TokenDigest::of(b"token"), key: &key };
+    let request = ProvenRequest { method: "GET", target: &target, token: TokenDigest::of(b"token"), key: &key, nonces };
     dpop::verify(proof, request, now)
 }
 
@@ -578,7 +598,7 @@ fn a_proof_for_another_request_key_or_token_is_refused() {
         ("token", key.proof("GET", URL, "other", "1", NOW)),
         ("key", Signer::new("ES256", "c").proof("GET", URL, "token", "1", NOW)),
     ] {
-        assert_eq!(proven(&proof, &key, NOW), Err(TokenRefused::Unproven), "{what}");
+        assert_eq!(proven(&proof, &key, NOW), Err(TokenRefused::Proof), "{what}");
     }
     for url in ["https://api.example/orders?page=2#x", "HTTPS://API.EXAMPLE:443/orders", "https://api.example/%6Frders"]
     {
@@ -596,7 +616,7 @@ fn a_proof_lives_ten_seconds_either_way() {
         assert!(proven(&made(secs), &key, NOW).is_ok(), "{secs} s");
     }
     for secs in [-60, -11, 11, 60] {
-        assert_eq!(proven(&made(secs), &key, NOW), Err(TokenRefused::Unproven), "{secs} s");
+        assert_eq!(proven(&made(secs), &key, NOW), Err(TokenRefused::Proof), "{secs} s");
     }
     assert!(proven(&made(0), &key, NOW.plus(Duration::from_millis(10_001))).is_err());
 }
@@ -626,7 +646,7 @@ fn a_proof_that_is_forged_or_strange_is_refused() {
         let mut changed = header.clone();
         changed[name] = value.clone();
         let proof = key.sign(changed.to_string(), claims.to_string());
-        assert_eq!(proven(&proof, &key, NOW), Err(TokenRefused::Unproven), "{name}: {value}");
+        assert_eq!(proven(&proof, &key, NOW), Err(TokenRefused::Proof), "{name}: {value}");
     }
     for name in ["jti", "htm", "htu", "iat", "ath"] {
         for value in [None, Some(json!(null)), Some(json!("")), Some(json!(["x"])), Some(json!("x".repeat(2_000)))] {
@@ -636,11 +656,29 @@ fn a_proof_that_is_forged_or_strange_is_refused() {
                 Some(value) => changed[name] = value.clone(),
             }
             let proof = key.sign(header.to_string(), changed.to_string());
-            assert_eq!(proven(&proof, &key, NOW), Err(TokenRefused::Unproven), "{name}: {value:?}");
+            assert_eq!(proven(&proof, &key, NOW), Err(TokenRefused::Proof), "{name}: {value:?}");
         }
     }
     let doubled = claims.to_string().replace('{', r#"{"jti":"2","#);
     assert!(proven(&key.sign(header.to_string(), doubled), &key, NOW).is_err());
+}
+
+#[test]
+fn where_nonces_are_asked_for_a_proof_without_a_fresh_one_is_told_so_and_a_bad_proof_is_not() {
+    let (key, nonces) = (Signer::new("ES256", "c"), DpopNonceKey::of(&MasterKey::new([1; 32])));
+    let judged = |nonce: Value, method: &str| {
+        let (header, mut claims) = key.proof_parts(method, URL, "token", "1", NOW);
+        claims["nonce"] = nonce;
+        asked_for_nonces(&key.sign(header.to_string(), claims.to_string()), &key, NOW, Some(&nonces))
+    };
+    let fresh = nonces.nonce(NOW);
+    assert!(judged(json!(fresh), "GET").is_ok());
+    let old = nonces.nonce(Timestamp::from_secs(NOW.as_secs() - 300));
+    for nonce in [json!(old), json!(""), json!(null), json!([fresh]), json!("x"), json!(format!("{fresh}="))] {
+        assert_eq!(judged(nonce.clone(), "GET"), Err(TokenRefused::ProofNonce), "{nonce}");
+    }
+    assert_eq!(judged(json!(fresh), "POST"), Err(TokenRefused::Proof), "a nonce makes up for nothing");
+    assert_eq!(judged(json!(old), "POST"), Err(TokenRefused::Proof));
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub fn assemble(
     let state = EdgeState {
         snapshot: ArcSwap::from_pointee(snapshot::first(config, &shared.master, shared.clock.now())?),
         lookups: Lookups::new(shared.warm.clone(), hot.clone(), metrics.clone()),
-        tokens: Tokens::new(&config.token_issuers, shared.warm.clone(), metrics.clone())?,
+        tokens: Tokens::new(&config.token_issuers, &shared.master, shared.warm.clone(), metrics.clone())?,
         hot,
         warm: shared.warm.clone(),
         touches,

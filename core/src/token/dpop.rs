@@ -4,6 +4,7 @@
 
 use super::authorization::TOKEN_BYTES_MAX;
 use super::claims::{CLOCK_SKEW, Claims};
+use super::dpop_nonce::DpopNonceKey;
 use super::jws::Compact;
 use super::target_uri::TargetUri;
 use super::verifying_key::VerifyingKey;
@@ -44,6 +45,8 @@ pub struct ProvenRequest<'a> {
     pub token: TokenDigest,
     /// The thumbprint of the key to which the token is bound.
     pub key: &'a [u8; 32],
+    /// The key of nonces, if the proof must carry one.
+    pub nonces: Option<&'a DpopNonceKey>,
 }
 
 /// A proof that fits, and still has to be consumed.
@@ -59,13 +62,19 @@ pub struct VerifiedProof {
 /// Verifies the value of the one `DPoP` header.
 ///
 /// # Errors
-/// [`TokenRefused::Unproven`], whatever is wrong.
+/// [`TokenRefused::Proof`], whatever is wrong with it; [`TokenRefused::ProofNonce`] if only the nonce is.
 pub fn verify(proof: &str, request: ProvenRequest<'_>, now: Timestamp) -> Result<VerifiedProof, TokenRefused> {
-    let (claims, key) = signed_by_its_own_key(proof).ok_or(TokenRefused::Unproven)?;
+    let (claims, key) = signed_by_its_own_key(proof).ok_or(TokenRefused::Proof)?;
     if !bool::from(key.thumbprint().ct_eq(request.key)) {
-        return Err(TokenRefused::Unproven);
+        return Err(TokenRefused::Proof);
     }
-    for_this_request(&claims, request, now).ok_or(TokenRefused::Unproven)
+    let verified = for_this_request(&claims, request, now).ok_or(TokenRefused::Proof)?;
+    match request.nonces {
+        Some(nonces) if !claims.text("nonce").ok().flatten().is_some_and(|nonce| nonces.takes(nonce, now)) => {
+            Err(TokenRefused::ProofNonce)
+        }
+        Some(_) | None => Ok(verified),
+    }
 }
 
 /// The claims of a proof that the key in its header has signed.

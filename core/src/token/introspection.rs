@@ -16,8 +16,14 @@ pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
 #[error("the introspection endpoint's answer is malformed")]
 pub struct BadAnswer;
 
-/// What an issuer says of a token: a grant, or why it is worth nothing here. `asked_again` is how long the answer may be
-/// used, and the end of a token whose end the issuer does not tell.
+/// The longest that an answer may be used before the issuer is asked again.
+pub const USE_MAX: Duration = Duration::from_secs(60);
+
+/// How long a token stands of which the issuer does not tell when it ends: longer than the answer is used, so that the
+/// issuer is asked again before.
+const UNTOLD: Duration = Duration::from_secs(2 * USE_MAX.as_secs());
+
+/// What an issuer says of a token: a grant, or why it is worth nothing here.
 ///
 /// # Errors
 /// [`BadAnswer`].
@@ -25,7 +31,6 @@ pub fn read(
     answer: &[u8],
     token: TokenDigest,
     expected: Expected<'_>,
-    asked_again: Duration,
     now: Timestamp,
 ) -> Result<Result<Grant, TokenRefused>, BadAnswer> {
     if answer.len() > ANSWER_BYTES_MAX {
@@ -33,19 +38,13 @@ pub fn read(
     }
     let claims = Claims::read(answer).map_err(|_| BadAnswer)?;
     match claims.get("active") {
-        Some(Value::Bool(true)) => Ok(active(&claims, token, expected, now.plus(asked_again), now)),
+        Some(Value::Bool(true)) => Ok(active(&claims, token, expected, now)),
         Some(Value::Bool(false)) => Ok(Err(TokenRefused::Revoked)),
         _ => Err(BadAnswer),
     }
 }
 
-fn active(
-    claims: &Claims,
-    token: TokenDigest,
-    expected: Expected<'_>,
-    asked_again: Timestamp,
-    now: Timestamp,
-) -> Result<Grant, TokenRefused> {
+fn active(claims: &Claims, token: TokenDigest, expected: Expected<'_>, now: Timestamp) -> Result<Grant, TokenRefused> {
     // The answer came from the issuer itself, over a channel of its own: it need not say its name, but no other one.
     if claims.text("iss")?.is_some_and(|issuer| issuer != expected.issuer) {
         return Err(TokenRefused::Issuer);
@@ -59,7 +58,7 @@ fn active(
         None => claims.name("client_id")?, // Given to the client itself.
     };
     let subject = subject.ok_or(TokenRefused::Malformed)?;
-    let expires = claims.date("exp")?.unwrap_or(asked_again);
+    let expires = claims.date("exp")?.unwrap_or(now.plus(UNTOLD));
     let grant = claims.grant(token, expected.issuer, subject, expires)?;
     let kind = claims.text("token_type")?.map(str::to_ascii_lowercase);
     match (kind.as_deref(), grant.binding) {
@@ -79,7 +78,7 @@ mod tests {
         "client_id":"app","scope":"read write","exp":1800000300,"token_type":"Bearer","username":"a","vot":"P9.Cm"}"#;
 
     fn answered(text: &str) -> Result<Result<Grant, TokenRefused>, BadAnswer> {
-        read(text.as_bytes(), TokenDigest::of(b"t"), EXPECTED, Duration::from_secs(30), NOW)
+        read(text.as_bytes(), TokenDigest::of(b"t"), EXPECTED, NOW)
     }
 
     #[test]
@@ -89,7 +88,7 @@ mod tests {
         assert_eq!(grant.scopes, ["read", "write"]);
         assert_eq!(grant.expires, Timestamp::from_secs(1_800_000_300));
         let endless = answered(&GOOD.replace(r#""exp":1800000300,"#, "")).expect("read").expect("active");
-        assert_eq!(endless.expires, NOW.plus(Duration::from_secs(30)), "until it is asked again");
+        assert!(endless.expires > NOW.plus(USE_MAX), "it stands when it is asked about again");
         let of_a_client = answered(&GOOD.replace(r#""sub":"alice","#, "")).expect("read").expect("active");
         assert_eq!(of_a_client.subject, "app");
     }

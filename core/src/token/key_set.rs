@@ -3,7 +3,7 @@
 //! What says that it is for something else is passed over, as RFC 7517 asks: another `use`, `key_ops` without `verify`, a
 //! type, curve, size or algorithm that is not verified here, an RSA key that does not say for which algorithm it is.
 //! What is wrong makes the whole set refused, so that the one before it stays: text that is not strict JSON, a secret or
-//! malformed key, one `kid` on two keys, more than is bounded, or no key at all that could verify anything.
+//! malformed key, one `kid` on two keys, one key for two algorithms, more than is bounded, or no key at all that could verify anything.
 
 use super::strict_json;
 use super::verifying_key::{Unfit, VerifyingKey};
@@ -27,6 +27,9 @@ pub enum BadKeySet {
     /// Two keys of one ID.
     #[error("the key set has two keys of one kid")]
     DoubledKeyId,
+    /// One key for two algorithms (RFC 8725, section 3.1).
+    #[error("the key set has one key for two algorithms")]
+    TwoAlgorithms,
     /// Nothing would verify.
     #[error("the key set has no key that could verify an access token")]
     Empty,
@@ -64,6 +67,10 @@ impl KeySet {
             let key_id = key_id(jwk)?;
             if key_id.is_some() && keys.iter().any(|(other, _)| *other == key_id) {
                 return Err(BadKeySet::DoubledKeyId);
+            }
+            let same = |(_, other): &(_, VerifyingKey)| other.thumbprint() == key.thumbprint();
+            if keys.iter().find(|other| same(other)).is_some_and(|(_, other)| other.algorithm() != key.algorithm()) {
+                return Err(BadKeySet::TwoAlgorithms);
             }
             keys.push((key_id, key));
         }

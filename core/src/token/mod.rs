@@ -8,6 +8,7 @@ pub mod access_token;
 pub mod authorization;
 mod claims;
 pub mod dpop;
+pub mod dpop_nonce;
 pub mod grant;
 pub mod identity_assertion;
 pub mod introspection;

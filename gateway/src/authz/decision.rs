@@ -156,5 +156,5 @@ fn challenged(
             *location = format!("{}://{}{location}", original.scheme.as_str(), exchange.authority);
         }
     }
-    Verdict::Deny(Denied { reply, authenticate: Some(challenge::authenticate(challenge)) })
+    Verdict::Deny(Denied { reply, authenticate: Some(challenge::authenticate(route, challenge)) })
 }

@@ -217,6 +217,8 @@ table!(
         client_secret: String,
         /// For how long an answer is used.
         cache: String,
+        /// Whether DPoP proofs must carry a nonce of ours.
+        dpop_nonce: bool,
     }
 );
 table!(

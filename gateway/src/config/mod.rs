@@ -76,6 +76,8 @@ pub struct TokenIssuer {
     pub audience: String,
     /// How its tokens are judged.
     pub check: TokenCheck,
+    /// Whether the DPoP proofs of its tokens must carry a nonce of ours.
+    pub dpop_nonce: bool,
 }
 
 /// How the tokens of an issuer are judged.
@@ -99,15 +101,6 @@ pub enum KeySetPlace {
     File(PathBuf),
     /// At an address: https, or http on this machine.
     Uri(String),
-}
-
-impl std::fmt::Display for KeySetPlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(path) => path.display().fmt(f),
-            Self::Uri(uri) => f.write_str(uri),
-        }
-    }
 }
 
 /// How an issuer is asked about a token (RFC 7662).

@@ -36,6 +36,7 @@ type Question = BoxFuture<'static, Answer>;
 /// One issuer's introspection endpoint.
 pub struct Introspector {
     endpoint: String,
+    outbound: Outbound,
     /// The value of our `Authorization`.
     credentials: HeaderValue,
     issuer: String,
@@ -54,7 +55,7 @@ fn form_encoded(pairs: &[(&str, &str)]) -> String {
 }
 
 impl Introspector {
-    /// Reads the client secret.
+    /// Reads the client secret and makes the client.
     ///
     /// # Errors
     /// [`CannotTakeTokens`].
@@ -76,6 +77,7 @@ impl Introspector {
         credentials.set_sensitive(true);
         Ok(Self {
             endpoint: how.endpoint.clone(),
+            outbound: Outbound::new()?,
             credentials,
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
@@ -93,19 +95,12 @@ impl Introspector {
     ///
     /// # Errors
     /// [`Unanswered`], also if too many questions are under way.
-    pub async fn ask(
-        self: &Arc<Self>,
-        outbound: &Outbound,
-        token: &str,
-        digest: TokenDigest,
-        now: Timestamp,
-    ) -> Answer {
-        self.question(outbound, token, digest, now)?.await
+    pub async fn ask(self: &Arc<Self>, token: &str, digest: TokenDigest, now: Timestamp) -> Answer {
+        self.question(token, digest, now)?.await
     }
 
     fn question(
         self: &Arc<Self>,
-        outbound: &Outbound,
         token: &str,
         digest: TokenDigest,
         now: Timestamp,
@@ -122,25 +117,24 @@ impl Introspector {
             tracing::warn!(issuer = self.issuer, "too many questions to a token issuer are under way");
             return Err(Unanswered);
         }
-        let (this, outbound) = (self.clone(), outbound.clone());
+        let this = self.clone();
         let form = form_encoded(&[("token", token), ("token_type_hint", "access_token")]);
-        let question = async move { this.answer(&outbound, form, digest, now).await }.boxed().shared();
+        let question = async move { this.answer(form, digest, now).await }.boxed().shared();
         if let Some(weak) = question.downgrade() {
             under_way.insert(digest, weak);
         }
         Ok(question)
     }
 
-    async fn answer(&self, outbound: &Outbound, form: String, digest: TokenDigest, now: Timestamp) -> Answer {
+    async fn answer(&self, form: String, digest: TokenDigest, now: Timestamp) -> Answer {
         let unanswered = |error: &dyn std::fmt::Display| {
             tracing::warn!(issuer = self.issuer, %error, "a token issuer gave no answer that could be read");
             Unanswered
         };
-        let body = outbound.post(&self.endpoint, self.credentials.clone(), form, ANSWER_BYTES_MAX).await;
+        let body = self.outbound.post(&self.endpoint, self.credentials.clone(), form, ANSWER_BYTES_MAX).await;
         let body = body.map_err(|error: NoAnswer| unanswered(&error))?;
         let expected = Expected { issuer: &self.issuer, audience: &self.audience };
-        let answer =
-            introspection::read(&body, digest, expected, self.cache, now).map_err(|error| unanswered(&error))?;
+        let answer = introspection::read(&body, digest, expected, now).map_err(|error| unanswered(&error))?;
         Ok(answer.map(Arc::new))
     }
 }

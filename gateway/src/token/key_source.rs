@@ -2,21 +2,25 @@
 //!
 //! It is fetched again every `refresh`, so a token of a key that was removed dies within that time, also where its verdict
 //! is kept. A key that is not in it may be new: the set is then fetched at once, but never twice within
-//! [`FETCH_INTERVAL`] and never by two requests at a time, whatever tokens name. If it cannot be fetched, or what comes is no
-//! good, the old set serves until [`STALE_MAX`]; after that nothing is verified any more.
+//! [`FETCH_INTERVAL`] and never by two requests at a time, whatever tokens name. A fetch is a task of its own: it goes on
+//! when the client whose token began it has gone, so nobody can keep a set from being fetched by asking and going away.
+//! If a set cannot be fetched, or what comes is no good, the old one serves until [`STALE_MAX`]; after that nothing is
+//! verified any more.
 
 use crate::config::KeySetPlace;
 use crate::metrics::Metrics;
+use crate::token::CannotTakeTokens;
 use crate::token::outbound::Outbound;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::key_set::{KEY_SET_BYTES_MAX, KeySet};
 use aldgate_core::token::verifying_key::VerifyingKey;
 use arc_swap::ArcSwapOption;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 
 /// The least time between two attempts to fetch one set.
 pub const FETCH_INTERVAL: Duration = Duration::from_secs(30);
@@ -43,19 +47,41 @@ impl Loaded {
     }
 }
 
+enum Place {
+    File(PathBuf),
+    Uri(Outbound, String),
+}
+
+/// The last attempt to fetch a set.
+struct Attempt {
+    at: Timestamp,
+    /// Closed when it is over.
+    over: watch::Receiver<()>,
+}
+
 /// An issuer's key set, now and later.
 pub struct KeySource {
-    place: KeySetPlace,
+    place: Place,
     refresh: Duration,
     loaded: ArcSwapOption<Loaded>,
-    /// When it was last attempted to fetch it; held while it is.
-    attempted: Mutex<Option<Timestamp>>,
+    last: Mutex<Option<Attempt>>,
+    /// Whether the last attempt that is over brought a set.
+    answered: AtomicBool,
+    metrics: Arc<Metrics>,
 }
 
 impl KeySource {
     /// A set that has not been fetched yet.
-    pub fn new(place: KeySetPlace, refresh: Duration) -> Self {
-        Self { place, refresh, loaded: ArcSwapOption::empty(), attempted: Mutex::new(None) }
+    ///
+    /// # Errors
+    /// [`CannotTakeTokens`] when there is nothing to fetch it with.
+    pub fn new(place: &KeySetPlace, refresh: Duration, metrics: Arc<Metrics>) -> Result<Self, CannotTakeTokens> {
+        let place = match place {
+            KeySetPlace::File(path) => Place::File(path.clone()),
+            KeySetPlace::Uri(uri) => Place::Uri(Outbound::new()?, uri.clone()),
+        };
+        let (loaded, answered) = (ArcSwapOption::empty(), AtomicBool::new(false));
+        Ok(Self { place, refresh, loaded, last: Mutex::new(None), answered, metrics })
     }
 
     /// The set, unless there is none or it is too old.
@@ -68,23 +94,49 @@ impl KeySource {
         self.loaded.load().as_ref().is_none_or(|loaded| now.since(loaded.at) >= self.refresh)
     }
 
+    /// Whether the last attempt to fetch it brought one: then a key that is not in it is nobody's.
+    pub fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Acquire)
+    }
+
     /// Fetches it, unless that was attempted a moment ago; whoever comes while it is fetched waits and is served by that.
-    pub async fn load(&self, outbound: &Outbound, metrics: &Metrics, now: Timestamp) {
-        let mut attempted = self.attempted.lock().await;
-        if attempted.is_some_and(|at| now.since(at) < FETCH_INTERVAL) {
-            return;
+    pub async fn load(self: &Arc<Self>, now: Timestamp) {
+        let mut over = self.attempt(now);
+        while over.changed().await.is_ok() {}
+    }
+
+    /// The attempt that is under way, or was a moment ago, or begins by this.
+    fn attempt(self: &Arc<Self>, now: Timestamp) -> watch::Receiver<()> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(attempt) = last.as_ref().filter(|attempt| now.since(attempt.at) < FETCH_INTERVAL) {
+            return attempt.over.clone();
         }
-        *attempted = Some(now);
+        let (under_way, over) = watch::channel(());
+        *last = Some(Attempt { at: now, over: over.clone() });
+        let this = self.clone();
+        tokio::spawn(async move {
+            this.fetch(now).await;
+            drop(under_way);
+        });
+        over
+    }
+
+    async fn fetch(&self, now: Timestamp) {
         let fetched = match &self.place {
-            KeySetPlace::File(path) => read_file(path).await.map_err(|error| error.to_string()),
-            KeySetPlace::Uri(uri) => outbound.get(uri, KEY_SET_BYTES_MAX).await.map_err(|error| error.to_string()),
+            Place::File(path) => read_file(path).await.map_err(|error| error.to_string()),
+            Place::Uri(outbound, uri) => outbound.get(uri, KEY_SET_BYTES_MAX).await.map_err(|error| error.to_string()),
         };
         let keys = fetched.and_then(|text| KeySet::parse(&text).map_err(|error| error.to_string()));
-        metrics.token_issuer_asked(keys.is_ok());
+        self.metrics.token_issuer_asked(keys.is_ok());
+        self.answered.store(keys.is_ok(), Ordering::Release);
         match keys {
             Ok(keys) => self.loaded.store(Some(Arc::new(Loaded { keys, at: now }))),
             Err(error) => {
-                tracing::warn!(place = %self.place, error, "a key set could not be fetched; the old one stays")
+                let place = match &self.place {
+                    Place::File(path) => path.display().to_string(),
+                    Place::Uri(_, uri) => uri.clone(),
+                };
+                tracing::warn!(place, error, "a key set could not be fetched; the old one stays");
             }
         }
     }

@@ -3,6 +3,10 @@
 //! [`Tokens::lookup`] is the door: it gives [`decide`](aldgate_core::decide::decide) what a shown token says. What has
 //! been verified is kept ([`KeptTokens`]), so that a known token costs no signature; it is kept by the digest of the whole
 //! token, dies with its key, and is revoked by the feed. Everything that is not known fails closed.
+//!
+//! A DPoP proof is used up in the shared tier (`consume`), at a round trip for each such request, and not in a table of
+//! this process: what one gateway has taken, every other must refuse, and a table here would be empty after a restart
+//! while the proof is still fresh. The tier forgets it a minute after it could last be accepted, which bounds it.
 
 pub mod introspector;
 pub mod key_source;
@@ -15,10 +19,12 @@ use crate::metrics::{Metrics, TokenResult};
 use crate::state::EdgeState;
 use aldgate_core::decide::Lookup;
 use aldgate_core::id::TokenDigest;
+use aldgate_core::secret::MasterKey;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::access_token::{Expected, UnverifiedToken};
 use aldgate_core::token::authorization::{self, Scheme};
 use aldgate_core::token::dpop::{self, ProvenRequest};
+use aldgate_core::token::dpop_nonce::DpopNonceKey;
 use aldgate_core::token::grant::{Binding, Grant};
 use aldgate_core::token::jws;
 use aldgate_core::token::kept::{KeptGrant, KeptTokens, Known};
@@ -29,7 +35,6 @@ use http::HeaderName;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use introspector::Introspector;
 use key_source::KeySource;
-use outbound::Outbound;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,10 +108,12 @@ struct Issuer {
     name: String,
     audience: String,
     check: Check,
+    /// Whether proofs of its tokens must carry a nonce of ours.
+    dpop_nonce: bool,
 }
 
 enum Check {
-    Keys(KeySource),
+    Keys(Arc<KeySource>),
     Introspection(Arc<Introspector>),
 }
 
@@ -122,8 +129,9 @@ pub struct Tokens {
     /// What has been verified, and what services are told of it.
     pub kept: Arc<KeptTokens>,
     warm: Arc<dyn Warm>,
-    outbound: Outbound,
     metrics: Arc<Metrics>,
+    /// Of the nonces of proofs, where an issuer's tokens ask for them.
+    nonces: DpopNonceKey,
 }
 
 impl Tokens {
@@ -131,21 +139,28 @@ impl Tokens {
     ///
     /// # Errors
     /// [`CannotTakeTokens`].
-    pub fn new(issuers: &[TokenIssuer], warm: Arc<dyn Warm>, metrics: Arc<Metrics>) -> Result<Self, CannotTakeTokens> {
-        let outbound = Outbound::new()?;
+    pub fn new(
+        issuers: &[TokenIssuer],
+        master: &MasterKey,
+        warm: Arc<dyn Warm>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, CannotTakeTokens> {
         let issuer = |issuer: &TokenIssuer| {
             let check = match &issuer.check {
-                TokenCheck::KeySet { place, refresh } => Check::Keys(KeySource::new(place.clone(), *refresh)),
+                TokenCheck::KeySet { place, refresh } => {
+                    Check::Keys(Arc::new(KeySource::new(place, *refresh, metrics.clone())?))
+                }
                 TokenCheck::Introspection(how) => {
                     Check::Introspection(Arc::new(Introspector::new(how, &issuer.issuer, &issuer.audience)?))
                 }
             };
-            Ok(Issuer { name: issuer.issuer.clone(), audience: issuer.audience.clone(), check })
+            let (name, audience) = (issuer.issuer.clone(), issuer.audience.clone());
+            Ok(Issuer { name, audience, check, dpop_nonce: issuer.dpop_nonce })
         };
         let issuers = issuers.iter().map(issuer).collect::<Result<_, CannotTakeTokens>>()?;
         let kept = Arc::new(KeptTokens::default());
         warm.follow(kept.clone());
-        Ok(Self { issuers, kept, warm, outbound, metrics })
+        Ok(Self { issuers, kept, warm, metrics, nonces: DpopNonceKey::of(master) })
     }
 
     /// What the access token of a request says, in the form that `decide` takes.
@@ -202,17 +217,16 @@ impl Tokens {
         Ok(kept.grant.clone())
     }
 
-    /// Whether what is kept may still be used: its time has not come, and its key still stands in the issuer's set.
+    /// Whether what is kept may still be used: its time has not come, and its key still stands in the issuer's set, or
+    /// its issuer was asked a short while ago.
     fn is_good(&self, kept: &KeptGrant, now: Timestamp) -> Result<bool, NoGrant> {
-        if now >= kept.grant.expires {
-            return Err(TokenRefused::OutOfDate.into());
+        match (kept.key, self.issuers.get(kept.issuer).map(|issuer| &issuer.check)) {
+            (Some(_), _) if now >= kept.grant.expires => Err(TokenRefused::OutOfDate.into()),
+            (Some(key), Some(Check::Keys(source))) => Ok(source.keys(now).ok_or(NoGrant::Unavailable)?.contains(&key)),
+            // An issuer may prolong a token, or never have told its end: it is asked again.
+            (None, Some(Check::Introspection(_))) => Ok(now < kept.use_until),
+            _ => Ok(false),
         }
-        let key_stands = match (kept.key, self.issuers.get(kept.issuer).map(|issuer| &issuer.check)) {
-            (Some(key), Some(Check::Keys(source))) => source.keys(now).ok_or(NoGrant::Unavailable)?.contains(&key),
-            (None, Some(Check::Introspection(_))) => true,
-            _ => false,
-        };
-        Ok(key_stands && now < kept.use_until)
     }
 
     async fn not_revoked(&self, digest: &TokenDigest) -> Result<(), NoGrant> {
@@ -247,7 +261,7 @@ impl Tokens {
         let issuer = self.issuers.get(at).ok_or(TokenRefused::Issuer)?;
         match (&issuer.check, unverified) {
             (Check::Introspection(introspector), _) => {
-                let answer = introspector.ask(&self.outbound, token, digest, now).await;
+                let answer = introspector.ask(token, digest, now).await;
                 self.metrics.token_issuer_asked(answer.is_ok());
                 let grant = answer.map_err(|_| NoGrant::Unavailable)??;
                 let use_until = grant.expires.min(now.plus(introspector.cache()));
@@ -257,9 +271,14 @@ impl Tokens {
                 let key = match source.keys(now).and_then(|keys| keys.find(unverified.key_id()).cloned()) {
                     Some(key) => key,
                     None => {
-                        source.load(&self.outbound, &self.metrics, now).await;
+                        source.load(now).await;
                         let keys = source.keys(now).ok_or(NoGrant::Unavailable)?;
-                        keys.find(unverified.key_id()).cloned().ok_or(TokenRefused::Signature)?
+                        let missing = if source.has_answered() {
+                            NoGrant::Refused(TokenRefused::Signature)
+                        } else {
+                            NoGrant::Unavailable // It may be new, and the set is old.
+                        };
+                        keys.find(unverified.key_id()).cloned().ok_or(missing)?
                     }
                 };
                 let grant = Arc::new(unverified.verify(&key, issuer.expected(), now)?);
@@ -281,12 +300,11 @@ impl Tokens {
         match (grant.binding, scheme) {
             (None, Scheme::Bearer) => Ok(()),
             (Some(Binding::Key(key)), Scheme::Dpop) => self.prove_key(grant, &key, request, now).await,
-            (Some(bound), Scheme::Bearer)
-                if request.certificate.is_some_and(|shown| bound.is_to_certificate(&shown)) =>
-            {
-                Ok(())
+            (Some(bound @ Binding::Certificate(_)), Scheme::Bearer) => {
+                let shown = request.certificate.is_some_and(|shown| bound.is_to_certificate(&shown));
+                if shown { Ok(()) } else { Err(TokenRefused::Uncertified.into()) }
             }
-            (None | Some(Binding::Certificate(_)), Scheme::Dpop) | (Some(_), Scheme::Bearer) => {
+            (Some(Binding::Key(_)), Scheme::Bearer) | (None | Some(Binding::Certificate(_)), Scheme::Dpop) => {
                 Err(TokenRefused::Unproven.into())
             }
         }
@@ -300,15 +318,22 @@ impl Tokens {
         now: Timestamp,
     ) -> Result<(), NoGrant> {
         let mut proofs = request.headers.get_all("dpop").iter();
-        let (Some(proof), None) = (proofs.next(), proofs.next()) else { return Err(TokenRefused::Unproven.into()) };
-        let proof = proof.to_str().map_err(|_| TokenRefused::Unproven)?;
-        let target = TargetUri::of(request.scheme, request.authority, request.path).ok_or(TokenRefused::Unproven)?;
-        let for_request = ProvenRequest { method: request.method, target: &target, token: grant.token, key };
+        let (Some(proof), None) = (proofs.next(), proofs.next()) else { return Err(TokenRefused::Proof.into()) };
+        let proof = proof.to_str().map_err(|_| TokenRefused::Proof)?;
+        let target = TargetUri::of(request.scheme, request.authority, request.path).ok_or(TokenRefused::Proof)?;
+        let asks_for_nonces = |issuer: &Issuer| issuer.name == grant.issuer && issuer.dpop_nonce;
+        let nonces = self.issuers.iter().any(asks_for_nonces).then_some(&self.nonces);
+        let for_request = ProvenRequest { method: request.method, target: &target, token: grant.token, key, nonces };
         let verified = dpop::verify(proof, for_request, now)?;
         match under_deadline(self.warm.consume(&verified.single_use, verified.remember_until)).await? {
             Consumption::Consumed => Ok(()),
             Consumption::AlreadyUsed => Err(TokenRefused::ProofReplayed.into()),
         }
+    }
+
+    /// The nonce that a client is given for its next proof (`DPoP-Nonce`; RFC 9449, section 9).
+    pub fn nonce(&self, now: Timestamp) -> String {
+        self.nonces.nonce(now)
     }
 
     /// Fetches the key sets that are due.
@@ -317,7 +342,7 @@ impl Tokens {
             if let Check::Keys(source) = &issuer.check
                 && source.is_due(now)
             {
-                source.load(&self.outbound, &self.metrics, now).await;
+                source.load(now).await;
             }
         }
     }

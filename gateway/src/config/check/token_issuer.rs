@@ -4,6 +4,7 @@ use super::{Faults, span};
 use crate::config::file::{FileConfig, FileTokenIssuer};
 use crate::config::{Introspection, KeySetPlace, TokenCheck, TokenIssuer};
 use aldgate_core::policy::route::Route;
+use aldgate_core::token::introspection;
 use reqwest::Url;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ const REFRESH: Duration = Duration::from_mins(5); // How long a token of a remov
 const REFRESH_MIN: Duration = Duration::from_secs(30); // No set is fetched more often.
 const REFRESH_MAX: Duration = Duration::from_mins(30); // A set that is an hour old serves no more.
 const CACHE: Duration = Duration::from_secs(30);
-const CACHE_MAX: Duration = Duration::from_secs(60); // How long the end of a token may go unnoticed.
+const CACHE_MAX: Duration = introspection::USE_MAX; // How long the end of a token may go unnoticed.
 
 pub(super) fn token_issuers(file: &FileConfig, routes: &[Route], faults: &mut Faults) -> Vec<TokenIssuer> {
     let mut issuers: Vec<TokenIssuer> = Vec::new();
@@ -56,13 +57,14 @@ fn token_issuer(path: &str, file: &FileTokenIssuer, faults: &mut Faults) -> Opti
             let check = key_set(path, (KeySetPlace::Uri(uri.clone().unwrap_or_default()), file), faults);
             uri.map(|_| check)
         }
-        (None, None, Some(endpoint)) => introspection(path, endpoint, file, faults),
+        (None, None, Some(endpoint)) => asked(path, endpoint, file, faults),
         _ => {
             faults.add(path, "must have exactly one of key_set, jwks_uri and introspection");
             None
         }
     };
-    Some(TokenIssuer { issuer: issuer?, audience: audience?, check: check? })
+    let dpop_nonce = file.dpop_nonce.unwrap_or(false);
+    Some(TokenIssuer { issuer: issuer?, audience: audience?, check: check?, dpop_nonce })
 }
 
 fn key_set(path: &str, (place, file): (KeySetPlace, &FileTokenIssuer), faults: &mut Faults) -> TokenCheck {
@@ -80,7 +82,7 @@ fn key_set(path: &str, (place, file): (KeySetPlace, &FileTokenIssuer), faults: &
     TokenCheck::KeySet { place, refresh }
 }
 
-fn introspection(path: &str, endpoint: &str, file: &FileTokenIssuer, faults: &mut Faults) -> Option<TokenCheck> {
+fn asked(path: &str, endpoint: &str, file: &FileTokenIssuer, faults: &mut Faults) -> Option<TokenCheck> {
     if file.refresh.is_some() {
         faults.add(&format!("{path}.refresh"), "goes with key_set and jwks_uri only");
     }
