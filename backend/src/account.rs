@@ -2,8 +2,11 @@
 //!
 //! The fact goes to the cold store first; then the shared tier learns it (a passkey is published or retired, sessions
 //! end), and the owner is told. Whoever changes what opens an account does it here, so that none of that is forgotten.
+//! A revocation is noted with its fact and reaches the tier whatever happens ([`crate::herald`]); a new passkey that the
+//! tier could not be told of is found by whoever asks for it.
 
 use crate::fault::Fault;
+use crate::herald::Herald;
 use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
 use crate::notifier::{Notice, Post};
 use crate::store::{Addition, Creation, Removal, Store};
@@ -27,13 +30,14 @@ pub(crate) struct Change<'a> {
 pub(crate) struct Accounts {
     store: Store,
     warm: Arc<dyn Warm>,
+    herald: Arc<Herald>,
     post: Arc<Post>,
 }
 
 impl Accounts {
     /// The accounts of a store.
-    pub(crate) fn new(store: Store, warm: Arc<dyn Warm>, post: Arc<Post>) -> Self {
-        Self { store, warm, post }
+    pub(crate) fn new(store: Store, warm: Arc<dyn Warm>, herald: Arc<Herald>, post: Arc<Post>) -> Self {
+        Self { store, warm, herald, post }
     }
 
     /// An account, if it exists.
@@ -55,7 +59,7 @@ impl Accounts {
     pub(crate) async fn create(&self, new: &NewAccount) -> Result<Creation, Fault> {
         let creation = self.store.create_account(new).await?;
         if let (Creation::Created, WayIn::Passkey(credential)) = (&creation, &new.way_in) {
-            self.warm.publish_credential(&credential.record).await?;
+            self.publish(credential).await;
         }
         Ok(creation)
     }
@@ -64,7 +68,7 @@ impl Accounts {
     pub(crate) async fn add_passkey(&self, change: Change<'_>, new: &NewCredential) -> Result<Addition, Fault> {
         let addition = self.store.add_passkey(&change.account.id, new).await?;
         if matches!(addition, Addition::Added) {
-            self.warm.publish_credential(&new.record).await?;
+            self.publish(new).await;
             self.tell(change, Notice::PasskeyAdded).await;
         }
         Ok(addition)
@@ -90,9 +94,7 @@ impl Accounts {
         let id = &change.account.id;
         let removal = self.store.remove_passkey(id, passkey, Some(change.session)).await?;
         if matches!(removal, Removal::Removed) {
-            // The store has done both for the tier that lives on it; another tier hears of it here.
-            self.warm.retire_credential(passkey).await?;
-            self.warm.end_sessions_of_credential(id, passkey, Some(&change.session)).await?;
+            self.herald.tell().await;
             self.tell(change, Notice::PasskeyRemoved).await;
         }
         Ok(removal)
@@ -104,7 +106,7 @@ impl Accounts {
         if !self.store.set_password(id, hash, Some(change.session)).await? {
             return Err(Fault::Invariant("an account that was just read exists"));
         }
-        self.warm.end_sessions(id, Some(&change.session)).await?;
+        self.herald.tell().await;
         self.tell(change, Notice::PasswordChanged).await;
         Ok(())
     }
@@ -115,6 +117,13 @@ impl Accounts {
             self.store.renew_hash(&account.id, old, hash).await?;
         }
         Ok(())
+    }
+
+    /// Lets every gateway know a passkey before it is used. Where that fails, its first use asks for it.
+    async fn publish(&self, new: &NewCredential) {
+        if let Err(error) = self.warm.publish_credential(&new.record).await {
+            tracing::warn!(%error, "a new passkey was not published");
+        }
     }
 
     /// Tells the owner. The change is done; a message that cannot be sent does not undo it.

@@ -5,10 +5,13 @@
 //!
 //! Layers, downward only: `http` › `journey` › {`passkey`, `password`, `one_time_code`} › `account` › `notifier` ›
 //! `store` › `model`. The methods never import one another: a journey combines them. Only `http/problem` knows status
-//! codes. `warm` is the shared tier on the same store, for a deployment of one machine.
+//! codes. `warm` is the shared tier on the same store, for a deployment of one machine. Where the tier is another, `herald`
+//! tells it what is revoked, `settler` writes down the log-ins that it has settled, and `cold` is asked for what it lacks.
 
 mod account;
+pub mod cold;
 mod fault;
+mod herald;
 mod http;
 mod journey;
 pub mod model;
@@ -16,6 +19,7 @@ mod notifier;
 mod one_time_code;
 mod passkey;
 mod password;
+mod settler;
 pub mod store;
 pub mod warm;
 
@@ -28,7 +32,9 @@ use aldgate_core::session::record::Lifetimes;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::Verifier;
 use aldgate_core::warm::Warm;
+use aldgate_core::warm::login_event::LoginEvents;
 use aldgate_core::webauthn::relying_party::RelyingParty;
+use herald::Herald;
 use http::Front;
 use journey::Journeys;
 use journey::sealed::Sealer;
@@ -36,13 +42,18 @@ use notifier::{FileOutbox, Post};
 use one_time_code::OneTimeCodes;
 use passkey::Registration;
 use password::Passwords;
+use settler::Settler;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
 
 /// The `aud` of the identity assertions that the gate sends to this backend.
 pub use aldgate_core::policy::platform::BACKEND_AUDIENCE as AUDIENCE;
+
+/// How often expired values are deleted.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// What a deployment decides.
 #[derive(Debug, Clone)]
@@ -92,6 +103,8 @@ pub enum BadConfig {
 #[derive(Clone)]
 pub struct Backend {
     front: Arc<Front>,
+    store: Store,
+    herald: Arc<Herald>,
 }
 
 impl Backend {
@@ -115,10 +128,11 @@ impl Backend {
         let outbox = FileOutbox::open(config.outbox, Arc::clone(&entropy)).map_err(BadConfig::Outbox)?;
         let post = Arc::new(Post::new(Box::new(outbox), on_message));
         let registration = Registration::new(config.relying_party, &master, Arc::clone(&entropy));
+        let herald = Arc::new(Herald::new(store.clone(), Arc::clone(&warm)));
         let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
         let journeys = Journeys {
-            accounts: Accounts::new(store.clone(), Arc::clone(&warm), Arc::clone(&post)),
-            store,
+            accounts: Accounts::new(store.clone(), Arc::clone(&warm), Arc::clone(&herald), Arc::clone(&post)),
+            store: store.clone(),
             warm,
             post,
             codes: OneTimeCodes::of(&master),
@@ -130,7 +144,19 @@ impl Backend {
             lifetimes: config.lifetimes,
             login_host: config.login_host,
         };
-        Ok(Self { front: Arc::new(Front { journeys, verifier, origins: config.origins, clock }) })
+        let front = Arc::new(Front { journeys, verifier, origins: config.origins, clock });
+        Ok(Self { front, store, herald })
+    }
+
+    /// Does what nobody asks for, as long as it is polled: deletes what has expired, tells the shared tier what it has
+    /// missed, and settles `log_ins`, where that tier keeps any.
+    pub async fn tend(&self, log_ins: Option<Arc<dyn LoginEvents>>) {
+        let settling = async {
+            if let Some(log_ins) = log_ins {
+                Settler { store: self.store.clone(), log_ins }.run().await;
+            }
+        };
+        tokio::join!(self.store.run_sweeper(&*self.front.clock, SWEEP), self.herald.run(), settling);
     }
 
     /// The routes, for whoever serves them.

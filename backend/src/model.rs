@@ -4,7 +4,7 @@
 //! look at it again. Nothing here knows a database, a page or a status code.
 
 use aldgate_core::assurance::IdentityLevel;
-use aldgate_core::id::{AccountId, CredentialDigest};
+use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::secret::Secret;
 use aldgate_core::time::Timestamp;
 use aldgate_core::webauthn::credential::CredentialRecord;
@@ -201,6 +201,17 @@ pub struct Passkey {
     pub backup_state: bool,
     /// The authenticator's model; zeros where it does not tell.
     pub aaguid: [u8; 16],
+}
+
+/// What the shared tier must end because a fact has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation {
+    /// Whose sessions.
+    pub account: AccountId,
+    /// The passkey that was removed, with the sessions that it opened; `None` for all of the account's.
+    pub credential: Option<CredentialDigest>,
+    /// The session that stays: the one in which it was done.
+    pub keep: Option<SessionId>,
 }
 
 #[cfg(test)]

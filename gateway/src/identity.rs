@@ -10,7 +10,7 @@ use aldgate_core::policy::route::Target;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::grant::Grant;
 use aldgate_core::token::identity_assertion::{BrokenSigningKey, REUSE};
-use aldgate_core::token::kept::Told;
+use aldgate_core::token::kept;
 use aldgate_core::verdict::{Permit, Principal};
 use bytes::Bytes;
 use http::header::InvalidHeaderValue;
@@ -30,44 +30,39 @@ pub const NAMES: [HeaderName; 6] = {
     ]
 };
 
-/// Who a request is for: the values of `identity_header::IDENTITY`, in that order.
-#[derive(Debug, Clone)]
-pub enum Identity {
-    /// A session's: all of them.
-    Session(Arc<[Bytes; 6]>),
-    /// An access token's: what it does not say is absent.
-    Grant(Arc<[Option<Bytes>; 6]>),
+/// What whoever answers a permitted request is told of who passes.
+#[derive(Debug)]
+pub struct Told {
+    /// The values of `identity_header::IDENTITY`; `None` for what is not known.
+    values: [Option<Bytes>; 6],
+    /// Whether they pass by an access token. What opened the gate would open it again in a service's hands: it goes no
+    /// further.
+    pub by_token: bool,
 }
 
-impl Identity {
-    fn value(&self, place: usize) -> Option<&Bytes> {
-        match self {
-            Self::Session(values) => values.get(place),
-            Self::Grant(values) => values.get(place)?.as_ref(),
-        }
-    }
-}
-
-/// Who a permitted request is for, as whoever answers it is told; `None` where nobody is known, or the edge itself
-/// answers. The backend knows people by their sessions, and nobody else.
+/// What is told of who passes; `None` where nobody is known, or the edge itself answers. The backend knows people by their
+/// sessions, and nobody else.
 ///
 /// # Errors
 /// [`BrokenSigningKey`]: the request must not go on without it.
-pub fn for_permit(state: &EdgeState, permit: &Permit, now: Timestamp) -> Result<Option<Identity>, BrokenSigningKey> {
+pub fn for_permit(state: &EdgeState, permit: &Permit, now: Timestamp) -> Result<Option<Told>, BrokenSigningKey> {
     let Some(principal) = permit.principal() else { return Ok(None) };
-    let identity = match (principal, &permit.route().target) {
-        (_, Target::Edge(_)) | (Principal::Grant(_), Target::Backend) => return Ok(None),
-        (Principal::Session(session), Target::Backend) => {
-            Identity::Session(for_audience(state, session, BACKEND_AUDIENCE, BACKEND_INDEX, now)?)
-        }
-        (Principal::Session(session), Target::Service(service)) => {
-            Identity::Session(for_audience(state, session, &service.name, service.index, now)?)
-        }
-        (Principal::Grant(grant), Target::Service(service)) => {
-            Identity::Grant(of_grant(state, grant, &service.name, service.index, now)?)
-        }
+    let (audience, index) = match &permit.route().target {
+        Target::Edge(_) => return Ok(None),
+        Target::Backend => (BACKEND_AUDIENCE, BACKEND_INDEX),
+        Target::Service(service) => (service.name.as_str(), service.index),
     };
-    Ok(Some(identity))
+    Ok(match principal {
+        Principal::Session(session) => {
+            let values = for_audience(state, session, audience, index, now)?;
+            Some(Told { values: std::array::from_fn(|at| values.get(at).cloned()), by_token: false })
+        }
+        Principal::Grant(_) if permit.route().target == Target::Backend => None,
+        Principal::Grant(grant) => {
+            let values = of_grant(state, grant, audience, index, now)?;
+            Some(Told { values: (*values).clone(), by_token: true })
+        }
+    })
 }
 
 /// The other gateways' names that whoever answers by this target knows.
@@ -78,15 +73,19 @@ pub fn aliases(target: &Target) -> &[Alias] {
     }
 }
 
-/// The headers that say it: ours, then those of the aliases.
-pub fn headers(
-    identity: &Identity,
-    aliases: &[Alias],
-) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), InvalidHeaderValue>> {
-    let ours = NAMES.into_iter().enumerate().filter_map(|(place, name)| Some((name, identity.value(place)?)));
-    let theirs = aliases.iter().flat_map(|alias| alias.headers());
-    let theirs = theirs.filter_map(|(name, fact)| Some((HeaderName::from_static(name), identity.value(fact.place())?)));
-    ours.chain(theirs).map(|(name, value)| Ok((name, HeaderValue::from_maybe_shared(value.clone())?)))
+impl Told {
+    /// The headers that say it: ours, then those of the aliases.
+    pub fn headers(
+        self,
+        aliases: &[Alias],
+    ) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), InvalidHeaderValue>> {
+        let value = |place: usize| self.values.get(place).cloned().flatten();
+        let theirs = aliases.iter().flat_map(|alias| alias.headers());
+        let theirs: Vec<_> =
+            theirs.filter_map(|(name, fact)| Some((HeaderName::from_static(name), value(fact.place())?))).collect();
+        let ours = NAMES.into_iter().zip(self.values).filter_map(|(name, value)| Some((name, value?)));
+        ours.chain(theirs).map(|(name, value)| Ok((name, HeaderValue::from_maybe_shared(value)?)))
+    }
 }
 
 /// The values of `identity_header::IDENTITY` for one audience, whose place among the session's cached ones is `index`.
@@ -142,6 +141,6 @@ fn of_grant(
         grant.authenticated.map(|at| Bytes::from(at.as_secs().to_string())),
     ]);
     let reuse_until = now.plus(REUSE).min(grant.expires);
-    state.tokens.kept.keep_told(&grant.token, index, Told { values: values.clone(), reuse_until });
+    state.tokens.kept.keep_told(&grant.token, index, kept::Told { values: values.clone(), reuse_until });
     Ok(values)
 }

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use support::asker::Asker;
 use support::http::Answer;
+use support::instance::Instance;
 use support::world::{World, received};
 
 const HTML: (&str, &str) = ("accept", "text/html");
@@ -106,7 +107,13 @@ async fn an_allowed_request_gets_a_signed_identity_in_every_dialect() {
         assert_eq!(answer.header("aldgate-subject"), authenticator.account.to_string());
         assert!(IDENTITY.iter().all(|name| !answer.header(name).is_empty()), "{dialect}: {answer:?}");
         assert_eq!(answer.header("cookie"), "a=1; b=2", "{dialect}: our cookie never reaches a service");
-        assert!(answer.headers.get("set-cookie").is_none());
+        assert!(answer.headers.get("set-cookie").is_none() && answer.headers.get("authorization").is_none());
+        let basic = [("cookie", cookies.as_str()), ("authorization", "Basic b3du")];
+        let own = ask(&asker, dialect, get("/behind/", &basic)).await;
+        assert_eq!(own.header("authorization"), "Basic b3du", "{dialect}: a service's own credential stays");
+        let doubled = [basic[0], basic[1], ("authorization", "Basic YW5kZXJz")];
+        let dropped = ask(&asker, dialect, get("/behind/", &doubled)).await;
+        assert!(dropped.headers.get("authorization").is_none(), "{dialect}: {dropped:?}");
     }
 }
 
@@ -464,7 +471,11 @@ fn check(original: Original<'_>, raw: bool) -> CheckRequest {
 }
 
 async fn answered(asker: &Asker, question: CheckRequest) -> CheckResponse {
-    let mut client = AuthorizationClient::connect(format!("http://{}", asker.grpc)).await.expect("connected");
+    answered_at(asker.grpc, question).await
+}
+
+async fn answered_at(address: std::net::SocketAddr, question: CheckRequest) -> CheckResponse {
+    let mut client = AuthorizationClient::connect(format!("http://{address}")).await.expect("connected");
     client.check(question).await.expect("an answer").into_inner()
 }
 
@@ -574,4 +585,24 @@ async fn envoys_question_over_grpc_must_be_whole_and_of_one_mind() {
     assert_eq!(refused.status, 400, "joined by a comma it would be neither found nor taken out");
     let apart = told(answered(&asker, check(get("/behind/", &hidden), true)).await);
     assert_eq!((apart.status, apart.headers["cookie"].as_str()), (200, "a=1"));
+}
+
+#[tokio::test]
+async fn the_program_answers_on_both_listeners_and_on_no_public_one() {
+    let more = "[[service]]\nname = \"a\"\n[[route]]\npath = \"/a/\"\nservice = \"a\"\naccess = \"public\"\n";
+    let instance = Instance::start_with(more).await;
+    let said = [
+        ("x-forwarded-method", "GET"),
+        ("x-forwarded-proto", "http"),
+        ("x-forwarded-host", "localhost"),
+        ("x-forwarded-uri", "/a/"),
+    ];
+    let get = hyper::Method::GET;
+    let private = instance.private_client().send(get.clone(), "/authz/forward", &said, "").await;
+    assert_eq!(private.status, 200, "{private:?}");
+    let public = instance.client().send(get, "/authz/forward", &said, "").await;
+    assert_eq!(public.status, 404, "{public:?}");
+    let grpc = std::net::SocketAddr::from(([127, 0, 0, 1], instance.ports.authz_grpc));
+    let original = Original { method: "GET", host: "localhost", path: "/a/", headers: &[] };
+    assert_eq!(told(answered_at(grpc, check(original, true)).await).status, 200);
 }

@@ -235,3 +235,32 @@ fn a_routes_own_rules_are_judged_each_at_its_key() {
     }
     assert_eq!(faults.len(), 8, "{faults:?}");
 }
+
+#[test]
+fn a_service_may_stand_behind_another_proxy_and_know_other_gateways_names() {
+    let text = r#"
+        [[service]]
+        name = "a"
+        aliases = ["oauth2-proxy", "authelia", "pomerium", "cloudflare-access", "alb"]
+        [[route]]
+        host = "app.example"
+        path = "/"
+        service = "a"
+    "#;
+    let config = Config::parse(text).expect("a good file");
+    assert_eq!(config.services[0].upstream, None);
+    assert_eq!(config.services[0].aliases.len(), 5);
+    let text = "[[service]]\nname = \"a\"\nupstream = \"\"\naliases = [\"authelia\", \"authelia\", \"okta\"]\n";
+    let faults = faults(text);
+    for path in ["service[0].upstream:", "service[0].aliases[1]:", "service[0].aliases[2]:"] {
+        assert!(faults.iter().any(|fault| fault.starts_with(path)), "{path} in {faults:#?}");
+    }
+}
+
+#[test]
+fn whoever_asks_about_requests_is_on_this_machine() {
+    assert!(faults("[edge]\nauthz_grpc = \"0.0.0.0:8082\"\n").iter().any(|f| f.starts_with("edge.authz_grpc:")));
+    assert!(faults("[edge]\nauthz_grpc = \"127.0.0.1:8081\"\n").iter().any(|f| f.starts_with("edge.authz_grpc:")));
+    let off = Config::parse("[edge]\nauthz_grpc = \"\"\n").expect("a good file");
+    assert_eq!(off.edge.authz_grpc, None);
+}

@@ -14,13 +14,14 @@ mod sql;
 pub(crate) mod tests;
 mod writer;
 
-use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
+use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, Revocation, WayIn};
 use aldgate_core::entropy::Entropy;
-use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use aldgate_core::id::{AccountId, CredentialDigest, Lane, SessionId, SingleUse};
 use aldgate_core::secret::MasterKey;
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::{Clock, Timestamp};
 use aldgate_core::warm::change::{Change, Follower, Followers};
+use aldgate_core::warm::login_event::LoginEvent;
 use aldgate_core::warm::{Opening, PasskeyLogin, Settlement};
 use aldgate_core::webauthn::credential::CredentialRecord;
 pub use open::OpenError;
@@ -267,6 +268,45 @@ impl Store {
     }
 }
 
+/// Revocations that the shared tier has not been told of ([`crate::herald`]).
+impl Store {
+    /// The oldest of them, with the numbers by which [`Store::revocation_told`] forgets them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn untold_revocations(&self, max: u32) -> Result<Vec<(i64, Revocation)>, StoreError> {
+        sql::revocation::untold(&self.readers, max).await
+    }
+
+    /// Forgets one: the shared tier knows.
+    ///
+    /// # Errors
+    /// [`StoreError`]. It is told again then.
+    pub(crate) async fn revocation_told(&self, n: i64) -> Result<(), StoreError> {
+        self.writer.write(sql::revocation::Told(n)).await
+    }
+}
+
+/// Log-ins that another tier than ours has settled ([`crate::settler`]).
+impl Store {
+    /// Up to which of its log-ins a lane is settled here; zero for none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn settled_through(&self, lane: Lane) -> Result<u64, StoreError> {
+        sql::login::settled_through(&self.readers, lane).await
+    }
+
+    /// Writes log-ins of a lane down, with their numbers, oldest first: counters, last uses, events. One that is given
+    /// twice counts once. Gives how many were new.
+    ///
+    /// # Errors
+    /// [`StoreError`]; none of them is written then.
+    pub(crate) async fn settle_log_ins(&self, lane: Lane, events: Vec<(u64, LoginEvent)>) -> Result<usize, StoreError> {
+        self.writer.write(sql::login::Settle { lane, events }).await
+    }
+}
+
 /// Attempts.
 impl Store {
     /// Counts an attempt before it is made: at most `limit` in a `window`, which opens with the first.
@@ -315,8 +355,8 @@ impl Store {
         Ok(swept)
     }
 
-    /// Sweeps for as long as it is polled: to be spawned, and aborted at the end.
-    pub async fn run_sweeper(self, clock: Arc<dyn Clock>, every: Duration) {
+    /// Sweeps for as long as it is polled.
+    pub(crate) async fn run_sweeper(&self, clock: &dyn Clock, every: Duration) {
         loop {
             tokio::time::sleep(every).await;
             match self.sweep(clock.now()).await {

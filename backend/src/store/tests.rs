@@ -344,7 +344,8 @@ async fn a_sweep_takes_what_ended_and_leaves_the_rest() {
     assert!(used.iter().all(|outcome| *outcome == Ok(Settlement::Settled)));
     assert_eq!(store.sweep(NOW).await, Ok(0), "a late request may still be on its way");
     let clock = Arc::new(ManualClock::at(NOW.plus(SWEEP_GRACE)));
-    let sweeper = tokio::spawn(store.clone().run_sweeper(clock, Duration::from_millis(1)));
+    let swept = store.clone();
+    let sweeper = tokio::spawn(async move { swept.run_sweeper(&*clock, Duration::from_millis(1)).await });
     let forgotten = SingleUse::of(&0_u64.to_be_bytes());
     while store.consume(&forgotten, NOW).await != Ok(Settlement::Settled) {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -370,6 +371,6 @@ async fn what_is_no_database_of_ours_is_refused_in_one_line_that_names_it() {
     open(&newer).await.expect("a store").close().await;
     sql::scratch(&newer, "PRAGMA user_version = 99").await.expect("a database");
     let text = refusal(&newer).await;
-    assert!(text.contains("newer.db has schema 99, and this program knows only 2"), "{text}");
+    assert!(text.contains("newer.db has schema 99, and this program knows only 3"), "{text}");
     assert!(!text.contains('\n'));
 }

@@ -39,25 +39,22 @@ impl Answer {
     }
 }
 
-/// The headers that the service shall get, whatever the client sent under their names: who the request is for, and the
-/// client's cookies and credentials without those that are for the gate.
+/// The headers that the service shall get, whatever the client sent under their names: who the request is for, and what
+/// is left of the client's credentials.
 ///
 /// # Errors
 /// When one of them cannot be a header: the request must not go on without it.
 pub fn to_set(
-    allowed: &Allowed,
+    allowed: Allowed,
     exchange: &Exchange,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, http::header::InvalidHeaderValue> {
     let mut headers = vec![(REQUEST_ID, HeaderValue::from_str(&exchange.reference)?)];
-    if let Some(identity) = &allowed.identity {
-        for header in identity::headers(identity, identity::aliases(&allowed.route.target)) {
+    if let Some(told) = allowed.told {
+        for header in told.headers(identity::aliases(&allowed.route.target)) {
             headers.push(header?);
         }
     }
-    headers.extend(allowed.credentials.iter().cloned());
-    if let Some(cookies) = &allowed.cookies {
-        headers.push((http::header::COOKIE, HeaderValue::from_bytes(cookies)?));
-    }
+    headers.extend(allowed.credentials);
     Ok(headers)
 }
 
@@ -73,14 +70,14 @@ pub fn to_remove(set: &[(HeaderName, HeaderValue)]) -> impl Iterator<Item = &'st
 pub fn http(dialect: Dialect, verdict: Verdict, exchange: &Exchange) -> Answer {
     match verdict {
         Verdict::Deny(denied) => Answer::Deny(deny(dialect, denied)),
-        Verdict::Allow(allowed) => match allow(dialect, &allowed, exchange) {
+        Verdict::Allow(allowed) => match allow(dialect, allowed, exchange) {
             Some(header) => Answer::Allow(Box::new(header)),
             None => Answer::Deny(Reply::empty(Problem::Internal.status())),
         },
     }
 }
 
-fn allow(dialect: Dialect, allowed: &Allowed, exchange: &Exchange) -> Option<ResponseHeader> {
+fn allow(dialect: Dialect, allowed: Allowed, exchange: &Exchange) -> Option<ResponseHeader> {
     let set = to_set(allowed, exchange).ok()?;
     let mut header = ResponseHeader::build_no_case(200, Some(set.len() + 3)).ok()?;
     header.insert_header(http::header::CONTENT_LENGTH, 0).ok()?;
@@ -141,13 +138,7 @@ mod tests {
         let set = [(HeaderName::from_static("remote-user"), HeaderValue::from_static("x"))];
         let removed: Vec<_> = to_remove(&set).collect();
         assert!(!removed.contains(&"remote-user"));
-        for name in names::IDENTITY.into_iter().chain([
-            "cookie",
-            "authorization",
-            "dpop",
-            "cf-access-jwt-assertion",
-            "x-forwarded-email",
-        ]) {
+        for name in names::IDENTITY.into_iter().chain(["cookie", "cf-access-jwt-assertion", "x-forwarded-email"]) {
             assert!(removed.contains(&name), "{name}");
         }
     }

@@ -4,7 +4,7 @@
 use super::original::{NotOriginal, OriginalRequest, Scheme};
 use crate::challenge;
 use crate::exchange::Exchange;
-use crate::identity::{self, Identity};
+use crate::identity::{self, Told};
 use crate::metrics::AnsweredBy;
 use crate::phase::judge::Judgement;
 use crate::phase::{admit, judge};
@@ -13,13 +13,15 @@ use crate::refusal::{method_not_allowed, refusal, refusal_with};
 use crate::reply::Reply;
 use crate::request::cookies;
 use crate::state::EdgeState;
-use crate::token::CREDENTIALS;
 use aldgate_core::policy::route::{Route, Target};
 use aldgate_core::session::cookie;
-use aldgate_core::verdict::{Challenge, Permit, Principal};
+use aldgate_core::verdict::{Challenge, Permit};
 use http::{HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 use std::sync::Arc;
+
+/// Where a client shows credentials besides its cookies.
+pub static CREDENTIALS: [HeaderName; 2] = [http::header::AUTHORIZATION, HeaderName::from_static("dpop")];
 
 /// What becomes of the original request.
 #[derive(Debug)]
@@ -35,12 +37,11 @@ pub enum Verdict {
 pub struct Allowed {
     /// The route that it passes by.
     pub route: Arc<Route>,
-    /// Whom it is for, where somebody is known.
-    pub identity: Option<Identity>,
-    /// The client's own `Authorization` and `DPoP`, where they are the service's affair; see [`CREDENTIALS`].
+    /// Who passes, where somebody is known.
+    pub told: Option<Told>,
+    /// What the service may see of the client's credentials: its cookies without ours, and what it shows in other
+    /// headers unless that opened the gate.
     pub credentials: Vec<(HeaderName, HeaderValue)>,
-    /// The client's cookies without ours; `None` if none is left.
-    pub cookies: Option<Vec<u8>>,
 }
 
 /// What the client gets.
@@ -117,29 +118,35 @@ fn not_here(header: &RequestHeader, exchange: &mut Exchange) -> Verdict {
 
 fn passed(permit: Permit, header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState) -> Verdict {
     let route = permit.route().clone();
-    let identity = identity::for_permit(state, &permit, exchange.now);
-    let shown_to_the_gate = matches!(permit.principal(), Some(Principal::Grant(_)));
+    let told = identity::for_permit(state, &permit, exchange.now);
     exchange.permit = Some(permit);
-    match identity {
+    match told {
         _ if !is_a_services(&route) => not_here(header, exchange),
         Err(_) => deny(refusal(Problem::Internal, header, exchange)),
-        Ok(identity) => {
-            let credentials = if shown_to_the_gate { Vec::new() } else { credentials(header) };
-            let cookies = cookie::without_ours(cookies(header));
-            Verdict::Allow(Allowed { route, identity, credentials, cookies })
+        Ok(told) => {
+            let spent = told.as_ref().is_some_and(|told| told.by_token);
+            match credentials(header, spent) {
+                Some(credentials) => Verdict::Allow(Allowed { route, told, credentials }),
+                None => deny(refusal(Problem::Internal, header, exchange)),
+            }
         }
     }
 }
 
-/// The credentials that a service gets as they came, each if it stands there once: what two of them would mean to a
-/// service, nobody here can say.
-fn credentials(header: &RequestHeader) -> Vec<(HeaderName, HeaderValue)> {
-    let only = |name: HeaderName| {
-        let mut values = header.headers.get_all(&name).iter();
-        let value = values.next().filter(|_| values.next().is_none())?.clone();
-        Some((name, value))
-    };
-    CREDENTIALS.into_iter().filter_map(only).collect()
+/// What is left of the client's credentials for the service; `None` if it cannot be written.
+fn credentials(header: &RequestHeader, spent: bool) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let mut left = Vec::new();
+    if let Some(cookies) = cookie::without_ours(cookies(header)) {
+        left.push((http::header::COOKIE, HeaderValue::from_bytes(&cookies).ok()?));
+    }
+    for name in CREDENTIALS.iter().filter(|_| !spent) {
+        let mut values = header.headers.get_all(name).iter();
+        // Two are no credential, and which of them a service takes cannot be told.
+        if let (Some(value), None) = (values.next(), values.next()) {
+            left.push((name.clone(), value.clone()));
+        }
+    }
+    Some(left)
 }
 
 fn challenged(

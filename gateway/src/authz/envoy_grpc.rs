@@ -109,7 +109,7 @@ impl Authorization for Check {
         let original = original(http, client, &self.state.issuer);
         let decision = decide(original, &mut exchange, &self.state).await;
         let (status, answer) = match decision.verdict {
-            Verdict::Allow(allowed) => allow(&allowed, http, &exchange),
+            Verdict::Allow(allowed) => allow(allowed, http, &exchange),
             Verdict::Deny(denied) => deny(&denied.reply, &exchange),
         };
         record(decision.header, status, &exchange, &self.state);
@@ -175,7 +175,7 @@ fn header(name: &str, value: &[u8]) -> HeaderValueOption {
     }
 }
 
-fn allow(allowed: &Allowed, http: Option<&HttpRequest>, exchange: &Exchange) -> (u16, CheckResponse) {
+fn allow(allowed: Allowed, http: Option<&HttpRequest>, exchange: &Exchange) -> (u16, CheckResponse) {
     let Ok(set) = to_set(allowed, exchange) else {
         return deny(&Reply::empty(Problem::Internal.status()), exchange);
     };

@@ -47,11 +47,15 @@ impl Dialect {
     pub fn at(path: &str) -> Option<Self> {
         let rest = path.strip_prefix(PREFIX)?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        match rest.split_at(end) {
-            ("nginx", "") => Some(Self::Nginx),
-            ("forward", "") => Some(Self::Forward),
-            ("haproxy", "") => Some(Self::Haproxy),
-            ("envoy", original) if original.starts_with('/') => Some(Self::Envoy),
+        let (name, after) = rest.split_at(end);
+        if name == "envoy" {
+            return after.starts_with('/').then_some(Self::Envoy);
+        }
+        // Caddy leaves the original query behind the path; what is asked about stands in headers.
+        match (name, after.starts_with('/')) {
+            ("nginx", false) => Some(Self::Nginx),
+            ("forward", false) => Some(Self::Forward),
+            ("haproxy", false) => Some(Self::Haproxy),
             _ => None,
         }
     }
@@ -85,10 +89,11 @@ mod tests {
     fn each_dialect_has_one_path() {
         assert_eq!(Dialect::at("/authz/nginx"), Some(Dialect::Nginx));
         assert_eq!(Dialect::at("/authz/forward"), Some(Dialect::Forward));
+        assert_eq!(Dialect::at("/authz/forward?a=/b"), Some(Dialect::Forward));
         assert_eq!(Dialect::at("/authz/haproxy"), Some(Dialect::Haproxy));
         assert_eq!(Dialect::at("/authz/envoy/"), Some(Dialect::Envoy));
         assert_eq!(Dialect::at("/authz/envoy/app/?x=/"), Some(Dialect::Envoy));
-        for path in ["/authz/", "/authz/nginx/", "/authz/nginx?x", "/authz/envoy", "/authz/envoyx/", "/metrics", "/"] {
+        for path in ["/authz/", "/authz/nginx/", "/authz/nginxx", "/authz/envoy", "/authz/envoyx/", "/metrics", "/"] {
             assert_eq!(Dialect::at(path), None, "{path}");
         }
     }

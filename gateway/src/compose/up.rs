@@ -28,9 +28,6 @@ use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-/// How often expired values are deleted.
-const SWEEP: Duration = Duration::from_secs(60);
-
 /// How long the backend may take to end after the gateway has.
 const BACKEND_END: Duration = Duration::from_secs(2);
 
@@ -160,7 +157,6 @@ async fn assemble(config: &Config) -> Result<Parts, CannotStart> {
         assemble_gateway(config, signing_key, &shared).map_err(|error| CannotStart(error.to_string()))?;
     let stop_backend = start_backend(config, &state.key_set, &store, &shared)?;
     tokio::spawn(touch_writer.run());
-    tokio::spawn(store.clone().run_sweeper(shared.clock.clone(), SWEEP));
     tokio::spawn(snapshot::rotate_keys(state.clone()));
     tokio::spawn(aldgate_gateway::token::keep_fresh(state.clone()));
     Ok(Parts { state, store, stop_backend })
@@ -194,6 +190,8 @@ fn start_backend(
     let backend = backend.map_err(|error| CannotStart(error.to_string()))?;
     let listener = backend_listener(&config.backend_socket())?;
     let (stop, stopped) = oneshot::channel();
+    let tended = backend.clone();
+    tokio::spawn(async move { tended.tend(None).await });
     tokio::spawn(async move {
         let until = async { drop(stopped.await) };
         if let Err(error) = backend.serve(listener, until).await {

@@ -4,12 +4,10 @@ use crate::exchange::Exchange;
 use crate::identity;
 use crate::metrics::AnsweredBy;
 use crate::state::EdgeState;
-use crate::token::CREDENTIALS;
 use aldgate_core::identity_header as names;
 use aldgate_core::policy::route::Target;
 use aldgate_core::session::cookie;
 use aldgate_core::token::identity_assertion::BrokenSigningKey;
-use aldgate_core::verdict::Principal;
 use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::net::IpAddr;
@@ -53,14 +51,13 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     if *target != Target::Backend {
         without_our_cookies(header)?;
     }
-    if let Some(Principal::Grant(_)) = permit.principal() {
-        for name in CREDENTIALS {
-            header.remove_header(&name);
+    if let Some(told) = identity::for_permit(state, permit, exchange.now)? {
+        if told.by_token {
+            header.remove_header(&http::header::AUTHORIZATION);
+            header.remove_header("dpop");
         }
-    }
-    if let Some(identity) = identity::for_permit(state, permit, exchange.now)? {
-        for header_of_ours in identity::headers(&identity, identity::aliases(target)) {
-            let (name, value) = header_of_ours.map_err(|_| CannotForward)?;
+        for said in told.headers(identity::aliases(target)) {
+            let (name, value) = said.map_err(|_| CannotForward)?;
             header.insert_header(name, value)?;
         }
     }

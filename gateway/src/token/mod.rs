@@ -31,17 +31,12 @@ use aldgate_core::token::kept::{KeptGrant, KeptTokens, Known};
 use aldgate_core::token::target_uri::TargetUri;
 use aldgate_core::verdict::TokenRefused;
 use aldgate_core::warm::{Consumption, Unavailable, Warm};
-use http::HeaderName;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use introspector::Introspector;
 use key_source::KeySource;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The headers by which a token is shown. What opened the gate would open it again, in a service's hands: where a token
-/// has opened it, they stay here.
-pub const CREDENTIALS: [HeaderName; 2] = [AUTHORIZATION, HeaderName::from_static("dpop")];
 
 /// How often it is looked whether a key set has to be fetched again.
 const LOOK: Duration = Duration::from_secs(5);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// The private listener on a port of its own, and Envoy's beside it; both end with this value.
 pub struct Asker {
@@ -27,10 +28,11 @@ impl Asker {
         let private = listener.local_addr().expect("an address");
         let app = Arc::new(Private::new(world.state.clone()));
         let http = tokio::spawn(async move {
+            let mut connections = JoinSet::new(); // They end with this task.
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
                 let (app, stopped) = (app.clone(), stopped.clone());
-                tokio::spawn(Service::<Private>::handle_event(Box::new(Stream::from(stream)), app, stopped));
+                connections.spawn(Service::<Private>::handle_event(Box::new(Stream::from(stream)), app, stopped));
             }
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -5,6 +5,7 @@
 pub mod asker;
 pub mod axe;
 pub mod browser;
+pub mod front;
 pub mod http;
 pub mod instance;
 pub mod issuer;

@@ -2,9 +2,10 @@
 //! address.
 
 use super::passkey::{self, NewPasskey};
+use super::revocation;
 use super::session::{End, Ending};
 use super::{Connection, Readers, account_id, hex, millis, rows, timestamp, unreadable};
-use crate::model::{Account, PasswordHash};
+use crate::model::{Account, PasswordHash, Revocation};
 use crate::store::job::{Tx, Write};
 use crate::store::seal::Sealer;
 use crate::store::{Creation, StoreError};
@@ -152,6 +153,8 @@ impl Write for SetPassword {
             .execute(&mut *tx.connection)
             .await?;
         End { account: self.account, ending: Ending::AllBut(self.keep) }.write(tx).await?;
+        let revocation = Revocation { account: self.account, credential: None, keep: self.keep };
+        revocation::note(tx.connection, &revocation).await?;
         Ok(done.rows_affected() > 0)
     }
 }

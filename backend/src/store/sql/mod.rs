@@ -7,7 +7,9 @@
 
 pub(super) mod account;
 pub(super) mod attempt;
+pub(super) mod login;
 pub(super) mod passkey;
+pub(super) mod revocation;
 pub(super) mod schema;
 pub(super) mod session;
 pub(super) mod settling;

@@ -1,8 +1,9 @@
 //! Passkeys: the credential rows, as a log-in needs them and as their owner's list shows them.
 
+use super::revocation;
 use super::session::{End, Ending};
 use super::{Connection, Readers, account_id, credential_digest, hex, millis, rows, timestamp, unreadable};
-use crate::model::{NewCredential, Passkey};
+use crate::model::{NewCredential, Passkey, Revocation};
 use crate::store::job::{Tx, Write};
 use crate::store::{Addition, PASSKEYS_MAX, Removal, StoreError};
 use aldgate_core::assurance::IdentityLevel;
@@ -200,6 +201,9 @@ impl Write for Remove {
                 tx.changes.push(Change::CredentialRetired(self.digest));
                 let ending = Ending::OfCredential(self.digest, self.keep);
                 End { account: self.account, ending }.write(tx).await?;
+                let credential = Some(self.digest);
+                let revocation = Revocation { account: self.account, credential, keep: self.keep };
+                revocation::note(tx.connection, &revocation).await?;
                 Ok(Removal::Removed)
             }
         }

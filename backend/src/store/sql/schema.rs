@@ -7,8 +7,11 @@ use super::Connection;
 use sqlx::AssertSqlSafe;
 
 /// The schema, step by step. A step that has shipped never changes.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../../migrations/0001_account.sql"), include_str!("../../../migrations/0002_warm.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../../migrations/0001_account.sql"),
+    include_str!("../../../migrations/0002_warm.sql"),
+    include_str!("../../../migrations/0003_shared_tier.sql"),
+];
 
 /// "Aldg", in the header of each database of ours.
 const APPLICATION_ID: i64 = 0x416c_6467;

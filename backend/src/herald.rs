@@ -1,0 +1,132 @@
+//! Tells the shared tier of revocations: which sessions end because a password was changed or a passkey removed.
+//!
+//! Each is noted in the transaction of the fact that demands it (an outbox), told at once, and forgotten when the tier
+//! has it. If the process or the tier dies in between, it is told again: to end what has ended changes nothing.
+
+use crate::fault::Fault;
+use crate::model::Revocation;
+use crate::store::Store;
+use aldgate_core::warm::{Unavailable, Warm};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How many are read at a time; at rest there is none.
+const READ_MAX: u32 = 100;
+
+/// How often it is looked whether one was left: what a password change ends, it ends within a second of the tier's
+/// return.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Tells a tier what a store notes.
+pub(crate) struct Herald {
+    store: Store,
+    warm: Arc<dyn Warm>,
+    /// One at a time, in the order in which they were noted.
+    telling: Mutex<()>,
+}
+
+impl Herald {
+    pub(crate) fn new(store: Store, warm: Arc<dyn Warm>) -> Self {
+        Self { store, warm, telling: Mutex::new(()) }
+    }
+
+    /// Tells all that is noted. What cannot be told now is told later: the fact stands, and nobody has to repeat it.
+    pub(crate) async fn tell(&self) {
+        if let Err(error) = self.try_tell().await {
+            tracing::warn!(%error, "revocations wait for the shared tier");
+        }
+    }
+
+    /// Tells what was left, for as long as it is polled.
+    pub(crate) async fn run(&self) {
+        loop {
+            self.tell().await;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn try_tell(&self) -> Result<(), Fault> {
+        let _one_at_a_time = self.telling.lock().await;
+        loop {
+            let untold = self.store.untold_revocations(READ_MAX).await?;
+            if untold.is_empty() {
+                return Ok(());
+            }
+            for (n, revocation) in untold {
+                self.revoke(&revocation).await?;
+                self.store.revocation_told(n).await?;
+            }
+        }
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), Unavailable> {
+        let Revocation { account, credential, keep } = revocation;
+        match credential {
+            Some(credential) => {
+                self.warm.retire_credential(credential).await?;
+                self.warm.end_sessions_of_credential(account, credential, keep.as_ref()).await?;
+            }
+            None => drop(self.warm.end_sessions(account, keep.as_ref()).await?),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::PasswordHash;
+    use crate::store::tests::{Home, credential, with_passkey};
+    use crate::store::{Addition, Creation, Removal};
+    use aldgate_core::id::SessionId;
+    use aldgate_core::session::record::SessionRecord;
+    use aldgate_core::testing::authenticator::Authenticator;
+    use aldgate_core::testing::world;
+    use aldgate_core::warm::Opening;
+    use aldgate_core::warm::memory::MemoryWarm;
+
+    async fn open(warm: &MemoryWarm, byte: u8, record: SessionRecord) -> SessionId {
+        let session = SessionId::from_bytes([byte; 16]);
+        warm.open_session(&Opening { session, record, replaces: None }).await.expect("open");
+        session
+    }
+
+    #[tokio::test]
+    async fn what_a_tier_could_not_be_told_it_is_told_when_it_is_back() {
+        let (home, warm) = (Home::new().await, Arc::new(MemoryWarm::default()));
+        let new = with_passkey(0);
+        assert_eq!(home.store.create_account(&new).await, Ok(Creation::Created));
+        let record = SessionRecord { account: new.id, ..world::session_record() };
+        let (mine, other) = (open(&warm, 1, record).await, open(&warm, 2, record).await);
+        let herald = Herald::new(home.store.clone(), warm.clone());
+        warm.set_down(true);
+        let password = PasswordHash::new("$argon2id$".into());
+        assert_eq!(home.store.set_password(&new.id, &password, Some(mine)).await, Ok(true));
+        herald.tell().await;
+        warm.set_down(false);
+        assert!(warm.session(&other).await.expect("read").is_some(), "it has not heard");
+        Herald::new(home.store.clone(), warm.clone()).tell().await; // Another process, after a crash.
+        assert!(warm.session(&other).await.expect("read").is_none());
+        assert!(warm.session(&mine).await.expect("read").is_some());
+        assert_eq!(home.store.untold_revocations(1).await, Ok(Vec::new()), "nothing is told for ever");
+    }
+
+    #[tokio::test]
+    async fn a_removed_passkey_is_retired_with_its_sessions() {
+        let (home, warm) = (Home::new().await, Arc::new(MemoryWarm::default()));
+        let (new, second) = (with_passkey(0), Authenticator::derived(1, 1));
+        assert_eq!(home.store.create_account(&new).await, Ok(Creation::Created));
+        assert_eq!(home.store.add_passkey(&new.id, &credential(&second)).await, Ok(Addition::Added));
+        let passkey = second.record();
+        warm.publish_credential(&passkey).await.expect("published");
+        let by_password = SessionRecord { account: new.id, ..world::session_record() };
+        let by_passkey = SessionRecord { credential: Some(passkey.digest), ..by_password };
+        let (stays, ends) = (open(&warm, 1, by_password).await, open(&warm, 2, by_passkey).await);
+        assert_eq!(home.store.remove_passkey(&new.id, &passkey.digest, None).await, Ok(Removal::Removed));
+        Herald::new(home.store.clone(), warm.clone()).tell().await;
+        assert_eq!(warm.credential(&passkey.digest).await, Ok(None));
+        assert!(warm.session(&ends).await.expect("read").is_none());
+        assert!(warm.session(&stays).await.expect("read").is_some());
+    }
+}

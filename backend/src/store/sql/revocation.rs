@@ -1,0 +1,50 @@
+//! Revocations on their way to the shared tier: noted in the transaction of the fact that demands them.
+
+use super::{Connection, Readers, account_id, credential_digest, session_id};
+use crate::model::Revocation;
+use crate::store::StoreError;
+use crate::store::job::{Tx, Write};
+use async_trait::async_trait;
+
+/// Notes that the shared tier must hear of a revocation.
+pub(super) async fn note(connection: &mut Connection, revocation: &Revocation) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO revocation (account, credential, keep) VALUES ($1, $2, $3)")
+        .bind(revocation.account.as_bytes().to_vec())
+        .bind(revocation.credential.map(|credential| credential.as_bytes().to_vec()))
+        .bind(revocation.keep.map(|session| session.as_bytes().to_vec()))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+type Row = (i64, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+const UNTOLD: &str = "SELECT n, account, credential, keep FROM revocation ORDER BY n LIMIT $1";
+
+/// The oldest that were noted and not forgotten.
+pub(in crate::store) async fn untold(readers: &Readers, max: u32) -> Result<Vec<(i64, Revocation)>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(UNTOLD).bind(max).fetch_all(readers).await?;
+    rows.into_iter().map(revocation).collect()
+}
+
+fn revocation((n, account, credential, keep): Row) -> Result<(i64, Revocation), StoreError> {
+    let revocation = Revocation {
+        account: account_id(&account)?,
+        credential: credential.map(|bytes| credential_digest(&bytes)).transpose()?,
+        keep: keep.map(|bytes| session_id(&bytes)).transpose()?,
+    };
+    Ok((n, revocation))
+}
+
+/// Forgets one: the shared tier knows.
+pub(in crate::store) struct Told(pub(in crate::store) i64);
+
+#[async_trait]
+impl Write for Told {
+    type Outcome = ();
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM revocation WHERE n = $1").bind(self.0).execute(&mut *tx.connection).await?;
+        Ok(())
+    }
+}
