@@ -138,3 +138,53 @@ impl Introspector {
         Ok(answer.map(Arc::new))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::path::PathBuf;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    fn introspector() -> Arc<Introspector> {
+        let mut secret = tempfile::NamedTempFile::new().expect("a file");
+        secret.write_all(b"secret\n").expect("written");
+        let how = Introspection {
+            endpoint: "http://127.0.0.1:1/".into(),
+            client_id: "gate".into(),
+            client_secret: secret.path().to_owned(),
+            cache: Duration::from_secs(30),
+        };
+        Arc::new(Introspector::new(&how, "https://as.example", "https://api.example").expect("an introspector"))
+    }
+
+    #[test]
+    fn questions_are_bounded_and_one_that_nobody_waits_for_takes_no_place() {
+        let introspector = introspector();
+        let ask = |token: &str| introspector.question(token, TokenDigest::of(token.as_bytes()), NOW);
+        let mut under_way: Vec<_> = (0..QUESTIONS_MAX).map(|at| ask(&at.to_string()).expect("a place")).collect();
+        assert!(ask("one more").is_err());
+        assert!(ask("0").is_ok(), "who joins needs no place");
+        under_way.truncate(10);
+        assert!(ask("one more").is_ok());
+        assert_eq!(introspector.under_way.lock().expect("lock").len(), 11);
+    }
+
+    #[test]
+    fn a_secret_file_that_is_missing_or_empty_is_a_fault_and_its_text_is_nowhere_shown() {
+        let dir = tempfile::TempDir::new().expect("a directory");
+        let how = |path: PathBuf| Introspection {
+            endpoint: "http://127.0.0.1:1/".into(),
+            client_id: "gate".into(),
+            client_secret: path,
+            cache: Duration::ZERO,
+        };
+        let refused = |path: PathBuf| Introspector::new(&how(path), "i", "a").err().expect("refused");
+        assert!(matches!(refused(dir.path().join("none")), CannotTakeTokens::ClientSecret(..)));
+        let empty = dir.path().join("empty");
+        std::fs::write(&empty, " \n").expect("written");
+        assert!(matches!(refused(empty), CannotTakeTokens::NoClientSecret(_)));
+        assert!(!format!("{:?}", introspector().credentials).contains("Basic"));
+    }
+}

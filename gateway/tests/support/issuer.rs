@@ -17,6 +17,8 @@ struct Behaviour {
     status: StatusCode,
     body: String,
     takes: Duration,
+    /// Where it sends whoever asks.
+    location: Option<String>,
 }
 
 struct Shared {
@@ -38,18 +40,26 @@ impl Drop for IssuerServer {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> (StatusCode, String) {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: String,
+) -> (StatusCode, HeaderMap, String) {
     shared.asked.fetch_add(1, Ordering::SeqCst);
     *shared.last.lock().expect("lock") = (headers, body);
     let behaviour = shared.behaviour.lock().expect("lock").clone();
     tokio::time::sleep(behaviour.takes).await;
-    (behaviour.status, behaviour.body)
+    let mut headers = HeaderMap::new();
+    if let Some(location) = &behaviour.location {
+        headers.insert("location", location.parse().expect("a value"));
+    }
+    (behaviour.status, headers, behaviour.body)
 }
 
 impl IssuerServer {
     /// One that answers every request with this.
     pub async fn answering(body: impl Into<String>) -> Self {
-        let behaviour = Behaviour { status: StatusCode::OK, body: body.into(), takes: Duration::ZERO };
+        let behaviour = Behaviour { status: StatusCode::OK, body: body.into(), takes: Duration::ZERO, location: None };
         let shared = Arc::new(Shared {
             behaviour: Mutex::new(behaviour),
             asked: AtomicUsize::new(0),
@@ -71,6 +81,12 @@ impl IssuerServer {
         let mut behaviour = self.shared.behaviour.lock().expect("lock");
         behaviour.status = StatusCode::from_u16(status).expect("a status");
         behaviour.body = body.into();
+    }
+
+    /// From now on it sends everybody there, in this way.
+    pub fn redirect(&self, status: u16, to: &str) {
+        self.answer(status, "");
+        self.shared.behaviour.lock().expect("lock").location = Some(to.to_owned());
     }
 
     /// From now on it takes so long.
