@@ -45,7 +45,7 @@ impl Private {
             "/livez" => text(200, "alive\n"),
             "/readyz" if self.state.ready.load(Ordering::Relaxed) => text(200, "ready\n"),
             "/readyz" => text(503, "draining\n"),
-            _ => text(404, "/metrics, /livez, /readyz and /authz/ are here\n"),
+            _ => text(404, "/metrics, /livez, /readyz, /authz/ and /tokens/revoke are here\n"),
         }
     }
 

@@ -12,13 +12,15 @@ use aldgate_core::time::Clock as _;
 use aldgate_core::verdict::TokenRefused;
 use aldgate_core::warm::Warm as _;
 use aldgate_core::warm::change::Feed;
+use aldgate_gateway::clock::SystemClock;
 use aldgate_gateway::token::key_source::{FETCH_INTERVAL, STALE_MAX};
 use aldgate_gateway::token::{ShowingRequest, revoke};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 use std::time::Duration;
 use support::asker::Asker;
 use support::http::Answer;
+use support::instance::Instance;
 use support::issuer::IssuerServer;
 use support::world::{World, parse, received};
 use tempfile::TempDir;
@@ -808,4 +810,30 @@ async fn a_service_with_aliases_learns_the_tokens_subject_by_the_names_that_it_k
     assert_eq!((seen["remote-user"].as_str(), seen["x-amzn-oidc-identity"].as_str()), ("alice", "alice"));
     assert_eq!(seen["x-amzn-oidc-data"], seen["aldgate-identity"]);
     assert!(!seen.contains_key("aldgate-session"));
+}
+
+#[tokio::test]
+async fn the_program_fetches_its_key_sets_before_anybody_comes_and_takes_tokens_and_revocations() {
+    let signer = Signer::new("ES256", "k1");
+    let server = IssuerServer::answering(key_set([&signer])).await;
+    let service = format!("[[service]]\nname = \"echo\"\nupstream = \"{}\"\n", server.address);
+    let instance = Instance::start_with(&format!("{service}{}", Keyed::tables(&server))).await;
+    let fetched = async {
+        while server.asked() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), fetched).await.expect("nobody's request began it");
+    let token = signer.token(&claims(SystemClock.now()));
+    let shown = format!("Bearer {token}");
+    let show = async || instance.client().send(Method::GET, "/api/x", &[("authorization", &shown)], "").await;
+    assert_eq!(show().await.status, 200);
+    let (headers, _) = server.last();
+    assert_eq!(headers["aldgate-subject"], "alice");
+    assert!(!headers.contains_key("authorization"));
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let revocation = format!("token={token}");
+    let done = instance.private_client().send(Method::POST, revoke::PATH, &form, &revocation).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    assert_refused(&show().await);
 }

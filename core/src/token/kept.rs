@@ -129,8 +129,9 @@ impl KeptTokens {
             None => Known::Nothing,
             Some(Entry::Revoked) => Known::Revoked,
             Some(Entry::Good(kept)) => {
-                let since_the_gap = kept.asked.load(Ordering::Acquire) == self.gaps.load(Ordering::Acquire);
-                if since_the_gap && !self.silent.load(Ordering::Acquire) {
+                // In this order: a silence that ends by a gap is over only when the gap has been counted.
+                let heard = !self.silent.load(Ordering::Acquire);
+                if heard && kept.asked.load(Ordering::Acquire) == self.gaps.load(Ordering::Acquire) {
                     Known::Confirmed(kept)
                 } else {
                     Known::Unconfirmed(kept)

@@ -218,7 +218,6 @@ fn demand(path: &str, file: &FileDemand, faults: &mut Faults) -> Demand {
         vectors,
         delegation,
         scopes,
-        ..Demand::SIGNED_IN
     }
 }
 
