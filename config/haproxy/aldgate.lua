@@ -19,7 +19,7 @@ local TOLD = {
 
 -- What the client gets of a refusal.
 local RELAYED = {
-    "location", "www-authenticate", "set-cookie", "content-type", "cache-control", "link", "retry-after",
+    "location", "www-authenticate", "dpop-nonce", "set-cookie", "content-type", "cache-control", "link", "retry-after",
     "content-security-policy", "referrer-policy", "x-content-type-options", "aldgate-request-id",
 }
 

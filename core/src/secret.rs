@@ -65,6 +65,8 @@ pub enum Purpose {
     WarmTag,
     /// Sealing of hand-off codes.
     HandOff,
+    /// Nonces of DPoP proofs.
+    DpopNonce,
 }
 
 impl Purpose {
@@ -78,6 +80,7 @@ impl Purpose {
             Self::OneTimeCode => b"aldgate/one-time-code/1",
             Self::WarmTag => b"aldgate/warm-tag/1",
             Self::HandOff => b"aldgate/hand-off/1",
+            Self::DpopNonce => b"aldgate/dpop-nonce/1",
         }
     }
 }

@@ -134,10 +134,19 @@ pub enum TokenRefused {
     /// It was revoked, or its issuer says that it is not active.
     #[error("the access token was revoked")]
     Revoked,
-    /// It is bound to a key or certificate that was not shown, or was shown wrongly.
-    #[error("the access token is bound, and the proof is missing or wrong")]
+    /// It is bound to a key and was shown as if it were not, or the other way round; or bound in a way that is not known.
+    #[error("the access token is not shown in the way in which it is bound")]
     Unproven,
+    /// It is bound to a certificate that the client did not show.
+    #[error("the access token is bound to a certificate that was not shown")]
+    Uncertified,
+    /// The proof of possession is missing, or not one by its key for this request.
+    #[error("the DPoP proof is missing or does not fit the request")]
+    Proof,
     /// The proof of possession was used before.
     #[error("the DPoP proof was used before")]
     ProofReplayed,
+    /// The proof of possession must carry a nonce that was given out lately.
+    #[error("the DPoP proof needs the nonce that is sent with this")]
+    ProofNonce,
 }

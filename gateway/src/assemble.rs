@@ -9,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::snapshot::{CannotServe, Generations};
 use crate::state::EdgeState;
 use crate::tls::Tls;
+use crate::token::{CannotTakeTokens, Tokens};
 use crate::touch::{TouchWriter, touches};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::hot::Hot;
@@ -48,6 +49,9 @@ pub enum CannotAssemble {
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyFailed),
+    /// Access tokens cannot be judged.
+    #[error("access tokens: {0}")]
+    Tokens(#[from] CannotTakeTokens),
     /// Two metrics of one name.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -75,6 +79,7 @@ pub fn assemble(
     let state = EdgeState {
         snapshot: Generations::first(config, tls, &shared.master, shared.clock.now())?,
         lookups: Lookups::new(shared.warm.clone(), hot.clone(), metrics.clone()),
+        tokens: Tokens::new(&config.token_issuers, &shared.master, shared.warm.clone(), metrics.clone())?,
         hot,
         warm: shared.warm.clone(),
         touches,

@@ -10,11 +10,13 @@ use crate::reply::Reply;
 use crate::request::is_navigation;
 use crate::state::EdgeState;
 use crate::step_up;
+use crate::token;
 use aldgate_core::assurance::Components;
 use aldgate_core::policy::demand::Lack;
 use aldgate_core::policy::platform::BEGIN_HAND_OFF;
 use aldgate_core::policy::route::Route;
 use aldgate_core::session::cookie;
+use aldgate_core::token::dpop;
 use aldgate_core::verdict::{Challenge, TokenRefused};
 use pingora::http::RequestHeader;
 
@@ -31,11 +33,11 @@ pub fn reply(
 ) -> Reply {
     let problem = problem(challenge);
     exchange.problem = Some(problem);
+    // Who shows a token is a program, whatever it accepts.
+    let person = is_navigation(header) && !(route.access_tokens && token::is_shown(&header.headers));
     let reply = match location(route, challenge, header, state) {
-        Some(location) if is_navigation(header) => {
-            cors::readable(Reply::empty(303).with("location", location), exchange)
-        }
-        None if is_navigation(header) => refusal(problem, header, exchange),
+        Some(location) if person => cors::readable(Reply::empty(303).with("location", location), exchange),
+        None if person => refusal(problem, header, exchange),
         Some(_) | None => {
             let document = problem.document(&exchange.reference, None, None);
             let reply = Reply::typed(problem.status(), "application/problem+json", document);
@@ -46,6 +48,7 @@ pub fn reply(
     };
     match challenge {
         Challenge::SignInAgain(_) => reply.with("set-cookie", cookie::clear(cookie::SESSION)),
+        Challenge::Token(TokenRefused::ProofNonce) => reply.with("dpop-nonce", state.tokens.nonce(exchange.now)),
         Challenge::SignIn | Challenge::Token(_) | Challenge::StepUp(_) => reply,
     }
 }
@@ -63,7 +66,7 @@ pub const fn problem(challenge: &Challenge) -> Problem {
     }
 }
 
-/// The value of `WWW-Authenticate`.
+/// The value of `WWW-Authenticate` (RFC 6750, section 3; RFC 9449, section 7.1).
 pub fn authenticate(route: &Route, challenge: &Challenge) -> String {
     let error = |error: &str, what: &str, rest: &str| {
         format!(r#"Bearer realm="aldgate", error="{error}", error_description="{what}"{rest}"#)
@@ -71,12 +74,18 @@ pub fn authenticate(route: &Route, challenge: &Challenge) -> String {
     let insufficient =
         |what: &str, lack| error("insufficient_user_authentication", what, &step_up::parameters(route, lack));
     match challenge {
+        Challenge::SignIn if route.access_tokens => {
+            format!(r#"Bearer realm="aldgate", DPoP realm="aldgate", algs="{}""#, dpop::ALGORITHMS)
+        }
         Challenge::SignIn => r#"Bearer realm="aldgate""#.to_owned(),
         Challenge::SignInAgain(_) => error("invalid_token", "The session has ended", ""),
-        Challenge::Token(refused @ (TokenRefused::Unproven | TokenRefused::ProofReplayed)) => {
-            format!(r#"DPoP realm="aldgate", error="invalid_token", error_description="{refused}""#)
-        }
-        Challenge::Token(refused) => error("invalid_token", &refused.to_string(), ""),
+        Challenge::Token(refused) => match proof_error(*refused) {
+            None => error("invalid_token", &refused.to_string(), ""),
+            Some(code) => format!(
+                r#"DPoP realm="aldgate", error="{code}", error_description="{refused}", algs="{}""#,
+                dpop::ALGORITHMS
+            ),
+        },
         Challenge::StepUp(Lack::Oneself) => error("access_denied", "One can only act for oneself here", ""),
         Challenge::StepUp(Lack::Mandate) => error("access_denied", "One can only act for somebody else here", ""),
         Challenge::StepUp(Lack::Scope(scope)) => {
@@ -85,6 +94,22 @@ pub fn authenticate(route: &Route, challenge: &Challenge) -> String {
         Challenge::StepUp(lack @ Lack::Freshness(_)) => insufficient("A more recent sign-in is needed", lack),
         Challenge::StepUp(lack @ Lack::Components(_)) => insufficient("A stronger sign-in is needed", lack),
         Challenge::StepUp(lack @ Lack::Identity(_)) => insufficient("A verified identity is needed", lack),
+    }
+}
+
+/// The error code where the next attempt has to be made with a DPoP proof, or with another one (RFC 9449, section 7.1).
+const fn proof_error(refused: TokenRefused) -> Option<&'static str> {
+    match refused {
+        TokenRefused::Unproven => Some("invalid_token"),
+        TokenRefused::Proof | TokenRefused::ProofReplayed => Some("invalid_dpop_proof"),
+        TokenRefused::ProofNonce => Some("use_dpop_nonce"),
+        TokenRefused::Malformed
+        | TokenRefused::Issuer
+        | TokenRefused::Signature
+        | TokenRefused::Audience
+        | TokenRefused::OutOfDate
+        | TokenRefused::Revoked
+        | TokenRefused::Uncertified => None,
     }
 }
 
@@ -142,14 +167,44 @@ mod tests {
         assert_eq!(escaped, "/demo/%3Fa%3D1%26b%3D%252F%26return_to%3D/x");
     }
 
+    fn route(access_tokens: bool) -> Route {
+        let path = PathPattern::parse("/a/").expect("a pattern");
+        let route = Route::new("a".into(), path, Target::Backend, Access::Demand(Demand::SIGNED_IN));
+        Route { access_tokens, ..route }
+    }
+
     #[test]
     fn programs_are_told_what_is_missing() {
-        let path = PathPattern::parse("/app/").expect("a pattern");
-        let max_age = Some(Duration::from_mins(15));
-        let access = Access::Demand(Demand { max_age, ..Demand::SIGNED_IN });
-        let route = Route::new("a".into(), path, Target::Backend, access);
-        let lack = Lack::Freshness(Duration::from_mins(15));
-        assert!(authenticate(&route, &Challenge::StepUp(lack)).contains(r#"max_age="900""#));
-        assert!(authenticate(&route, &Challenge::SignIn).starts_with("Bearer realm="));
+        let step_up = |access_tokens| {
+            let max_age = Some(Duration::from_mins(15));
+            let route =
+                Route { access: Access::Demand(Demand { max_age, ..Demand::SIGNED_IN }), ..route(access_tokens) };
+            authenticate(&route, &Challenge::StepUp(Lack::Freshness(Duration::from_mins(15))))
+        };
+        assert!(step_up(false).contains(r#"max_age="900""#));
+        assert!(authenticate(&route(false), &Challenge::SignIn).starts_with("Bearer realm="));
+        let both = authenticate(&route(true), &Challenge::SignIn);
+        assert_eq!(both, r#"Bearer realm="aldgate", DPoP realm="aldgate", algs="ES256 ES384 EdDSA PS256""#);
+    }
+
+    #[test]
+    fn who_shows_a_token_is_told_what_is_wrong_in_the_words_of_the_standards() {
+        for (refused, scheme, code) in [
+            (TokenRefused::Malformed, "Bearer", "invalid_token"),
+            (TokenRefused::Issuer, "Bearer", "invalid_token"),
+            (TokenRefused::Signature, "Bearer", "invalid_token"),
+            (TokenRefused::Audience, "Bearer", "invalid_token"),
+            (TokenRefused::OutOfDate, "Bearer", "invalid_token"),
+            (TokenRefused::Revoked, "Bearer", "invalid_token"),
+            (TokenRefused::Uncertified, "Bearer", "invalid_token"),
+            (TokenRefused::Unproven, "DPoP", "invalid_token"),
+            (TokenRefused::Proof, "DPoP", "invalid_dpop_proof"),
+            (TokenRefused::ProofReplayed, "DPoP", "invalid_dpop_proof"),
+            (TokenRefused::ProofNonce, "DPoP", "use_dpop_nonce"),
+        ] {
+            let told = authenticate(&route(true), &Challenge::Token(refused));
+            assert!(told.starts_with(&format!("{scheme} realm=\"aldgate\", error=\"{code}\"")), "{told}");
+            assert_eq!(told.contains("algs="), scheme == "DPoP", "{told}");
+        }
     }
 }

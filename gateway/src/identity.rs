@@ -1,5 +1,5 @@
-//! What a service is told of a session: the signed assertion and the plain headers, made once a session, service and
-//! half minute and given out again, so that the hot path signs nothing and formats nothing.
+//! What a service is told of a session or an access token: the signed assertion and the plain headers, made once for each,
+//! service and half minute and given out again, so that the hot path signs nothing and formats nothing.
 
 use crate::state::{BACKEND_INDEX, EdgeState};
 use aldgate_core::hot::{HotSession, MintedIdentity};
@@ -8,8 +8,10 @@ use aldgate_core::policy::alias::Alias;
 use aldgate_core::policy::platform::BACKEND_AUDIENCE;
 use aldgate_core::policy::route::Target;
 use aldgate_core::time::Timestamp;
+use aldgate_core::token::grant::Grant;
 use aldgate_core::token::identity_assertion::{BrokenSigningKey, REUSE};
-use aldgate_core::verdict::Permit;
+use aldgate_core::token::kept;
+use aldgate_core::verdict::{Permit, Principal};
 use bytes::Bytes;
 use http::header::InvalidHeaderValue;
 use http::{HeaderName, HeaderValue};
@@ -38,19 +40,29 @@ pub struct Told {
     pub by_token: bool,
 }
 
-/// What is told of who passes; `None` where nobody is known, or the edge itself answers.
+/// What is told of who passes; `None` where nobody is known, or the edge itself answers. The backend knows people by their
+/// sessions, and nobody else.
 ///
 /// # Errors
 /// [`BrokenSigningKey`]: the request must not go on without it.
 pub fn for_permit(state: &EdgeState, permit: &Permit, now: Timestamp) -> Result<Option<Told>, BrokenSigningKey> {
-    let Some(session) = permit.session() else { return Ok(None) };
+    let Some(principal) = permit.principal() else { return Ok(None) };
     let (audience, index) = match &permit.route().target {
         Target::Edge(_) => return Ok(None),
         Target::Backend => (BACKEND_AUDIENCE, BACKEND_INDEX),
         Target::Service(service) => (service.name.as_str(), service.index),
     };
-    let values = for_audience(state, session, audience, index, now)?;
-    Ok(Some(Told { values: std::array::from_fn(|at| values.get(at).cloned()), by_token: false }))
+    Ok(match principal {
+        Principal::Session(session) => {
+            let values = for_audience(state, session, audience, index, now)?;
+            Some(Told { values: std::array::from_fn(|at| values.get(at).cloned()), by_token: false })
+        }
+        Principal::Grant(_) if permit.route().target == Target::Backend => None,
+        Principal::Grant(grant) => {
+            let values = of_grant(state, grant, audience, index, now)?;
+            Some(Told { values: (*values).clone(), by_token: true })
+        }
+    })
 }
 
 /// The other gateways' names that whoever answers by this target knows.
@@ -101,5 +113,34 @@ pub fn for_audience(
         Bytes::from(record.authenticated.as_secs().to_string()),
     ]);
     session.keep_identity(MintedIdentity { service: index, values: values.clone(), reuse_until: now.plus(REUSE) });
+    Ok(values)
+}
+
+/// The values of `identity_header::IDENTITY` for one service, about an access token: no session, and no time of sign-in
+/// that it does not say.
+///
+/// # Errors
+/// [`BrokenSigningKey`]: the request must not go on without it.
+fn of_grant(
+    state: &EdgeState,
+    grant: &Grant,
+    audience: &str,
+    index: u16,
+    now: Timestamp,
+) -> Result<Arc<[Option<Bytes>; 6]>, BrokenSigningKey> {
+    if let Some(told) = state.tokens.kept.told(&grant.token, index, now) {
+        return Ok(told.values);
+    }
+    let jwt = state.signing_key.mint_for_grant(&state.issuer, audience, grant, now)?;
+    let values = Arc::new([
+        Some(Bytes::from(jwt)),
+        Some(Bytes::from(grant.subject.clone())),
+        None,
+        Some(Bytes::from_static(grant.identity.as_str().as_bytes())),
+        Some(Bytes::from(grant.components.to_string())),
+        grant.authenticated.map(|at| Bytes::from(at.as_secs().to_string())),
+    ]);
+    let reuse_until = now.plus(REUSE).min(grant.expires);
+    state.tokens.kept.keep_told(&grant.token, index, kept::Told { values: values.clone(), reuse_until });
     Ok(values)
 }

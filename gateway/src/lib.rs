@@ -34,5 +34,6 @@ pub mod snapshot;
 pub mod state;
 pub mod step_up;
 pub mod tls;
+pub mod token;
 pub mod touch;
 pub mod upstream;

@@ -46,6 +46,17 @@ impl AnsweredBy {
     }
 }
 
+/// What came of an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenResult {
+    /// It stands.
+    Accepted,
+    /// It is worth nothing here.
+    Refused,
+    /// It could not be told.
+    Unavailable,
+}
+
 /// How a passkey log-in at the edge ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginOutcome {
@@ -78,6 +89,8 @@ impl LoginOutcome {
 
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const VERDICTS: [&str; 5] = ["allow", "refuse", "challenge", "needs_lookup", "needs_grant"];
+const TOKENS: [&str; 3] = ["accepted", "refused", "unavailable"];
+const ISSUER_ANSWERS: [&str; 2] = ["read", "failed"];
 const LOOKUPS: [&str; 3] = ["found", "nothing", "unavailable"];
 
 /// A look-up in warm, by its result.
@@ -98,6 +111,8 @@ pub struct Metrics {
     seconds: [Histogram; 4],
     verdicts: [IntCounter; 5],
     lookups: [IntCounter; 3],
+    tokens: [IntCounter; 3],
+    issuer_answers: [IntCounter; 2],
     logins: [IntCounter; 6],
     refusals: Vec<(AssertionRefused, IntCounter)>,
     problems: Vec<(Problem, IntCounter)>,
@@ -241,6 +256,14 @@ impl Metrics {
         registry.register(Box::new(seconds.clone()))?;
         let verdicts = counters(&registry, "aldgate_verdicts_total", "Verdicts of the hot path.", "verdict")?;
         let lookups = counters(&registry, "aldgate_warm_lookups_total", "Look-ups in the warm tier.", "result")?;
+        let tokens =
+            counters(&registry, "aldgate_access_tokens_total", "Access tokens shown, by what came of it.", "result")?;
+        let issuer_answers = counters(
+            &registry,
+            "aldgate_token_issuer_answers_total",
+            "Key sets fetched and tokens asked about, by whether the answer could be read.",
+            "result",
+        )?;
         let logins = counters(&registry, "aldgate_passkey_logins_total", "Passkey log-ins by outcome.", "outcome")?;
         let refusals = counters(
             &registry,
@@ -264,6 +287,8 @@ impl Metrics {
             seconds: AnsweredBy::ALL.map(|by| seconds.with_label_values(&[by.as_str()])),
             verdicts: VERDICTS.map(|verdict| verdicts.with_label_values(&[verdict])),
             lookups: LOOKUPS.map(|result| lookups.with_label_values(&[result])),
+            tokens: TOKENS.map(|result| tokens.with_label_values(&[result])),
+            issuer_answers: ISSUER_ANSWERS.map(|result| issuer_answers.with_label_values(&[result])),
             logins: LoginOutcome::PLAIN.map(|(_, outcome)| logins.with_label_values(&[outcome])),
             refusals: AssertionRefused::ALL
                 .iter()
@@ -319,6 +344,22 @@ impl Metrics {
             LookupResult::Nothing => nothing.inc(),
             LookupResult::Unavailable => unavailable.inc(),
         }
+    }
+
+    /// An access token was judged.
+    pub fn token(&self, result: TokenResult) {
+        let [accepted, refused, unavailable] = &self.tokens;
+        match result {
+            TokenResult::Accepted => accepted.inc(),
+            TokenResult::Refused => refused.inc(),
+            TokenResult::Unavailable => unavailable.inc(),
+        }
+    }
+
+    /// A token issuer was asked for its key set or about a token.
+    pub fn token_issuer_asked(&self, read: bool) {
+        let [answered, failed] = &self.issuer_answers;
+        if read { answered.inc() } else { failed.inc() }
     }
 
     /// A passkey log-in ended.

@@ -1,9 +1,10 @@
-//! The private listener, for this machine only: metrics and health, and the questions of proxies that stand in front
-//! of services (see [`crate::authz`]).
+//! The private listener, for this machine only: metrics and health, the questions of proxies that stand in front of
+//! services (see [`crate::authz`]), and the revocation of access tokens.
 
 use crate::authz::{self, Dialect};
 use crate::reply::Reply;
 use crate::state::EdgeState;
+use crate::token::revoke;
 use async_trait::async_trait;
 use http::Method;
 use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
@@ -44,7 +45,7 @@ impl Private {
             "/livez" => text(200, "alive\n"),
             "/readyz" if self.state.ready.load(Ordering::Relaxed) => text(200, "ready\n"),
             "/readyz" => text(503, "draining\n"),
-            _ => text(404, "/metrics, /livez, /readyz and /authz/ are here\n"),
+            _ => text(404, "/metrics, /livez, /readyz, /authz/ and /tokens/revoke are here\n"),
         }
     }
 
@@ -56,12 +57,24 @@ impl Private {
         if let Some(dialect) = Dialect::at(path) {
             return authz::answer(dialect, session, &self.state).await;
         }
-        let reply = if is_for_this_machine(header) {
-            self.health(&header.method, header.uri.path())
-        } else {
+        let reply = if !is_for_this_machine(header) {
             text(421, "for this machine only\n")
+        } else if header.method == Method::POST && header.uri.path() == revoke::PATH {
+            self.revoke(session).await
+        } else {
+            self.health(&header.method, header.uri.path())
         };
         reply.write_to(session).await
+    }
+
+    /// `POST /tokens/revoke`.
+    async fn revoke(&self, session: &mut ServerSession) -> Reply {
+        let Some(body) = whole_body(session, revoke::BODY_BYTES_MAX).await else {
+            return text(400, "the body is too long or came too slowly\n");
+        };
+        let now = self.state.clock.now();
+        let (status, said) = revoke::answer(&session.req_header().headers, &body, &self.state.tokens, now).await;
+        text(status, said)
     }
 }
 
@@ -74,6 +87,24 @@ fn is_for_this_machine(header: &RequestHeader) -> bool {
     let host = header.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name == "localhost" || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// How long a body may take: it comes from this machine.
+const BODY_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The body; `None` if it is longer than `max`, too slow or broken.
+async fn whole_body(session: &mut ServerSession, max: usize) -> Option<Vec<u8>> {
+    let reading = async {
+        let mut body = Vec::new();
+        while let Some(piece) = session.read_request_body().await.ok()? {
+            if body.len() + piece.len() > max {
+                return None;
+            }
+            body.extend_from_slice(&piece);
+        }
+        Some(body)
+    };
+    tokio::time::timeout(BODY_DEADLINE, reading).await.ok()?
 }
 
 #[async_trait]

@@ -5,6 +5,7 @@ use crate::asset::Assets;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::snapshot::Generations;
+use crate::token::Tokens;
 use crate::touch::Touches;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::hot::Hot;
@@ -31,6 +32,8 @@ pub struct EdgeState {
     pub warm: Arc<dyn Warm>,
     /// How warm is asked.
     pub lookups: Lookups,
+    /// What access tokens say.
+    pub tokens: Tokens,
     /// Times of use on their way to warm.
     pub touches: Touches,
     /// Files that the edge serves.

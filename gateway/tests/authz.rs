@@ -6,6 +6,8 @@ mod support;
 use aldgate_core::id::SessionId;
 use aldgate_core::identity_header::IDENTITY;
 use aldgate_core::session::cookie;
+use aldgate_core::testing::token_issuer::{AUDIENCE, ISSUER, Signer, claims, key_set};
+use aldgate_core::testing::world::NOW;
 use aldgate_core::warm::Warm as _;
 use envoy_types::pb::envoy::config::core::v3::{
     Address, HeaderMap, HeaderValue, SocketAddress, address::Address as AddressKind,
@@ -19,6 +21,7 @@ use std::time::Duration;
 use support::asker::Asker;
 use support::http::Answer;
 use support::instance::Instance;
+use support::issuer::IssuerServer;
 use support::world::{World, received};
 
 const HTML: (&str, &str) = ("accept", "text/html");
@@ -530,6 +533,44 @@ async fn envoy_is_told_over_grpc_what_to_set_and_what_to_take_away() {
         assert_eq!(public.code, 0);
         assert!(IDENTITY.iter().all(|name| public.remove.iter().any(|there| there == name)), "{public:?}");
         assert!(public.remove.contains(&"cookie".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn envoy_is_told_over_grpc_to_take_away_a_token_that_opened_the_gate() {
+    let signer = Signer::new("ES256", "k1");
+    let server = IssuerServer::answering(key_set([&signer])).await;
+    let more = format!(
+        r#"
+        [[route]]
+        path = "/behind/api/"
+        service = "behind"
+        access_tokens = true
+        [[token_issuer]]
+        issuer = "{ISSUER}"
+        audience = "{AUDIENCE}"
+        jwks_uri = {:?}
+        "#,
+        server.url()
+    );
+    let world = World::with(&format!("{MORE}{more}")).await;
+    let asker = Asker::of(&world).await;
+    let shown = format!("Bearer {}", signer.token(&claims(NOW)));
+    for raw in [true, false] {
+        let headers = [("authorization", shown.as_str()), ("dpop", "stray")];
+        let answer = answered(&asker, check(get("/behind/api/", &headers), raw)).await;
+        let Some(HttpResponse::OkResponse(ok)) = answer.http_response else { panic!("{answer:?}") };
+        let set: Vec<_> = ok.headers.iter().filter_map(|option| option.header.as_ref()).collect();
+        assert!(set.iter().any(|header| header.key == "aldgate-subject" && header.value == "alice"), "{set:?}");
+        for name in ["authorization", "dpop", "aldgate-session"] {
+            assert!(ok.headers_to_remove.iter().any(|removed| removed == name), "{name} in {ok:?}");
+            assert!(set.iter().all(|header| header.key != name), "{name} in {set:?}");
+        }
+        // Two of them, joined or not, are never one.
+        let twice = [("authorization", shown.as_str()), ("authorization", shown.as_str())];
+        let answer = answered(&asker, check(get("/behind/api/", &twice), raw)).await;
+        let Some(HttpResponse::DeniedResponse(denied)) = answer.http_response else { panic!("{answer:?}") };
+        assert_eq!(denied.status.expect("a status").code, 401);
     }
 }
 

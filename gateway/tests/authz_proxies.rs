@@ -5,11 +5,14 @@
 mod support;
 
 use aldgate_core::identity_header::IDENTITY;
+use aldgate_core::testing::token_issuer::{AUDIENCE, ISSUER, Signer, claims, claims_with, key_set};
+use aldgate_core::testing::world::NOW;
 use aldgate_core::warm::Warm as _;
 use std::net::SocketAddr;
 use support::asker::Asker;
 use support::front::{self, Addresses, Front, Kind};
 use support::http::Answer;
+use support::issuer::IssuerServer;
 use support::world::{World, cookie_of, parse, received};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -46,7 +49,12 @@ struct Stand {
 
 impl Stand {
     async fn new(kind: Kind) -> Self {
-        let world = World::with(ROUTES).await;
+        Self::with(kind, "").await
+    }
+
+    /// A stand with more in the gate's configuration.
+    async fn with(kind: Kind, more: &str) -> Self {
+        let world = World::with(&format!("{ROUTES}{more}")).await;
         let asker = Asker::of(&world).await;
         let service = echo().await;
         let addresses = Addresses { private: asker.private, public: asker.private, service };
@@ -156,6 +164,62 @@ async fn who_is_signed_in_reaches_the_service_which_learns_who_they_are() {
         assert_eq!(own["authorization"], "Basic b3du", "{kind:?}: a credential that is not the gate's stays");
         let alone = received(&stand.get("/behind/", &[("cookie", &session)]).await);
         assert_eq!(alone.get("cookie").map_or("", String::as_str), "", "{kind:?}: our cookie never reaches a service");
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_opens_the_gate_and_goes_no_further() {
+    let (signer, key) = (Signer::new("ES256", "k1"), Signer::new("ES256", "c"));
+    let server = IssuerServer::answering(key_set([&signer])).await;
+    let more = format!(
+        r#"
+        [[route]]
+        path = "/behind/api/"
+        service = "behind"
+        access_tokens = true
+        [[token_issuer]]
+        issuer = "{ISSUER}"
+        audience = "{AUDIENCE}"
+        jwks_uri = {:?}
+        dpop_nonce = true
+        "#,
+        server.url()
+    );
+    for kind in Kind::ALL {
+        let stand = Stand::with(kind, &more).await;
+        let mut of_a_machine = claims(NOW);
+        of_a_machine.as_object_mut().expect("an object").remove("auth_time");
+        let token = signer.token(&of_a_machine);
+        let seen = received(&stand.get("/behind/api/", &[("authorization", &format!("Bearer {token}"))]).await);
+        assert_eq!(seen["aldgate-subject"], "alice", "{kind:?}");
+        let said = stand.world.verifier("behind").verify_for_grant(&seen["aldgate-identity"], NOW);
+        assert_eq!(said.expect("an assertion").token_iss, ISSUER, "{kind:?}");
+        for name in ["authorization", "dpop", "aldgate-session", "aldgate-auth-time"] {
+            assert_eq!(seen.get(name).map_or("", String::as_str), "", "{kind:?}: {name} in {seen:?}");
+        }
+
+        let url = format!("http://localhost:{}/behind/api/", stand.front.address.port());
+        let bound = signer.token(&claims_with(NOW, "cnf", serde_json::json!({"jkt": key.thumbprint()})));
+        let proof = |id: &str, nonce: &str| {
+            let (header, mut claims) = key.proof_parts("GET", &url, &bound, id, NOW);
+            claims["nonce"] = nonce.into();
+            key.sign(header.to_string(), claims.to_string())
+        };
+        let shown = async |authorization: &str, proof: &str| {
+            stand.get("/behind/api/", &[("authorization", authorization), ("dpop", proof)]).await
+        };
+        let as_dpop = format!("DPoP {bound}");
+        let told = shown(&as_dpop, &proof("1", "")).await;
+        assert_eq!(told.status, 401, "{kind:?}: {told:?}");
+        assert!(told.header("www-authenticate").contains("use_dpop_nonce"), "{kind:?}: {told:?}");
+        let good = proof("2", told.header("dpop-nonce"));
+        let seen = received(&shown(&as_dpop, &good).await);
+        assert_eq!(seen["aldgate-subject"], "alice", "{kind:?}");
+        assert_eq!(seen.get("dpop").map_or("", String::as_str), "", "{kind:?}: {seen:?}");
+        let replayed = shown(&as_dpop, &good).await;
+        assert_eq!(replayed.status, 401, "{kind:?}: {replayed:?}");
+        assert!(replayed.header("www-authenticate").contains("invalid_dpop_proof"), "{kind:?}: {replayed:?}");
+        assert_eq!(shown(&format!("Bearer {bound}"), "").await.status, 401, "{kind:?}");
     }
 }
 

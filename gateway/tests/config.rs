@@ -127,6 +127,81 @@ fn a_service_cannot_take_a_path_of_the_platforms() {
 }
 
 #[test]
+fn token_issuers_are_checked_whole() {
+    let text = r#"
+        [[service]]
+        name = "a"
+        upstream = "127.0.0.1:1"
+        [[route]]
+        path = "/a/"
+        service = "a"
+        access = "public"
+        access_tokens = true
+        [[route]]
+        path = "/b/"
+        service = "a"
+        demand = { scopes = ["a b"] }
+        [[token_issuer]]
+        issuer = "https://a"
+        audience = ""
+        jwks_uri = "http://a/jwks"
+        refresh = "1h"
+        cache = "1s"
+        [[token_issuer]]
+        issuer = "https://b"
+        audience = "x"
+        introspection = "https://u:p@b/"
+        cache = "5m"
+        [[token_issuer]]
+        issuer = "https://c"
+        audience = "x"
+        key_set = "k"
+        jwks_uri = "https://c/"
+    "#;
+    let faults = faults(text);
+    for path in [
+        "route[0].access_tokens:",
+        "route[1].demand.scopes:",
+        "token_issuer[0].audience:",
+        "token_issuer[0].jwks_uri:",
+        "token_issuer[0].refresh:",
+        "token_issuer[0].cache:",
+        "token_issuer[1].introspection:",
+        "token_issuer[1].client_id:",
+        "token_issuer[1].client_secret:",
+        "token_issuer[1].cache:",
+        "token_issuer[2]:",
+    ] {
+        assert!(faults.iter().any(|fault| fault.starts_with(path)), "{path} in {faults:#?}");
+    }
+    let good = |key: &str| {
+        let table = |name: &str| format!("[[token_issuer]]\nissuer = \"https://{name}\"\naudience = \"x\"\n{key}\n");
+        [table("a"), table("b")]
+    };
+    let [keyed, another] = good("jwks_uri = \"http://[::1]:1/\"");
+    assert!(Config::parse(&format!("{keyed}{another}")).is_ok());
+    let asks = "introspection = \"https://b/\"\nclient_id = \"a\"\nclient_secret = \"s\"";
+    let [first, second] = good(asks);
+    assert!(Config::parse(&first).is_ok());
+    assert!(Config::parse(&format!("{first}{second}")).is_err(), "an opaque token does not say whose it is");
+    assert!(Config::parse(&format!("{first}{first}")).is_err(), "one name, two issuers");
+}
+
+#[test]
+fn a_route_that_takes_tokens_of_nobody_is_refused() {
+    let text = r#"
+        [[service]]
+        name = "a"
+        upstream = "127.0.0.1:1"
+        [[route]]
+        path = "/a/"
+        service = "a"
+        access_tokens = true
+    "#;
+    assert!(faults(text).iter().any(|fault| fault.starts_with("token_issuer:")));
+}
+
+#[test]
 fn a_routes_own_rules_are_judged_each_at_its_key() {
     let text = r#"
         [[service]]

@@ -1,9 +1,10 @@
 //! For tests, benches and the load generator only (feature `testing`): a clock that is moved by hand, randomness
-//! from a seed, a software authenticator with derived keys, a small whole world, and
-//! the suite that every warm tier passes.
+//! from a seed, a software authenticator with derived keys, an issuer of access tokens, a small whole world, and the suite
+//! that every warm tier passes.
 
 pub mod authenticator;
 pub mod conformance;
+pub mod token_issuer;
 pub mod world;
 
 use crate::entropy::{Entropy, EntropyFailed};

@@ -4,10 +4,14 @@
 //! It has a `typ` of its own (RFC 8725, section 3.11), so that it can be taken for nothing else; its `aud` is one
 //! service; it lives at most [`LIFETIME`]. It is minted once a session and service and given out again for
 //! [`REUSE`], so that the hot path signs nothing.
+//!
+//! What is said of an access token ([`GrantClaims`]) cannot be taken for what is said of a session ([`Claims`]): its
+//! subject is whatever the token's issuer calls somebody, and not an account of ours.
 
 use crate::id::{AccountId, SessionId};
 use crate::session::record::SessionRecord;
 use crate::time::Timestamp;
+use crate::token::grant::Grant;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -47,6 +51,35 @@ pub struct Claims {
     pub exp: u64,
     /// When the person last proved who they are, seconds.
     pub auth_time: u64,
+    /// The vector of trust, as `P0.Cm` (RFC 8485).
+    pub vot: String,
+}
+
+/// What an assertion says of a request that an access token opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantClaims {
+    /// The gate's origin.
+    pub iss: String,
+    /// The service.
+    pub aud: String,
+    /// For whom the token was given, in the words of its issuer.
+    pub sub: String,
+    /// The token's issuer: without it, `sub` means nobody.
+    pub token_iss: String,
+    /// The client to which the token was given, if its issuer says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// For what it was given: scopes with a space between them (RFC 6749, section 3.3).
+    pub scope: String,
+    /// Whether the client acts for somebody else than who signed in.
+    pub delegated: bool,
+    /// Issued at, seconds.
+    pub iat: u64,
+    /// Ends at, seconds; never later than the token.
+    pub exp: u64,
+    /// When the person last proved who they are, seconds, if the token says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<u64>,
     /// The vector of trust, as `P0.Cm` (RFC 8485).
     pub vot: String,
 }
@@ -111,8 +144,38 @@ impl SigningKey {
             auth_time: record.authenticated.as_secs(),
             vot: vector_of_trust(record),
         };
+        self.sign(&claims)
+    }
+
+    /// Signs the claims about an access token for one service.
+    ///
+    /// # Errors
+    /// [`BrokenSigningKey`] if ring refuses to sign.
+    pub fn mint_for_grant(
+        &self,
+        issuer: &str,
+        audience: &str,
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<String, BrokenSigningKey> {
+        self.sign(&GrantClaims {
+            iss: issuer.into(),
+            aud: audience.into(),
+            sub: grant.subject.clone(),
+            token_iss: grant.issuer.clone(),
+            client_id: grant.client.clone(),
+            scope: grant.scopes.join(" "),
+            delegated: grant.delegated,
+            iat: now.as_secs(),
+            exp: now.plus(LIFETIME).min(grant.expires).as_secs(),
+            auth_time: grant.authenticated.map(Timestamp::as_secs),
+            vot: grant.vector_of_trust().to_string(),
+        })
+    }
+
+    fn sign(&self, claims: &impl Serialize) -> Result<String, BrokenSigningKey> {
         let header = Header { typ: Some(TYPE.into()), kid: Some(self.key_id.clone()), ..Header::new(Algorithm::ES256) };
-        jsonwebtoken::encode(&header, &claims, &self.encoding).map_err(|_| BrokenSigningKey)
+        jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|_| BrokenSigningKey)
     }
 }
 
@@ -220,28 +283,47 @@ impl Verifier {
         if keys.is_empty() { Err(BadKeySet) } else { Ok(Self { keys, validation }) }
     }
 
-    /// Verifies an assertion.
+    /// Verifies an assertion about a session.
     ///
     /// # Errors
-    /// [`IdentityRefused`].
+    /// [`IdentityRefused`]; an assertion about an access token is one that is not ours for this.
     pub fn verify(&self, jwt: &str, now: Timestamp) -> Result<VerifiedIdentity, IdentityRefused> {
+        let claims: Claims = self.signed(jwt)?;
+        in_time(claims.iat, claims.exp, now)?;
+        let account = AccountId::from_str(&claims.sub).map_err(|_| IdentityRefused::Malformed)?;
+        let session = SessionId::from_str(&claims.sid).map_err(|_| IdentityRefused::Malformed)?;
+        Ok(VerifiedIdentity { claims, account, session })
+    }
+
+    /// Verifies an assertion about an access token.
+    ///
+    /// # Errors
+    /// [`IdentityRefused`]; an assertion about a session is one that is not ours for this.
+    pub fn verify_for_grant(&self, jwt: &str, now: Timestamp) -> Result<GrantClaims, IdentityRefused> {
+        let claims: GrantClaims = self.signed(jwt)?;
+        in_time(claims.iat, claims.exp, now)?;
+        Ok(claims)
+    }
+
+    fn signed<C: serde::de::DeserializeOwned + Clone>(&self, jwt: &str) -> Result<C, IdentityRefused> {
         let header = jsonwebtoken::decode_header(jwt).map_err(|_| IdentityRefused::Malformed)?;
         if header.typ.as_deref() != Some(TYPE) {
             return Err(IdentityRefused::Type);
         }
         let named = |(kid, _): &&(String, DecodingKey)| header.kid.as_ref() == Some(kid);
         let (_, key) = self.keys.iter().find(named).ok_or(IdentityRefused::UnknownKey)?;
-        let token = jsonwebtoken::decode::<Claims>(jwt, key, &self.validation);
-        let claims = token.map_err(|_| IdentityRefused::NotOurs)?.claims;
-        let latest_start = now.plus(CLOCK_SKEW).as_secs();
-        let lives = claims.exp.saturating_sub(claims.iat) <= LIFETIME.as_secs();
-        if now.as_secs() >= claims.exp || claims.iat > latest_start || !lives {
-            return Err(IdentityRefused::OutOfDate);
-        }
-        let account = AccountId::from_str(&claims.sub).map_err(|_| IdentityRefused::Malformed)?;
-        let session = SessionId::from_str(&claims.sid).map_err(|_| IdentityRefused::Malformed)?;
-        Ok(VerifiedIdentity { claims, account, session })
+        let token = jsonwebtoken::decode::<C>(jwt, key, &self.validation);
+        Ok(token.map_err(|_| IdentityRefused::NotOurs)?.claims)
     }
+}
+
+fn in_time(issued: u64, expires: u64, now: Timestamp) -> Result<(), IdentityRefused> {
+    let latest_start = now.plus(CLOCK_SKEW).as_secs();
+    let lives = expires.saturating_sub(issued) <= LIFETIME.as_secs();
+    if now.as_secs() >= expires || issued > latest_start || !lives {
+        return Err(IdentityRefused::OutOfDate);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -309,6 +391,35 @@ mod tests {
             assert!(verifier.verify(&forged, NOW).is_err(), "character {at}");
         }
         assert!(verifier.verify("", NOW).is_err());
+    }
+
+    fn grant() -> Grant {
+        Grant {
+            token: crate::id::TokenDigest::of(b"token"),
+            issuer: "https://as.example".into(),
+            subject: world::session_record().account.to_string(),
+            client: Some("app".into()),
+            scopes: vec!["read".into(), "write".into()],
+            identity: crate::assurance::IdentityLevel::P9,
+            components: crate::assurance::Components::PASSKEY,
+            authenticated: None,
+            delegated: false,
+            expires: NOW.plus(Duration::from_secs(20)),
+            binding: None,
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_token_is_never_taken_for_what_is_said_of_a_session() {
+        let key = key();
+        let verifier = verifier(&key, "demo");
+        let jwt = key.mint_for_grant("https://gate", "demo", &grant(), NOW).expect("jwt");
+        let claims = verifier.verify_for_grant(&jwt, NOW).expect("claims");
+        assert_eq!((claims.token_iss.as_str(), claims.scope.as_str()), ("https://as.example", "read write"));
+        assert_eq!((claims.client_id.as_deref(), claims.vot.as_str()), (Some("app"), "P9.Cm"));
+        assert_eq!(claims.exp, NOW.as_secs() + 20, "not longer than the token");
+        assert_eq!(verifier.verify(&jwt, NOW), Err(IdentityRefused::NotOurs));
+        assert_eq!(verifier.verify_for_grant(&mint(&key, "demo"), NOW), Err(IdentityRefused::NotOurs));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use aldgate_gateway::config::Config;
 use aldgate_gateway::config::source::Source;
 use aldgate_gateway::reload::{self, Started};
 use aldgate_gateway::state::EdgeState;
-use aldgate_gateway::{listener, snapshot};
+use aldgate_gateway::{listener, snapshot, token};
 use pingora::server::RunArgs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
@@ -50,6 +50,7 @@ impl Edge {
         let (state, touch_writer) = assembled.map_err(|error| CannotStart(error.to_string()))?;
         tokio::spawn(touch_writer.run());
         tokio::spawn(snapshot::rotate_keys(state.clone()));
+        tokio::spawn(token::keep_fresh(state.clone()));
         reload::start(&state, start.path, Started { source: start.source.clone(), development })
             .map_err(|error| CannotStart::because("cannot watch signals", error))?;
         Ok(Self { state, config, began: start.began })

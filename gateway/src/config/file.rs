@@ -121,6 +121,8 @@ table!(
         log: FileLog,
         /// `[[service]]`
         service: Vec<FileService>,
+        /// `[[token_issuer]]`
+        token_issuer: Vec<FileTokenIssuer>,
         /// `[[route]]`
         route: Vec<FileRoute>,
     }
@@ -260,6 +262,31 @@ table!(
     }
 );
 table!(
+    /// `[[token_issuer]]`: somebody whose access tokens are taken.
+    FileTokenIssuer {
+        /// The `iss` of its tokens.
+        issuer: String,
+        /// What the `aud` of its tokens must contain.
+        audience: String,
+        /// The file with its key set.
+        key_set: String,
+        /// The address of its key set.
+        jwks_uri: String,
+        /// How often the key set is fetched again.
+        refresh: String,
+        /// The address at which it is asked about tokens.
+        introspection: String,
+        /// Who we are there.
+        client_id: String,
+        /// The file with our secret there.
+        client_secret: String,
+        /// For how long an answer is used.
+        cache: String,
+        /// Whether DPoP proofs must carry a nonce of ours.
+        dpop_nonce: bool,
+    }
+);
+table!(
     /// `[[route]]`: who may reach what.
     FileRoute {
         /// Host, without port.
@@ -278,6 +305,8 @@ table!(
         cost: String,
         /// For how long sessions pass that the shared tier cannot confirm.
         warm_grace: String,
+        /// Whether an access token may stand in the place of a session.
+        access_tokens: bool,
         /// `[route.demand]`
         demand: FileDemand,
         /// `[route.cors]`
@@ -314,6 +343,8 @@ table!(
         max_age: String,
         /// "forbidden", "allowed" or "required".
         delegation: String,
+        /// What an access token must have been given for.
+        scopes: Vec<String>,
     }
 );
 

@@ -49,6 +49,8 @@ pub struct Config {
     pub access_log: AccessLog,
     /// The services behind the gate.
     pub services: Vec<Arc<Service>>,
+    /// Whose access tokens are taken, on the routes that take any.
+    pub token_issuers: Vec<TokenIssuer>,
     /// The routes to them; the platform's own are added by the edge.
     pub routes: Vec<Route>,
 }
@@ -107,6 +109,55 @@ pub struct Redis {
 pub struct RedisTls {
     /// The authorities (PEM) that may have signed the servers' certificates; `None` for those of the system.
     pub ca: Option<PathBuf>,
+}
+
+/// Somebody whose access tokens are taken.
+#[derive(Debug, Clone)]
+pub struct TokenIssuer {
+    /// Its name: the `iss` of its tokens, exactly.
+    pub issuer: String,
+    /// Our name in its tokens: what their `aud` must contain, exactly.
+    pub audience: String,
+    /// How its tokens are judged.
+    pub check: TokenCheck,
+    /// Whether the DPoP proofs of its tokens must carry a nonce of ours.
+    pub dpop_nonce: bool,
+}
+
+/// How the tokens of an issuer are judged.
+#[derive(Debug, Clone)]
+pub enum TokenCheck {
+    /// They are JWTs, verified with its key set.
+    KeySet {
+        /// Where the set is.
+        place: KeySetPlace,
+        /// How often it is fetched again.
+        refresh: Duration,
+    },
+    /// It is asked about them.
+    Introspection(Introspection),
+}
+
+/// Where a key set is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySetPlace {
+    /// In a file.
+    File(PathBuf),
+    /// At an address: https, or http on this machine.
+    Uri(String),
+}
+
+/// How an issuer is asked about a token (RFC 7662).
+#[derive(Debug, Clone)]
+pub struct Introspection {
+    /// The endpoint: https, or http on this machine.
+    pub endpoint: String,
+    /// Who we are there.
+    pub client_id: String,
+    /// The file with our secret there.
+    pub client_secret: PathBuf,
+    /// For how long an answer is used.
+    pub cache: Duration,
 }
 
 /// Where the access log goes.

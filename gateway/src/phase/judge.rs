@@ -4,6 +4,7 @@ use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::request::cookies;
 use crate::state::EdgeState;
+use crate::token::{self, ShowingRequest};
 use aldgate_core::decide::{Lookup, Presented, decide};
 use aldgate_core::policy::route::Route;
 use aldgate_core::session::cookie::{self, Found};
@@ -26,23 +27,41 @@ pub enum Judgement {
 
 /// Judges an admitted request.
 pub async fn judge(header: &RequestHeader, exchange: &Exchange, state: &EdgeState) -> Judgement {
-    let token = cookie::find(cookies(header), cookie::SESSION);
-    match ask(header, exchange, state, token, &Lookup::NotYet) {
+    let cookie = cookie::find(cookies(header), cookie::SESSION);
+    match ask(header, exchange, state, cookie, &Lookup::NotYet) {
         Verdict::NeedsLookup(session) => {
             let lookup = state.lookups.session(session, exchange.now).await;
-            settled(ask(header, exchange, state, token, &lookup), state, exchange)
+            settled(ask(header, exchange, state, cookie, &lookup), state, exchange)
+        }
+        Verdict::NeedsGrant(_) => {
+            let lookup = state.tokens.lookup(&showing(header, exchange, state), exchange.now).await;
+            settled(ask(header, exchange, state, cookie, &lookup), state, exchange)
         }
         verdict => settled(verdict, state, exchange),
     }
 }
 
-fn ask(header: &RequestHeader, exchange: &Exchange, state: &EdgeState, token: Found<'_>, lookup: &Lookup) -> Verdict {
+/// The request as its client sent it. Where another proxy ends TLS before the gate, the client came by the scheme of the
+/// log-in origin.
+fn showing<'a>(header: &'a RequestHeader, exchange: &'a Exchange, state: &EdgeState) -> ShowingRequest<'a> {
+    let scheme = if exchange.tls || state.issuer.starts_with("https://") { "https" } else { "http" };
+    ShowingRequest {
+        headers: &header.headers,
+        method: header.method.as_str(),
+        scheme,
+        authority: &exchange.authority,
+        path: header.uri.path(),
+        certificate: None,
+    }
+}
+
+fn ask(header: &RequestHeader, exchange: &Exchange, state: &EdgeState, cookie: Found<'_>, lookup: &Lookup) -> Verdict {
     let presented = Presented {
         host: &exchange.host,
         method: header.method.as_str(),
         path: header.uri.path(),
-        token,
-        access_token: false,
+        token: cookie,
+        access_token: token::is_shown(&header.headers),
         certificate: exchange.certificate.as_deref().map(|certificate| certificate.names.as_slice()),
     };
     let verdict = decide(&presented, lookup, &exchange.generation, &state.hot, exchange.now);

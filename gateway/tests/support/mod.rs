@@ -9,6 +9,7 @@ pub mod deployment;
 pub mod front;
 pub mod http;
 pub mod instance;
+pub mod issuer;
 pub mod person;
 pub mod redis;
 pub mod world;

@@ -125,7 +125,12 @@ impl World {
 
     /// Another gateway of the same deployment: it shares the warm tier, the key of keys and the time.
     pub async fn beside(&self) -> Self {
-        Self::over(self.warm.clone(), self.clock.clone(), 8, "").await
+        self.beside_with("").await
+    }
+
+    /// The same, with more in its configuration.
+    pub async fn beside_with(&self, more: &str) -> Self {
+        Self::over(self.warm.clone(), self.clock.clone(), 8, more).await
     }
 
     async fn over(warm: Arc<MemoryWarm>, clock: Arc<ManualClock>, seed: u64, more: &str) -> Self {

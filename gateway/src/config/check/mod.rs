@@ -6,6 +6,7 @@ mod cors;
 mod edge;
 mod relying_party;
 mod route;
+mod token_issuer;
 mod warm;
 
 pub(crate) use relying_party::host_of;
@@ -81,6 +82,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let issuer = relying_party.origins.first().cloned().unwrap_or_default();
     let login_host = host_of(&issuer).to_ascii_lowercase();
     let (services, routes) = route::services_and_routes(file, demo, &login_host, &mut faults);
+    let token_issuers = token_issuer::token_issuers(file, &routes, &mut faults);
     if !faults.0.is_empty() {
         return Err(faults.0);
     }
@@ -100,6 +102,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         demo,
         access_log,
         services,
+        token_issuers,
         routes,
     })
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 const SERVICES_MAX: usize = 10_000; // Far below the numbers that are kept for the backend.
 const WARM_GRACE_MAX: Duration = Duration::from_hours(1); // A shared tier that is away for longer is a disaster.
+const SCOPE_BYTES_MAX: usize = 256;
 const MAX_AGE_MIN: Duration = Duration::from_secs(30); // Less, and a person would be sent to sign in for ever.
 
 pub(super) fn services_and_routes(
@@ -118,7 +119,12 @@ fn route(
     if warm_grace > WARM_GRACE_MAX {
         faults.add(&format!("{path}.warm_grace"), "must be at most 1h: a session that was ended may pass for so long");
     }
+    let access_tokens = file.access_tokens.unwrap_or(false);
+    if access_tokens && access.as_ref().is_some_and(|access| *access == Access::Public) {
+        faults.add(&format!("{path}.access_tokens"), "goes with access = \"session\" or \"optional\" only");
+    }
     Some(Route {
+        access_tokens,
         methods,
         cost: cost.unwrap_or_default(),
         warm_grace,
@@ -200,13 +206,22 @@ fn demand(path: &str, file: &FileDemand, faults: &mut Faults) -> Demand {
         }
     };
     let vectors = file.vectors.as_deref().map(|texts| vectors(&format!("{path}.demand.vectors"), texts, faults));
+    let scopes: Option<Arc<[String]>> = file.scopes.as_ref().map(|scopes| scopes.as_slice().into());
+    // RFC 6749, section 3.3.
+    let is_scope = |text: &str| {
+        (1..=SCOPE_BYTES_MAX).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'))
+    };
+    if scopes.as_deref().is_some_and(|scopes| scopes.is_empty() || !scopes.iter().all(|scope| is_scope(scope))) {
+        faults.add(&format!("{path}.demand.scopes"), "must name at least one scope, each without spaces and quotes");
+    }
     Demand {
         identity: faults.keep(&format!("{path}.demand.identity"), identity).unwrap_or(IdentityLevel::P9),
         components: faults.keep(&format!("{path}.demand.authenticator"), components).unwrap_or(Components::PASSKEY),
         max_age,
         vectors,
         delegation,
-        ..Demand::SIGNED_IN
+        scopes,
     }
 }
 
