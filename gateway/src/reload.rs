@@ -102,7 +102,7 @@ pub fn start(state: &Arc<EdgeState>, path: Option<&Path>, started: Started) -> s
     if let Some(path) = path {
         let hang_up = signal(SignalKind::hangup())?;
         let settled = digest(&started.source, tls.as_deref());
-        let watch = Watch { state: state.clone(), path: path.into(), started, settled, last: settled, parsed: None };
+        let watch = Watch { state: state.clone(), path: path.into(), started, settled, last: settled, checked: None };
         tokio::spawn(watch.run(hang_up));
     }
     Ok(())
@@ -159,8 +159,14 @@ struct Watch {
     settled: [u8; 32],
     /// What was read last.
     last: [u8; 32],
-    /// What the check said of the text with this digest: it may be long, and is looked at every two seconds.
-    parsed: Option<([u8; 32], Result<Config, Vec<Fault>>)>,
+    /// What the check said of the text that was read last: it may be long, and is looked at every two seconds.
+    checked: Option<Checked>,
+}
+
+/// What the check said of the text with this digest.
+struct Checked {
+    text: [u8; 32],
+    result: Result<Config, Vec<Fault>>,
 }
 
 impl Watch {
@@ -201,15 +207,18 @@ impl Watch {
         let loaded = Source::read(Some(&self.path)).map_err(|fault| vec![fault]).and_then(|source| self.load(source));
         let digest = match &loaded {
             Ok(loaded) => digest(&loaded.source, loaded.tls.as_ref()),
-            Err(faults) => sha256(format!("{:?} {faults:?}", self.parsed.as_ref().map(|(text, _)| text)).as_bytes()),
+            Err(faults) => {
+                sha256(format!("{:?} {faults:?}", self.checked.as_ref().map(|checked| checked.text)).as_bytes())
+            }
         };
         (digest, loaded)
     }
 
     fn load(&mut self, source: Source) -> Result<Loaded, Vec<Fault>> {
-        let known = self.parsed.take().filter(|(digest, _)| digest == source.digest());
-        let (_, config) = self.parsed.insert(known.unwrap_or_else(|| (*source.digest(), source.config())));
-        Loaded::with_files(source, config.clone()?, &self.started)
+        let known = self.checked.take().filter(|checked| checked.text == *source.digest());
+        let checked = known.unwrap_or_else(|| Checked { text: *source.digest(), result: source.config() });
+        let config = self.checked.insert(checked).result.clone()?;
+        Loaded::with_files(source, config, &self.started)
     }
 
     fn settle(&self, loaded: Result<Loaded, Vec<Fault>>) {
@@ -256,7 +265,7 @@ mod tests {
         let (state, _) = assemble(&source.config().expect("a configuration"), key, &shared).expect("parts");
         let settled = digest(&source, None);
         let started = Started { source, development: None };
-        Watch { state, path, started, settled, last: settled, parsed: None }
+        Watch { state, path, started, settled, last: settled, checked: None }
     }
 
     fn with_route(path: &str) -> String {

@@ -338,6 +338,14 @@ async fn a_client_cannot_say_the_header_itself() {
 }
 
 #[tokio::test]
+async fn a_client_cannot_have_the_header_taken_away() {
+    let gate = Gate::new().await;
+    let pair = gate.authority.client(&["service.example"]);
+    let told = received(&gate.get(Some(pair), "/named/", &[("connection", HEADER)]).await);
+    assert!(told[HEADER].ends_with("names=(\"service.example\")"), "{told:?}");
+}
+
+#[tokio::test]
 async fn over_http_2_all_requests_of_a_connection_share_its_certificate() {
     let gate = Gate::new().await;
     let paths: BTreeMap<_, _> = [("/named/", 200), ("/any/", 200), ("/open/", 200)].into();

@@ -472,7 +472,8 @@ async fn a_renewed_certificate_is_taken_over_and_one_without_its_key_is_not() {
     let (dir, ports, port) = (Arc::new(TempDir::new().expect("a directory")), Ports::free(), upstream("one").await);
     let [chain, key] = ["chain.pem", "key.pem"].map(|name| dir.path().join(name));
     let (old, old_key) = certificate();
-    (put(&chain, &old), put(&key, &old_key));
+    put(&chain, &old);
+    put(&key, &old_key);
     let pair = format!("threads = 2\ncertificate = {chain:?}\nprivate_key = {key:?}");
     let text = config(dir.path(), ports, &routes(port, &["/old/"])).replace("threads = 2", &pair);
     let instance = Instance::start_as(dir.clone(), ports, &text).await;
@@ -518,7 +519,8 @@ async fn a_process_that_began_with_a_certificate_of_its_own_is_not_left_without_
     let (dir, ports, port) = (Arc::new(TempDir::new().expect("a directory")), Ports::free(), upstream("one").await);
     let [chain, key] = ["chain.pem", "key.pem"].map(|name| dir.path().join(name));
     let (made, made_key) = certificate();
-    (put(&chain, &made), put(&key, &made_key));
+    put(&chain, &made);
+    put(&key, &made_key);
     let plain = config(dir.path(), ports, &routes(port, &["/old/"]));
     let pair = format!("threads = 2\ncertificate = {chain:?}\nprivate_key = {key:?}");
     let instance = Instance::start_as(dir.clone(), ports, &plain.replace("threads = 2", &pair)).await;
