@@ -13,7 +13,7 @@ local ASKED = {
 -- What the service gets, set or taken away. For a service with aliases, add their names.
 local TOLD = {
     "aldgate-identity", "aldgate-subject", "aldgate-session", "aldgate-identity-level", "aldgate-components",
-    "aldgate-auth-time", "aldgate-request-id",
+    "aldgate-auth-time", "aldgate-request-id", "aldgate-client-certificate",
     "cookie", "authorization", "dpop",
 }
 

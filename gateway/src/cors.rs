@@ -32,7 +32,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use std::sync::Arc;
 
 /// What a page may read of the edge's own refusals besides their bodies: what to do about them.
-const EXPOSED: &str = "www-authenticate, link, retry-after, allow";
+const EXPOSED: &str = "www-authenticate, dpop-nonce, link, retry-after, allow";
 
 /// What stands for an origin, a method or a list of names that is doubled or no text: nothing that anybody has listed.
 const NONSENSE: &str = "?";

@@ -134,7 +134,13 @@ fn every_sample_names_every_identity_header_and_the_cookie() {
     let config = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");
     for sample in ["nginx/aldgate-identity.conf", "haproxy/aldgate.lua", "caddy/Caddyfile", "traefik/dynamic.yml"] {
         let text = std::fs::read_to_string(config.join(sample)).expect(sample).to_lowercase();
-        for name in IDENTITY.iter().chain(&["aldgate-request-id", "cookie", "authorization", "dpop"]) {
+        for name in IDENTITY.iter().chain(&[
+            "aldgate-request-id",
+            "aldgate-client-certificate",
+            "cookie",
+            "authorization",
+            "dpop",
+        ]) {
             assert!(text.contains(name), "{name} in {sample}");
         }
     }
@@ -279,6 +285,7 @@ async fn nothing_that_a_client_says_in_the_gates_name_reaches_the_service() {
             "x-pomerium-jwt-assertion",
             "cf-access-jwt-assertion",
             "x-amzn-oidc-identity",
+            "aldgate-client-certificate",
         ];
         for name in IDENTITY.iter().chain(&aliases) {
             names.extend([(*name).to_owned(), name.to_uppercase(), name.replace('-', "_")]);

@@ -184,7 +184,11 @@ async fn a_page_that_is_listed_can_read_why_it_was_refused() {
     {
         assert_eq!(answer.status, status, "{answer:?}");
         assert_eq!(answer.header("access-control-allow-origin"), PAGE, "{answer:?}");
-        assert!(answer.header("access-control-expose-headers").starts_with("www-authenticate, link, retry-after"));
+        assert!(
+            answer
+                .header("access-control-expose-headers")
+                .starts_with("www-authenticate, dpop-nonce, link, retry-after")
+        );
         assert_eq!(answer.headers.get_all("access-control-allow-origin").iter().count(), 1, "{answer:?}");
         assert_eq!(answer.header("vary"), "Origin");
     }

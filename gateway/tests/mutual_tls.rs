@@ -3,6 +3,8 @@
 
 mod support;
 
+use aldgate_core::testing::token_issuer::{AUDIENCE, ISSUER, Signer, claims_with, key_set};
+use aldgate_core::testing::world::NOW;
 use aldgate_gateway::config::Config;
 use aldgate_gateway::listener;
 use aldgate_gateway::tls::Tls;
@@ -143,7 +145,11 @@ struct Gate {
 
 impl Gate {
     async fn new() -> Self {
-        let (world, authority, dir) = (World::new().await, Authority::new(), TempDir::new().expect("a directory"));
+        Self::of(World::new().await).await
+    }
+
+    async fn of(world: World) -> Self {
+        let (authority, dir) = (Authority::new(), TempDir::new().expect("a directory"));
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         std::fs::write(dir.path().join("chain.pem"), made.cert.pem()).expect("a file");
         std::fs::write(dir.path().join("key.pem"), made.signing_key.serialize_pem()).expect("a file");
@@ -156,6 +162,11 @@ impl Gate {
     /// Takes over the same configuration with these authorities, or none.
     fn trust(&self, authorities: Option<&str>) {
         serve(&self.world, self.dir.path(), self.upstream, authorities);
+    }
+
+    /// Takes over the same configuration with more in it.
+    fn serve_also(&self, more: &str) {
+        serve_with(&self.world, self.dir.path(), self.upstream, Some(&self.authority.0.pem()), more);
     }
 
     fn client(&self, shows: Option<Pair>) -> TlsConnector {
@@ -201,13 +212,18 @@ impl Gate {
 
 /// Takes over a configuration with routes to the upstream, and these authorities of clients.
 fn serve(world: &World, dir: &Path, upstream: u16, authorities: Option<&str>) {
+    serve_with(world, dir, upstream, authorities, "");
+}
+
+fn serve_with(world: &World, dir: &Path, upstream: u16, authorities: Option<&str>, more: &str) {
     let [chain, key, clients] = ["chain.pem", "key.pem", "clients.pem"].map(|name| dir.join(name));
     std::fs::write(&clients, authorities.unwrap_or_default()).expect("a file");
     let mut edge = format!("certificate = {chain:?}, private_key = {key:?}");
     if authorities.is_some() {
         edge.push_str(&format!(", client_authorities = {clients:?}"));
     }
-    let config = Config::parse(&text(&edge, upstream, authorities.is_some())).unwrap_or_else(|f| panic!("{f:?}"));
+    let text = format!("{}{more}", text(&edge, upstream, authorities.is_some()));
+    let config = Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}"));
     let tls = Tls::read(&config.edge).unwrap_or_else(|faults| panic!("{faults:?}"));
     world.state.snapshot.replace(&config, tls, &world.state.master, support::world_now(world)).expect("served");
 }
@@ -228,6 +244,28 @@ fn text(edge: &str, upstream: u16, demanding: bool) -> String {
         text.push_str(&format!("client_certificate = {}\n", if demanding { certificate } else { "false" }));
     }
     text
+}
+
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_certificate_passes_with_it_alone() {
+    let (dir, signer) = (TempDir::new().expect("a directory"), Signer::new("ES256", "k1"));
+    let keys = dir.path().join("keys.json");
+    std::fs::write(&keys, key_set([&signer])).expect("a file");
+    let more = format!(
+        "[[route]]\npath = \"/api/\"\nservice = \"echo\"\naccess_tokens = true\n\
+         [[token_issuer]]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\nkey_set = {keys:?}\n"
+    );
+    let gate = Gate::of(World::with(&more).await).await;
+    gate.serve_also(&more);
+    let (owner, other) = (gate.authority.client(&["owner.example"]), gate.authority.client(&["other.example"]));
+    let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &owner.0[0]));
+    let claims = claims_with(NOW, "cnf", serde_json::json!({ "x5t#S256": thumbprint }));
+    let bearer = format!("Bearer {}", signer.token(&claims));
+    let shown = [("authorization", bearer.as_str())];
+    for (pair, status) in [(None, 401), (Some(other), 401), (Some(owner), 200)] {
+        let answer = gate.get(pair, "/api/x", &shown).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
 }
 
 /// The `type` of a problem document.

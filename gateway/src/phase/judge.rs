@@ -51,7 +51,7 @@ fn showing<'a>(header: &'a RequestHeader, exchange: &'a Exchange, state: &EdgeSt
         scheme,
         authority: &exchange.authority,
         path: header.uri.path(),
-        certificate: None,
+        certificate: exchange.certificate.as_deref().map(|certificate| certificate.sha256),
     }
 }
 
