@@ -2,6 +2,7 @@
 
 mod access;
 mod attack;
+mod bounds;
 mod cluster;
 mod cold;
 mod conformance;
