@@ -3,11 +3,7 @@
 //! The suite speaks only the trait's verbs. How a passkey comes to be registered differs from tier to tier, so that is
 //! a seam. Each case makes accounts and sessions of its own, so the cases may share one tier.
 
-#![expect(
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "testing code: a failed expectation is a failed case"
-)]
+#![expect(clippy::expect_used, reason = "testing code: a failed expectation is a failed case")]
 
 use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
 use crate::session::record::SessionRecord;

@@ -74,7 +74,7 @@ async fn what_was_missed_is_applied_before_the_feed_is_live_again() {
     let server = Server::start(&[]).await;
     let relay = Relay::to(server.address()).await;
     let one = tier::on(&server).await;
-    let other = tier::connected(tier::options(&[relay.address.clone()])).await;
+    let other = tier::connected(tier::options(std::slice::from_ref(&relay.address))).await;
     tier::live(&other).await;
     let notebook = Arc::new(Notebook::default());
     other.follow(notebook.clone());
@@ -116,7 +116,7 @@ async fn a_trimmed_log_is_a_gap() {
     let server = Server::start(&[]).await;
     let relay = Relay::to(server.address()).await;
     let one = tier::on(&server).await;
-    let other = tier::connected(tier::options(&[relay.address.clone()])).await;
+    let other = tier::connected(tier::options(std::slice::from_ref(&relay.address))).await;
     tier::live(&other).await;
     let notebook = Arc::new(Notebook::default());
     other.follow(notebook.clone());

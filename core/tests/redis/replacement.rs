@@ -78,7 +78,7 @@ async fn a_call_on_a_server_that_hangs_fails_at_its_deadline() {
 async fn a_start_without_a_primary_fails_within_two_seconds_and_says_why() {
     let closed = format!("127.0.0.1:{}", crate::server::free_port());
     let begun = Instant::now();
-    let said = tier::connect(tier::options(&[closed.clone()])).await.err().expect("refused").to_string();
+    let said = tier::connect(tier::options(std::slice::from_ref(&closed))).await.err().expect("refused").to_string();
     assert!(said.contains(&closed), "{said}");
     let hanging = Server::start(&[]).await;
     hanging.signal("STOP");
@@ -93,7 +93,7 @@ async fn a_start_without_a_primary_fails_within_two_seconds_and_says_why() {
 async fn a_network_that_swallows_everything_costs_a_deadline_and_is_left_when_it_is_whole() {
     let server = Server::start(&[]).await;
     let relay = Relay::to(server.address()).await;
-    let options = Options { deadline: DEADLINE, ..tier::options(&[relay.address.clone()]) };
+    let options = Options { deadline: DEADLINE, ..tier::options(std::slice::from_ref(&relay.address)) };
     let warm = tier::connected(options).await;
     let passkey = tier::passkey(1);
     warm.publish_credential(&passkey).await.expect("published");

@@ -73,15 +73,17 @@ fn decode_passkey(bytes: &[u8]) -> Option<PasskeyUsed> {
 #[async_trait]
 impl LoginEvents for RedisWarm {
     async fn login_events(&self, lane: Lane, after: u64, max: usize) -> Result<Vec<(u64, LoginEvent)>, Unavailable> {
-        let key = self.keys.lane(lane);
-        let mut call = cmd("FCALL_RO");
-        call.arg("aldgate_1_log_ins").arg(1).arg(&key.name).arg(after).arg(max.clamp(1, READ_MAX));
-        let entries: Vec<(String, Vec<Vec<u8>>)> = self.lane_call(lane, &call).await?;
-        let read = |(name, fields): (String, Vec<Vec<u8>>)| {
-            let event = fields.get(1).ok_or(Forged).and_then(|value| self.tags.read_log_in(lane, value));
-            Some((number(&name)?, event.map_err(|forged| self.refuse(forged)).ok()?))
-        };
-        Ok(entries.into_iter().filter_map(read).collect())
+        let mut after = after;
+        loop {
+            let page = self.page(lane, after, max.clamp(1, READ_MAX)).await?;
+            let Some((last, _)) = page.last() else { return Ok(Vec::new()) };
+            after = *last;
+            let believed: Vec<_> = page.into_iter().filter_map(|(number, event)| Some((number, event?))).collect();
+            // A page of nothing but forgeries must not look like the end of the log.
+            if !believed.is_empty() {
+                return Ok(believed);
+            }
+        }
     }
 
     async fn forget_login_events(&self, lane: Lane, through: u64) -> Result<(), Unavailable> {
@@ -89,6 +91,20 @@ impl LoginEvents for RedisWarm {
         let mut call = cmd("XTRIM");
         call.arg(&key.name).arg("MINID").arg(format!("0-{}", through.saturating_add(1)));
         self.servers.call::<Value>(key.slot, Reach::Key, &call).await.map(drop)
+    }
+}
+
+impl RedisWarm {
+    /// What stands in a lane's log after a number, and what of it is a log-in.
+    async fn page(&self, lane: Lane, after: u64, max: usize) -> Result<Vec<(u64, Option<LoginEvent>)>, Unavailable> {
+        let mut call = cmd("FCALL_RO");
+        call.arg("aldgate_1_log_ins").arg(1).arg(&self.keys.lane(lane).name).arg(after).arg(max);
+        let entries: Vec<(String, Vec<Vec<u8>>)> = self.lane_call(lane, &call).await?;
+        let read = |(name, fields): (String, Vec<Vec<u8>>)| {
+            let event = fields.get(1).ok_or(Forged).and_then(|value| self.tags.read_log_in(lane, value));
+            Some((number(&name)?, event.map_err(|forged| self.refuse(forged)).ok()))
+        };
+        Ok(entries.into_iter().filter_map(read).collect())
     }
 }
 
