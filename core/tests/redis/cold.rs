@@ -105,9 +105,10 @@ async fn log_ins_wait_for_the_cold_tier_until_they_are_forgotten() {
     warm.open_session(&Opening { replaces: None, ..plain.clone() }).await.expect("opened");
 
     let first = warm.login_events(lane, 0, 2).await.expect("read");
-    let rest = warm.login_events(lane, 2, 10).await.expect("read");
+    let rest = warm.login_events(lane, first[1].0, 10).await.expect("read");
     let all: Vec<_> = first.iter().chain(&rest).copied().collect();
-    assert_eq!(all.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2, 3, 4], "from 1, without a hole");
+    assert!(all.is_sorted_by(|(a, _), (b, _)| a < b), "{all:?}");
+    assert_eq!(all.len(), 4);
     let with = |n: u32| PasskeyUsed {
         credential: passkey.digest,
         sign_count: n,
@@ -119,12 +120,13 @@ async fn log_ins_wait_for_the_cold_tier_until_they_are_forgotten() {
     assert_eq!(all[3].1.session, plain.session);
     assert!(all.iter().all(|(_, event)| event.account == passkey.account && event.at == NOW));
 
-    warm.forget_login_events(lane, 2).await.expect("forgotten");
+    warm.forget_login_events(lane, first[1].0).await.expect("forgotten");
     assert_eq!(warm.login_events(lane, 0, 10).await, Ok(rest.clone()));
-    warm.forget_login_events(lane, 4).await.expect("forgotten");
+    warm.forget_login_events(lane, all[3].0).await.expect("forgotten");
     assert_eq!(warm.login_events(lane, 0, 10).await, Ok(Vec::new()));
     assert_eq!(warm.settle(&tier::login(&passkey, 5, 4)).await, Ok(Settlement::Settled));
-    assert_eq!(warm.login_events(lane, 4, 10).await.map(|events| events[0].0), Ok(5), "the numbers go on");
+    let next = warm.login_events(lane, all[3].0, 10).await.expect("read");
+    assert_eq!(next.len(), 1, "the numbers go on");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,26 +144,20 @@ async fn a_log_in_that_is_refused_leaves_no_event_and_one_that_is_repeated_leave
         warm.open_session(&login.opening).await.expect("opened");
     }
     let events = warm.login_events(passkey.account.lane(), 0, 10).await.expect("read");
-    assert_eq!(
-        events.iter().map(|(number, event)| (*number, event.session)).collect::<Vec<_>>(),
-        [(1, login.opening.session)]
-    );
+    assert_eq!(events.iter().map(|(_, event)| event.session).collect::<Vec<_>>(), [login.opening.session]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_data_set_that_began_anew_gives_its_log_ins_from_their_beginning() {
+async fn numbers_rise_past_the_loss_of_the_whole_data_set() {
     let server = Server::start(&[]).await;
     let warm = tier::on(&server).await;
     let openings: Vec<_> = (0..3).map(|n| tier::opening(0, n)).collect();
     warm.open_session(&openings[0]).await.expect("opened");
     warm.open_session(&openings[1]).await.expect("opened");
     let lane = openings[0].session.lane();
-    assert_eq!(warm.login_events(lane, 2, 10).await, Ok(Vec::new()), "it has come so far");
+    let settled = warm.login_events(lane, 0, 10).await.expect("read")[1].0;
     let () = server.ask(&["FLUSHALL"]).await;
     warm.open_session(&openings[2]).await.expect("opened");
-    let events = warm.login_events(lane, 2, 10).await.expect("read");
-    assert_eq!(
-        events.iter().map(|(number, event)| (*number, event.session)).collect::<Vec<_>>(),
-        [(1, openings[2].session)]
-    );
+    let events = warm.login_events(lane, settled, 10).await.expect("read");
+    assert_eq!(events.iter().map(|(_, event)| event.session).collect::<Vec<_>>(), [openings[2].session]);
 }

@@ -12,6 +12,5 @@ mod feed;
 mod race;
 mod relay;
 mod replacement;
-mod revocation;
 mod server;
 mod tier;

@@ -10,7 +10,7 @@
 --   t<token>     revoked
 --   e            this data set's number: when it was begun
 --   f            the changes: e-0, e-1, e-2 and so on
---   l            the log-ins that the backend has not settled yet: 0-1, 0-2, 0-3 and so on
+--   l            the log-ins that the backend has not settled yet, named by the server's clock
 -- Only `aldgate_1_keep` and `aldgate_1_strike` have another key: a passkey's published record, found by its digest alone.
 -- Nothing here can make a tag: that needs a key which Redis never sees. The caller brings every value ready.
 -- Of the writes of a verb the change stands first, and what it opens last: Lua does not roll back.
@@ -21,9 +21,16 @@ local CHANGES_MAX = '100000'
 local LOG_INS_MAX = '250000'
 local SESSIONS_MAX = 1000 -- For each account, so that ending them all is a short step. The first to expire goes.
 
-local function begin(stem)
+-- How far the server's clock may have gone back without harm to the log-ins, in milliseconds.
+local CLOCK_BACK_MAX = 3600000
+
+local function milliseconds()
   local now = redis.call('TIME')
-  local number = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+  return tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+end
+
+local function begin(stem)
+  local number = milliseconds()
   local last = redis.call('XREVRANGE', stem .. 'f', '+', '-', 'COUNT', '1')[1]
   if last then -- The clock may have gone back; the order of changes may not.
     number = math.max(number, tonumber(string.match(last[1], '^%d+')) + 1)
@@ -50,16 +57,21 @@ end
 local function log_in(stem, event)
   local log = stem .. 'l'
   local add = function()
-    return redis.pcall('XADD', log, 'MAXLEN', '~', LOG_INS_MAX, '0-*', 'c', event)
+    return redis.pcall('XADD', log, 'MAXLEN', '~', LOG_INS_MAX, '*', 'c', event)
   end
-  if type(add()) == 'table' then -- Likewise; what is not ours goes, and the numbers go on.
-    for _, foreign in ipairs(redis.call('XRANGE', log, '1-0', '+')) do
-      redis.call('XDEL', log, foreign[1])
-    end
-    local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', '1')[1]
-    redis.call('XSETID', log, last and last[1] or '0-0', 'ENTRIESADDED', redis.call('XLEN', log), 'MAXDELETEDID', '0-0')
-    redis.call('XADD', log, '0-*', 'c', event)
+  local latest = milliseconds() + CLOCK_BACK_MAX
+  local name = add()
+  if type(name) == 'string' and tonumber(string.match(name, '^%d+')) <= latest then
+    return
   end
+  -- Likewise; what has a name after all others goes, this one too, and it is added again.
+  local after = string.format('(%.0f-18446744073709551615', latest)
+  for _, foreign in ipairs(redis.call('XRANGE', log, after, '+')) do
+    redis.call('XDEL', log, foreign[1])
+  end
+  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', '1')[1]
+  redis.call('XSETID', log, last and last[1] or '0-0', 'ENTRIESADDED', redis.call('XLEN', log), 'MAXDELETEDID', '0-0')
+  redis.call('XADD', log, '*', 'c', event)
 end
 
 local function finish(stem, session, ended)
@@ -264,20 +276,6 @@ redis.register_function {
     end
     tell(keys[1], a[3])
     return {}
-  end,
-}
-
--- a number, how many. Gives so many log-ins after that number; of a log that has not come so far, the first.
-redis.register_function {
-  function_name = 'aldgate_1_log_ins',
-  flags = { 'no-writes' },
-  callback = function(keys, a)
-    local log = keys[1] .. 'l'
-    local after = '0-' .. a[1]
-    if #redis.call('XRANGE', log, after, '0-18446744073709551615', 'COUNT', '1') == 0 then
-      after = '0-0'
-    end
-    return redis.call('XRANGE', log, '(' .. after, '0-18446744073709551615', 'COUNT', a[2])
   end,
 }
 

@@ -1,9 +1,9 @@
 //! Log-ins in Redis: each lane's log of those that the cold tier has not settled yet.
 //!
-//! The function that opens a session appends its log-in in the same step. The entries are `0-1`, `0-2`, `0-3` and so on,
-//! so a log-in's number is the second half of its entry's name, and no number is left out. A data set that was begun
-//! anew begins at 1 again: whoever asks for what comes after a number that it has not reached is given it from its
-//! beginning, since settling a log-in twice is settling it once.
+//! The function that opens a session appends its log-in in the same step. An entry is named by the server's clock, as
+//! Redis does it by itself, and its number is made of that name: so numbers rise also past the loss of the whole data set
+//! and past a primary that is replaced by one which had not heard the last of it. What was settled up to there is no
+//! reason to leave out what comes.
 
 use super::RedisWarm;
 use super::server::Reach;
@@ -89,7 +89,7 @@ impl LoginEvents for RedisWarm {
     async fn forget_login_events(&self, lane: Lane, through: u64) -> Result<(), Unavailable> {
         let key = self.keys.log_ins(lane);
         let mut call = cmd("XTRIM");
-        call.arg(&key.name).arg("MINID").arg(format!("0-{}", through.saturating_add(1)));
+        call.arg(&key.name).arg("MINID").arg(name(through.saturating_add(1)));
         self.servers.call::<Value>(key.slot, Reach::Key, &call).await.map(drop)
     }
 }
@@ -97,9 +97,10 @@ impl LoginEvents for RedisWarm {
 impl RedisWarm {
     /// What stands in a lane's log after a number, and what of it is a log-in.
     async fn page(&self, lane: Lane, after: u64, max: usize) -> Result<Vec<(u64, Option<LoginEvent>)>, Unavailable> {
-        let mut call = cmd("FCALL_RO");
-        call.arg("aldgate_1_log_ins").arg(1).arg(&self.keys.lane(lane).name).arg(after).arg(max);
-        let entries: Vec<(String, Vec<Vec<u8>>)> = self.lane_call(lane, &call).await?;
+        let key = self.keys.log_ins(lane);
+        let mut call = cmd("XRANGE");
+        call.arg(&key.name).arg(format!("({}", name(after))).arg("+").arg("COUNT").arg(max);
+        let entries: Vec<(String, Vec<Vec<u8>>)> = self.servers.call(key.slot, Reach::Key, &call).await?;
         let read = |(name, fields): (String, Vec<Vec<u8>>)| {
             let event = fields.get(1).ok_or(Forged).and_then(|value| self.tags.read_log_in(lane, value));
             Some((number(&name)?, event.map_err(|forged| self.refuse(forged)).ok()))
@@ -108,8 +109,25 @@ impl RedisWarm {
     }
 }
 
+/// The beginning of the year 2020, from which the milliseconds of a number are counted: 41 bits last until 2089.
+const EPOCH_MILLIS: u64 = 1_577_836_800_000;
+
+/// Low bits of a number: the place among the log-ins of one millisecond, or of an hour if the clock has gone back so far.
+const PLACE_BITS: u32 = 22;
+
+const PLACES: u64 = 1 << PLACE_BITS;
+
+/// The number of an entry; `None` for a name that no entry of ours has.
 fn number(name: &str) -> Option<u64> {
-    name.strip_prefix("0-")?.parse().ok()
+    let (millis, place) = name.split_once('-')?;
+    let millis = millis.parse::<u64>().ok()?.checked_sub(EPOCH_MILLIS)?;
+    let place = place.parse::<u64>().ok().filter(|place| *place < PLACES)?;
+    (millis < 1 << 41).then_some(millis << PLACE_BITS | place)
+}
+
+/// The name of the entry of a number; that of zero stands before all.
+fn name(number: u64) -> String {
+    format!("{}-{}", EPOCH_MILLIS + (number >> PLACE_BITS), number % PLACES)
 }
 
 #[cfg(test)]
@@ -134,8 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_the_second_half_of_a_name() {
-        assert_eq!(number("0-7"), Some(7));
-        assert_eq!(number("1700000000000-7"), None, "an entry that somebody else added");
+    fn a_number_rises_with_the_name_and_leads_back_to_it() {
+        let names = ["1577836800000-0", "1577836800000-7", "1700000000000-0", "1700000000000-1", "1700000000001-0"];
+        let numbers: Vec<_> = names.iter().map(|name| number(name).expect("a number")).collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+        assert!(numbers.iter().map(|number| name(*number)).eq(names));
+        assert!(i64::try_from(number("3776859999999-0").expect("the year 2089")).is_ok(), "a database can hold it");
+        for foreign in ["0-7", "99999999999999-7", "1700000000000-4194304", "1700000000000", "x-1"] {
+            assert_eq!(number(foreign), None, "{foreign}");
+        }
     }
 }
