@@ -51,6 +51,12 @@ async fn a_session_planted_altered_or_moved_is_refused() {
     set(link, &moved, &genuine).await;
     assert_eq!(warm.session(&other).await, Ok(None), "a genuine value of another session");
 
+    warm.open_session(&tier::opening(0, 2)).await.expect("opened");
+    let theirs = get(link, &moved).await;
+    let spliced = [&genuine[..genuine.len() - 24], &theirs[theirs.len() - 24..]].concat();
+    set(link, &moved, &spliced).await;
+    assert_eq!(warm.session(&other).await, Ok(None), "the record of one, the last use of the other");
+
     let victim = SessionRecord { account: AccountId::from_bytes([9; 16]), ..opening.record };
     let planted = [&[0_u8; 32][..], &victim.encode(), &[0_u8; 24]].concat();
     set(link, &moved, &planted).await;
@@ -62,7 +68,7 @@ async fn a_session_planted_altered_or_moved_is_refused() {
         set(link, &key, &altered).await;
         assert_eq!(warm.session(&opening.session).await, Ok(None), "byte {at}");
     }
-    assert_eq!(warm.sessions_of(&opening.record.account).await, Ok(Vec::new()));
+    assert_eq!(warm.sessions_of(&opening.record.account).await, Ok(Vec::new()), "nor are they listed");
     set(link, &key, &genuine).await;
     assert_eq!(warm.session(&opening.session).await, Ok(Some(opening.record)));
     assert!(warm.refused() > 140, "each was counted");

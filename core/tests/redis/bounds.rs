@@ -17,9 +17,9 @@ const BLOCK: usize = 100;
 async fn every_key_but_the_logs_of_the_lanes_has_an_end() {
     let server = Server::start(&[]).await;
     let warm = tier::on(&server).await;
-    let (passkey, retired) = (tier::passkey(1), tier::passkey(2));
+    let (passkey, retired, unused) = (tier::passkey(1), tier::passkey(2), tier::passkey(3));
     let until = NOW.plus(Duration::from_mins(1));
-    for record in [&passkey, &retired] {
+    for record in [&passkey, &retired, &unused] {
         warm.publish_credential(record).await.expect("published");
     }
     for n in 1..=3 {

@@ -75,6 +75,35 @@ async fn a_retired_passkey_is_not_brought_back_by_a_late_answer() {
     assert_eq!(warm.credential(&passkey.digest).await, Ok(None), "its cell knows it too");
 }
 
+/// A backend whose answer is overtaken by the removal of the passkey that it is about.
+struct Overtaken {
+    passkey: CredentialRecord,
+    remover: Arc<RedisWarm>,
+}
+
+#[async_trait]
+impl Cold for Overtaken {
+    async fn credential(&self, credential: &CredentialDigest) -> Result<Option<CredentialRecord>, Unavailable> {
+        self.remover.retire_credential(credential).await?;
+        Ok(Some(self.passkey.clone()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passkey_that_is_removed_while_it_is_restored_stays_removed() {
+    let server = Server::start(&[]).await;
+    let passkey = tier::passkey(1);
+    let cold = Arc::new(Overtaken { passkey: passkey.clone(), remover: tier::on(&server).await });
+    let clock = Arc::new(ManualClock::at(NOW));
+    let options = tier::options(&[server.address()]);
+    let warm = RedisWarm::connect(options, &world::master_key(), clock, Some(cold)).await.expect("connected");
+    assert_eq!(warm.credential(&passkey.digest).await, Ok(None));
+    assert_eq!(warm.credential(&passkey.digest).await, Ok(None));
+    let login = tier::login(&passkey, 1, 1);
+    assert_eq!(warm.settle(&login).await, Ok(Settlement::CredentialGone), "even with a copy from before");
+    assert_eq!(warm.session(&login.opening.session).await, Ok(None));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cold_tiers_older_record_does_not_turn_a_counter_back() {
     let server = Server::start(&[]).await;

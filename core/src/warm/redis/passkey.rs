@@ -166,7 +166,12 @@ impl RedisWarm {
                     _ => return Ok(None),
                 }
             }
-            return Ok(self.keep(&now).await?.then_some(now));
+            if self.keep(&now).await? {
+                return Ok(Some(now));
+            }
+            // It was retired while nobody could know its lane, or while this was on its way.
+            self.forbid(lane, &record.digest).await?;
+            return Ok(None);
         }
         Err(Unavailable("a passkey is being changed all the time".into()))
     }
@@ -186,15 +191,21 @@ impl RedisWarm {
             Published::Here(record) => record.account.lane(),
             Published::Retired | Published::Nothing | Published::Forged => lane_of(digest),
         };
+        self.forbid(lane, digest).await?;
+        let key = self.keys.published(digest);
+        let mut call = cmd("FCALL");
+        call.arg("aldgate_1_strike").arg(1).arg(&key.name).arg(millis(RETIRED_FOR));
+        self.servers.call::<redis::Value>(key.slot, Reach::Key, &call).await.map(drop)
+    }
+
+    /// Puts a retirement where a passkey's cell is, and tells it.
+    async fn forbid(&self, lane: Lane, digest: &CredentialDigest) -> Result<(), Unavailable> {
         let change = Change::CredentialRetired(*digest);
         let mut call = self.function("retire", lane);
         call.arg(digest.as_bytes()).arg(millis(RETIRED_FOR)).arg(self.tags.change(lane, &change));
         self.lane_call::<redis::Value>(lane, &call).await?;
         self.tell(&change);
-        let key = self.keys.published(digest);
-        let mut call = cmd("FCALL");
-        call.arg("aldgate_1_strike").arg(1).arg(&key.name).arg(millis(RETIRED_FOR));
-        self.servers.call::<redis::Value>(key.slot, Reach::Key, &call).await.map(drop)
+        Ok(())
     }
 
     /// Settles a log-in: one round trip, and one more for each log-in of the same passkey that came between.
