@@ -1,15 +1,16 @@
 //! What the program says in its terminal.
 
+use super::place::Role;
 use aldgate_backend::{Message, OnMessage};
-use aldgate_gateway::config::Config;
+use aldgate_gateway::config::{AccessLog, Config};
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-/// What to open, where metrics are, how to stop.
+/// What to open, where metrics are, how to stop; where messages are, if this process sends any.
 #[expect(clippy::print_stdout, reason = "a command speaks to its user")]
-pub(crate) fn ready(config: &Config, took: Duration) {
+pub(crate) fn ready(config: &Config, role: Role, took: Duration) {
     let data = config.data.display();
     println!("Aldgate is ready ({:.1} s).", took.as_secs_f64());
     println!();
@@ -21,7 +22,13 @@ pub(crate) fn ready(config: &Config, took: Duration) {
         println!("  Demo      {}/demo/   (a service behind the gate)", config.issuer);
     }
     println!("  Metrics   http://{}/metrics   (also /livez, /readyz)", config.edge.private);
-    println!("  Data      {data}   (messages in {data}/outbox, access log in {data}/log)");
+    println!("  Data      {data}");
+    if role == Role::Backend {
+        println!("  Messages  {data}/outbox");
+    }
+    if let AccessLog::File(path) = &config.access_log {
+        println!("  Log       {}", path.display());
+    }
     println!("  Stop      Ctrl-C");
     println!();
 }
@@ -33,7 +40,8 @@ pub(crate) fn backend_ready(config: &Config, took: Duration) {
     println!("Aldgate's backend is ready ({:.1} s).", took.as_secs_f64());
     println!();
     println!("  Gateways  {} and {}", config.backend_socket().display(), config.cold_socket().display());
-    println!("  Data      {data}   (messages in {data}/outbox)");
+    println!("  Data      {data}");
+    println!("  Messages  {data}/outbox");
     println!("  Stop      Ctrl-C");
     println!();
 }

@@ -1,5 +1,6 @@
 //! The gateway as a part of this process: on Pingora's own runtimes, until a signal.
 
+use super::place::Role;
 use super::signal::Drain;
 use super::{CannotStart, banner, dev_certificate};
 use aldgate_core::token::identity_assertion::SigningKey;
@@ -57,14 +58,14 @@ impl Edge {
     }
 
     /// Listens until a signal, and then until the requests that were begun are answered. Says on `runtime` when it is
-    /// ready.
+    /// ready, as a process of this role.
     ///
     /// # Errors
     /// One line that says what to do.
-    pub(crate) fn run(&self, runtime: &Runtime) -> Result<(), CannotStart> {
+    pub(crate) fn run(&self, role: Role, runtime: &Runtime) -> Result<(), CannotStart> {
         let server = listener::server(&self.config.edge, &self.state);
         let server = server.map_err(|error| CannotStart(error.to_string()))?;
-        announce(self.config.clone(), self.began, runtime);
+        announce(self.config.clone(), role, self.began, runtime);
         let shutdown_signal = Box::new(Drain { state: self.state.clone(), announce: self.config.edge.announce });
         server.run(RunArgs { shutdown_signal });
         self.state.access_log.flush();
@@ -81,7 +82,7 @@ pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// Says that everything is ready, once it is.
-fn announce(config: Config, began: Stopwatch, runtime: &Runtime) {
+fn announce(config: Config, role: Role, began: Stopwatch, runtime: &Runtime) {
     runtime.spawn(async move {
         let listeners: Vec<_> =
             [config.edge.http, config.edge.https, Some(config.edge.private), config.edge.authz_grpc]
@@ -93,6 +94,6 @@ fn announce(config: Config, began: Stopwatch, runtime: &Runtime) {
         while !listeners.iter().all(answers) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        banner::ready(&config, began.elapsed());
+        banner::ready(&config, role, began.elapsed());
     });
 }

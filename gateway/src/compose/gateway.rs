@@ -28,7 +28,7 @@ pub(crate) fn gateway(start: &Start<'_>) -> Result<(), CannotStart> {
     ports::all_free(config)?;
     let runtime = runtime("warm", config.edge.threads)?;
     let edge = runtime.block_on(assemble(start, redis))?;
-    edge.run(&runtime)?;
+    edge.run(Role::Gateway, &runtime)?;
     runtime.shutdown_timeout(Duration::ZERO);
     drop(place);
     Ok(())

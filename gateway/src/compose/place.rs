@@ -23,6 +23,21 @@ impl Role {
             Self::Gateway => "gateway",
         }
     }
+
+    const fn dirs(self) -> &'static [&'static str] {
+        match self {
+            Self::Backend => &["", "run", "outbox", "log"],
+            Self::Gateway => &["", "run", "log"],
+        }
+    }
+
+    fn taken(self, data: &Path) -> CannotStart {
+        let data = data.display();
+        CannotStart(match self {
+            Self::Backend => format!("another Aldgate runs on {data}: stop that one first"),
+            Self::Gateway => format!("another gateway runs on {data}: give this one a data.dir of its own"),
+        })
+    }
 }
 
 /// A directory that is claimed, while this value lives.
@@ -38,7 +53,7 @@ impl Place {
     /// One line that says what to do.
     pub(crate) fn claim(config: &Config, role: Role) -> Result<Self, CannotStart> {
         let data = &config.data;
-        for dir in ["", "run", "outbox", "log"] {
+        for dir in role.dirs() {
             keys::private_dir(&data.join(dir))?;
         }
         let failed = |error: &dyn std::fmt::Display| {
@@ -48,10 +63,7 @@ impl Place {
         let lock = File::create(file("lock")).map_err(|error| failed(&error))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let line = format!("another Aldgate runs on {}: stop that one first", data.display());
-                return Err(CannotStart(line));
-            }
+            Err(TryLockError::WouldBlock) => return Err(role.taken(data)),
             Err(TryLockError::Error(error)) => return Err(failed(&error)),
         }
         let pid_file = file("pid");
