@@ -12,6 +12,6 @@ mod feed;
 mod race;
 mod relay;
 mod replacement;
-mod revocation;
+mod sample;
 mod server;
 mod tier;
