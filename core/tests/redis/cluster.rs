@@ -1,6 +1,7 @@
-//! A Redis Cluster of six nodes, three primaries and a replica of each.
+//! A Redis Cluster of six nodes, three primaries and a replica of each, all started from the samples.
 
-use crate::server::{Server, eventually, free_port, home};
+use crate::sample::{self, Authority};
+use crate::server::{Server, eventually, free_port};
 use crate::tier::{self, Notebook, Told};
 use aldgate_core::testing::conformance::{Publishing, suite};
 use aldgate_core::warm::Warm as _;
@@ -18,16 +19,20 @@ struct Cluster {
 
 impl Cluster {
     async fn start() -> Self {
+        let authority = Authority::new();
         let mut nodes = Vec::new();
         let mut buses = Vec::new();
         for _ in 0..2 * PRIMARIES {
             let bus = free_port().to_string();
             let arguments = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "2000"];
-            nodes.push(Server::spawn(free_port(), home(), &arguments));
+            nodes.push(sample::spawn(&authority, sample::HERE, &[&arguments[..], &["--tls-cluster", "yes"]].concat()));
             buses.push(bus);
         }
         for node in &nodes {
             node.answers().await;
+        }
+        for primary in &nodes[..PRIMARIES] {
+            sample::load(primary).await;
         }
         let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
         for (n, (first, last)) in slots.iter().enumerate() {
@@ -67,7 +72,7 @@ impl Cluster {
 
     async fn tier(&self) -> Arc<RedisWarm> {
         // One node is enough to find all others.
-        let options = Options { cluster: true, ..tier::options(&[self.nodes[0].address()]) };
+        let options = Options { cluster: true, ..sample::options(&[&self.nodes[0]]) };
         let warm = tier::connected(options).await;
         tier::live(&warm).await;
         warm
@@ -130,7 +135,17 @@ impl<'a> Move<'a> {
             names.arg("GETKEYSINSLOT").arg(&self.slot).arg(1_000).query_async(link).await.expect("names");
         let moving: Vec<Vec<u8>> = names.into_iter().filter(|name| moves(name)).collect();
         let mut migrate = cmd("MIGRATE");
-        migrate.arg("127.0.0.1").arg(self.to.port).arg("").arg(0).arg(5_000).arg("KEYS").arg(&moving);
+        migrate
+            .arg("127.0.0.1")
+            .arg(self.to.port)
+            .arg("")
+            .arg(0)
+            .arg(5_000)
+            .arg("AUTH2")
+            .arg(sample::ADMIN.0)
+            .arg(sample::ADMIN.1)
+            .arg("KEYS")
+            .arg(&moving);
         let _: String = migrate.query_async(link).await.expect("moved");
         moving.len()
     }
@@ -148,7 +163,7 @@ impl<'a> Move<'a> {
 async fn a_lane_that_moves_to_another_primary_is_read_meanwhile_and_goes_on_afterwards() {
     let cluster = Cluster::start().await;
     let options =
-        Options { cluster: true, deadline: Duration::from_millis(500), ..tier::options(&[cluster.nodes[0].address()]) };
+        Options { cluster: true, deadline: Duration::from_millis(500), ..sample::options(&[&cluster.nodes[0]]) };
     let one = tier::connected(options).await;
     let other = cluster.tier().await;
     let notebook = Arc::new(Notebook::default());

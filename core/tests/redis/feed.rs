@@ -99,16 +99,18 @@ async fn what_was_missed_is_applied_before_the_feed_is_live_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_hangs_is_a_silence_and_nothing_is_believed_meanwhile() {
     let server = Server::start(&[]).await;
-    let warm = tier::on(&server).await;
-    let gateway = Gateway::over(warm.clone());
+    let gateway = Gateway::over(tier::on(&server).await);
     let opening = tier::opening(0, 1);
+    gateway.warm.open_session(&opening).await.expect("opened");
     gateway.admit(&opening);
-    assert!(gateway.believes(&opening.session));
+    eventually("the copy is believed", async || gateway.believes(&opening.session)).await;
     server.signal("STOP");
     eventually("the copy is unconfirmed", async || gateway.asks_for(&opening.session)).await;
     server.signal("CONT");
     eventually("the copy is confirmed", async || gateway.believes(&opening.session)).await;
-    assert_eq!(warm.feed_state().gaps, 0);
+    assert_eq!(gateway.warm.feed_state().gaps, 0);
+    assert_eq!(gateway.warm.end_session(&opening.record.account, &opening.session).await, Ok(true));
+    assert!(gateway.refuses(&opening.session));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

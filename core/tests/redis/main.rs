@@ -12,5 +12,6 @@ mod feed;
 mod race;
 mod relay;
 mod replacement;
+mod sample;
 mod server;
 mod tier;

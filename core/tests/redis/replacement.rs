@@ -1,6 +1,7 @@
 //! A primary that dies or is demoted, and its replica that takes over.
 
 use crate::relay::Relay;
+use crate::sample::{self, Authority};
 use crate::server::{Server, eventually};
 use crate::tier::{self, Notebook, Told};
 use aldgate_core::id::{SingleUse, TokenDigest};
@@ -12,10 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A primary and a replica that is in step with it.
+/// A primary and a replica that is in step with it, both started from the samples.
 async fn pair() -> (Server, Server) {
-    let primary = Server::start(&[]).await;
-    let replica = Server::start(&["--replicaof", "127.0.0.1", &primary.port.to_string()]).await;
+    let authority = Authority::new();
+    let primary = sample::start(&authority, &[]).await;
+    sample::load(&primary).await;
+    let replica = sample::start(&authority, &["--replicaof", "127.0.0.1", &primary.port.to_string()]).await;
     eventually("the replica is in step", async || {
         replica.ask::<String>(&["INFO", "replication"]).await.contains("master_link_status:up")
     })
@@ -26,9 +29,8 @@ async fn pair() -> (Server, Server) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_dies_is_replaced_and_calls_go_on() {
     let (mut primary, replica) = pair().await;
-    let both = [replica.address(), primary.address()];
-    let one = tier::connected(tier::options(&both)).await;
-    let other = tier::connected(tier::options(&both)).await;
+    let one = tier::connected(sample::options(&[&replica, &primary])).await;
+    let other = tier::connected(sample::options(&[&replica, &primary])).await;
     tier::live(&other).await;
     let notebook = Arc::new(Notebook::default());
     other.follow(notebook.clone());
@@ -48,7 +50,7 @@ async fn a_primary_that_dies_is_replaced_and_calls_go_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_demoted_is_left() {
     let (primary, replica) = pair().await;
-    let warm = tier::connected(tier::options(&[primary.address(), replica.address()])).await;
+    let warm = tier::connected(sample::options(&[&primary, &replica])).await;
     let () = replica.ask(&["REPLICAOF", "NO", "ONE"]).await;
     let () = primary.ask(&["REPLICAOF", "127.0.0.1", &replica.port.to_string()]).await;
     let opening = tier::opening(0, 1);
@@ -85,7 +87,7 @@ async fn a_start_without_a_primary_fails_within_two_seconds_and_says_why() {
     assert!(tier::connect(tier::options(&[hanging.address()])).await.is_err());
     assert!(begun.elapsed() < Duration::from_secs(4));
     let (_primary, replica) = pair().await;
-    let said = tier::connect(tier::options(&[replica.address()])).await.err().expect("refused").to_string();
+    let said = tier::connect(sample::options(&[&replica])).await.err().expect("refused").to_string();
     assert!(said.contains("is not a master"), "{said}");
 }
 
@@ -112,8 +114,8 @@ async fn a_network_that_swallows_everything_costs_a_deadline_and_is_left_when_it
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replacement_that_had_not_heard_the_last_changes_is_a_gap() {
     let (mut primary, replica) = pair().await;
-    let both = [primary.address(), replica.address()];
-    let (one, other) = (connect(&both).await, connect(&both).await);
+    let both = || sample::options(&[&primary, &replica]);
+    let (one, other) = (connect(both()).await, connect(both()).await);
     let notebook = Arc::new(Notebook::default());
     other.follow(notebook.clone());
     let end = async |n| {
@@ -134,8 +136,8 @@ async fn a_replacement_that_had_not_heard_the_last_changes_is_a_gap() {
     end(3).await;
 }
 
-async fn connect(addresses: &[String]) -> Arc<RedisWarm> {
-    let warm = tier::connected(tier::options(addresses)).await;
+async fn connect(options: Options) -> Arc<RedisWarm> {
+    let warm = tier::connected(options).await;
     tier::live(&warm).await;
     warm
 }
@@ -144,7 +146,7 @@ async fn connect(addresses: &[String]) -> Arc<RedisWarm> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_a_full_memory_nothing_opens_and_everything_can_be_ended() {
     let server = Server::start(&["--maxmemory-policy", "noeviction"]).await;
-    let warm = connect(&[server.address()]).await;
+    let warm = tier::on(&server).await;
     let (passkey, standing) = (tier::passkey(1), tier::opening(0, 1));
     warm.publish_credential(&passkey).await.expect("published");
     warm.open_session(&standing).await.expect("opened");

@@ -1,7 +1,8 @@
 //! A `redis-server` of a test: on a free port of the loopback, its files in a directory of its own, killed when dropped.
 
+use crate::sample;
 use redis::aio::MultiplexedConnection;
-use redis::{Client, FromRedisValue};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisResult};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub(crate) struct Server {
     home: TempDir,
     arguments: Vec<String>,
     child: Child,
+    /// The authority of its certificate, if it is one of the samples.
+    pub(crate) authority: Option<Vec<u8>>,
 }
 
 impl Drop for Server {
@@ -27,14 +30,14 @@ impl Drop for Server {
 impl Server {
     /// A server with these arguments besides its port; not yet answering.
     pub(crate) fn spawn(port: u16, home: TempDir, arguments: &[&str]) -> Self {
-        Self::with(port, home, [&["--port", &port.to_string()], arguments].concat())
+        Self::with(port, home, [&["--port", &port.to_string()], arguments].concat(), None)
     }
 
     /// A server with a file of configuration, if it comes first, and arguments that say the port; not yet answering.
-    pub(crate) fn with(port: u16, home: TempDir, arguments: Vec<&str>) -> Self {
+    pub(crate) fn with(port: u16, home: TempDir, arguments: Vec<&str>, authority: Option<Vec<u8>>) -> Self {
         let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
         let child = run(&arguments, &home);
-        Self { port, home, arguments, child }
+        Self { port, home, arguments, child, authority }
     }
 
     /// A server that answers.
@@ -62,16 +65,23 @@ impl Server {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// A connection as the default user, who may do everything.
+    /// A connection as somebody who may do everything.
     pub(crate) async fn link(&self) -> MultiplexedConnection {
         self.try_link().await.expect("the server answers")
     }
 
-    async fn try_link(&self) -> redis::RedisResult<MultiplexedConnection> {
-        Client::open(format!("redis://{}", self.address()))?.get_multiplexed_async_connection().await
+    pub(crate) fn client(&self) -> RedisResult<Client> {
+        match &self.authority {
+            Some(authority) => sample::client(&self.address(), authority, sample::ADMIN),
+            None => Client::open(format!("redis://{}", self.address())),
+        }
     }
 
-    async fn try_ask<T: FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+    async fn try_link(&self) -> RedisResult<MultiplexedConnection> {
+        patiently(&self.client()?).await
+    }
+
+    async fn try_ask<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         let mut link = self.try_link().await?;
         redis::cmd(words[0]).arg(&words[1..]).query_async(&mut link).await
     }
@@ -93,10 +103,18 @@ impl Server {
     }
 }
 
+/// A connection that waits as long as a test does.
+pub(crate) async fn patiently(client: &Client) -> RedisResult<MultiplexedConnection> {
+    let patience =
+        AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+    client.get_multiplexed_async_connection_with_config(&patience).await
+}
+
 fn run(arguments: &[String], home: &TempDir) -> Child {
     Command::new("redis-server")
         .args(arguments)
-        .args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning", "--dir"])
+        .args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
+        .args(["--repl-diskless-sync-delay", "0", "--dir"]) // A test's replica need not wait for another one.
         .arg(home.path())
         .stdout(Stdio::null())
         .spawn()
