@@ -41,8 +41,8 @@ async fn a_session_that_one_gateway_ends_is_refused_by_the_others_within_a_tenth
         let spans = revoke(&gateways, round).await;
         let at = |share: usize| spans[(spans.len() * share).div_ceil(1_000).clamp(1, spans.len()) - 1];
         println!(
-            "{REVOCATIONS} revocations, from the call until all {GATEWAYS} gateways refuse: min {:?}, p50 {:?}, p99 {:?}, \
-             p99.9 {:?}, max {:?}",
+            "{REVOCATIONS} revocations, from the call until all {GATEWAYS} gateways refuse: min {:?}, p50 {:?}, \
+             p99 {:?}, p99.9 {:?}, max {:?}",
             at(0),
             at(500),
             at(990),

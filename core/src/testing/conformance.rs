@@ -1,4 +1,5 @@
-//! What any warm tier must do, as one suite: run over the memory tier, the embedded one, and Redis alone and as a Cluster.
+//! What any warm tier must do, as one suite: run over the memory tier, the embedded one, and Redis alone and as a
+//! Cluster.
 //!
 //! The suite speaks only the trait's verbs. How a passkey comes to be registered differs from tier to tier, so that is
 //! a seam. Each case makes accounts and sessions of its own, so the cases may share one tier.

@@ -32,7 +32,7 @@ impl Cluster {
             node.answers().await;
         }
         for primary in &nodes[..PRIMARIES] {
-            sample::load(primary).await;
+            sample::load(primary);
         }
         let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
         for (n, (first, last)) in slots.iter().enumerate() {

@@ -1,9 +1,9 @@
 //! Log-ins in Redis: each lane's log of those that the cold tier has not settled yet.
 //!
-//! The function that opens a session appends its log-in in the same step. The entries are `0-1`, `0-2`, `0-3` and so on,
-//! so a log-in's number is the second half of its entry's name, and no number is left out. A data set that was begun
-//! anew begins at 1 again: whoever asks for what comes after a number that it has not reached is given it from its
-//! beginning, since settling a log-in twice is settling it once.
+//! The function that opens a session appends its log-in in the same step. The entries are `0-1`, `0-2`, `0-3` and so
+//! on, so a log-in's number is the second half of its entry's name, and no number is left out. A data set that was
+//! begun anew begins at 1 again: whoever asks for what comes after a number that it has not reached is given it from
+//! its beginning, since settling a log-in twice is settling it once.
 
 use super::RedisWarm;
 use super::server::Reach;
