@@ -1,4 +1,5 @@
-//! What any warm tier must do, as one suite: run over the memory tier, the embedded one, and Redis alone and as a Cluster.
+//! What any warm tier must do, as one suite: run over the memory tier, the embedded one, and Redis alone and as a
+//! Cluster.
 //!
 //! The suite speaks only the trait's verbs. How a passkey comes to be registered differs from tier to tier, so that is
 //! a seam. Each case makes accounts and sessions of its own, so the cases may share one tier.
@@ -11,6 +12,7 @@ use crate::testing::authenticator::Authenticator;
 use crate::testing::world::{self, NOW};
 use crate::time::Timestamp;
 use crate::warm::change::{Change, Feed, Follower};
+use crate::warm::login_event::{LoginEvents, PasskeyUsed};
 use crate::warm::{Consumption, Opening, PasskeyLogin, Settlement, Warm};
 use crate::webauthn::credential::CredentialRecord;
 use async_trait::async_trait;
@@ -115,6 +117,59 @@ pub async fn suite(warm: Arc<dyn Warm>, registry: Arc<dyn Registry>) {
     suite.a_value_is_consumed_once().await;
     suite.a_token_is_revoked_and_the_followers_know().await;
     suite.passkeys_are_published_and_retired().await;
+}
+
+/// What a tier that keeps log-ins for the cold one must do besides.
+pub async fn login_events<W: Warm + LoginEvents>(tier: Arc<W>, registry: Arc<dyn Registry>) {
+    let record = registry.register(9).await;
+    let lane = record.account.lane();
+    let read = async |after, max| tier.login_events(lane, after, max).await.expect("warm answers");
+    // The lane is not this case's alone.
+    let mut before = 0;
+    while let Some((last, _)) = read(before, 100).await.last() {
+        before = *last;
+    }
+    let settled = async |n: u32| {
+        let login = login("events", n.into(), &record, n);
+        assert_eq!(tier.settle(&login).await, Ok(Settlement::Settled));
+        login
+    };
+    let logins = [settled(1).await, settled(2).await, settled(3).await];
+    let regressed = login("events", 4, &record, 3);
+    assert_eq!(tier.settle(&regressed).await, Ok(Settlement::CounterRegressed));
+    let plain = opening("events", 5, record.account, None);
+    tier.open_session(&plain).await.expect("warm answers");
+
+    let mut expected: Vec<_> = logins.iter().map(|login| Some(used(login))).collect();
+    expected.push(None);
+    let first = read(before, 2).await;
+    let events = [first.clone(), read(first[1].0, 100).await].concat();
+    assert!(events.is_sorted_by(|(a, _), (b, _)| a < b) && events[0].0 > before, "{events:?}");
+    assert!(events.iter().map(|(_, event)| event.passkey).eq(expected));
+    let openings = logins.iter().map(|login| &login.opening).chain([&plain]);
+    assert!(events.iter().zip(openings).all(|((_, event), opening)| {
+        let record = &opening.record;
+        (event.account, event.session, event.at) == (record.account, opening.session, record.authenticated)
+    }));
+
+    tier.forget_login_events(lane, events[1].0).await.expect("warm answers");
+    assert_eq!(read(0, 100).await, events[2..], "what is settled is let go of");
+    tier.forget_login_events(lane, events[3].0).await.expect("warm answers");
+    tier.forget_login_events(lane, events[3].0).await.expect("warm answers");
+    assert_eq!(read(0, 100).await, []);
+    let next = settled(4).await;
+    let later = read(events[3].0, 100).await;
+    assert_eq!(later.iter().map(|(_, event)| event.session).collect::<Vec<_>>(), [next.opening.session]);
+}
+
+/// What a log-in made of its passkey, which was published once and used with the counters 1, 2, 3 and so on.
+fn used(login: &PasskeyLogin) -> PasskeyUsed {
+    PasskeyUsed {
+        credential: login.credential.digest,
+        sign_count: login.sign_count,
+        backup_state: login.backup_state,
+        revision: login.credential.revision + u64::from(login.sign_count),
+    }
 }
 
 impl Suite {

@@ -1,5 +1,5 @@
-//! Who may speak to the server, and what the gateways' user may not do there: the samples of `config/redis`, as they are
-//! shipped, but for where their files lie and which port is free.
+//! Who may speak to the server, and what the gateways' user may not do there: the samples of `config/redis`, as they
+//! are shipped, but for where their files lie and which port is free.
 
 use crate::sample::{self, Authority};
 use crate::server::eventually;
@@ -25,7 +25,7 @@ async fn refused(options: &Options, why: &str) {
 async fn the_samples_gateway_does_all_its_work() {
     let server = sample::start(&Authority::new(), &[]).await;
     refused(&sample::options(&[&server]), "FUNCTION LOAD").await; // The operator is told what to run.
-    sample::load(&server).await;
+    sample::load(&server);
 
     let warm = tier::connected(sample::options(&[&server])).await;
     tier::live(&warm).await;

@@ -183,13 +183,22 @@ async fn a_planted_change_with_a_name_after_all_others_does_not_keep_a_session_a
     let (warm, other) = (tier::on(&server).await, tier::on(&server).await);
     let notebook = Arc::new(Notebook::default());
     other.follow(notebook.clone());
-    let opening = tier::opening(0, 1);
-    warm.open_session(&opening).await.expect("opened");
-    let _: String = server.ask(&["XADD", "aldgate:{04s}f", "99999999999999-7", "c", "planted"]).await;
-    assert_eq!(warm.end_session(&opening.record.account, &opening.session).await, Ok(true));
-    assert_eq!(warm.session(&opening.session).await, Ok(None));
-    eventually("the other process hears it", async || notebook.has(&Told::ended(opening.session))).await;
-    assert!(notebook.has(&Told::Feed(Feed::Gap)), "and confirms what it has");
+    for (n, name) in (0..).zip(["99999999999999-7", "18446744073709551615-18446744073709551615", "99999999999999999-0"])
+    {
+        let opening = tier::opening(0, n);
+        warm.open_session(&opening).await.expect("opened");
+        let _: String = server.ask(&["XADD", "aldgate:{04s}f", name, "c", "planted"]).await;
+        assert_eq!(warm.end_session(&opening.record.account, &opening.session).await, Ok(true));
+        assert_eq!(warm.session(&opening.session).await, Ok(None));
+        eventually("the other process hears of a gap", async || other.feed_state().gaps > n).await;
+        let (next, gaps) = (tier::opening(0, n + 10), other.feed_state().gaps);
+        warm.open_session(&next).await.expect("opened");
+        assert_eq!(warm.end_session(&next.record.account, &next.session).await, Ok(true));
+        eventually("and of what follows, or that it missed it", async || {
+            notebook.has(&Told::ended(next.session)) || other.feed_state().gaps > gaps
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

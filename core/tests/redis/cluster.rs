@@ -3,7 +3,7 @@
 use crate::sample::{self, Authority};
 use crate::server::{Server, eventually, free_port};
 use crate::tier::{self, Notebook, Told};
-use aldgate_core::testing::conformance::{Publishing, suite};
+use aldgate_core::testing::conformance::{Publishing, login_events, suite};
 use aldgate_core::warm::Warm as _;
 use aldgate_core::warm::redis::{Options, RedisWarm};
 use redis::cmd;
@@ -32,7 +32,7 @@ impl Cluster {
             node.answers().await;
         }
         for primary in &nodes[..PRIMARIES] {
-            sample::load(primary).await;
+            sample::load(primary);
         }
         let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
         for (n, (first, last)) in slots.iter().enumerate() {
@@ -83,7 +83,9 @@ impl Cluster {
 async fn a_cluster_of_six_nodes_conforms() {
     let cluster = Cluster::start().await;
     let warm = cluster.tier().await;
-    suite(warm.clone(), Arc::new(Publishing(warm.clone()))).await;
+    let registry = Arc::new(Publishing(warm.clone()));
+    suite(warm.clone(), registry.clone()).await;
+    login_events(warm.clone(), registry).await;
     assert_eq!((warm.refused(), warm.feed_state().gaps, warm.feed_state().forged), (0, 0, 0));
 }
 

@@ -6,9 +6,9 @@ use aldgate_core::cold::Cold;
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::testing::ManualClock;
 use aldgate_core::testing::world::{self, NOW};
-use aldgate_core::warm::login_event::{LoginEvents as _, PasskeyUsed};
+use aldgate_core::warm::login_event::LoginEvents as _;
 use aldgate_core::warm::redis::RedisWarm;
-use aldgate_core::warm::{Opening, Settlement, Unavailable, Warm as _};
+use aldgate_core::warm::{Settlement, Unavailable, Warm as _};
 use aldgate_core::webauthn::credential::CredentialRecord;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -119,46 +119,6 @@ async fn the_cold_tiers_older_record_does_not_turn_a_counter_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn log_ins_wait_for_the_cold_tier_until_they_are_forgotten() {
-    let server = Server::start(&[]).await;
-    let warm = tier::on(&server).await;
-    let passkey = tier::passkey(1);
-    let lane = passkey.account.lane();
-    warm.publish_credential(&passkey).await.expect("published");
-    for n in 1..=3 {
-        let login = tier::login(&passkey, n, u32::try_from(n).expect("small"));
-        assert_eq!(warm.settle(&login).await, Ok(Settlement::Settled));
-    }
-    let mut plain = tier::opening(passkey.account.as_bytes()[0], 4);
-    plain.record.account = passkey.account;
-    warm.open_session(&Opening { replaces: None, ..plain.clone() }).await.expect("opened");
-
-    let first = warm.login_events(lane, 0, 2).await.expect("read");
-    let rest = warm.login_events(lane, first[1].0, 10).await.expect("read");
-    let all: Vec<_> = first.iter().chain(&rest).copied().collect();
-    assert!(all.is_sorted_by(|(a, _), (b, _)| a < b), "{all:?}");
-    assert_eq!(all.len(), 4);
-    let with = |n: u32| PasskeyUsed {
-        credential: passkey.digest,
-        sign_count: n,
-        backup_state: false,
-        revision: passkey.revision + u64::from(n),
-    };
-    let used: Vec<_> = all.iter().map(|(_, event)| event.passkey).collect();
-    assert_eq!(used, [Some(with(1)), Some(with(2)), Some(with(3)), None]);
-    assert_eq!(all[3].1.session, plain.session);
-    assert!(all.iter().all(|(_, event)| event.account == passkey.account && event.at == NOW));
-
-    warm.forget_login_events(lane, first[1].0).await.expect("forgotten");
-    assert_eq!(warm.login_events(lane, 0, 10).await, Ok(rest.clone()));
-    warm.forget_login_events(lane, all[3].0).await.expect("forgotten");
-    assert_eq!(warm.login_events(lane, 0, 10).await, Ok(Vec::new()));
-    assert_eq!(warm.settle(&tier::login(&passkey, 5, 4)).await, Ok(Settlement::Settled));
-    let next = warm.login_events(lane, all[3].0, 10).await.expect("read");
-    assert_eq!(next.len(), 1, "the numbers go on");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_in_that_is_refused_leaves_no_event_and_one_that_is_repeated_leaves_one() {
     let server = Server::start(&[]).await;
     let warm = tier::on(&server).await;
@@ -186,7 +146,7 @@ async fn numbers_rise_past_the_loss_of_the_whole_data_set() {
     let lane = openings[0].session.lane();
     let settled = warm.login_events(lane, 0, 10).await.expect("read")[1].0;
     let () = server.ask(&["FLUSHALL"]).await;
-    tokio::time::sleep(Duration::from_millis(2)).await; // No server is emptied and used again within a millisecond.
+    tokio::time::sleep(std::time::Duration::from_millis(2)).await; // No server is emptied and used again within a millisecond.
     warm.open_session(&openings[2]).await.expect("opened");
     let events = warm.login_events(lane, settled, 10).await.expect("read");
     assert_eq!(events.iter().map(|(_, event)| event.session).collect::<Vec<_>>(), [openings[2].session]);

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 async fn pair() -> (Server, Server) {
     let authority = Authority::new();
     let primary = sample::start(&authority, &[]).await;
-    sample::load(&primary).await;
+    sample::load(&primary);
     let replica = sample::start(&authority, &["--replicaof", "127.0.0.1", &primary.port.to_string()]).await;
     eventually("the replica is in step", async || {
         replica.ask::<String>(&["INFO", "replication"]).await.contains("master_link_status:up")

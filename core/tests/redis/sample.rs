@@ -7,7 +7,9 @@ use aldgate_core::secret::Secret;
 use aldgate_core::warm::redis::{Options, Tls, library};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair};
 use redis::{Client, RedisResult, TlsCertificates, Value, cmd};
+use std::fs::File;
 use std::path::Path;
+use std::process::Command;
 
 /// Where the samples are.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/redis");
@@ -73,15 +75,25 @@ pub(crate) async fn start(authority: &Authority, arguments: &[&str]) -> Server {
     server
 }
 
-/// What the operator does once, on every primary.
-pub(crate) async fn load(server: &Server) {
-    let _: String = server.ask(&["FUNCTION", "LOAD", library()]).await;
+/// What the operator does once, on every primary, as the sample says it.
+pub(crate) fn load(server: &Server) {
+    let home = server.home.path();
+    std::fs::write(home.join("aldgate.lua"), library()).expect("written");
+    let said = Command::new("redis-cli")
+        .args(["-p", &server.port.to_string(), "--tls", "--cacert", "authority.pem", "--user", ADMIN.0])
+        .args(["-x", "FUNCTION", "LOAD"])
+        .env("REDISCLI_AUTH", ADMIN.1)
+        .stdin(File::open(home.join("aldgate.lua")).expect("written"))
+        .current_dir(home)
+        .output()
+        .expect("redis-cli of Debian's package is installed");
+    assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), "aldgate_1");
 }
 
 /// A server of its own, with the library.
 pub(crate) async fn loaded() -> Server {
     let server = start(&Authority::new(), &[]).await;
-    load(&server).await;
+    load(&server);
     server
 }
 

@@ -1,10 +1,12 @@
-//! A `redis-server` of a test: on a free port of the loopback, its files in a directory of its own, killed when dropped.
+//! A `redis-server` of a test: on a free port of the loopback, its files in a directory of its own, killed when
+//! dropped.
 
 use crate::sample;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisResult};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -14,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
     pub(crate) port: u16,
-    home: TempDir,
+    pub(crate) home: TempDir,
     arguments: Vec<String>,
     child: Child,
     /// The authority of its certificate, if it is one of the samples.
@@ -125,8 +127,17 @@ pub(crate) fn home() -> TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
+/// A port that nobody listens on, below those that the system gives to connections: between the moment at which it is
+/// found free and that at which the server takes it, nobody else is given it. No two tests of a process get the same.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let n = std::process::id().wrapping_mul(97).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(20_000 + n % 12_000).expect("below 32,000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Asks until it is so.

@@ -11,18 +11,20 @@
 --   e            this data set's number: when it was begun
 --   f            the changes: e-0, e-1, e-2 and so on
 --   l            the log-ins that the backend has not settled yet, named by the server's clock
--- Only `aldgate_1_keep` and `aldgate_1_strike` have another key: a passkey's published record, found by its digest alone.
+-- Only `aldgate_1_keep` and `aldgate_1_strike` have another key: a passkey's published record, found by its digest.
 -- Nothing here can make a tag: that needs a key which Redis never sees. The caller brings every value ready.
 -- Of the writes of a verb the change stands first, and what it opens last: Lua does not roll back.
 
 -- Both for each lane, and cut in whole blocks of a hundred. A follower that was away for more changes has a gap, and
--- confirms its copies: at 1,000 log-ins a second over all lanes it may be away for 26 minutes. The log-ins are an hour's.
+-- confirms its copies: at 1,000 log-ins a second over all lanes it may be away for 26 minutes. The log-ins: an hour's.
 local CHANGES_MAX = '100000'
 local LOG_INS_MAX = '250000'
 local SESSIONS_MAX = 1000 -- For each account, so that ending them all is a short step. The first to expire goes.
 
 -- How far the server's clock may have gone back without harm to the log-ins, in milliseconds.
 local CLOCK_BACK_MAX = 3600000
+
+local NUMBER_MAX = 9007199254740992 -- A number in Lua is exact up to here, and none of ours comes near it.
 
 local function milliseconds()
   local now = redis.call('TIME')
@@ -32,8 +34,9 @@ end
 local function begin(stem)
   local number = milliseconds()
   local last = redis.call('XREVRANGE', stem .. 'f', '+', '-', 'COUNT', '1')[1]
-  if last then -- The clock may have gone back; the order of changes may not.
-    number = math.max(number, tonumber(string.match(last[1], '^%d+')) + 1)
+  local before = tonumber(last and string.match(last[1], '^%d+') or redis.call('GET', stem .. 'e') or '0')
+  if before and before < NUMBER_MAX then -- The clock may have gone back; the order of changes may not.
+    number = math.max(number, before + 1)
   end
   local text = string.format('%.0f', number)
   redis.call('SET', stem .. 'e', text)
@@ -42,15 +45,10 @@ end
 
 local function tell(stem, change)
   local set = redis.call('GET', stem .. 'e') or begin(stem)
-  local add = function()
-    return redis.pcall('XADD', stem .. 'f', 'MAXLEN', '~', CHANGES_MAX, set .. '-*', 'c', change)
-  end
-  if type(add()) == 'table' then -- Somebody has written a later name there. What ends must end all the same.
-    set = begin(stem)
-    local again = add()
-    if type(again) == 'table' then
-      error(again.err)
-    end
+  local done = redis.pcall('XADD', stem .. 'f', 'MAXLEN', '~', CHANGES_MAX, set .. '-*', 'c', change)
+  if type(done) == 'table' then -- Somebody has written a later name there. What ends must end all the same.
+    redis.call('DEL', stem .. 'f')
+    redis.call('XADD', stem .. 'f', begin(stem) .. '-*', 'c', change)
   end
 end
 
@@ -291,4 +289,10 @@ redis.register_function {
   end,
 }
 
-redis.register_function { function_name = 'aldgate_1_ready', flags = { 'no-writes' }, callback = function() return 'ready' end }
+redis.register_function {
+  function_name = 'aldgate_1_ready',
+  flags = { 'no-writes' },
+  callback = function()
+    return 'ready'
+  end,
+}

@@ -1,8 +1,8 @@
 //! The functions inside Redis: their text, and making sure that a server has it.
 //!
-//! They are a library of Redis Functions (Redis 7, Valkey), not scripts: loaded once by whoever may, kept and replicated
-//! with the data, and called by name. So the gateway's own user needs no `EVAL` and no `FUNCTION`. The version is part of
-//! every name: gateways of two versions work on one server while one replaces the other.
+//! They are a library of Redis Functions (Redis 7, Valkey), not scripts: loaded once by whoever may, kept and
+//! replicated with the data, and called by name. So the gateway's own user needs no `EVAL` and no `FUNCTION`. The
+//! version is part of every name: gateways of two versions work on one server while one replaces the other.
 
 use super::options::Address;
 use redis::aio::MultiplexedConnection;
@@ -26,8 +26,8 @@ pub(super) async fn ensure(link: &mut MultiplexedConnection, address: &Address) 
         Err(error) if error.to_string().contains("already exists") => Ok(()), // Another process was faster.
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => Err(format!(
             "{address} lacks the function library aldgate_1, and this user may not load it. Load it once as an \
-             administrator, on every primary: aldgate redis-functions | redis-cli -h {} -p {} --user <admin> --askpass \
-             -x FUNCTION LOAD",
+             administrator, on every primary (with --tls --cacert, if it has TLS): aldgate redis-functions | \
+             REDISCLI_AUTH=... redis-cli -h {} -p {} --user admin -x FUNCTION LOAD",
             address.host, address.port
         )),
         Err(error) => Err(format!("{address}: the function library aldgate_1 could not be loaded: {error}")),
@@ -50,6 +50,6 @@ mod tests {
         let digest: String =
             digest(&SHA256, TEXT.as_bytes()).as_ref()[..4].iter().map(|b| format!("{b:02x}")).collect();
         assert!(TEXT.starts_with("#!lua name=aldgate_1\n"));
-        assert_eq!(digest, "460bc978", "raise the version in every name, once this text has been released");
+        assert_eq!(digest, "e5c41841", "raise the version in every name, once this text has been released");
     }
 }
