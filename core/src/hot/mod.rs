@@ -13,7 +13,8 @@
 //! Every cache has a capacity in bytes. Sessions and passkeys, of which there are millions, are kept in dense maps
 //! ([`dense`]); what is few, large or short-lived is kept in moka: tombstones and absences ([`gone`]), and what
 //! services were told ([`identity`]). There is no index by account: an end of all of an account's sessions is found in
-//! warm, which has one, and reaches this tier as one change for each session.
+//! warm, which has one, and reaches this tier as one change for each session. Nothing sweeps: an expired session leaves
+//! when it is next asked for, and what nobody asks for any more leaves when its place is needed.
 
 mod copies;
 mod credential;
@@ -434,8 +435,9 @@ mod tests {
                     });
                 }
                 hot.apply(&Change::SessionEnded(id));
-                assert!(matches!(hot.session(&id, NOW), Known::Ended), "round {round}");
-                ended.store(true, order);
+                let known = hot.session(&id, NOW);
+                ended.store(true, order); // Before anything can panic: the others wait for it.
+                assert!(matches!(known, Known::Ended), "round {round}");
             });
         }
     }
