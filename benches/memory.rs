@@ -1,8 +1,8 @@
-//! What an entry of the hot tier takes: resident bytes by the kernel's count, with the gateway's allocator, for moka, for
-//! `quick_cache` as it comes, and for each of the maps as they are used.
+//! What an entry of the hot tier takes: resident bytes by the kernel's count, with the gateway's allocator, for moka,
+//! for `quick_cache` as it comes, and for each of the maps as they are used.
 //!
-//! Run with `cargo bench -p aldgate-benches --bench memory`, or with another number of entries: `-- 1000000`. Every row is
-//! measured in a process of its own. Linux only.
+//! Run with `cargo bench -p aldgate-benches --bench memory`, or with another number of entries: `-- 1000000`. Every
+//! row is measured in a process of its own. Linux only.
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up has no result")]
 
 use aldgate_benches::{capacity_for, session};
@@ -30,11 +30,12 @@ const P256_KEY_BYTES: usize = 65;
 /// A row of the table: its name, what fills the map with so many entries, and the bytes of an entry's record.
 type Row = (&'static str, fn(u64) -> Filled, usize);
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 9] = [
     ("sessions in moka", moka, size_of::<SessionRecord>()),
     ("sessions in quick_cache, as it comes", quick_cache, size_of::<SessionRecord>()),
     ("sessions, as used", sessions, size_of::<SessionRecord>()),
     ("sessions, as used, three times as many offered", overfilled, size_of::<SessionRecord>()),
+    ("room for sessions, as used, with none in it", empty, 0),
     ("passkeys (P-256), as used", credentials, size_of::<CredentialRecord>() + P256_KEY_BYTES),
     ("sessions known to have ended (moka)", ended_sessions, 0),
     ("passkeys known to be gone (moka)", retired_credentials, 0),
@@ -96,6 +97,10 @@ fn overfilled(entries: u64) -> Filled {
     let hot = Hot::new(capacity_for(entries));
     admit(&hot, 3 * entries);
     Filled::hot(hot, |hot| hot.fill().sessions)
+}
+
+fn empty(entries: u64) -> Filled {
+    Filled { entries, counted: None, _map: Box::new(Hot::new(capacity_for(entries))) }
 }
 
 const LITTLE: Capacity =

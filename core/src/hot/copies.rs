@@ -1,11 +1,11 @@
 //! The copies of one kind of record, and what is known not to be there: two maps, and the order between them.
 //!
-//! - **An end wins.** It is noted before the copy is removed, and whoever puts a copy looks for an end while he holds the
-//!   key. So if he looked too early, the removal comes after him; when [`Copies::end`] returns, there is no copy, and a
+//! - **An end wins.** It is noted before the copy is removed, and whoever puts a copy looks for an end while holding the
+//!   key. Who looks too early is followed by the removal; so when [`Copies::end`] returns, there is no copy, and a
 //!   look-up that began before it puts none.
-//! - **An absence hides nothing.** A copy is looked for first. And whoever notes an absence looks for a copy afterwards,
-//!   as whoever puts a copy looks for an absence afterwards: one of the two sees the other, and the absence goes. So
-//!   none lies in wait beneath a copy for the copy to be evicted.
+//! - **An absence hides nothing.** A copy is looked for first. And whoever notes an absence looks for a copy
+//!   afterwards, as whoever puts a copy looks for an absence afterwards: one of the two sees the other, and the
+//!   absence goes. So none lies in wait beneath a copy for the copy to be evicted.
 
 use super::dense::{Dense, Held, Kept};
 use super::feed::Asked;

@@ -3,25 +3,26 @@
 //! Over `quick_cache`, which keeps its entries in a slab, where moka keeps each in several allocations of its own
 //! (docs/measured.md has both). It adds two things:
 //!
-//! - **Capacity in bytes, held.** Each entry weighs what it takes in all: its place in the slab, its place in the index,
-//!   what it points to. A place once used is never given back, only used again; so nothing weighs less than a fixed
-//!   least, and a flood of small entries cannot leave more places behind than were paid for. The places are reserved
-//!   at the start: no growth doubles them, and no request pays for moving them. (Memory that was never touched is not
-//!   resident.) The index may double once in its life, when removals have worn it out, and is paid for as doubled.
-//! - **One order for a key.** [`Dense::settle`] and [`Dense::remove`] are the only ways to write. Where there is an entry
-//!   they work under its shard's lock; where there is none, `settle` holds the key until it has decided, and other
-//!   writers of that key wait. Readers never do: a key that is being decided on is not there yet.
+//! - **Capacity in bytes, held.** Each entry weighs what it takes in all: its place in the slab, its place in the
+//!   index, what it points to. A place once used is never given back, only used again; so nothing weighs less than a
+//!   fixed least, and a flood of small entries cannot leave more places behind than were paid for. The places are
+//!   reserved at the start: no growth doubles them, and no request pays for moving them. So a quarter of a capacity is
+//!   taken before there is any entry (mimalloc asks for huge pages, of which a part is never touched). The index may
+//!   double once in its life, when removals have worn it out, and is paid for as doubled.
+//! - **One order for a key.** [`Dense::settle`] and [`Dense::remove`] are the only ways to write. Where there is an
+//!   entry they work under its shard's lock; where there is none, `settle` holds the key until it has decided, and
+//!   other writers of that key wait. Readers never do: a key that is being decided on is not there yet.
 //!
-//! Eviction is S3-FIFO's: whoever comes is let in, on trial; who is used once more while on trial stays, and leaves when
-//! not used for long. No filter turns anybody away at the door, as moka's TinyLFU would, and a use is noted in the entry
-//! itself, not in a channel that all readers share.
+//! Eviction is S3-FIFO's: whoever comes is let in, on trial; who is used once more while on trial stays, and leaves
+//! when not used for long. No filter turns anybody away at the door, as moka's TinyLFU would, and a use is noted in
+//! the entry itself, not in a channel that all readers share.
 
 use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use std::hash::Hash;
 
-/// Parts, each with a lock and its share of the capacity: so many that two of the busiest machine's threads rarely meet,
-/// and that mending the index of one takes a millisecond. A small map is given fewer.
+/// Parts, each with a lock and its share of the capacity: so many that two of the busiest machine's threads rarely
+/// meet, and that mending the index of one takes a millisecond. A small map is given fewer.
 const SHARDS: usize = 256;
 
 /// What the index takes for an entry at the most, in bytes: four and a control byte a bucket, and as many buckets as a
@@ -31,8 +32,8 @@ pub(super) const INDEX_BYTES: u64 = 23;
 /// Places beyond the capacity in each shard, for keys that are being decided on.
 const SPARE_PLACES: usize = 16;
 
-/// The part of the capacity that is for entries in use; the rest is for those on trial. A wide trial (a quarter) gives a
-/// new session time to be used a second time; with the library's 3 % a burst of log-ins would push out its own.
+/// The part of the capacity that is for entries in use; the rest is for those on trial. A wide trial (a quarter) gives
+/// a new session time to be used a second time; with the library's 3 % a burst of log-ins would push out its own.
 const IN_USE_PART: f64 = 0.75;
 
 /// A value that can be kept.
@@ -52,8 +53,8 @@ pub(super) const fn weight(heap: u64, place: u64, least: u64) -> u64 {
     if with_place > least { with_place } else { least }
 }
 
-/// What an allocation takes, in bytes: its size class, and a sixteenth for what the allocator keeps beside it (mimalloc:
-/// 4 to 6 % at these sizes).
+/// What an allocation takes, in bytes: its size class, and a sixteenth for what the allocator keeps beside it
+/// (mimalloc: 4 to 6 % at these sizes).
 pub(super) const fn allocated(class: u64) -> u64 {
     class + class / 16
 }
@@ -107,8 +108,8 @@ impl<K: Eq + Hash + Clone, V: Kept> Dense<K, V> {
         self.0.contains_key(key)
     }
 
-    /// Decides what is kept under a key from what is kept now: `decide` gives what to put there, or `None` to leave it as
-    /// it is. Gives what is there afterwards. Nobody else writes this key in between.
+    /// Decides what is kept under a key from what is kept now: `decide` gives what to put there, or `None` to leave it
+    /// as it is. Gives what is there afterwards. Nobody else writes this key in between.
     pub(super) fn settle(&self, key: &K, decide: impl FnOnce(Option<&V>) -> Option<V>) -> Option<V> {
         let mut decide = Some(decide);
         let entry = self.0.entry(key, None, |_, here| {

@@ -1,8 +1,8 @@
 //! What services were told of sessions, for as long as they may be told it again.
 //!
-//! Beside the sessions and not in them: an identity weighs several times its session and lives half a minute, so it has a
-//! capacity of its own. In moka, because it has to leave when its time has come, used or not, and because beside a
-//! kilobyte or two moka's overhead is small; in segments, so that readers do not all share one channel. Where the
+//! Beside the sessions and not in them: an identity weighs several times its session and lives half a minute, so it
+//! has a capacity of its own. In moka, because it has to leave when its time has come, used or not, and because beside
+//! a kilobyte or two moka's overhead is small; in segments, so that readers do not all share one channel. Where the
 //! capacity is too small an identity is signed anew, which costs a signature and no correctness.
 
 use super::dense::Held;
@@ -46,8 +46,8 @@ fn weight(entry: &Entry) -> u32 {
     u32::try_from(ENTRY_BYTES + values).unwrap_or(u32::MAX)
 }
 
-/// The cache of minted identities. moka lets go of them by a clock of its own, which bounds memory only: whether one may
-/// be given out is judged at the caller's time.
+/// The cache of minted identities. moka lets go of them by a clock of its own, which bounds memory only: whether one
+/// may be given out is judged at the caller's time.
 pub(super) struct Identities(SegmentedCache<(SessionId, u16), Entry>);
 
 impl Identities {

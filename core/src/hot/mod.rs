@@ -51,7 +51,8 @@ pub const ABSENCE: Duration = Duration::from_secs(10);
 /// not.
 pub const CAPACITY_MIN: u64 = 1024 * 1024;
 
-/// What a tombstone or an absence takes, in bytes: a session's, and a passkey's. Measured; see docs/measured.md, "Memory".
+/// What a tombstone or an absence takes, in bytes: a session's, and a passkey's. docs/measured.md, "Memory", has what was
+/// measured.
 pub const GONE_BYTES: [u32; 2] = [320, 352];
 
 /// How many bytes each cache may take in all; at least [`CAPACITY_MIN`].
