@@ -1,7 +1,7 @@
 //! What the benches share: a snapshot with a gate's usual routes, and a hot tier of a given size.
 
 use aldgate_core::decide::Snapshot;
-use aldgate_core::hot::{CAPACITY_MIN, Capacity, Hot, SESSION_BYTES};
+use aldgate_core::hot::{Capacity, Hot, SESSION_BYTES};
 use aldgate_core::id::SessionId;
 use aldgate_core::policy::demand::Demand;
 use aldgate_core::policy::platform;
@@ -34,8 +34,7 @@ pub fn hot(sessions: u64) -> Hot {
 
 /// Room for so many sessions, and little of anything else.
 pub const fn capacity_for(sessions: u64) -> Capacity {
-    let sessions = sessions.saturating_mul(SESSION_BYTES);
-    Capacity { sessions, credentials: CAPACITY_MIN, gone: CAPACITY_MIN, identities: CAPACITY_MIN }
+    Capacity { sessions: sessions.saturating_mul(SESSION_BYTES), ..Capacity::LEAST }
 }
 
 /// The handle of session *i*.

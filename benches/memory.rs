@@ -6,7 +6,7 @@
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up has no result")]
 
 use aldgate_benches::{capacity_for, session};
-use aldgate_core::hot::{CAPACITY_MIN, CREDENTIAL_BYTES, Capacity, GONE_BYTES, Hot, HotSession, MintedIdentity};
+use aldgate_core::hot::{CREDENTIAL_BYTES, Capacity, GONE_BYTES, Hot, HotSession, MintedIdentity};
 use aldgate_core::hot::{Held, SESSION_BYTES};
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::session::record::SessionRecord;
@@ -103,11 +103,8 @@ fn empty(entries: u64) -> Filled {
     Filled { entries, counted: None, _map: Box::new(Hot::new(capacity_for(entries))) }
 }
 
-const LITTLE: Capacity =
-    Capacity { sessions: CAPACITY_MIN, credentials: CAPACITY_MIN, gone: CAPACITY_MIN, identities: CAPACITY_MIN };
-
 fn credentials(entries: u64) -> Filled {
-    let hot = Hot::new(Capacity { credentials: entries * CREDENTIAL_BYTES, ..LITTLE });
+    let hot = Hot::new(Capacity { credentials: entries * CREDENTIAL_BYTES, ..Capacity::LEAST });
     let record = Authenticator::derived(1, 1).record();
     for n in 0..entries {
         let digest = CredentialDigest::of(&n.to_be_bytes());
@@ -117,7 +114,7 @@ fn credentials(entries: u64) -> Filled {
 }
 
 fn gone(entries: u64, bytes: u32, change: impl Fn(u64) -> Change) -> Filled {
-    let hot = Hot::new(Capacity { gone: 2 * entries * u64::from(bytes), ..LITTLE });
+    let hot = Hot::new(Capacity { gone: 2 * entries * u64::from(bytes), ..Capacity::LEAST });
     (0..entries).for_each(|n| hot.apply(&change(n)));
     Filled::hot(hot, |hot| hot.fill().gone)
 }
@@ -131,7 +128,7 @@ fn retired_credentials(entries: u64) -> Filled {
 }
 
 fn identities(entries: u64) -> Filled {
-    let hot = Hot::new(Capacity { identities: u64::MAX, ..LITTLE });
+    let hot = Hot::new(Capacity { identities: u64::MAX, ..Capacity::LEAST });
     let text = |len: usize| Bytes::from("v".repeat(len));
     for n in 0..entries / 10 {
         // The lengths that `identity_header` and a signed assertion have.

@@ -293,7 +293,7 @@ mod tests {
         let metrics = Metrics::new().expect("metrics");
         metrics.answered(AnsweredBy::Edge, 200, Duration::from_millis(1));
         metrics.login(LoginOutcome::Refused(AssertionRefused::BadSignature));
-        let text = metrics.exposition(&Hot::new(Capacity { sessions: 0, credentials: 0, gone: 0, identities: 0 }));
+        let text = metrics.exposition(&Hot::new(Capacity::LEAST));
         let text = String::from_utf8(text).expect("UTF-8");
         for line in [
             "aldgate_requests_total{by=\"edge\",status=\"2xx\"} 1",

@@ -68,6 +68,12 @@ pub struct Capacity {
     pub identities: u64,
 }
 
+impl Capacity {
+    /// The least of each.
+    pub const LEAST: Self =
+        Self { sessions: CAPACITY_MIN, credentials: CAPACITY_MIN, gone: CAPACITY_MIN, identities: CAPACITY_MIN };
+}
+
 /// How full each cache is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fill {
@@ -229,12 +235,7 @@ mod tests {
     const ID: SessionId = SessionId::from_bytes([1; 16]);
 
     fn hot() -> Hot {
-        Hot::new(Capacity {
-            sessions: CAPACITY_MIN,
-            credentials: CAPACITY_MIN,
-            gone: CAPACITY_MIN,
-            identities: CAPACITY_MIN,
-        })
+        Hot::new(Capacity::LEAST)
     }
 
     fn record() -> SessionRecord {
