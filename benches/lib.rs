@@ -1,7 +1,7 @@
 //! What the benches share: a snapshot with a gate's usual routes, and a hot tier of a given size.
 
 use aldgate_core::decide::Snapshot;
-use aldgate_core::hot::{Capacity, Hot};
+use aldgate_core::hot::{Capacity, Hot, SESSION_BYTES};
 use aldgate_core::id::SessionId;
 use aldgate_core::policy::demand::Demand;
 use aldgate_core::policy::platform;
@@ -24,12 +24,17 @@ pub fn snapshot() -> Snapshot {
 
 /// A hot tier that holds `sessions` sessions; session *i* has the handle `i` in its first eight bytes.
 pub fn hot(sessions: u64) -> Hot {
-    let hot = Hot::new(Capacity { sessions: sessions.saturating_mul(2).max(1_000), credentials: 1_000 });
+    let hot = Hot::new(capacity_for(sessions.saturating_mul(2)));
     let asked = hot.ask(world::NOW);
     for i in 0..sessions {
         hot.admit_session(session(i), world::session_record(), asked);
     }
     hot
+}
+
+/// Room for so many sessions, and little of anything else.
+pub const fn capacity_for(sessions: u64) -> Capacity {
+    Capacity { sessions: sessions.saturating_mul(SESSION_BYTES), ..Capacity::LEAST }
 }
 
 /// The handle of session *i*.

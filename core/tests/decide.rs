@@ -134,7 +134,7 @@ fn snapshot(route: Route) -> Snapshot {
 }
 
 fn empty() -> Hot {
-    Hot::new(Capacity { sessions: 100, credentials: 100 })
+    Hot::new(Capacity::LEAST)
 }
 
 fn hot(here: Here, stands: Stands) -> Hot {

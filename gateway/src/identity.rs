@@ -88,7 +88,7 @@ impl Told {
     }
 }
 
-/// The values of `identity_header::IDENTITY` for one audience, whose place among the session's cached ones is `index`.
+/// The values of `identity_header::IDENTITY` for one audience, whose place among the services is `index`.
 ///
 /// # Errors
 /// [`BrokenSigningKey`]: the request must not go on without it.
@@ -99,7 +99,7 @@ pub fn for_audience(
     index: u16,
     now: Timestamp,
 ) -> Result<Arc<[Bytes; 6]>, BrokenSigningKey> {
-    if let Some(values) = session.identity(index, now) {
+    if let Some(values) = state.hot.identity(session.session, index, now) {
         return Ok(values);
     }
     let record = &session.record;
@@ -112,7 +112,8 @@ pub fn for_audience(
         Bytes::from(record.components.to_string()),
         Bytes::from(record.authenticated.as_secs().to_string()),
     ]);
-    session.keep_identity(MintedIdentity { service: index, values: values.clone(), reuse_until: now.plus(REUSE) });
+    let minted = MintedIdentity { service: index, values: values.clone(), reuse_until: now.plus(REUSE) };
+    state.hot.keep_identity(session.session, minted);
     Ok(values)
 }
 

@@ -3,7 +3,7 @@
 
 use crate::problem::Problem;
 use crate::tls::Tls;
-use aldgate_core::hot::Hot;
+use aldgate_core::hot::{Fill, Held, Hot};
 use aldgate_core::policy::cost::CostClass;
 use aldgate_core::time::Timestamp;
 use aldgate_core::verdict::Verdict;
@@ -117,8 +117,7 @@ pub struct Metrics {
     refusals: Vec<(AssertionRefused, IntCounter)>,
     problems: Vec<(Problem, IntCounter)>,
     by_cost: [IntCounter; 4],
-    hot_sessions: IntGauge,
-    hot_credentials: IntGauge,
+    hot: [HotGauges; 4],
     log_lines_dropped: IntCounter,
     config: ConfigMetrics,
     feed: FeedMetrics,
@@ -235,6 +234,27 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntG
     Ok(gauge)
 }
 
+/// How full one cache of the hot tier is.
+struct HotGauges {
+    entries: IntGauge,
+    bytes: IntGauge,
+}
+
+impl HotGauges {
+    fn new(registry: &Registry, name: &str, what: &str) -> prometheus::Result<Self> {
+        let (entries, bytes) = (format!("aldgate_hot_{name}"), format!("aldgate_hot_{name}_bytes"));
+        Ok(Self {
+            entries: gauge(registry, &entries, &format!("{what} in the hot tier."))?,
+            bytes: gauge(registry, &bytes, &format!("{what} in the hot tier: the memory that they take."))?,
+        })
+    }
+
+    fn set(&self, held: Held) {
+        self.entries.set(i64::try_from(held.entries).unwrap_or(i64::MAX));
+        self.bytes.set(i64::try_from(held.bytes).unwrap_or(i64::MAX));
+    }
+}
+
 impl Metrics {
     /// Registers everything.
     ///
@@ -296,8 +316,12 @@ impl Metrics {
                 .collect(),
             problems: Problem::ALL.iter().map(|p| (*p, problems.with_label_values(&[p.slug()]))).collect(),
             by_cost: CostClass::ALL.map(|class| by_cost.with_label_values(&[class.as_str()])),
-            hot_sessions: gauge(&registry, "aldgate_hot_sessions", "Sessions in the hot tier.")?,
-            hot_credentials: gauge(&registry, "aldgate_hot_credentials", "Passkeys in the hot tier.")?,
+            hot: [
+                HotGauges::new(&registry, "sessions", "Sessions")?,
+                HotGauges::new(&registry, "credentials", "Passkeys")?,
+                HotGauges::new(&registry, "gone", "Sessions and passkeys known not to be there,")?,
+                HotGauges::new(&registry, "identities", "Identities for services")?,
+            ],
             log_lines_dropped: dropped,
             config: ConfigMetrics::new(&registry)?,
             feed: FeedMetrics::new(&registry)?,
@@ -406,9 +430,10 @@ impl Metrics {
 
     /// The text that Prometheus scrapes.
     pub fn exposition(&self, hot: &Hot) -> Vec<u8> {
-        let entries = hot.entries();
-        self.hot_sessions.set(i64::try_from(entries.sessions).unwrap_or(i64::MAX));
-        self.hot_credentials.set(i64::try_from(entries.credentials).unwrap_or(i64::MAX));
+        let Fill { sessions, credentials, gone, identities } = hot.fill();
+        for (gauges, held) in self.hot.iter().zip([sessions, credentials, gone, identities]) {
+            gauges.set(held);
+        }
         let mut text = Vec::new();
         // Writing to memory fails only for a metric without a name, which `new` has refused.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
@@ -445,7 +470,7 @@ mod tests {
         metrics.feed(Feed::Silent(aldgate_core::time::Timestamp::from_secs(1)));
         metrics.forged(2);
         metrics.forged(3);
-        let text = metrics.exposition(&Hot::new(Capacity { sessions: 1, credentials: 1 }));
+        let text = metrics.exposition(&Hot::new(Capacity::LEAST));
         let text = String::from_utf8(text).expect("UTF-8");
         for line in [
             "aldgate_requests_total{by=\"edge\",status=\"2xx\"} 1",
@@ -455,6 +480,8 @@ mod tests {
             "aldgate_feed_live 0",
             "aldgate_feed_gaps_total 1",
             "aldgate_warm_forged_total 3",
+            "aldgate_hot_sessions 0",
+            "aldgate_hot_identities_bytes 0",
             "process_cpu_seconds_total",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");

@@ -35,6 +35,18 @@ fn unknown_keys_are_refused_all_together_with_their_paths() {
 }
 
 #[test]
+fn what_is_kept_in_memory_is_said_in_bytes_and_a_count_of_entries_is_refused() {
+    let config = Config::parse("[hot]\nsessions = \"2 GiB\"\ngone = \"4096 KiB\"").expect("a configuration");
+    assert_eq!((config.hot.sessions, config.hot.gone), (2 << 30, 4 << 20));
+    let faults = faults(
+        "[hot]\nsessions = 1000000\ncredentials = \"1000000\"\ngone = \"1 KiB\"\nidentities = \"65 GiB\"\nentries = \"1 MiB\"",
+    );
+    for path in ["hot.sessions:", "hot.credentials:", "hot.gone:", "hot.identities:", "hot.entries:"] {
+        assert!(faults.iter().any(|fault| fault.starts_with(path)), "{path} in {faults:?}");
+    }
+}
+
+#[test]
 fn wrong_values_are_refused_all_together_with_their_paths() {
     let text = r#"
         [edge]

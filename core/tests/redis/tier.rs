@@ -69,7 +69,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn over(warm: Arc<RedisWarm>) -> Self {
-        let hot = Arc::new(Hot::new(Capacity { sessions: 10_000, credentials: 100 }));
+        let hot = Arc::new(Hot::new(Capacity::LEAST));
         warm.follow(hot.clone());
         Self { warm, hot }
     }

@@ -221,10 +221,14 @@ table!(
 table!(
     /// `[hot]`: how much is kept in memory.
     FileHot {
-        /// Sessions.
-        sessions: i64,
-        /// Passkeys.
-        credentials: i64,
+        /// Bytes for sessions.
+        sessions: String,
+        /// Bytes for passkeys.
+        credentials: String,
+        /// Bytes for what is known not to be there.
+        gone: String,
+        /// Bytes for what services are told of sessions.
+        identities: String,
     }
 );
 table!(

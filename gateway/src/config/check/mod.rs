@@ -6,6 +6,7 @@ mod cors;
 mod edge;
 mod relying_party;
 mod route;
+mod size;
 mod token_issuer;
 mod warm;
 
@@ -14,9 +15,10 @@ pub(crate) use relying_party::host_of;
 use super::fault::Fault;
 use super::file::{FileConfig, FileEdge, FileHot, FileRelyingParty, FileWarm};
 use super::{AccessLog, Config, Warm};
-use aldgate_core::hot::Capacity;
+use aldgate_core::hot::{CAPACITY_MIN, Capacity};
 use aldgate_core::session::record::Lifetimes;
 use aldgate_core::session::token;
+use size::{MIB, size};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,9 +26,10 @@ use std::time::Duration;
 const THREADS_MAX: i64 = 1024; // More threads than any machine's cores is a typing error.
 const IDLE: Duration = Duration::from_mins(30); // NIST SP 800-63B-4, AAL2: an hour at most.
 const ABSOLUTE: Duration = Duration::from_hours(12); // The same: a day at most for AAL2, 12 h for AAL3.
-const SESSIONS: i64 = 1_000_000; // About 0.4 GB with moka's overhead.
-const CREDENTIALS: i64 = 1_000_000;
-const HOT_MAX: i64 = 100_000_000;
+const SESSIONS: u64 = 256 * MIB; // 970,000.
+const CREDENTIALS: u64 = 256 * MIB; // 870,000.
+const GONE: u64 = 32 * MIB; // 50,000 sessions and as many passkeys: as many may end while one look-up is under way.
+const IDENTITIES: u64 = 64 * MIB; // 43,000 at a time, each for half a minute: 1,400 people a second.
 
 /// Where faults are gathered, with the path of the table that is being judged.
 struct Faults(Vec<Fault>);
@@ -59,11 +62,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let sockets = file.backend.as_ref().and_then(|backend| backend.sockets.as_ref());
     let sockets = sockets.map_or_else(|| data.join("run"), PathBuf::from);
     let warm = warm::warm(file.warm.as_ref().unwrap_or(&FileWarm::default()), &mut faults);
-    let in_hot = |read: fn(&FileHot) -> Option<i64>| file.hot.as_ref().and_then(read);
-    let hot = Capacity {
-        sessions: count("hot.sessions", in_hot(|hot| hot.sessions), SESSIONS, HOT_MAX, &mut faults),
-        credentials: count("hot.credentials", in_hot(|hot| hot.credentials), CREDENTIALS, HOT_MAX, &mut faults),
-    };
+    let hot = hot(file.hot.as_ref().unwrap_or(&FileHot::default()), &mut faults);
     let cores = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(1));
     let password_threads = count(
         "password.threads",
@@ -105,6 +104,17 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         token_issuers,
         routes,
     })
+}
+
+fn hot(hot: &FileHot, faults: &mut Faults) -> Capacity {
+    let mut capacity =
+        |path, text: &Option<String>, default| size(path, text.as_deref(), default, CAPACITY_MIN, faults);
+    Capacity {
+        sessions: capacity("hot.sessions", &hot.sessions, SESSIONS),
+        credentials: capacity("hot.credentials", &hot.credentials, CREDENTIALS),
+        gone: capacity("hot.gone", &hot.gone, GONE),
+        identities: capacity("hot.identities", &hot.identities, IDENTITIES),
+    }
 }
 
 fn listener(path: &str, text: Option<&str>, default: &str, faults: &mut Faults) -> Option<SocketAddr> {
