@@ -7,7 +7,7 @@ use crate::tier::{self, Notebook, Told};
 use aldgate_core::id::{SingleUse, TokenDigest};
 use aldgate_core::testing::world::NOW;
 use aldgate_core::warm::change::Feed;
-use aldgate_core::warm::redis::{DEADLINE, Options, RedisWarm};
+use aldgate_core::warm::redis::{DEADLINE, Options, Place, RedisWarm};
 use aldgate_core::warm::{Settlement, Unavailable, Warm as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,4 +165,27 @@ async fn with_a_full_memory_nothing_opens_and_everything_can_be_ended() {
     assert_eq!(warm.session(&login.opening.session).await, Ok(None));
     assert_eq!(warm.credential(&passkey.digest).await, Ok(None));
     assert_eq!(warm.token_revoked(&token).await, Ok(true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_server_in_place_of_a_dead_one_is_given_the_functions_and_is_a_gap() {
+    let mut dead = Server::start(&[]).await;
+    let warm = tier::on(&dead).await;
+    let notebook = Arc::new(Notebook::default());
+    warm.follow(notebook.clone());
+    let (ended, lost) = (tier::opening(0, 1), tier::opening(0, 2));
+    warm.open_session(&ended).await.expect("opened");
+    warm.open_session(&lost).await.expect("opened");
+    assert_eq!(warm.end_session(&ended.record.account, &ended.session).await, Ok(true));
+    eventually("the feed has it", async || warm.feed_state().applied[0] != Place::default()).await;
+    dead.kill();
+    eventually("the silence is noticed", async || notebook.is_silent()).await;
+    let empty = Server::spawn(dead.port, crate::server::home(), &[]);
+    empty.answers().await;
+    eventually("the tier is back", async || warm.session(&lost.session).await == Ok(None)).await;
+    tier::live(&warm).await;
+    assert!(notebook.has(&Told::Feed(Feed::Gap)), "so no copy of the lost session is believed");
+    let passkey = tier::passkey(1);
+    warm.publish_credential(&passkey).await.expect("published");
+    assert_eq!(warm.settle(&tier::login(&passkey, 1, 1)).await, Ok(Settlement::Settled));
 }

@@ -19,6 +19,11 @@
 //! restored from there. `maxmemory-policy` must be `noeviction`: a revocation must not make room for a session. While a
 //! cluster moves a lane's slot, what needs more of the lane than one key is refused until the last key has arrived.
 //!
+//! A gateway that is cut off from the world together with a primary which was replaced meanwhile goes on with that one,
+//! and hears nothing of what ends at the other, until the two meet again: `min-replicas-to-write` keeps new log-ins out
+//! there, not old sessions. A Cluster has no such case for long: a minority of it stops within its node timeout, and
+//! the feed is silent.
+//!
 //! # Log-ins for the cold tier
 //! Every session that opens leaves an event in its lane's log, for the backend to settle (`login_event`). The log is
 //! bounded: when the backend is away for more than an hour at full load, its oldest events are lost. Then the cold

@@ -5,7 +5,9 @@
 //! tag covers what kind of value it is and whose, so that a genuine value under another name is refused too.
 //!
 //! A tag proves origin, not freshness: who can write into Redis can delete there, and put back what once was there.
-//! Against a deleted revocation help the hot tier's tombstones, and a session's absolute end, which the tag covers.
+//! What only forbids (that a value is used up, a token revoked, a passkey retired) carries no tag: to believe a planted
+//! one is to refuse somebody, which who can delete can do anyway. Against a deleted revocation help the hot tier's
+//! tombstones, and a session's absolute end, which the tag covers.
 
 use crate::assurance::IdentityLevel;
 use crate::id::{AccountId, CredentialDigest, Lane, SessionId};
