@@ -168,6 +168,23 @@ mod tests {
         assert!(kept.log_ins.lock().expect("no panic").is_empty());
     }
 
+    /// A tag proves who wrote a log-in, not when: whoever can write into the tier can put an old one there again.
+    #[tokio::test]
+    async fn an_old_log_in_that_is_put_there_again_turns_nothing_back() {
+        let (home, kept) = (Home::new().await, Arc::new(Kept::default()));
+        let settler = settler(&home, kept.clone()).await;
+        let mut newer = log_in(0, 9);
+        newer.passkey = newer.passkey.map(|used| PasskeyUsed { backup_state: true, ..used });
+        kept.log_ins.lock().expect("no panic").extend([(5, log_in(0, 4)), (6, newer)]);
+        assert_eq!(settler.settle_all().await.expect("settled"), 2);
+        let digest = Authenticator::derived(1, 0).record().digest;
+        let before = home.store.credential(&digest).await.expect("read").expect("a passkey");
+        assert_eq!((before.sign_count, before.backup_state, before.revision), (9, true, 9));
+        kept.log_ins.lock().expect("no panic").push((7, log_in(0, 4)));
+        assert_eq!(settler.settle_all().await.expect("settled"), 1);
+        assert_eq!(home.store.credential(&digest).await, Ok(Some(before)), "a clone could count on from the old one");
+    }
+
     #[tokio::test]
     async fn a_log_in_with_a_passkey_that_is_gone_stops_nothing() {
         let (home, kept) = (Home::new().await, Arc::new(Kept::default()));
