@@ -64,7 +64,7 @@ impl Herald {
         let Revocation { account, credential, keep } = revocation;
         match credential {
             Some(credential) => {
-                self.warm.retire_credential(credential).await?;
+                self.warm.retire_credential(account, credential).await?;
                 self.warm.end_sessions_of_credential(account, credential, keep.as_ref()).await?;
             }
             None => drop(self.warm.end_sessions(account, keep.as_ref()).await?),

@@ -67,12 +67,26 @@ async fn a_retired_passkey_is_not_brought_back_by_a_late_answer() {
     // A backend that still gives what was removed, as an answer does that was on its way.
     let (warm, backend) = with_backend(&server, vec![passkey.clone()]).await;
     warm.publish_credential(&passkey).await.expect("published");
-    warm.retire_credential(&passkey.digest).await.expect("retired");
+    warm.retire_credential(&passkey.account, &passkey.digest).await.expect("retired");
     assert_eq!(warm.credential(&passkey.digest).await, Ok(None));
     assert_eq!(warm.settle(&tier::login(&passkey, 1, 1)).await, Ok(Settlement::CredentialGone));
     assert_eq!(backend.asked.load(Ordering::SeqCst), 0);
     let _: i64 = server.ask(&["DEL", &format!("aldgate:c{}", passkey.digest)]).await;
     assert_eq!(warm.credential(&passkey.digest).await, Ok(None), "its cell knows it too");
+}
+
+/// A record lives from when it was last published, a cell from when it was last used.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passkey_whose_record_has_run_out_is_retired_all_the_same() {
+    let server = Server::start(&[]).await;
+    let warm = tier::on(&server).await;
+    let passkey = tier::passkey(1);
+    warm.publish_credential(&passkey).await.expect("published");
+    let _: i64 = server.ask(&["DEL", &format!("aldgate:c{}", passkey.digest)]).await;
+    warm.retire_credential(&passkey.account, &passkey.digest).await.expect("retired");
+    let under_way = tier::login(&passkey, 1, 1);
+    assert_eq!(warm.settle(&under_way).await, Ok(Settlement::CredentialGone));
+    assert_eq!(warm.session(&under_way.opening.session).await, Ok(None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

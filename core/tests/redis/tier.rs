@@ -61,17 +61,16 @@ pub(crate) async fn on(server: &Server) -> Arc<RedisWarm> {
     warm
 }
 
-/// A gateway: a tier, and the copies that follow it.
+/// A gateway: the copies that follow a tier.
 pub(crate) struct Gateway {
-    pub(crate) warm: Arc<RedisWarm>,
     hot: Arc<Hot>,
 }
 
 impl Gateway {
-    pub(crate) fn over(warm: Arc<RedisWarm>) -> Self {
+    pub(crate) fn over(warm: &RedisWarm) -> Self {
         let hot = Arc::new(Hot::new(Capacity { sessions: 10_000, credentials: 100 }));
         warm.follow(hot.clone());
-        Self { warm, hot }
+        Self { hot }
     }
 
     pub(crate) fn admit(&self, opening: &Opening) {
@@ -86,11 +85,6 @@ impl Gateway {
     /// Whether it asks warm before it lets the session in.
     pub(crate) fn asks_for(&self, session: &SessionId) -> bool {
         matches!(self.hot.session(session, NOW), Known::Unconfirmed(_, NOW))
-    }
-
-    /// Whether it refuses the session without a question.
-    pub(crate) fn refuses(&self, session: &SessionId) -> bool {
-        matches!(self.hot.session(session, NOW), Known::Ended)
     }
 }
 

@@ -25,8 +25,8 @@
 //!
 //! # Bounds
 //! A session, what was used up, what was revoked and what was retired live as long as they matter, in Redis' own
-//! reckoning (`PX`). A passkey lives for [`KEPT`](passkey::KEPT) after it was last published or used; the cold tier
-//! knows it longer. The logs are cut at the lengths that `aldgate.lua` names, and an account has at most a thousand
+//! reckoning (`PX`). Of a passkey, what changes lives for [`KEPT`](passkey::KEPT) after it was last published or used, and
+//! what is fixed after it was last published; the cold tier knows it longer, and is asked once for what has run out. The logs are cut at the lengths that `aldgate.lua` names, and an account has at most a thousand
 //! sessions.
 
 mod feed;
@@ -302,8 +302,8 @@ impl Warm for RedisWarm {
         self.publish(record).await
     }
 
-    async fn retire_credential(&self, credential: &CredentialDigest) -> Result<(), Unavailable> {
-        self.retire(credential).await
+    async fn retire_credential(&self, account: &AccountId, credential: &CredentialDigest) -> Result<(), Unavailable> {
+        self.retire(account, credential).await
     }
 
     async fn revoke_token(&self, token: &TokenDigest, until: Timestamp) -> Result<(), Unavailable> {
