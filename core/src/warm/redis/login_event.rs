@@ -6,6 +6,7 @@
 //! reason to leave out what comes.
 
 use super::RedisWarm;
+use super::key::Slot;
 use super::server::Reach;
 use super::tag::Forged;
 use crate::id::{AccountId, CredentialDigest, Lane, SessionId};
@@ -14,6 +15,7 @@ use crate::warm::login_event::{LoginEvent, LoginEvents, PasskeyUsed};
 use crate::warm::{Opening, Unavailable};
 use async_trait::async_trait;
 use redis::{Value, cmd};
+use std::time::Duration;
 
 /// Log-ins in one answer, whatever is asked for, so that reading them is a short step for the server.
 const READ_MAX: usize = 1_000;
@@ -101,11 +103,25 @@ impl RedisWarm {
         let mut call = cmd("XRANGE");
         call.arg(&key.name).arg(format!("({}", name(after))).arg("+").arg("COUNT").arg(max);
         let entries: Vec<(String, Vec<Vec<u8>>)> = self.servers.call(key.slot, Reach::Key, &call).await?;
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let latest = self.latest(key.slot).await?;
         let read = |(name, fields): (String, Vec<Vec<u8>>)| {
-            let event = fields.get(1).ok_or(Forged).and_then(|value| self.tags.read_log_in(lane, value));
-            Some((number(&name)?, event.map_err(|forged| self.refuse(forged)).ok()))
+            let number = number(&name)?;
+            let value = fields.get(1).filter(|_| number <= latest).ok_or(Forged);
+            let event = value.and_then(|value| self.tags.read_log_in(lane, value));
+            Some((number, event.map_err(|forged| self.refuse(forged)).ok()))
         };
         Ok(entries.into_iter().filter_map(read).collect())
+    }
+
+    /// The last number that may have been given by now. A tag does not cover the number, so an old log-in could be put
+    /// there under one of years to come: whoever believed it would take all that follow for settled.
+    async fn latest(&self, slot: Slot) -> Result<u64, Unavailable> {
+        let (secs, _): (u64, u64) = self.servers.call(slot, Reach::Key, &cmd("TIME")).await?;
+        let millis = secs.saturating_add(CLOCK_BACK_MAX.as_secs()).saturating_mul(1_000).saturating_sub(EPOCH_MILLIS);
+        Ok(millis.min(MILLIS_MAX) << PLACE_BITS | (PLACES - 1))
     }
 }
 
@@ -115,6 +131,12 @@ const EPOCH_MILLIS: u64 = 1_577_836_800_000;
 /// Low bits of a number: the place among the log-ins of one millisecond, or of an hour if the clock has gone back so far.
 const PLACE_BITS: u32 = 22;
 
+/// Of the milliseconds, so that a number fits into a signed one of 64 bits.
+const MILLIS_MAX: u64 = (1 << 41) - 1;
+
+/// How far the server's clock may have gone back, as in `aldgate.lua`.
+const CLOCK_BACK_MAX: Duration = Duration::from_hours(1);
+
 const PLACES: u64 = 1 << PLACE_BITS;
 
 /// The number of an entry; `None` for a name that no entry of ours has.
@@ -122,7 +144,7 @@ fn number(name: &str) -> Option<u64> {
     let (millis, place) = name.split_once('-')?;
     let millis = millis.parse::<u64>().ok()?.checked_sub(EPOCH_MILLIS)?;
     let place = place.parse::<u64>().ok().filter(|place| *place < PLACES)?;
-    (millis < 1 << 41).then_some(millis << PLACE_BITS | place)
+    (millis <= MILLIS_MAX).then_some(millis << PLACE_BITS | place)
 }
 
 /// The name of the entry of a number; that of zero stands before all.

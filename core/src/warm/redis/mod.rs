@@ -35,6 +35,7 @@ mod library;
 mod login_event;
 mod options;
 mod passkey;
+mod seldom;
 mod server;
 mod tag;
 
@@ -56,6 +57,7 @@ use feed::{Hub, Reader};
 use futures_util::future::try_join_all;
 use key::Keys;
 use passkey::millis;
+use seldom::Seldom;
 use server::{Reach, Servers};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -64,6 +66,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tag::{Forged, Tags};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 /// How far the clocks of two gateways may differ: what was used up is remembered so much longer.
 const SKEW: Duration = Duration::from_mins(5);
@@ -85,6 +88,7 @@ pub struct RedisWarm {
     cold: Option<Arc<dyn Cold>>,
     hub: Arc<Hub>,
     refused: AtomicU64,
+    refusals_told: Seldom,
     tasks: Vec<AbortHandle>,
 }
 
@@ -116,6 +120,7 @@ impl RedisWarm {
             clock,
             cold,
             refused: AtomicU64::new(0),
+            refusals_told: Seldom::default(),
             tasks: vec![tokio::spawn(keeper).abort_handle()],
         };
         let lanes: Vec<Lane> = Lane::all().collect();
@@ -165,8 +170,10 @@ impl RedisWarm {
     }
 
     fn refuse(&self, forged: Forged) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!("{forged}");
+        let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.refusals_told.may(Instant::now()) {
+            tracing::warn!(refused, "{forged}");
+        }
     }
 
     fn tell(&self, change: &Change) {
