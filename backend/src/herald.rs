@@ -1,13 +1,17 @@
 //! Tells the shared tier of revocations: which sessions end because a password was changed or a passkey removed.
 //!
 //! Each is noted in the transaction of the fact that demands it (an outbox), told at once, and forgotten when the tier
-//! has it. If the process or the tier dies in between, it is told again: to end what has ended changes nothing.
+//! has it. If the process or the tier dies in between, it is told again. Then it ends what has been opened since, too:
+//! somebody signs in once more, and nobody stays who should not.
 
 use crate::fault::Fault;
 use crate::model::Revocation;
 use crate::store::Store;
+use aldgate_core::id::Lane;
 use aldgate_core::warm::{Unavailable, Warm};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -24,17 +28,25 @@ pub(crate) struct Herald {
     warm: Arc<dyn Warm>,
     /// One at a time, in the order in which they were noted.
     telling: Mutex<()>,
+    /// Whether some wait: said once, and not every second.
+    failing: AtomicBool,
 }
 
 impl Herald {
     pub(crate) fn new(store: Store, warm: Arc<dyn Warm>) -> Self {
-        Self { store, warm, telling: Mutex::new(()) }
+        Self { store, warm, telling: Mutex::new(()), failing: AtomicBool::new(false) }
     }
 
     /// Tells all that is noted. What cannot be told now is told later: the fact stands, and nobody has to repeat it.
     pub(crate) async fn tell(&self) {
-        if let Err(error) = self.try_tell().await {
-            tracing::warn!(%error, "revocations wait for the shared tier");
+        match self.try_tell().await {
+            Err(error) if !self.failing.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(%error, "revocations wait for the shared tier");
+            }
+            Ok(()) if self.failing.swap(false, Ordering::Relaxed) => {
+                tracing::warn!("the shared tier has been told of every revocation");
+            }
+            _ => {}
         }
     }
 
@@ -46,25 +58,36 @@ impl Herald {
         }
     }
 
+    /// Of a lane that the tier cannot be told of now, the rest waits too; what is of other lanes does not wait for it.
     async fn try_tell(&self) -> Result<(), Fault> {
         let _one_at_a_time = self.telling.lock().await;
+        let (mut down, mut failed, mut after) = (BTreeSet::<Lane>::new(), None, 0);
         loop {
-            let untold = self.store.untold_revocations(READ_MAX).await?;
-            if untold.is_empty() {
-                return Ok(());
-            }
+            let untold = self.store.untold_revocations(after, READ_MAX).await?;
+            let Some((last, _)) = untold.last() else { break };
+            after = *last;
             for (n, revocation) in untold {
-                self.revoke(&revocation).await?;
-                self.store.revocation_told(n).await?;
+                let lane = revocation.account.lane();
+                if down.contains(&lane) {
+                    continue;
+                }
+                match self.revoke(&revocation).await {
+                    Ok(()) => self.store.revocation_told(n).await?,
+                    Err(unavailable) => {
+                        down.insert(lane);
+                        failed = Some(unavailable);
+                    }
+                }
             }
         }
+        failed.map_or(Ok(()), |unavailable| Err(unavailable.into()))
     }
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), Unavailable> {
         let Revocation { account, credential, keep } = revocation;
         match credential {
             Some(credential) => {
-                self.warm.retire_credential(credential).await?;
+                self.warm.retire_credential(account, credential).await?;
                 self.warm.end_sessions_of_credential(account, credential, keep.as_ref()).await?;
             }
             None => drop(self.warm.end_sessions(account, keep.as_ref()).await?),
@@ -109,7 +132,33 @@ mod tests {
         Herald::new(home.store.clone(), warm.clone()).tell().await; // Another process, after a crash.
         assert!(warm.session(&other).await.expect("read").is_none());
         assert!(warm.session(&mine).await.expect("read").is_some());
-        assert_eq!(home.store.untold_revocations(1).await, Ok(Vec::new()), "nothing is told for ever");
+        assert_eq!(home.store.untold_revocations(0, 1).await, Ok(Vec::new()), "nothing is told for ever");
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_one_lane_holds_up_no_other() {
+        let (home, warm) = (Home::new().await, Arc::new(MemoryWarm::default()));
+        let users = [with_passkey(0), with_passkey(2)];
+        assert_ne!(users[0].id.lane(), users[1].id.lane());
+        let password = PasswordHash::new("$argon2id$".into());
+        let mut sessions = Vec::new();
+        for (byte, user) in (1..).zip(&users) {
+            assert_eq!(home.store.create_account(user).await, Ok(Creation::Created));
+            sessions.push(open(&warm, byte, SessionRecord { account: user.id, ..world::session_record() }).await);
+        }
+        warm.set_lane_down(Some(users[0].id.lane()));
+        for _ in 0..READ_MAX {
+            assert_eq!(home.store.set_password(&users[0].id, &password, None).await, Ok(true));
+        }
+        assert_eq!(home.store.set_password(&users[1].id, &password, None).await, Ok(true));
+        let herald = Herald::new(home.store.clone(), warm.clone());
+        herald.tell().await;
+        assert!(warm.session(&sessions[0]).await.expect("read").is_some(), "its lane is down");
+        assert!(warm.session(&sessions[1]).await.expect("read").is_none(), "however many are before it");
+        warm.set_lane_down(None);
+        herald.tell().await;
+        assert!(warm.session(&sessions[0]).await.expect("read").is_none());
+        assert_eq!(home.store.untold_revocations(0, 1).await, Ok(Vec::new()));
     }
 
     #[tokio::test]

@@ -45,13 +45,16 @@ impl Settler {
         }
     }
 
-    /// One batch of each lane. Gives how many log-ins were new.
+    /// One batch of each lane, also of those after one that fails. Gives how many log-ins were new.
     pub(crate) async fn settle_all(&self) -> Result<usize, Fault> {
-        let mut settled = 0;
+        let mut settled = Ok(0);
         for lane in Lane::all() {
-            settled += self.settle(lane).await?;
+            settled = match (settled, self.settle(lane).await) {
+                (Ok(before), Ok(new)) => Ok(before + new),
+                (Err(fault), _) | (Ok(_), Err(fault)) => Err(fault),
+            };
         }
-        Ok(settled)
+        settled
     }
 
     async fn settle(&self, lane: Lane) -> Result<usize, Fault> {
@@ -84,6 +87,7 @@ mod tests {
     struct Kept {
         log_ins: Mutex<Vec<(u64, LoginEvent)>>,
         forgetful: AtomicBool,
+        lane_down: Mutex<Option<Lane>>,
     }
 
     #[async_trait]
@@ -94,6 +98,9 @@ mod tests {
             after: u64,
             max: usize,
         ) -> Result<Vec<(u64, LoginEvent)>, Unavailable> {
+            if *self.lane_down.lock().expect("no panic") == Some(lane) {
+                return Err(Unavailable("this lane was told to be down".into()));
+            }
             let kept = self.log_ins.lock().expect("no panic");
             let of_lane = kept.iter().filter(|(number, event)| event.account.lane() == lane && *number > after);
             Ok(of_lane.take(max).copied().collect())
@@ -166,6 +173,38 @@ mod tests {
         kept.log_ins.lock().expect("no panic").push((6, log_in(0, 5)));
         assert_eq!(settler.settle_all().await.expect("settled"), 1);
         assert!(kept.log_ins.lock().expect("no panic").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_does_not_answer_holds_up_no_other() {
+        let (home, kept) = (Home::new().await, Arc::new(Kept::default()));
+        let settler = settler(&home, kept.clone()).await;
+        let lane = |user| log_in(user, 1).account.lane();
+        assert_ne!(lane(0), lane(2));
+        for (down, other) in [(0, 2), (2, 0)] {
+            *kept.lane_down.lock().expect("no panic") = Some(lane(down));
+            kept.log_ins.lock().expect("no panic").extend([(5 + other, log_in(other, 1))]);
+            assert!(settler.settle_all().await.is_err(), "a lane is down");
+            let digest = Authenticator::derived(1, other).record().digest;
+            assert_eq!(sign_count(&home.store, &digest).await, 1);
+        }
+    }
+
+    /// A tag proves who wrote a log-in, not when: whoever can write into the tier can put an old one there again.
+    #[tokio::test]
+    async fn an_old_log_in_that_is_put_there_again_turns_nothing_back() {
+        let (home, kept) = (Home::new().await, Arc::new(Kept::default()));
+        let settler = settler(&home, kept.clone()).await;
+        let mut newer = log_in(0, 9);
+        newer.passkey = newer.passkey.map(|used| PasskeyUsed { backup_state: true, ..used });
+        kept.log_ins.lock().expect("no panic").extend([(5, log_in(0, 4)), (6, newer)]);
+        assert_eq!(settler.settle_all().await.expect("settled"), 2);
+        let digest = Authenticator::derived(1, 0).record().digest;
+        let before = home.store.credential(&digest).await.expect("read").expect("a passkey");
+        assert_eq!((before.sign_count, before.backup_state, before.revision), (9, true, 9));
+        kept.log_ins.lock().expect("no panic").push((7, log_in(0, 4)));
+        assert_eq!(settler.settle_all().await.expect("settled"), 1);
+        assert_eq!(home.store.credential(&digest).await, Ok(Some(before)), "a clone could count on from the old one");
     }
 
     #[tokio::test]

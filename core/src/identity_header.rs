@@ -89,11 +89,11 @@ pub fn is_ours(name: &[u8]) -> bool {
 }
 
 /// Headers by which a client asks a service to take a request for one of another method.
-const METHOD_OVERRIDES: [&[u8]; 3] = [b"x-http-method-override", b"x-http-method", b"x-method-override"];
+pub const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// Whether a header of this name would change the method that a service acts on, and with it what the gate has judged.
 pub fn overrides_method(name: &[u8]) -> bool {
-    METHOD_OVERRIDES.iter().any(|ours| reads_as(name, ours))
+    METHOD_OVERRIDES.iter().any(|ours| reads_as(name, ours.as_bytes()))
 }
 
 #[cfg(test)]

@@ -39,6 +39,10 @@ const MORE: &str = r#"
     path = "/behind/"
     service = "behind"
     [[route]]
+    path = "/behind/reading/"
+    service = "behind"
+    methods = ["GET"]
+    [[route]]
     path = "/aliased/"
     service = "aliased"
     [[route]]
@@ -533,6 +537,24 @@ async fn envoy_is_told_over_grpc_what_to_set_and_what_to_take_away() {
         assert_eq!(public.code, 0);
         assert!(IDENTITY.iter().all(|name| public.remove.iter().any(|there| there == name)), "{public:?}");
         assert!(public.remove.contains(&"cookie".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn envoy_is_told_to_take_away_what_would_change_what_was_judged() {
+    let world = World::with(MORE).await;
+    let asker = Asker::of(&world).await;
+    let session = world.log_in(&world.register(1).await).await;
+    let headers = [("cookie", session.as_str()), ("x_http_method.override", "DELETE")];
+    let overrides = ["x-http-method-override", "x-http-method", "x-method-override"];
+    for (path, judges_method) in [("/behind/reading/x", true), ("/behind/x", false)] {
+        let over_http = removed(&ask(&asker, "envoy", get(path, &headers)).await);
+        let over_grpc = told(answered(&asker, check(get(path, &headers), true)).await).remove;
+        for removed in [&over_http, &over_grpc] {
+            assert!(overrides.iter().all(|name| removed.iter().any(|r| r == name) == judges_method), "{removed:?}");
+            assert!(removed.iter().any(|r| r == "x-rewrite-url") && removed.iter().any(|r| r == "x-original-url"));
+        }
+        assert_eq!(over_grpc.iter().any(|name| name == "x_http_method.override"), judges_method, "{over_grpc:?}");
     }
 }
 

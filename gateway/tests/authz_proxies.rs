@@ -308,6 +308,28 @@ async fn nothing_that_a_client_says_in_the_gates_name_reaches_the_service() {
     }
 }
 
+/// What was judged is the method and the path of the request line. Some servers act on others, if a header says so.
+#[tokio::test]
+async fn nothing_reaches_the_service_that_would_change_what_was_judged() {
+    for kind in Kind::ALL {
+        let stand = Stand::new(kind).await;
+        for name in [
+            "x-http-method-override",
+            "x-http-method",
+            "x-method-override",
+            "x-original-url",
+            "x-original-uri",
+            "x-rewrite-url",
+        ] {
+            for spelled in [name.to_owned(), name.to_uppercase(), name.replace('-', "_")] {
+                let answer = stand.get("/behind/public/", &[(&spelled, "changed-by-client")]).await;
+                assert_eq!(answer.status, 200, "{kind:?} {spelled}: {answer:?}");
+                assert!(!answer.body.contains("changed-by-client"), "{kind:?} {spelled}: {}", answer.body);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_a_client_says_about_its_request_changes_no_decision() {
     for kind in Kind::ALL {

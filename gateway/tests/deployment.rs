@@ -54,6 +54,19 @@ async fn a_session_of_one_gateway_is_known_at_all_of_them_and_ends_at_all_of_the
     }
 }
 
+/// What `aldgate up` shows in a terminal to whoever tries it out would be in a journal here, for all to read.
+#[tokio::test]
+async fn a_code_is_in_the_outbox_and_not_in_what_the_backend_says() {
+    let mut deployment = Deployment::start(1, "").await;
+    let mut client = deployment.gateways[0].client();
+    register(&deployment.backend, &mut client, "ann@example.org", 1).await;
+    assert!(deployment.backend.message_to("ann@example.org").is_some());
+    deployment.backend.signal("TERM");
+    assert!(deployment.backend.ended().await.success());
+    eventually("it says its last word", async || deployment.backend.said("Aldgate has stopped")).await;
+    assert!(!deployment.backend.said("ann@example.org") && !deployment.backend.said("Message to"));
+}
+
 #[tokio::test]
 async fn people_sign_in_while_the_backend_is_gone_and_it_learns_of_it_later() {
     let mut deployment = Deployment::start(2, "").await;

@@ -270,12 +270,12 @@ impl Store {
 
 /// Revocations that the shared tier has not been told of ([`crate::herald`]).
 impl Store {
-    /// The oldest of them, with the numbers by which [`Store::revocation_told`] forgets them.
+    /// The oldest of them after number `after`, with the numbers by which [`Store::revocation_told`] forgets them.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn untold_revocations(&self, max: u32) -> Result<Vec<(i64, Revocation)>, StoreError> {
-        sql::revocation::untold(&self.readers, max).await
+    pub(crate) async fn untold_revocations(&self, after: i64, max: u32) -> Result<Vec<(i64, Revocation)>, StoreError> {
+        sql::revocation::untold(&self.readers, after, max).await
     }
 
     /// Forgets one: the shared tier knows.

@@ -29,7 +29,10 @@ impl Registry for Journeys {
         assert_eq!(self.0.set_password(&record.account, &password, None).await, Ok(true));
         let removal = self.0.remove_passkey(&record.account, &record.digest, None).await;
         assert_eq!(removal, Ok(crate::store::Removal::Removed));
-        EmbeddedWarm::new(self.0.clone()).retire_credential(&record.digest).await.expect("warm answers");
+        EmbeddedWarm::new(self.0.clone())
+            .retire_credential(&record.account, &record.digest)
+            .await
+            .expect("warm answers");
     }
 }
 

@@ -94,7 +94,7 @@ impl Warm for EmbeddedWarm {
         Ok(())
     }
 
-    async fn retire_credential(&self, credential: &CredentialDigest) -> Result<(), Unavailable> {
+    async fn retire_credential(&self, _: &AccountId, credential: &CredentialDigest) -> Result<(), Unavailable> {
         self.0.tell(&Change::CredentialRetired(*credential));
         Ok(())
     }

@@ -79,8 +79,8 @@ impl Warm for Overtaking {
         self.warm.publish_credential(record).await
     }
 
-    async fn retire_credential(&self, digest: &CredentialDigest) -> Result<(), Unavailable> {
-        self.warm.retire_credential(digest).await
+    async fn retire_credential(&self, account: &AccountId, digest: &CredentialDigest) -> Result<(), Unavailable> {
+        self.warm.retire_credential(account, digest).await
     }
 
     async fn revoke_token(&self, token: &TokenDigest, until: Timestamp) -> Result<(), Unavailable> {

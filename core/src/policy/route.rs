@@ -231,6 +231,11 @@ impl Route {
         }
     }
 
+    /// Whether the method matters to the judgement: then a service must not act on another, whatever a header asks.
+    pub const fn judges_method(&self) -> bool {
+        self.methods.is_some() || self.cors.is_some()
+    }
+
     /// Whether the route takes a method; HEAD goes with GET.
     pub fn takes(&self, method: &str) -> bool {
         let method = if method == "HEAD" { "GET" } else { method };

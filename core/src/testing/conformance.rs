@@ -42,7 +42,7 @@ impl<W: Warm> Registry for Publishing<W> {
     }
 
     async fn remove(&self, record: &CredentialRecord) {
-        self.0.retire_credential(&record.digest).await.expect("warm answers");
+        self.0.retire_credential(&record.account, &record.digest).await.expect("warm answers");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::change::{Change, Feed, Follower, Followers};
 use super::{Consumption, Opening, PasskeyLogin, Settlement, Unavailable, Warm};
-use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
+use crate::id::{AccountId, CredentialDigest, Lane, SessionId, SingleUse, TokenDigest};
 use crate::session::record::SessionRecord;
 use crate::time::Timestamp;
 use crate::webauthn::assertion::counter_grows;
@@ -27,12 +27,24 @@ pub struct MemoryWarm {
     followers: Followers,
     down: AtomicBool,
     hanging: AtomicBool,
+    /// What of it is down while the rest stands, as when one primary of several is.
+    lane_down: Mutex<Option<Lane>>,
 }
 
 impl MemoryWarm {
     /// From now on every call fails (or no longer does).
     pub fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on the verbs by which somebody ends what is an account's fail for the accounts of a lane.
+    pub fn set_lane_down(&self, lane: Option<Lane>) {
+        *self.lane_down.lock().unwrap_or_else(PoisonError::into_inner) = lane;
+    }
+
+    fn reaches(&self, account: &AccountId) -> Result<(), Unavailable> {
+        let down = *self.lane_down.lock().unwrap_or_else(PoisonError::into_inner);
+        if down == Some(account.lane()) { Err(Unavailable("this lane was told to be down".into())) } else { Ok(()) }
     }
 
     /// From now on no call returns (or it does again).
@@ -129,6 +141,7 @@ impl Warm for MemoryWarm {
     }
 
     async fn end_sessions(&self, account: &AccountId, keep: Option<&SessionId>) -> Result<usize, Unavailable> {
+        self.reaches(account)?;
         self.end_where(|id, record| record.account == *account && Some(id) != keep).await
     }
 
@@ -138,6 +151,7 @@ impl Warm for MemoryWarm {
         credential: &CredentialDigest,
         keep: Option<&SessionId>,
     ) -> Result<usize, Unavailable> {
+        self.reaches(account)?;
         self.end_where(|id, r| r.account == *account && r.credential == Some(*credential) && Some(id) != keep).await
     }
 
@@ -160,7 +174,8 @@ impl Warm for MemoryWarm {
         Ok(())
     }
 
-    async fn retire_credential(&self, credential: &CredentialDigest) -> Result<(), Unavailable> {
+    async fn retire_credential(&self, account: &AccountId, credential: &CredentialDigest) -> Result<(), Unavailable> {
+        self.reaches(account)?;
         self.state().await?.credentials.remove(credential);
         self.followers.tell(&Change::CredentialRetired(*credential));
         Ok(())

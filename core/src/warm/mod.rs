@@ -122,8 +122,8 @@ pub trait Warm: Send + Sync {
     /// Makes a new or changed passkey known to every gateway.
     async fn publish_credential(&self, record: &CredentialRecord) -> Result<(), Unavailable>;
 
-    /// Makes known that a passkey was removed.
-    async fn retire_credential(&self, credential: &CredentialDigest) -> Result<(), Unavailable>;
+    /// Makes known that a passkey of an account was removed.
+    async fn retire_credential(&self, account: &AccountId, credential: &CredentialDigest) -> Result<(), Unavailable>;
 
     /// Ends an access token before its time; it is remembered until `until`, when the token would have expired.
     async fn revoke_token(&self, token: &TokenDigest, until: Timestamp) -> Result<(), Unavailable>;

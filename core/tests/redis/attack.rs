@@ -168,6 +168,7 @@ async fn a_planted_log_in_neither_reaches_the_cold_tier_nor_stops_the_next() {
     };
     add("*", b"planted").await;
     add("*", &genuine[0].1[1]).await;
+    plant_names_that_are_none_of_ours(&server, log).await;
     warm.open_session(&openings[1]).await.expect("opened");
     add("99999999999999-7", b"a name after all others").await;
     warm.open_session(&openings[2]).await.expect("opened");
@@ -175,6 +176,54 @@ async fn a_planted_log_in_neither_reaches_the_cold_tier_nor_stops_the_next() {
     warm.open_session(&openings[3]).await.expect("opened");
     let events = warm.login_events(openings[0].session.lane(), 0, 10).await.expect("read");
     assert!(events.iter().map(|(_, event)| event.session).eq(openings.iter().map(|opening| opening.session)));
+}
+
+/// As many as one answer holds, and more: whoever reads must not take them for the end of the log.
+async fn plant_names_that_are_none_of_ours(server: &Server, log: &str) {
+    let (secs, _): (u64, u64) = server.ask(&["TIME"]).await;
+    let mut many = redis::pipe();
+    for place in 0..1_100 {
+        let name = format!("{}-{}", (secs + 1) * 1_000, 5_000_000 + place);
+        many.cmd("XADD").arg(log).arg(name).arg("c").arg("planted").ignore();
+    }
+    many.query_async::<()>(&mut server.link().await).await.expect("written");
+    let passed = async || server.ask::<(u64, u64)>(&["TIME"]).await.0 > secs + 1;
+    eventually("the names are of the past", passed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_genuine_log_in_under_a_name_of_years_to_come_does_not_hide_those_of_today() {
+    let server = Server::start(&[]).await;
+    let warm = tier::on(&server).await;
+    let (first, second) = (tier::opening(0, 1), tier::opening(0, 2));
+    let lane = first.session.lane();
+    warm.open_session(&first).await.expect("opened");
+    let link = &mut server.link().await;
+    let log = "aldgate:{04s}l";
+    let genuine: Vec<(String, Vec<Vec<u8>>)> =
+        cmd("XRANGE").arg(log).arg("-").arg("+").query_async(link).await.expect("read");
+    let late = cmd("XADD").arg(log).arg("3700000000000-0").arg("c").arg(&genuine[0].1[1]).query_async(link).await;
+    let _: String = late.expect("written");
+    let settled = warm.login_events(lane, 0, 10).await.expect("read");
+    assert_eq!(settled.len(), 1, "nothing of the year 2087 is settled today");
+    warm.open_session(&second).await.expect("opened");
+    let next = warm.login_events(lane, settled[0].0, 10).await.expect("read");
+    assert_eq!(next.iter().map(|(_, event)| event.session).collect::<Vec<_>>(), [second.session]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_planted_change_under_the_last_name_there_is_does_not_keep_a_session_alive() {
+    let server = Server::start(&[]).await;
+    let (warm, other) = (tier::on(&server).await, tier::on(&server).await);
+    let notebook = Arc::new(Notebook::default());
+    other.follow(notebook.clone());
+    let opening = tier::opening(0, 1);
+    warm.open_session(&opening).await.expect("opened");
+    let last = "18446744073709551615-18446744073709551615";
+    let _: String = server.ask(&["XADD", "aldgate:{04s}f", last, "c", "planted"]).await;
+    assert_eq!(warm.end_session(&opening.record.account, &opening.session).await, Ok(true));
+    assert_eq!(warm.session(&opening.session).await, Ok(None));
+    eventually("the other process confirms what it has", async || notebook.has(&Told::Feed(Feed::Gap))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

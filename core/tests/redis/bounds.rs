@@ -27,7 +27,7 @@ async fn every_key_but_the_logs_of_the_lanes_has_an_end() {
     }
     warm.open_session(&tier::opening(0, 9)).await.expect("opened");
     warm.end_session(&passkey.account, &tier::login(&passkey, 1, 1).opening.session).await.expect("ended");
-    warm.retire_credential(&retired.digest).await.expect("retired");
+    warm.retire_credential(&retired.account, &retired.digest).await.expect("retired");
     warm.revoke_token(&TokenDigest::of(b"token"), until).await.expect("revoked");
     let _ = warm.consume(&SingleUse::of(b"value"), until).await.expect("consumed");
 

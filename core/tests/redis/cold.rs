@@ -1,6 +1,6 @@
 //! What warm has lost of passkeys it gets from the cold tier, and what the cold tier must note it gets from warm.
 
-use crate::server::Server;
+use crate::server::{Server, eventually};
 use crate::tier;
 use aldgate_core::cold::Cold;
 use aldgate_core::id::CredentialDigest;
@@ -67,7 +67,7 @@ async fn a_retired_passkey_is_not_brought_back_by_a_late_answer() {
     // A backend that still gives what was removed, as an answer does that was on its way.
     let (warm, backend) = with_backend(&server, vec![passkey.clone()]).await;
     warm.publish_credential(&passkey).await.expect("published");
-    warm.retire_credential(&passkey.digest).await.expect("retired");
+    warm.retire_credential(&passkey.account, &passkey.digest).await.expect("retired");
     assert_eq!(warm.credential(&passkey.digest).await, Ok(None));
     assert_eq!(warm.settle(&tier::login(&passkey, 1, 1)).await, Ok(Settlement::CredentialGone));
     assert_eq!(backend.asked.load(Ordering::SeqCst), 0);
@@ -84,7 +84,7 @@ struct Overtaken {
 #[async_trait]
 impl Cold for Overtaken {
     async fn credential(&self, credential: &CredentialDigest) -> Result<Option<CredentialRecord>, Unavailable> {
-        self.remover.retire_credential(credential).await?;
+        self.remover.retire_credential(&self.passkey.account, credential).await?;
         Ok(Some(self.passkey.clone()))
     }
 }
@@ -102,6 +102,20 @@ async fn a_passkey_that_is_removed_while_it_is_restored_stays_removed() {
     let login = tier::login(&passkey, 1, 1);
     assert_eq!(warm.settle(&login).await, Ok(Settlement::CredentialGone), "even with a copy from before");
     assert_eq!(warm.session(&login.opening.session).await, Ok(None));
+}
+
+/// A record lives from when it was last published, a cell from when it was last used.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passkey_whose_record_has_run_out_is_retired_all_the_same() {
+    let server = Server::start(&[]).await;
+    let warm = tier::on(&server).await;
+    let passkey = tier::passkey(1);
+    warm.publish_credential(&passkey).await.expect("published");
+    let _: i64 = server.ask(&["DEL", &format!("aldgate:c{}", passkey.digest)]).await;
+    warm.retire_credential(&passkey.account, &passkey.digest).await.expect("retired");
+    let under_way = tier::login(&passkey, 1, 1);
+    assert_eq!(warm.settle(&under_way).await, Ok(Settlement::CredentialGone));
+    assert_eq!(warm.session(&under_way.opening.session).await, Ok(None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,7 +160,13 @@ async fn numbers_rise_past_the_loss_of_the_whole_data_set() {
     let lane = openings[0].session.lane();
     let settled = warm.login_events(lane, 0, 10).await.expect("read")[1].0;
     let () = server.ask(&["FLUSHALL"]).await;
-    tokio::time::sleep(std::time::Duration::from_millis(2)).await; // No server is emptied and used again within a millisecond.
+    // Numbers are made of milliseconds, and no server comes back within the one in which it was lost.
+    let millis = async || {
+        let (secs, micros): (u64, u64) = server.ask(&["TIME"]).await;
+        secs * 1_000 + micros / 1_000
+    };
+    let lost = millis().await;
+    eventually("a millisecond has passed", async || millis().await > lost).await;
     warm.open_session(&openings[2]).await.expect("opened");
     let events = warm.login_events(lane, settled, 10).await.expect("read");
     assert_eq!(events.iter().map(|(_, event)| event.session).collect::<Vec<_>>(), [openings[2].session]);

@@ -25,7 +25,7 @@ async fn another_process_hears_every_kind_of_change() {
     one.publish_credential(&passkey).await.expect("published");
     assert_eq!(one.settle(&login).await, Ok(aldgate_core::warm::Settlement::Settled));
     one.end_session(&passkey.account, &login.opening.session).await.expect("ended");
-    one.retire_credential(&passkey.digest).await.expect("retired");
+    one.retire_credential(&passkey.account, &passkey.digest).await.expect("retired");
     eventually("the passkey is retired", async || notebook.has(&Told::retired(passkey.digest))).await;
     let used = aldgate_core::webauthn::credential::CredentialRecord { sign_count: 7, revision: 2, ..passkey.clone() };
     let expected = [

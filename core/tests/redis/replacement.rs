@@ -160,7 +160,7 @@ async fn with_a_full_memory_nothing_opens_and_everything_can_be_ended() {
     assert!(warm.consume(&SingleUse::of(b"value"), until).await.is_err());
     assert_eq!(warm.end_session(&standing.record.account, &standing.session).await, Ok(true));
     assert_eq!(warm.end_sessions(&passkey.account, None).await, Ok(1));
-    assert_eq!(warm.retire_credential(&passkey.digest).await, Ok(()));
+    assert_eq!(warm.retire_credential(&passkey.account, &passkey.digest).await, Ok(()));
     assert_eq!(warm.revoke_token(&token, until).await, Ok(()));
     assert_eq!(warm.session(&login.opening.session).await, Ok(None));
     assert_eq!(warm.credential(&passkey.digest).await, Ok(None));

@@ -61,7 +61,7 @@ pub(crate) async fn on(server: &Server) -> Arc<RedisWarm> {
     warm
 }
 
-/// A gateway: a tier, and the copies that follow it.
+/// A gateway: the copies that follow a tier.
 pub(crate) struct Gateway {
     pub(crate) warm: Arc<RedisWarm>,
     hot: Arc<Hot>,

@@ -58,11 +58,16 @@ pub fn to_set(
     Ok(headers)
 }
 
-/// The names that must be taken from the request because nothing was set under them.
-pub fn to_remove(set: &[(HeaderName, HeaderValue)]) -> impl Iterator<Item = &'static str> {
+/// By these a client asks some servers to act on another path than the one that was judged.
+const CHANGES_PATH: [&str; 3] = ["x-original-url", "x-original-uri", "x-rewrite-url"];
+
+/// The names that must be taken from the request because nothing was set under them, on a route that judges methods or
+/// does not.
+pub fn to_remove(set: &[(HeaderName, HeaderValue)], judges_method: bool) -> impl Iterator<Item = &'static str> {
     let aliases = Alias::ALL.iter().flat_map(|alias| alias.headers()).map(|(name, _)| *name);
     let ours = names::IDENTITY.into_iter().chain([names::CLIENT_CERTIFICATE]);
     let all = ours.chain(aliases).chain(Alias::NOT_GIVEN).chain(["cookie", "authorization", "dpop"]);
+    let all = all.chain(CHANGES_PATH).chain(names::METHOD_OVERRIDES.into_iter().filter(move |_| judges_method));
     all.filter(|name| !set.iter().any(|(there, _)| there == name))
 }
 
@@ -78,12 +83,13 @@ pub fn http(dialect: Dialect, verdict: Verdict, exchange: &Exchange) -> Answer {
 }
 
 fn allow(dialect: Dialect, allowed: Allowed, exchange: &Exchange) -> Option<ResponseHeader> {
+    let judges_method = allowed.route.judges_method();
     let set = to_set(allowed, exchange).ok()?;
     let mut header = ResponseHeader::build_no_case(200, Some(set.len() + 3)).ok()?;
     header.insert_header(http::header::CONTENT_LENGTH, 0).ok()?;
     header.insert_header(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store")).ok()?;
     if dialect == Dialect::Envoy {
-        header.insert_header(ENVOY_REMOVE, to_remove(&set).collect::<Vec<_>>().join(", ")).ok()?;
+        header.insert_header(ENVOY_REMOVE, to_remove(&set, judges_method).collect::<Vec<_>>().join(", ")).ok()?;
     }
     for (name, value) in set {
         header.insert_header(name, value).ok()?;
@@ -136,7 +142,7 @@ mod tests {
     #[test]
     fn whatever_is_not_set_is_taken_away() {
         let set = [(HeaderName::from_static("remote-user"), HeaderValue::from_static("x"))];
-        let removed: Vec<_> = to_remove(&set).collect();
+        let removed: Vec<_> = to_remove(&set, false).collect();
         assert!(!removed.contains(&"remote-user"));
         for name in names::IDENTITY.into_iter().chain([
             names::CLIENT_CERTIFICATE,

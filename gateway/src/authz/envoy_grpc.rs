@@ -10,7 +10,7 @@ use crate::phase::record;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::state::EdgeState;
-use aldgate_core::identity_header::{REQUEST_ID, is_ours};
+use aldgate_core::identity_header::{REQUEST_ID, is_ours, overrides_method};
 use async_trait::async_trait;
 use envoy_types::ext_authz::v3::CheckRequestExt as _;
 use envoy_types::ext_authz::v3::pb::{
@@ -176,13 +176,17 @@ fn header(name: &str, value: &[u8]) -> HeaderValueOption {
 }
 
 fn allow(allowed: Allowed, http: Option<&HttpRequest>, exchange: &Exchange) -> (u16, CheckResponse) {
+    let judges_method = allowed.route.judges_method();
     let Ok(set) = to_set(allowed, exchange) else {
         return deny(&Reply::empty(Problem::Internal.status()), exchange);
     };
-    let mut remove: Vec<String> = to_remove(&set).map(str::to_owned).collect();
+    let mut remove: Vec<String> = to_remove(&set, judges_method).map(str::to_owned).collect();
     // Here alone every header of the client's is seen: those in other spellings go too.
     let sent = http.and_then(|http| headers(http).ok()).unwrap_or_default();
-    let lies = sent.iter().map(|(name, _)| *name).filter(|name| is_ours(name.as_bytes()) && !ENVOYS_OWN.contains(name));
+    let lies = sent.iter().map(|(name, _)| *name).filter(|name| {
+        let ours = is_ours(name.as_bytes()) && !ENVOYS_OWN.contains(name);
+        ours || (judges_method && overrides_method(name.as_bytes()))
+    });
     for name in lies {
         if !remove.iter().any(|there| there == name) && !set.iter().any(|(there, _)| there == name) {
             remove.push(name.to_owned());

@@ -42,5 +42,5 @@ async fn assemble(config: &Config, place: &mut Place) -> Result<ColdTier, Cannot
     let master = Arc::new(keys.master);
     let (store, tier) = cold_tier::open(config, &master, clock.clone(), entropy.clone()).await?;
     let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
-    ColdTier::start(config, keys.signing.key_set(), store, &tier, &shared, place)
+    ColdTier::start(config, keys.signing.key_set(), store, &tier, &shared, place, None)
 }

@@ -1,14 +1,14 @@
 //! The backend as a part of this process: its pages on one socket, its facts for gateways elsewhere on another.
 
+use super::CannotStart;
 use super::place::Place;
 use super::tier::Tier;
-use super::{CannotStart, banner};
 use aldgate_backend::cold::StoreCold;
 use aldgate_backend::store::Store;
 use aldgate_backend::{Backend, OnMessage};
 use aldgate_core::secret::MasterKey;
 use aldgate_gateway::assemble::Shared;
-use aldgate_gateway::config::{AccessLog, Config, Warm};
+use aldgate_gateway::config::{Config, Warm};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub(crate) async fn open(
 }
 
 impl ColdTier {
-    /// Starts it on the runtime that this is called on.
+    /// Starts it on the runtime that this is called on. `on_message` hears what is sent to people.
     ///
     /// # Errors
     /// One line that says what to do.
@@ -52,6 +52,7 @@ impl ColdTier {
         tier: &Tier,
         shared: &Shared,
         place: &mut Place,
+        on_message: Option<OnMessage>,
     ) -> Result<Self, CannotStart> {
         let backend = Backend::new(
             backend_config(config, key_set),
@@ -60,7 +61,7 @@ impl ColdTier {
             shared.master.clone(),
             shared.clock.clone(),
             shared.entropy.clone(),
-            on_message(config)?,
+            on_message,
         );
         let backend = backend.map_err(|error| CannotStart(error.to_string()))?;
         let (stop, stopped) = watch::channel(false);
@@ -109,12 +110,4 @@ fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
         outbox: config.data.join("outbox"),
         argon2_threads: config.password_threads,
     }
-}
-
-/// Messages are shown in the terminal, but not where standard output is the access log: codes are no log's affair.
-fn on_message(config: &Config) -> Result<Option<OnMessage>, CannotStart> {
-    if config.access_log == AccessLog::Stdout {
-        return Ok(None);
-    }
-    banner::show_messages().map(Some).map_err(|error| CannotStart::because("cannot start threads", error))
 }

@@ -6,12 +6,13 @@
 use super::cold_tier::{self, ColdTier};
 use super::edge::{self, Edge, Start};
 use super::place::{Place, Role};
-use super::{CannotStart, demo, keys, ports, runtime};
+use super::{CannotStart, banner, demo, keys, ports, runtime};
+use aldgate_backend::OnMessage;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::time::Clock;
 use aldgate_gateway::assemble::Shared;
 use aldgate_gateway::clock::{SystemClock, SystemEntropy};
-use aldgate_gateway::config::Config;
+use aldgate_gateway::config::{AccessLog, Config};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +48,8 @@ async fn assemble(start: &Start<'_>, place: &mut Place) -> Result<(Edge, ColdTie
     let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
     let edge = Edge::assemble(start, keys.signing, &shared)?;
     tier.count_forgeries(edge.state.metrics.clone());
-    let cold_tier = ColdTier::start(config, edge.state.key_set.clone(), store, &tier, &shared, place)?;
+    let cold_tier =
+        ColdTier::start(config, edge.state.key_set.clone(), store, &tier, &shared, place, on_message(config)?)?;
     Ok((edge, cold_tier))
 }
 
@@ -60,4 +62,13 @@ fn demo_of(config: &Config, clock: Arc<dyn Clock>) -> demo::Demo {
         clock,
         verifier: tokio::sync::Mutex::new(None),
     }
+}
+
+/// Messages are shown in the terminal, for whoever tries Aldgate out; but not where standard output is the access log,
+/// and never by a backend alone: codes are no log's affair.
+fn on_message(config: &Config) -> Result<Option<OnMessage>, CannotStart> {
+    if config.access_log == AccessLog::Stdout {
+        return Ok(None);
+    }
+    banner::show_messages().map(Some).map_err(|error| CannotStart::because("cannot start threads", error))
 }

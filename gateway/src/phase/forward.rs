@@ -47,8 +47,7 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     let route = permit.route();
     let target = &route.target;
     strike(header, names::is_ours);
-    if route.methods.is_some() || route.cors.is_some() {
-        // The route's methods, or those of pages of other origins, were judged by the request line.
+    if route.judges_method() {
         strike(header, names::overrides_method);
     }
     forwarding(header, exchange)?;

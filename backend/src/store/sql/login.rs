@@ -32,10 +32,12 @@ pub(in crate::store) struct Settle {
     pub(in crate::store) events: Vec<(u64, LoginEvent)>,
 }
 
-/// A record that has been changed here since keeps its revision: it only grows.
+/// Nothing goes back: a log-in may be an old one that somebody has put into the tier again, and a record may have been
+/// changed here since. Which of two states of the backup is the later one, the time of the log-in says.
 const USE: &str = "
     UPDATE credential
-    SET sign_count = new.value ->> 1, backup_state = new.value ->> 2,
+    SET sign_count = max(sign_count, new.value ->> 1),
+        backup_state = iif(new.value ->> 4 >= coalesce(last_used, 0), new.value ->> 2, backup_state),
         revision = max(credential.revision, new.value ->> 3),
         last_used = max(coalesce(last_used, 0), new.value ->> 4)
     FROM jsonb_each($1) AS new WHERE credential.digest = unhex(new.value ->> 0)";

@@ -19,11 +19,15 @@ pub(super) async fn note(connection: &mut Connection, revocation: &Revocation) -
 
 type Row = (i64, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
 
-const UNTOLD: &str = "SELECT n, account, credential, keep FROM revocation ORDER BY n LIMIT $1";
+const UNTOLD: &str = "SELECT n, account, credential, keep FROM revocation WHERE n > $1 ORDER BY n LIMIT $2";
 
-/// The oldest that were noted and not forgotten.
-pub(in crate::store) async fn untold(readers: &Readers, max: u32) -> Result<Vec<(i64, Revocation)>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(UNTOLD).bind(max).fetch_all(readers).await?;
+/// The oldest after `after` that were noted and not forgotten.
+pub(in crate::store) async fn untold(
+    readers: &Readers,
+    after: i64,
+    max: u32,
+) -> Result<Vec<(i64, Revocation)>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(UNTOLD).bind(after).bind(max).fetch_all(readers).await?;
     rows.into_iter().map(revocation).collect()
 }
 

@@ -33,7 +33,7 @@ end
 
 local function begin(stem)
   local number = milliseconds()
-  local last = redis.call('XREVRANGE', stem .. 'f', '+', '-', 'COUNT', '1')[1]
+  local last = redis.pcall('XREVRANGE', stem .. 'f', '+', '-', 'COUNT', '1')[1]
   local before = tonumber(last and string.match(last[1], '^%d+') or redis.call('GET', stem .. 'e') or '0')
   if before and before < NUMBER_MAX then -- The clock may have gone back; the order of changes may not.
     number = math.max(number, before + 1)
@@ -44,11 +44,19 @@ local function begin(stem)
 end
 
 local function tell(stem, change)
-  local set = redis.call('GET', stem .. 'e') or begin(stem)
-  local done = redis.pcall('XADD', stem .. 'f', 'MAXLEN', '~', CHANGES_MAX, set .. '-*', 'c', change)
-  if type(done) == 'table' then -- Somebody has written a later name there. What ends must end all the same.
-    redis.call('DEL', stem .. 'f')
-    redis.call('XADD', stem .. 'f', begin(stem) .. '-*', 'c', change)
+  local add = function(set)
+    return type(redis.pcall('XADD', stem .. 'f', 'MAXLEN', '~', CHANGES_MAX, set .. '-*', 'c', change)) ~= 'table'
+  end
+  if add(redis.call('GET', stem .. 'e') or begin(stem)) then
+    return
+  end
+  -- Somebody has written a later name there. What ends must end all the same.
+  if add(begin(stem)) then
+    return
+  end
+  redis.call('DEL', stem .. 'f') -- There is no later name. Readers find that their place is gone: a gap.
+  if not add(begin(stem)) then
+    error('a change cannot be told')
   end
 end
 

@@ -11,6 +11,7 @@
 //! every copy is confirmed before use; it ends when every lane has caught up.
 
 use super::key::Keys;
+use super::seldom::Seldom;
 use super::server::{Servers, array, bytes, jittered};
 use super::tag::{Forged, Tags};
 use crate::id::{LANES, Lane};
@@ -57,7 +58,7 @@ impl Place {
     const fn is_followed_by(self, next: Self) -> bool {
         match self.set {
             0 => next.number == 0,
-            set => next.set == set && next.number == self.number + 1,
+            set => next.set == set && next.number == self.number.saturating_add(1),
         }
     }
 }
@@ -113,13 +114,20 @@ impl State {
 pub(super) struct Hub {
     pub(super) followers: Followers,
     state: Mutex<State>,
+    gaps_told: Seldom,
+    forgeries_told: Seldom,
 }
 
 impl Hub {
     pub(super) fn new(now: Timestamp) -> Self {
         let lanes = std::array::from_fn(|_| Position { heard: now, ..Position::default() });
         let state = State { lanes, live: false, gap: false, gaps: 0, forged: 0 };
-        Self { followers: Followers::default(), state: Mutex::new(state) }
+        Self {
+            followers: Followers::default(),
+            state: Mutex::new(state),
+            gaps_told: Seldom::default(),
+            forgeries_told: Seldom::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -183,8 +191,10 @@ impl Hub {
     /// Notes that changes were missed.
     fn gap(&self) {
         let mut state = self.state();
-        tracing::warn!("the feed of changes has a gap");
         state.gaps += 1;
+        if self.gaps_told.may(Instant::now()) {
+            tracing::warn!(gaps = state.gaps, "the feed of changes has a gap");
+        }
         if state.live {
             self.followers.tell_feed(Feed::Gap);
         } else {
@@ -193,8 +203,11 @@ impl Hub {
     }
 
     fn forged(&self) {
-        tracing::warn!("a change in Redis is not tagged by this deployment");
-        self.state().forged += 1;
+        let mut state = self.state();
+        state.forged += 1;
+        if self.forgeries_told.may(Instant::now()) {
+            tracing::warn!(forged = state.forged, "a change in Redis is not tagged by this deployment");
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! reason to leave out what comes.
 
 use super::RedisWarm;
+use super::key::Slot;
 use super::server::Reach;
 use super::tag::Forged;
 use crate::id::{AccountId, CredentialDigest, Lane, SessionId};
@@ -14,6 +15,7 @@ use crate::warm::login_event::{LoginEvent, LoginEvents, PasskeyUsed};
 use crate::warm::{Opening, Unavailable};
 use async_trait::async_trait;
 use redis::{Value, cmd};
+use std::time::Duration;
 
 /// Log-ins in one answer, whatever is asked for, so that reading them is a short step for the server.
 const READ_MAX: usize = 1_000;
@@ -73,12 +75,12 @@ fn decode_passkey(bytes: &[u8]) -> Option<PasskeyUsed> {
 #[async_trait]
 impl LoginEvents for RedisWarm {
     async fn login_events(&self, lane: Lane, after: u64, max: usize) -> Result<Vec<(u64, LoginEvent)>, Unavailable> {
-        let mut after = after;
+        let mut after = name(after);
         loop {
-            let page = self.page(lane, after, max.clamp(1, READ_MAX)).await?;
+            let page = self.page(lane, &after, max.clamp(1, READ_MAX)).await?;
             let Some((last, _)) = page.last() else { return Ok(Vec::new()) };
-            after = *last;
-            let believed: Vec<_> = page.into_iter().filter_map(|(number, event)| Some((number, event?))).collect();
+            after.clone_from(last);
+            let believed: Vec<_> = page.into_iter().filter_map(|(_, log_in)| log_in).collect();
             // A page of nothing but forgeries must not look like the end of the log.
             if !believed.is_empty() {
                 return Ok(believed);
@@ -94,18 +96,39 @@ impl LoginEvents for RedisWarm {
     }
 }
 
+/// A log-in with its number, or nothing where a forgery stands.
+type Numbered = Option<(u64, LoginEvent)>;
+
 impl RedisWarm {
-    /// What stands in a lane's log after a number, and what of it is a log-in.
-    async fn page(&self, lane: Lane, after: u64, max: usize) -> Result<Vec<(u64, Option<LoginEvent>)>, Unavailable> {
+    /// The names that stand in a lane's log after a name, with the log-in of each that is one.
+    async fn page(&self, lane: Lane, after: &str, max: usize) -> Result<Vec<(String, Numbered)>, Unavailable> {
         let key = self.keys.log_ins(lane);
         let mut call = cmd("XRANGE");
-        call.arg(&key.name).arg(format!("({}", name(after))).arg("+").arg("COUNT").arg(max);
+        call.arg(&key.name).arg(format!("({after}")).arg("+").arg("COUNT").arg(max);
         let entries: Vec<(String, Vec<Vec<u8>>)> = self.servers.call(key.slot, Reach::Key, &call).await?;
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let latest = self.latest(key.slot).await?;
         let read = |(name, fields): (String, Vec<Vec<u8>>)| {
-            let event = fields.get(1).ok_or(Forged).and_then(|value| self.tags.read_log_in(lane, value));
-            Some((number(&name)?, event.map_err(|forged| self.refuse(forged)).ok()))
+            let log_in = self.read(lane, &name, &fields, latest).map_err(|forged| self.refuse(forged));
+            (name, log_in.ok())
         };
-        Ok(entries.into_iter().filter_map(read).collect())
+        Ok(entries.into_iter().map(read).collect())
+    }
+
+    fn read(&self, lane: Lane, name: &str, fields: &[Vec<u8>], latest: u64) -> Result<(u64, LoginEvent), Forged> {
+        let number = number(name).filter(|number| *number <= latest).ok_or(Forged)?;
+        let event = self.tags.read_log_in(lane, fields.get(1).ok_or(Forged)?)?;
+        Ok((number, event))
+    }
+
+    /// The last number that may have been given by now. A tag does not cover the number, so an old log-in could be put
+    /// there under one of years to come: whoever believed it would take all that follow for settled.
+    async fn latest(&self, slot: Slot) -> Result<u64, Unavailable> {
+        let (secs, _): (u64, u64) = self.servers.call(slot, Reach::Key, &cmd("TIME")).await?;
+        let millis = secs.saturating_add(CLOCK_BACK_MAX.as_secs()).saturating_mul(1_000).saturating_sub(EPOCH_MILLIS);
+        Ok(millis.min(MILLIS_MAX) << PLACE_BITS | (PLACES - 1))
     }
 }
 
@@ -115,6 +138,12 @@ const EPOCH_MILLIS: u64 = 1_577_836_800_000;
 /// Low bits of a number: the place among the log-ins of one millisecond, or of an hour if the clock has gone back so far.
 const PLACE_BITS: u32 = 22;
 
+/// Of the milliseconds, so that a number fits into a signed one of 64 bits.
+const MILLIS_MAX: u64 = (1 << 41) - 1;
+
+/// How far the server's clock may have gone back, as in `aldgate.lua`.
+const CLOCK_BACK_MAX: Duration = Duration::from_hours(1);
+
 const PLACES: u64 = 1 << PLACE_BITS;
 
 /// The number of an entry; `None` for a name that no entry of ours has.
@@ -122,7 +151,7 @@ fn number(name: &str) -> Option<u64> {
     let (millis, place) = name.split_once('-')?;
     let millis = millis.parse::<u64>().ok()?.checked_sub(EPOCH_MILLIS)?;
     let place = place.parse::<u64>().ok().filter(|place| *place < PLACES)?;
-    (millis < 1 << 41).then_some(millis << PLACE_BITS | place)
+    (millis <= MILLIS_MAX).then_some(millis << PLACE_BITS | place)
 }
 
 /// The name of the entry of a number; that of zero stands before all.

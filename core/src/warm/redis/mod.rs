@@ -32,8 +32,8 @@
 //!
 //! # Bounds
 //! A session, what was used up, what was revoked and what was retired live as long as they matter, in Redis' own
-//! reckoning (`PX`). A passkey lives for [`KEPT`](passkey::KEPT) after it was last published or used; the cold tier
-//! knows it longer. The logs are cut at the lengths that `aldgate.lua` names, and an account has at most a thousand
+//! reckoning (`PX`). Of a passkey, what changes lives for [`KEPT`](passkey::KEPT) after it was last published or used, and
+//! what is fixed after it was last published; the cold tier knows it longer, and is asked once for what has run out. The logs are cut at the lengths that `aldgate.lua` names, and an account has at most a thousand
 //! sessions.
 
 mod feed;
@@ -42,6 +42,7 @@ mod library;
 mod login_event;
 mod options;
 mod passkey;
+mod seldom;
 mod server;
 mod tag;
 
@@ -63,6 +64,7 @@ use feed::{Hub, Reader};
 use futures_util::future::try_join_all;
 use key::Keys;
 use passkey::millis;
+use seldom::Seldom;
 use server::{Reach, Servers};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -71,6 +73,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tag::{Forged, Tags};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 /// How far the clocks of two gateways may differ: what was used up is remembered so much longer.
 const SKEW: Duration = Duration::from_mins(5);
@@ -92,6 +95,7 @@ pub struct RedisWarm {
     cold: Option<Arc<dyn Cold>>,
     hub: Arc<Hub>,
     refused: AtomicU64,
+    refusals_told: Seldom,
     tasks: Vec<AbortHandle>,
 }
 
@@ -123,6 +127,7 @@ impl RedisWarm {
             clock,
             cold,
             refused: AtomicU64::new(0),
+            refusals_told: Seldom::default(),
             tasks: vec![tokio::spawn(keeper).abort_handle()],
         };
         let lanes: Vec<Lane> = Lane::all().collect();
@@ -172,8 +177,10 @@ impl RedisWarm {
     }
 
     fn refuse(&self, forged: Forged) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!("{forged}");
+        let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.refusals_told.may(Instant::now()) {
+            tracing::warn!(refused, "{forged}");
+        }
     }
 
     fn tell(&self, change: &Change) {
@@ -309,8 +316,8 @@ impl Warm for RedisWarm {
         self.publish(record).await
     }
 
-    async fn retire_credential(&self, credential: &CredentialDigest) -> Result<(), Unavailable> {
-        self.retire(credential).await
+    async fn retire_credential(&self, account: &AccountId, credential: &CredentialDigest) -> Result<(), Unavailable> {
+        self.retire(account, credential).await
     }
 
     async fn revoke_token(&self, token: &TokenDigest, until: Timestamp) -> Result<(), Unavailable> {

@@ -9,7 +9,7 @@ use super::RedisWarm;
 use super::key::Key;
 use super::server::Reach;
 use super::tag::{CellState, Forged, RETIRED};
-use crate::id::{CredentialDigest, Lane, TokenDigest};
+use crate::id::{AccountId, CredentialDigest, Lane};
 use crate::warm::change::Change;
 use crate::warm::login_event::{LoginEvent, PasskeyUsed};
 use crate::warm::{PasskeyLogin, Settlement, Unavailable};
@@ -19,8 +19,8 @@ use redis::{Cmd, cmd};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a passkey is kept after it was last published or used: longer than a year, so that who logs in for the
-/// yearly letter needs no cold tier. Who comes later is asked for there once.
+/// How long a passkey's cell is kept after it was last published or used, and its record after it was last published:
+/// longer than a year. What has run out is asked for in the cold tier once, and put back.
 pub(super) const KEPT: Duration = Duration::from_hours(400 * 24);
 
 /// How long it is remembered that a passkey was removed: longer than any process can still hold its record unawares.
@@ -185,13 +185,9 @@ impl RedisWarm {
         Ok(matches!(Answer::read(answer)?, Answer::Done(_)))
     }
 
-    pub(super) async fn retire(&self, digest: &CredentialDigest) -> Result<(), Unavailable> {
-        // Where the account is not known any more, any lane will do to tell it: its record is gone, and so is its cell.
-        let lane = match self.published(digest).await? {
-            Published::Here(record) => record.account.lane(),
-            Published::Retired | Published::Nothing | Published::Forged => lane_of(digest),
-        };
-        self.forbid(lane, digest).await?;
+    /// First in the account's lane, where log-ins are settled, and then where the digest finds it.
+    pub(super) async fn retire(&self, account: &AccountId, digest: &CredentialDigest) -> Result<(), Unavailable> {
+        self.forbid(account.lane(), digest).await?;
         let key = self.keys.published(digest);
         let mut call = cmd("FCALL");
         call.arg("aldgate_1_strike").arg(1).arg(&key.name).arg(millis(RETIRED_FOR));
@@ -279,11 +275,6 @@ fn merged(here: CellState, published: CellState) -> CellState {
     let known = merged == here && published.revision <= here.revision;
     let revision = if known { here.revision } else { here.revision.max(published.revision).saturating_add(1) };
     CellState { revision, ..merged }
-}
-
-/// Some lane, the same each time.
-fn lane_of(digest: &CredentialDigest) -> Lane {
-    TokenDigest::from_bytes(*digest.as_bytes()).lane()
 }
 
 pub(super) fn millis(span: Duration) -> u64 {

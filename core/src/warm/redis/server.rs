@@ -287,6 +287,9 @@ impl Trouble {
 /// Finds the primaries whenever a call has complained, until they are all there.
 async fn keep(dialler: Arc<Dialler>, mut heard: mpsc::Receiver<Complaint>, found: watch::Sender<Arc<Fleet>>) {
     while let Some(complaint) = heard.recv().await {
+        if complaint.generation < found.borrow().generation && found.borrow().whole {
+            continue; // Of a fleet that has been replaced: the next one must not wait behind it.
+        }
         let mut broken = complaint.broken;
         let mut pause = PAUSE.0;
         while complaint.generation >= found.borrow().generation || !found.borrow().whole {

@@ -218,7 +218,8 @@ impl Tags {
         change.ok_or(Forged)
     }
 
-    /// A log-in for the cold tier, in its account's lane. Settling one twice does no harm: a session opens once.
+    /// A log-in for the cold tier, in its account's lane. One that somebody puts there again turns no counter back; it
+    /// stands in the list of log-ins twice.
     pub(super) fn log_in(&self, event: &LoginEvent) -> Vec<u8> {
         self.tagged(Kind::LogIn, &[&[lane_byte(event.account.lane())]], &event.encode())
     }
