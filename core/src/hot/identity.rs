@@ -14,8 +14,8 @@ use moka::policy::EvictionPolicy;
 use moka::sync::{CacheBuilder, SegmentedCache};
 use std::sync::Arc;
 
-/// Segments, each with its share of the capacity.
-const SEGMENTS: usize = 16;
+/// Segments, each with its share of the capacity and a channel of its own. More cost a process more to start.
+const SEGMENTS: usize = 4;
 
 /// What an entry takes beside its values: moka's bookkeeping, key and value, the array of values with its counts.
 /// Measured together with [`VALUE_BYTES`]; see docs/measured.md, "Memory".
