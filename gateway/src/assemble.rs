@@ -4,18 +4,19 @@ use crate::access_log::AccessLog;
 use crate::asset::Assets;
 use crate::config::Config;
 use crate::config::fault::Fault;
+use crate::files::Files;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::snapshot::{CannotServe, Generations};
 use crate::state::EdgeState;
-use crate::tls::Tls;
-use crate::token::{CannotTakeTokens, Tokens};
+use crate::token::Tokens;
 use crate::touch::{TouchWriter, touches};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::hot::Hot;
 use aldgate_core::secret::MasterKey;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
+use aldgate_core::token::kept::KeptTokens;
 use aldgate_core::warm::Warm;
 use aldgate_core::webauthn::challenge::ChallengeKey;
 use std::sync::Arc;
@@ -43,15 +44,12 @@ pub enum CannotAssemble {
     /// Files that the configuration names cannot be used.
     #[error("{}", lines(.0))]
     Files(Vec<Fault>),
-    /// The routes or the upstreams do not work.
+    /// It cannot be served.
     #[error(transparent)]
     Serve(#[from] CannotServe),
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyFailed),
-    /// Access tokens cannot be judged.
-    #[error("access tokens: {0}")]
-    Tokens(#[from] CannotTakeTokens),
     /// Two metrics of one name.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -70,16 +68,19 @@ pub fn assemble(
     signing_key: SigningKey,
     shared: &Shared,
 ) -> Result<(Arc<EdgeState>, TouchWriter), CannotAssemble> {
-    let tls = Tls::read(&config.edge).map_err(CannotAssemble::Files)?;
+    let files = Files::read(config).map_err(CannotAssemble::Files)?;
     let metrics = Arc::new(Metrics::new()?);
     let hot = Arc::new(Hot::new(config.hot));
     shared.warm.follow(hot.clone());
     shared.warm.follow(metrics.clone());
+    let kept_tokens = Arc::new(KeptTokens::default());
+    shared.warm.follow(kept_tokens.clone());
+    let nobody = Tokens::of_nobody(kept_tokens.clone(), &shared.master, shared.warm.clone(), metrics.clone());
     let (touches, writer) = touches(shared.warm.clone());
     let state = EdgeState {
-        snapshot: Generations::first(config, tls, &shared.master, shared.clock.now())?,
+        snapshot: Generations::first(config, files, &nobody, &shared.master, shared.clock.now())?,
         lookups: Lookups::new(shared.warm.clone(), hot.clone(), metrics.clone()),
-        tokens: Tokens::new(&config.token_issuers, &shared.master, shared.warm.clone(), metrics.clone())?,
+        kept_tokens,
         hot,
         warm: shared.warm.clone(),
         touches,

@@ -48,7 +48,9 @@ pub fn reply(
     };
     match challenge {
         Challenge::SignInAgain(_) => reply.with("set-cookie", cookie::clear(cookie::SESSION)),
-        Challenge::Token(TokenRefused::ProofNonce) => reply.with("dpop-nonce", state.tokens.nonce(exchange.now)),
+        Challenge::Token(TokenRefused::ProofNonce) => {
+            reply.with("dpop-nonce", exchange.generation.tokens.nonce(exchange.now))
+        }
         Challenge::SignIn | Challenge::Token(_) | Challenge::StepUp(_) => reply,
     }
 }

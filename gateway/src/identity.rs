@@ -10,7 +10,7 @@ use aldgate_core::policy::route::Target;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::grant::Grant;
 use aldgate_core::token::identity_assertion::{BrokenSigningKey, REUSE};
-use aldgate_core::token::kept;
+use aldgate_core::token::kept::ToldValues;
 use aldgate_core::verdict::{Permit, Principal};
 use bytes::Bytes;
 use http::header::InvalidHeaderValue;
@@ -124,13 +124,13 @@ pub fn for_audience(
 /// [`BrokenSigningKey`]: the request must not go on without it.
 fn of_grant(
     state: &EdgeState,
-    grant: &Grant,
+    grant: &Arc<Grant>,
     audience: &str,
     index: u16,
     now: Timestamp,
-) -> Result<Arc<[Option<Bytes>; 6]>, BrokenSigningKey> {
-    if let Some(told) = state.tokens.kept.told(&grant.token, index, now) {
-        return Ok(told.values);
+) -> Result<Arc<ToldValues>, BrokenSigningKey> {
+    if let Some(values) = state.kept_tokens.told(grant, index, now) {
+        return Ok(values);
     }
     let jwt = state.signing_key.mint_for_grant(&state.issuer, audience, grant, now)?;
     let values = Arc::new([
@@ -142,6 +142,6 @@ fn of_grant(
         grant.authenticated.map(|at| Bytes::from(at.as_secs().to_string())),
     ]);
     let reuse_until = now.plus(REUSE).min(grant.expires);
-    state.tokens.kept.keep_told(&grant.token, index, kept::Told { values: values.clone(), reuse_until });
+    state.kept_tokens.keep_told(grant, index, values.clone(), reuse_until);
     Ok(values)
 }

@@ -17,6 +17,7 @@ pub mod cors;
 pub mod deadline;
 pub mod edge;
 pub mod exchange;
+pub mod files;
 pub mod hand_off;
 pub mod identity;
 pub mod listener;

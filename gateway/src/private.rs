@@ -73,7 +73,8 @@ impl Private {
             return text(400, "the body is too long or came too slowly\n");
         };
         let now = self.state.clock.now();
-        let (status, said) = revoke::answer(&session.req_header().headers, &body, &self.state.tokens, now).await;
+        let generation = self.state.snapshot.current();
+        let (status, said) = revoke::answer(&session.req_header().headers, &body, &generation.tokens, now).await;
         text(status, said)
     }
 }

@@ -1,9 +1,9 @@
 //! Taking over a changed configuration without a restart: on SIGHUP, and when a file has changed.
 //!
-//! A new configuration is checked whole, with the files that it names (certificate, key, authorities of clients). It is
-//! then swapped whole ([`crate::snapshot`]), or refused whole, and the old one serves on. Services and routes, with all
-//! that a route says, and those files can change so; every other key is part of what the process was started with, and a
-//! configuration that changes one is refused with the names of the keys.
+//! A new configuration is checked whole, with the files that it names ([`crate::files`]). It is then swapped whole
+//! ([`crate::snapshot`]), or refused whole, and the old one serves on. Services, routes with all that a route says, the
+//! issuers of access tokens, and those files can change so; every other key is part of what the process was started
+//! with, and a configuration that changes one is refused with the names of the keys.
 //!
 //! The files are read every two seconds and known by their content, so that a new file under the same name and a link
 //! that was turned to another file (as Kubernetes does) are noticed as well as an edit; inotify watches files, not names,
@@ -14,9 +14,9 @@
 use crate::config::Config;
 use crate::config::fault::Fault;
 use crate::config::source::{Source, sha256};
+use crate::files::Files;
 use crate::snapshot::CannotServe;
 use crate::state::EdgeState;
-use crate::tls::Tls;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,8 @@ use toml::{Table, Value};
 const LOOK: Duration = Duration::from_secs(2);
 
 /// The keys and tables that can change while the process runs.
-const RELOADABLE: [&str; 5] = ["service", "route", "edge.certificate", "edge.private_key", "edge.client_authorities"];
+const RELOADABLE: [&str; 6] =
+    ["service", "route", "token_issuer", "edge.certificate", "edge.private_key", "edge.client_authorities"];
 
 /// What the process was started with.
 #[derive(Debug, Clone)]
@@ -42,7 +43,7 @@ pub struct Started {
 pub struct Loaded {
     source: Source,
     config: Config,
-    tls: Option<Tls>,
+    files: Files,
 }
 
 impl Loaded {
@@ -57,14 +58,14 @@ impl Loaded {
 
     fn with_files(source: Source, mut config: Config, started: &Started) -> Result<Self, Vec<Fault>> {
         config.edge.certificate = config.edge.certificate.or_else(|| started.development.clone());
-        let tls = Tls::read(&config.edge)?;
-        Ok(Self { source, config, tls })
+        let files = Files::read(&config)?;
+        Ok(Self { source, config, files })
     }
 }
 
 /// By what a configuration and its files are known.
-fn digest(source: &Source, tls: Option<&Tls>) -> [u8; 32] {
-    sha256(&[*source.digest(), tls.map_or([0; 32], Tls::digest)].concat())
+fn digest(source: &Source, files: [u8; 32]) -> [u8; 32] {
+    sha256(&[*source.digest(), files].concat())
 }
 
 /// Why a configuration was not taken over.
@@ -97,11 +98,11 @@ impl Refused {
 /// # Errors
 /// When signals cannot be watched.
 pub fn start(state: &Arc<EdgeState>, path: Option<&Path>, started: Started) -> std::io::Result<()> {
-    let tls = state.snapshot.load().tls.clone();
-    state.metrics.config_serves(&started.source.checksum(), tls.as_deref());
+    let serves = state.snapshot.current();
+    state.metrics.config_serves(&started.source.checksum(), serves.tls.as_deref());
     if let Some(path) = path {
         let hang_up = signal(SignalKind::hangup())?;
-        let settled = digest(&started.source, tls.as_deref());
+        let settled = digest(&started.source, serves.files);
         let watch = Watch { state: state.clone(), path: path.into(), started, settled, last: settled, checked: None };
         tokio::spawn(watch.run(hang_up));
     }
@@ -117,7 +118,7 @@ pub fn take_over(state: &EdgeState, started: &Started, new: Loaded) -> Result<()
     if !keys.is_empty() {
         return Err(Refused::NeedsRestart(keys));
     }
-    let replaced = state.snapshot.replace(&new.config, new.tls, &state.master, state.clock.now());
+    let replaced = state.snapshot.replace(&new.config, new.files, &state.master, state.clock.now());
     replaced.map_err(Refused::CannotServe)?;
     state.metrics.config_serves(&new.source.checksum(), state.snapshot.load().tls.as_deref());
     Ok(())
@@ -206,7 +207,7 @@ impl Watch {
     fn read(&mut self) -> ([u8; 32], Result<Loaded, Vec<Fault>>) {
         let loaded = Source::read(Some(&self.path)).map_err(|fault| vec![fault]).and_then(|source| self.load(source));
         let digest = match &loaded {
-            Ok(loaded) => digest(&loaded.source, loaded.tls.as_ref()),
+            Ok(loaded) => digest(&loaded.source, loaded.files.digest()),
             Err(faults) => {
                 sha256(format!("{:?} {faults:?}", self.checked.as_ref().map(|checked| checked.text)).as_bytes())
             }
@@ -263,7 +264,7 @@ mod tests {
         let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("a key");
         let key = SigningKey::from_pkcs8(key.as_ref()).expect("a key");
         let (state, _) = assemble(&source.config().expect("a configuration"), key, &shared).expect("parts");
-        let settled = digest(&source, None);
+        let settled = digest(&source, state.snapshot.load().files);
         let started = Started { source, development: None };
         Watch { state, path, started, settled, last: settled, checked: None }
     }
@@ -339,6 +340,14 @@ mod tests {
         let old = "[edge]\nthreads = 2\n[[service]]\nname = \"a\"\n[[route]]\npath = \"/a/\"\n";
         let new = "[[route]]\npath = \"/b/\"\n[route.demand]\nidentity = \"P9\"\n[edge]\nthreads = 2 # as before\n";
         assert!(differ(old, new).is_empty());
+    }
+
+    #[test]
+    fn token_issuers_can_change() {
+        let issuer = |refresh: &str| format!("[[token_issuer]]\nissuer = \"a\"\nrefresh = \"{refresh}\"\n");
+        assert!(differ(&issuer("1m"), &issuer("2m")).is_empty());
+        assert!(differ("", &issuer("1m")).is_empty());
+        assert!(differ(&issuer("1m"), "").is_empty());
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! What requests are judged and forwarded by: the routes, the token keys, the upstreams and the certificates, as they
-//! stand at one moment. It is swapped whole, when the keys of session tokens rotate or another configuration is taken
-//! over, and in one place, so that neither undoes the other.
+//! What requests are judged and forwarded by: the routes, the token keys, the upstreams, the certificates and the issuers
+//! of access tokens, as they stand at one moment. It is swapped whole, when the keys of session tokens rotate or another
+//! configuration is taken over, and in one place, so that neither undoes the other.
 //!
 //! Whatever else is made of the configuration and can change with it belongs here: made in [`generation`] before
 //! anything is swapped, and read by requests from the generation that they began with.
 
 use crate::config::Config;
+use crate::files::Files;
 use crate::state::{BACKEND_INDEX, EdgeState};
 use crate::tls::Tls;
+use crate::token::{CannotTakeTokens, Tokens};
 use crate::upstream::{BadUpstream, Upstreams};
 use aldgate_core::decide::Snapshot;
 use aldgate_core::policy::platform;
@@ -33,6 +35,9 @@ pub enum CannotServe {
     /// An upstream's address does not work; the check has refused that too.
     #[error(transparent)]
     Upstream(#[from] BadUpstream),
+    /// The issuers of access tokens could not be asked.
+    #[error("token_issuer: {0}")]
+    Tokens(#[from] CannotTakeTokens),
     /// The TLS listener would be left without a certificate.
     #[error("edge.certificate: is missing: a certificate for development is made when the program starts")]
     NoCertificate,
@@ -48,6 +53,10 @@ pub struct Generation {
     pub upstreams: Arc<Upstreams>,
     /// What the TLS listener serves with, if there is one.
     pub tls: Option<Arc<Tls>>,
+    /// Whose access tokens are taken, and what they say.
+    pub tokens: Arc<Tokens>,
+    /// By what the files that it was made of are known.
+    pub files: [u8; 32],
 }
 
 impl Deref for Generation {
@@ -66,13 +75,19 @@ pub struct Generations {
 }
 
 impl Generations {
-    /// The first one.
+    /// The first one; `nobody` is what its token issuers are added to.
     ///
     /// # Errors
     /// [`CannotServe`].
-    pub fn first(config: &Config, tls: Option<Tls>, master: &MasterKey, now: Timestamp) -> Result<Self, CannotServe> {
+    pub fn first(
+        config: &Config,
+        files: Files,
+        nobody: &Tokens,
+        master: &MasterKey,
+        now: Timestamp,
+    ) -> Result<Self, CannotServe> {
         let mut numbers = ServiceNumbers::default();
-        let first = generation(config, tls.map(Arc::new), master, now, &mut numbers)?;
+        let first = generation(config, files, nobody, master, now, &mut numbers)?;
         Ok(Self { current: ArcSwap::from_pointee(first), numbers: Mutex::new(numbers) })
     }
 
@@ -86,22 +101,24 @@ impl Generations {
         self.current.load_full()
     }
 
-    /// Serves another configuration from now on; requests that have begun keep what they began with.
+    /// Serves another configuration, with the files that it names, from now on; requests that have begun keep what they
+    /// began with.
     ///
     /// # Errors
     /// [`CannotServe`]: then nothing has changed.
     pub fn replace(
         &self,
         config: &Config,
-        tls: Option<Tls>,
+        files: Files,
         master: &MasterKey,
         now: Timestamp,
     ) -> Result<(), CannotServe> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        if tls.is_none() && self.current.load().tls.is_some() {
+        let before = self.current.load_full();
+        if files.tls.is_none() && before.tls.is_some() {
             return Err(CannotServe::NoCertificate);
         }
-        self.current.store(Arc::new(generation(config, tls.map(Arc::new), master, now, &mut numbers)?));
+        self.current.store(Arc::new(generation(config, files, &before.tokens, master, now, &mut numbers)?));
         Ok(())
     }
 
@@ -113,8 +130,8 @@ impl Generations {
             return false;
         }
         let snapshot = Snapshot { routes: current.routes.clone(), tag_keys: TagKeys::at(master, now) };
-        let (upstreams, tls) = (current.upstreams.clone(), current.tls.clone());
-        self.current.store(Arc::new(Generation { snapshot, upstreams, tls }));
+        let (upstreams, tls, tokens) = (current.upstreams.clone(), current.tls.clone(), current.tokens.clone());
+        self.current.store(Arc::new(Generation { snapshot, upstreams, tls, tokens, files: current.files }));
         true
     }
 }
@@ -131,7 +148,8 @@ pub async fn rotate_keys(state: Arc<EdgeState>) {
 
 fn generation(
     config: &Config,
-    tls: Option<Arc<Tls>>,
+    files: Files,
+    before: &Tokens,
     master: &MasterKey,
     now: Timestamp,
     numbers: &mut ServiceNumbers,
@@ -141,7 +159,9 @@ fn generation(
     let routes = routes.into_iter().map(|route| to_numbered(route, &services)).collect();
     let snapshot = Snapshot { routes: RouteTable::new(routes)?, tag_keys: TagKeys::at(master, now) };
     let upstreams = Arc::new(Upstreams::new(&config.backend_socket(), services.values().map(|service| &**service))?);
-    Ok(Generation { snapshot, upstreams, tls })
+    let digest = files.digest();
+    let tokens = Arc::new(before.taking(files.token_issuers, now)?);
+    Ok(Generation { snapshot, upstreams, tls: files.tls.map(Arc::new), tokens, files: digest })
 }
 
 /// The platform's routes, and the configured ones.
@@ -204,6 +224,18 @@ impl ServiceNumbers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metrics;
+    use aldgate_core::testing::world;
+    use aldgate_core::warm::memory::MemoryWarm;
+
+    impl Generations {
+        /// Of a configuration that names no files.
+        pub(crate) fn of(config: &Config) -> Self {
+            let (master, metrics) = (world::master_key(), Arc::new(Metrics::new().expect("metrics")));
+            let nobody = Tokens::of_nobody(Arc::default(), &master, Arc::new(MemoryWarm::default()), metrics);
+            Self::first(config, Files::default(), &nobody, &master, world::NOW).expect("a generation")
+        }
+    }
 
     fn services(names: &[&str]) -> Vec<Arc<Service>> {
         let service = |name: &&str| Service { name: (*name).into(), index: 0, upstream: None, aliases: Vec::new() };

@@ -5,7 +5,6 @@ use crate::asset::Assets;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::snapshot::Generations;
-use crate::token::Tokens;
 use crate::touch::Touches;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::hot::Hot;
@@ -13,6 +12,7 @@ use aldgate_core::secret::MasterKey;
 use aldgate_core::session::record::Lifetimes;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
+use aldgate_core::token::kept::KeptTokens;
 use aldgate_core::warm::Warm;
 use aldgate_core::webauthn::challenge::ChallengeKey;
 use aldgate_core::webauthn::relying_party::RelyingParty;
@@ -24,7 +24,7 @@ pub const BACKEND_INDEX: u16 = u16::MAX;
 
 /// The parts of one gateway.
 pub struct EdgeState {
-    /// Routes, token keys and upstreams, as they stand now.
+    /// Routes, token keys, upstreams, certificates and token issuers, as they stand now.
     pub snapshot: Generations,
     /// This process's copies.
     pub hot: Arc<Hot>,
@@ -32,8 +32,8 @@ pub struct EdgeState {
     pub warm: Arc<dyn Warm>,
     /// How warm is asked.
     pub lookups: Lookups,
-    /// What access tokens say.
-    pub tokens: Tokens,
+    /// What has been verified of access tokens, and which were revoked: over all reloads.
+    pub kept_tokens: Arc<KeptTokens>,
     /// Times of use on their way to warm.
     pub touches: Touches,
     /// Files that the edge serves.

@@ -6,8 +6,8 @@ mod support;
 use aldgate_core::testing::token_issuer::{AUDIENCE, ISSUER, Signer, claims_with, key_set};
 use aldgate_core::testing::world::NOW;
 use aldgate_gateway::config::Config;
+use aldgate_gateway::files::Files;
 use aldgate_gateway::listener;
-use aldgate_gateway::tls::Tls;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt as _, Empty};
@@ -224,8 +224,8 @@ fn serve_with(world: &World, dir: &Path, upstream: u16, authorities: Option<&str
     }
     let text = format!("{}{more}", text(&edge, upstream, authorities.is_some()));
     let config = Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}"));
-    let tls = Tls::read(&config.edge).unwrap_or_else(|faults| panic!("{faults:?}"));
-    world.state.snapshot.replace(&config, tls, &world.state.master, support::world_now(world)).expect("served");
+    let files = Files::read(&config).unwrap_or_else(|faults| panic!("{faults:?}"));
+    world.state.snapshot.replace(&config, files, &world.state.master, support::world_now(world)).expect("served");
 }
 
 /// A configuration with these keys of `[edge]`, and routes that demand certificates or none that does.

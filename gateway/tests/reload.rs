@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
+#[path = "reload/token_issuer.rs"]
+mod token_issuer;
 
 use aldgate_core::token::identity_assertion::REUSE;
 use aldgate_gateway::config::Config;
 use aldgate_gateway::config::source::Source;
 use aldgate_gateway::exchange::Exchange;
+use aldgate_gateway::files::Files;
 use aldgate_gateway::phase::judge::{Judgement, judge};
 use aldgate_gateway::problem::Problem;
 use aldgate_gateway::reload::{Loaded, Refused, Started, take_over};
@@ -70,7 +73,8 @@ fn text(services: &[(&str, u16)], routes: &[(&str, &str, &str)]) -> String {
 
 fn serve(world: &World, text: &str) {
     let config = Config::parse(text).unwrap_or_else(|faults| panic!("{faults:?}"));
-    world.state.snapshot.replace(&config, None, &world.state.master, support::world_now(world)).expect("served");
+    let files = Files::read(&config).unwrap_or_else(|faults| panic!("{faults:?}"));
+    world.state.snapshot.replace(&config, files, &world.state.master, support::world_now(world)).expect("served");
 }
 
 /// The audience of the assertion that the upstream received.

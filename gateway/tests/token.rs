@@ -300,7 +300,7 @@ async fn a_token_that_is_bound_to_a_certificate_is_nothing_without_it() {
         path: "/api/x",
         certificate,
     };
-    let tokens = &keyed.world.state.tokens;
+    let tokens = keyed.world.tokens();
     assert!(matches!(tokens.lookup(&shown(Some([7; 32])), NOW).await, Lookup::Grant(Ok(_))));
     for certificate in [None, Some([8; 32])] {
         let refused = tokens.lookup(&shown(certificate), NOW).await;
@@ -410,7 +410,7 @@ async fn a_revoked_token_is_refused_at_once_in_every_gateway() {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
     let body = format!("token={token}&token_type_hint=access_token");
-    let (status, _) = revoke::answer(&headers, body.as_bytes(), &keyed.world.state.tokens, NOW).await;
+    let (status, _) = revoke::answer(&headers, body.as_bytes(), &keyed.world.tokens(), NOW).await;
     assert_eq!(status, 200);
     for world in [&another, &keyed.world] {
         assert_refused(&bearer(world, "/api/x", &token).await);
@@ -422,18 +422,18 @@ async fn a_revoked_token_is_refused_at_once_in_every_gateway() {
 #[tokio::test]
 async fn a_browser_cannot_revoke_and_what_is_not_acknowledged_is_not_called_revoked() {
     let keyed = Keyed::new().await;
-    let tokens = &keyed.world.state.tokens;
+    let tokens = keyed.world.tokens();
     let mut headers = HeaderMap::new();
-    assert_eq!(revoke::answer(&headers, b"token=a", tokens, NOW).await.0, 415);
+    assert_eq!(revoke::answer(&headers, b"token=a", &tokens, NOW).await.0, 415);
     headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
-    assert_eq!(revoke::answer(&headers, b"tokens=a", tokens, NOW).await.0, 400);
+    assert_eq!(revoke::answer(&headers, b"tokens=a", &tokens, NOW).await.0, 400);
     for name in ["origin", "sec-fetch-site", "sec-fetch-mode"] {
         let mut headers = headers.clone();
         headers.insert(name, HeaderValue::from_static("null"));
-        assert_eq!(revoke::answer(&headers, b"token=a", tokens, NOW).await.0, 403, "{name}");
+        assert_eq!(revoke::answer(&headers, b"token=a", &tokens, NOW).await.0, 403, "{name}");
     }
     keyed.world.warm.set_down(true);
-    assert_eq!(revoke::answer(&headers, b"token=a", tokens, NOW).await.0, 503);
+    assert_eq!(revoke::answer(&headers, b"token=a", &tokens, NOW).await.0, 503);
     keyed.world.warm.set_down(false);
     assert!(!keyed.world.warm.token_revoked(&TokenDigest::of(b"a")).await.expect("warm"));
 }
@@ -473,7 +473,7 @@ async fn a_token_of_a_removed_key_dies_with_the_next_refresh() {
     keyed.server.answer(200, key_set([&next]));
     let refreshed = || async {
         let now = keyed.world.clock.now();
-        keyed.world.state.tokens.refresh(now).await;
+        keyed.world.tokens().refresh(now).await;
     };
     keyed.world.clock.advance(Duration::from_secs(299));
     refreshed().await;
@@ -519,14 +519,14 @@ async fn a_key_set_that_is_no_good_leaves_the_old_one_until_it_is_stale() {
     ] {
         keyed.server.answer(status, body);
         keyed.world.clock.advance(Duration::from_secs(600));
-        keyed.world.state.tokens.refresh(keyed.world.clock.now()).await;
+        keyed.world.tokens().refresh(keyed.world.clock.now()).await;
         assert_eq!(bearer(&keyed.world, "/api/x", &token).await.status, 200, "the old set serves");
     }
     assert_eq!(keyed.server.asked(), 5);
     keyed.world.clock.advance(STALE_MAX);
     assert_eq!(bearer(&keyed.world, "/api/x", &token).await.status, 503, "but not for ever");
     keyed.server.answer(200, key_set([&keyed.signer]));
-    keyed.world.state.tokens.refresh(keyed.world.clock.now()).await;
+    keyed.world.tokens().refresh(keyed.world.clock.now()).await;
     assert_eq!(bearer(&keyed.world, "/api/x", &token).await.status, 200);
 }
 
@@ -578,7 +578,7 @@ async fn an_issuer_that_is_down_closes_the_gate() {
 async fn a_fetch_goes_on_when_whoever_began_it_has_gone() {
     let keyed = Keyed::new().await;
     keyed.server.take(Duration::from_millis(100));
-    let tokens = &keyed.world.state.tokens;
+    let tokens = keyed.world.tokens();
     // A client that asks and goes away at once, every time that a fetch is allowed.
     for round in 1..=3 {
         assert!(futures::poll!(std::pin::pin!(tokens.refresh(keyed.world.clock.now()))).is_pending());

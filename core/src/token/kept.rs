@@ -4,6 +4,9 @@
 //! What is revoked leaves a tombstone, as in [`crate::hot`], so that a verification which began before cannot
 //! bring the token back. While the feed of changes is silent, and once after a gap in it, what is kept has to be
 //! confirmed before it is used.
+//!
+//! There is one of it in a process, whatever issuers it is configured with: revocations outlive a change of these. A
+//! verdict belongs to the issuer that it was reached by ([`IssuerNumber`]), and is nothing where that one is gone.
 
 use crate::id::TokenDigest;
 use crate::time::Timestamp;
@@ -14,8 +17,8 @@ use bytes::Bytes;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// How much the kept grants may take together: about 100,000 of them, more clients than call one gateway in an hour.
@@ -36,12 +39,19 @@ const TOLD_MAX: u64 = 16 * 1024;
 
 /// What a service is told of a grant, and for how long it may be told so again.
 #[derive(Debug, Clone)]
-pub struct Told {
-    /// The values of [`crate::identity_header::IDENTITY`], in that order; what a token does not say is absent.
-    pub values: Arc<[Option<Bytes>; 6]>,
-    /// Until when they may be given to the service.
-    pub reuse_until: Timestamp,
+struct Told {
+    /// Of this very grant: the same token, verified anew or by another issuer, may say something else.
+    of: Weak<Grant>,
+    values: Arc<ToldValues>,
+    reuse_until: Timestamp,
 }
+
+/// The values of [`crate::identity_header::IDENTITY`], in that order; what a token does not say is absent.
+pub type ToldValues = [Option<Bytes>; 6];
+
+/// An issuer as it is configured at one time. One that was changed, or went and came back, has another number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IssuerNumber(u64);
 
 /// The state of the feed when warm was asked about a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +62,8 @@ pub struct Asked(u64);
 pub struct KeptGrant {
     /// What the token says.
     pub grant: Arc<Grant>,
-    /// The place of its issuer among the configured ones.
-    pub issuer: usize,
+    /// By which issuer it was verified.
+    pub issuer: IssuerNumber,
     /// The thumbprint of the key that verified it; `None` if its issuer was asked.
     pub key: Option<[u8; 32]>,
     /// Until when it may be used without being verified again.
@@ -63,7 +73,7 @@ pub struct KeptGrant {
 
 impl KeptGrant {
     /// A grant that has just been verified.
-    pub const fn new(grant: Arc<Grant>, issuer: usize, key: Option<[u8; 32]>, use_until: Timestamp) -> Self {
+    pub const fn new(grant: Arc<Grant>, issuer: IssuerNumber, key: Option<[u8; 32]>, use_until: Timestamp) -> Self {
         Self { grant, issuer, key, use_until, asked: AtomicU64::new(0) }
     }
 
@@ -95,8 +105,10 @@ pub enum Known {
 /// The verdicts.
 pub struct KeptTokens {
     entries: Cache<TokenDigest, Entry>,
-    refusals: Cache<TokenDigest, (TokenRefused, Timestamp)>,
+    refusals: Cache<TokenDigest, (IssuerNumber, TokenRefused, Timestamp)>,
     told: Cache<(TokenDigest, u16), Told>,
+    /// How many issuers have been numbered.
+    issuers: AtomicU64,
     /// How many gaps the feed has had.
     gaps: AtomicU64,
     silent: AtomicBool,
@@ -116,6 +128,7 @@ impl Default for KeptTokens {
             entries: entries.eviction_policy(EvictionPolicy::lru()).build(),
             refusals: Cache::new(REFUSALS_MAX),
             told: Cache::new(TOLD_MAX),
+            issuers: AtomicU64::new(0),
             gaps: AtomicU64::new(0),
             silent: AtomicBool::new(false),
         }
@@ -123,6 +136,11 @@ impl Default for KeptTokens {
 }
 
 impl KeptTokens {
+    /// A number that no issuer has had before.
+    pub fn number_issuer(&self) -> IssuerNumber {
+        IssuerNumber(self.issuers.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// What is known of a token.
     pub fn known(&self, token: &TokenDigest) -> Known {
         match self.entries.get(token) {
@@ -165,28 +183,31 @@ impl KeptTokens {
         self.entries.entry(*token).and_compute_with(|_| Op::Put(Entry::Revoked));
     }
 
-    /// Why a token was refused a moment ago.
-    pub fn refused(&self, token: &TokenDigest, now: Timestamp) -> Option<TokenRefused> {
-        self.refusals.get(token).filter(|(_, until)| now < *until).map(|(refused, _)| refused)
+    /// By which issuer a token was refused a moment ago, and why.
+    pub fn refused(&self, token: &TokenDigest, now: Timestamp) -> Option<(IssuerNumber, TokenRefused)> {
+        let kept = self.refusals.get(token).filter(|(.., until)| now < *until);
+        kept.map(|(issuer, refused, _)| (issuer, refused))
     }
 
     /// Keeps a refusal that was dear, for a moment. The others cost no more than looking them up.
-    pub fn refuse(&self, token: TokenDigest, refused: TokenRefused, now: Timestamp) {
+    pub fn refuse(&self, token: TokenDigest, issuer: IssuerNumber, refused: TokenRefused, now: Timestamp) {
         if matches!(refused, TokenRefused::Signature | TokenRefused::Revoked) {
-            self.refusals.insert(token, (refused, now.plus(REFUSAL_KEPT)));
+            self.refusals.insert(token, (issuer, refused, now.plus(REFUSAL_KEPT)));
         }
     }
 }
 
 impl KeptTokens {
     /// What a service, by its place in the table of services, was told of a grant, if it may be told so again.
-    pub fn told(&self, token: &TokenDigest, service: u16, now: Timestamp) -> Option<Told> {
-        self.told.get(&(*token, service)).filter(|told| now < told.reuse_until)
+    pub fn told(&self, grant: &Arc<Grant>, service: u16, now: Timestamp) -> Option<Arc<ToldValues>> {
+        let told = self.told.get(&(grant.token, service))?;
+        let is_of_it = std::ptr::eq(told.of.as_ptr(), Arc::as_ptr(grant));
+        (is_of_it && now < told.reuse_until).then_some(told.values)
     }
 
-    /// Keeps what a service is told.
-    pub fn keep_told(&self, token: &TokenDigest, service: u16, told: Told) {
-        self.told.insert((*token, service), told);
+    /// Keeps what a service is told of a grant, for as long as it may be told so again.
+    pub fn keep_told(&self, grant: &Arc<Grant>, service: u16, values: Arc<ToldValues>, reuse_until: Timestamp) {
+        self.told.insert((grant.token, service), Told { of: Arc::downgrade(grant), values, reuse_until });
     }
 }
 

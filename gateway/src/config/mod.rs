@@ -112,7 +112,7 @@ pub struct RedisTls {
 }
 
 /// Somebody whose access tokens are taken.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenIssuer {
     /// Its name: the `iss` of its tokens, exactly.
     pub issuer: String,
@@ -125,7 +125,7 @@ pub struct TokenIssuer {
 }
 
 /// How the tokens of an issuer are judged.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenCheck {
     /// They are JWTs, verified with its key set.
     KeySet {
@@ -148,7 +148,7 @@ pub enum KeySetPlace {
 }
 
 /// How an issuer is asked about a token (RFC 7662).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Introspection {
     /// The endpoint: https, or http on this machine.
     pub endpoint: String,

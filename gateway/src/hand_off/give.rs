@@ -90,7 +90,6 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::snapshot::Generations;
-    use aldgate_core::testing::world;
 
     /// What the sign-in page takes as its own way back; its sealed cookie has no place for more.
     const RETURN_TO_BYTES_MAX: usize = 2 * 1024;
@@ -130,7 +129,7 @@ mod tests {
             access = "optional"
         "#;
         let config = Config::parse(text).expect("a configuration");
-        let generations = Generations::first(&config, None, &world::master_key(), world::NOW).expect("a snapshot");
+        let generations = Generations::of(&config);
         let snapshot = generations.load();
         assert!(takes_sessions("app.example", &snapshot));
         for host in ["www.example", "localhost", "App.example", "example", ""] {

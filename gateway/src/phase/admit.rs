@@ -107,7 +107,7 @@ mod tests {
             header.append_header(*name, *value).expect("header");
         }
         let config = Config::parse("").expect("the defaults");
-        let generations = Generations::first(&config, None, &world::master_key(), world::NOW).expect("a generation");
+        let generations = Generations::of(&config);
         let mut exchange = Exchange::new("r".into(), world::NOW, generations.current());
         admit(&header, &mut exchange).map(|()| (exchange.host, exchange.authority))
     }

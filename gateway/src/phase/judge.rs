@@ -34,7 +34,7 @@ pub async fn judge(header: &RequestHeader, exchange: &Exchange, state: &EdgeStat
             settled(ask(header, exchange, state, cookie, &lookup), state, exchange)
         }
         Verdict::NeedsGrant(_) => {
-            let lookup = state.tokens.lookup(&showing(header, exchange, state), exchange.now).await;
+            let lookup = exchange.generation.tokens.lookup(&showing(header, exchange, state), exchange.now).await;
             settled(ask(header, exchange, state, cookie, &lookup), state, exchange)
         }
         verdict => settled(verdict, state, exchange),

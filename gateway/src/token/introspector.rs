@@ -54,27 +54,32 @@ fn form_encoded(pairs: &[(&str, &str)]) -> String {
         .unwrap_or_default()
 }
 
+/// The value of our `Authorization`, by the bytes of the file with our secret; `None` if there is no secret in them.
+pub(super) fn credentials(client_id: &str, secret: &Secret<Vec<u8>>) -> Option<HeaderValue> {
+    let secret = std::str::from_utf8(secret.expose()).ok()?.trim_ascii();
+    if secret.is_empty() {
+        return None;
+    }
+    // RFC 6749, section 2.3.1: both halves are encoded as in a form before they are joined.
+    let encoded = |text: &str| form_encoded(&[("", text)]).trim_start_matches('=').to_owned();
+    let pair = Secret::new(format!("{}:{}", encoded(client_id), encoded(secret)));
+    let value = Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())));
+    let mut credentials = HeaderValue::from_str(value.expose()).ok()?;
+    credentials.set_sensitive(true);
+    Some(credentials)
+}
+
 impl Introspector {
-    /// Reads the client secret and makes the client.
+    /// Makes the client; `credentials` are the value of our `Authorization`.
     ///
     /// # Errors
     /// [`CannotTakeTokens`].
-    pub fn new(how: &Introspection, issuer: &str, audience: &str) -> Result<Self, CannotTakeTokens> {
-        let path = &how.client_secret;
-        let text =
-            std::fs::read_to_string(path).map_err(|error| CannotTakeTokens::ClientSecret(path.clone(), error))?;
-        let text = Secret::new(text);
-        let secret = text.expose().trim_ascii();
-        if secret.is_empty() {
-            return Err(CannotTakeTokens::NoClientSecret(path.clone()));
-        }
-        // RFC 6749, section 2.3.1: both halves are encoded as in a form before they are joined.
-        let encoded = |text: &str| form_encoded(&[("", text)]).trim_start_matches('=').to_owned();
-        let pair = Secret::new(format!("{}:{}", encoded(&how.client_id), encoded(secret)));
-        let value = Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())));
-        let credentials = HeaderValue::from_str(value.expose());
-        let mut credentials = credentials.map_err(|_| CannotTakeTokens::NoClientSecret(path.clone()))?;
-        credentials.set_sensitive(true);
+    pub fn new(
+        how: &Introspection,
+        credentials: HeaderValue,
+        issuer: &str,
+        audience: &str,
+    ) -> Result<Self, CannotTakeTokens> {
         Ok(Self {
             endpoint: how.endpoint.clone(),
             outbound: Outbound::new()?,
@@ -142,21 +147,19 @@ impl Introspector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
     use std::path::PathBuf;
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
     fn introspector() -> Arc<Introspector> {
-        let mut secret = tempfile::NamedTempFile::new().expect("a file");
-        secret.write_all(b"secret\n").expect("written");
         let how = Introspection {
             endpoint: "http://127.0.0.1:1/".into(),
             client_id: "gate".into(),
-            client_secret: secret.path().to_owned(),
+            client_secret: PathBuf::new(),
             cache: Duration::from_secs(30),
         };
-        Arc::new(Introspector::new(&how, "https://as.example", "https://api.example").expect("an introspector"))
+        let credentials = credentials("gate", &Secret::new(b"secret\n".to_vec())).expect("credentials");
+        Arc::new(Introspector::new(&how, credentials, "https://as.example", "https://api.example").expect("a client"))
     }
 
     #[test]
@@ -169,22 +172,5 @@ mod tests {
         under_way.truncate(10);
         assert!(ask("one more").is_ok());
         assert_eq!(introspector.under_way.lock().expect("lock").len(), 11);
-    }
-
-    #[test]
-    fn a_secret_file_that_is_missing_or_empty_is_a_fault_and_its_text_is_nowhere_shown() {
-        let dir = tempfile::TempDir::new().expect("a directory");
-        let how = |path: PathBuf| Introspection {
-            endpoint: "http://127.0.0.1:1/".into(),
-            client_id: "gate".into(),
-            client_secret: path,
-            cache: Duration::ZERO,
-        };
-        let refused = |path: PathBuf| Introspector::new(&how(path), "i", "a").err().expect("refused");
-        assert!(matches!(refused(dir.path().join("none")), CannotTakeTokens::ClientSecret(..)));
-        let empty = dir.path().join("empty");
-        std::fs::write(&empty, " \n").expect("written");
-        assert!(matches!(refused(empty), CannotTakeTokens::NoClientSecret(_)));
-        assert!(!format!("{:?}", introspector().credentials).contains("Basic"));
     }
 }

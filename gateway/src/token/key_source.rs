@@ -71,16 +71,23 @@ pub struct KeySource {
 }
 
 impl KeySource {
-    /// A set that has not been fetched yet.
+    /// The set at a place, which was read just now or has not been fetched yet.
     ///
     /// # Errors
     /// [`CannotTakeTokens`] when there is nothing to fetch it with.
-    pub fn new(place: &KeySetPlace, refresh: Duration, metrics: Arc<Metrics>) -> Result<Self, CannotTakeTokens> {
+    pub fn new(
+        place: &KeySetPlace,
+        refresh: Duration,
+        keys: Option<KeySet>,
+        now: Timestamp,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, CannotTakeTokens> {
         let place = match place {
             KeySetPlace::File(path) => Place::File(path.clone()),
             KeySetPlace::Uri(uri) => Place::Uri(Outbound::new()?, uri.clone()),
         };
-        let (loaded, answered) = (ArcSwapOption::empty(), AtomicBool::new(false));
+        let answered = AtomicBool::new(keys.is_some());
+        let loaded = ArcSwapOption::new(keys.map(|keys| Arc::new(Loaded { keys, at: now })));
         Ok(Self { place, refresh, loaded, last: Mutex::new(None), answered, metrics })
     }
 

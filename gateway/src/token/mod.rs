@@ -4,6 +4,10 @@
 //! been verified is kept ([`KeptTokens`]), so that a known token costs no signature; it is kept by the digest of the whole
 //! token, dies with its key, and is revoked by the feed. Everything that is not known fails closed.
 //!
+//! The issuers are part of what a reload takes over ([`crate::snapshot`]): [`Tokens::taking`] makes the next [`Tokens`]
+//! of those before it. An issuer that is as it was keeps what it has fetched and what was verified by it; of one that
+//! was changed or is gone nothing is left, and its tokens are refused from the next request on. What was revoked stays so.
+//!
 //! A DPoP proof is used up in the shared tier (`consume`), at a round trip for each such request, and not in a table of
 //! this process: what one gateway has taken, every other must refuse, and a table here would be empty after a restart
 //! while the proof is still fresh. The tier forgets it a minute after it could last be accepted, which bounds it.
@@ -11,9 +15,10 @@
 pub mod introspector;
 pub mod key_source;
 pub mod outbound;
+pub mod read_issuer;
 pub mod revoke;
 
-use crate::config::{TokenCheck, TokenIssuer};
+use crate::config::TokenIssuer;
 use crate::lookup::under_deadline;
 use crate::metrics::{Metrics, TokenResult};
 use crate::state::EdgeState;
@@ -27,14 +32,15 @@ use aldgate_core::token::dpop::{self, ProvenRequest};
 use aldgate_core::token::dpop_nonce::DpopNonceKey;
 use aldgate_core::token::grant::{Binding, Grant};
 use aldgate_core::token::jws;
-use aldgate_core::token::kept::{KeptGrant, KeptTokens, Known};
+use aldgate_core::token::kept::{IssuerNumber, KeptGrant, KeptTokens, Known};
 use aldgate_core::token::target_uri::TargetUri;
 use aldgate_core::verdict::TokenRefused;
 use aldgate_core::warm::{Consumption, Unavailable, Warm};
+use futures_util::future::join_all;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use introspector::Introspector;
 use key_source::KeySource;
-use std::path::PathBuf;
+use read_issuer::{ReadCheck, ReadIssuer};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,25 +92,19 @@ impl From<Unavailable> for NoGrant {
 }
 
 /// Why tokens cannot be taken at all.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CannotTakeTokens {
-    /// The file with the client secret cannot be read.
-    #[error("cannot read {0}: {1}")]
-    ClientSecret(PathBuf, std::io::Error),
-    /// The client secret cannot stand in a header, or is empty.
-    #[error("{0} holds no client secret")]
-    NoClientSecret(PathBuf),
     /// The client that asks issuers cannot be made.
-    #[error("cannot make the client that asks token issuers: {0}")]
-    Outbound(#[from] reqwest::Error),
+    #[error("cannot make the client that asks them: {0}")]
+    Outbound(String),
 }
 
 struct Issuer {
-    name: String,
-    audience: String,
+    number: IssuerNumber,
+    configured: TokenIssuer,
+    /// By what the file that it names is known.
+    file: [u8; 32],
     check: Check,
-    /// Whether proofs of its tokens must carry a nonce of ours.
-    dpop_nonce: bool,
 }
 
 enum Check {
@@ -113,16 +113,41 @@ enum Check {
 }
 
 impl Issuer {
+    fn new(
+        read: ReadIssuer,
+        number: IssuerNumber,
+        metrics: Arc<Metrics>,
+        now: Timestamp,
+    ) -> Result<Self, CannotTakeTokens> {
+        let file = *read.file();
+        let ReadIssuer { configured, check, .. } = read;
+        let check = match check {
+            ReadCheck::KeySet(place, refresh, keys) => {
+                Check::Keys(Arc::new(KeySource::new(&place, refresh, keys, now, metrics)?))
+            }
+            ReadCheck::Introspection(how, credentials) => {
+                let (issuer, audience) = (&configured.issuer, &configured.audience);
+                Check::Introspection(Arc::new(Introspector::new(&how, credentials, issuer, audience)?))
+            }
+        };
+        Ok(Self { number, configured, file, check })
+    }
+
+    /// Whether nothing about it has changed.
+    fn is(&self, read: &ReadIssuer) -> bool {
+        self.configured == read.configured && self.file == *read.file()
+    }
+
     fn expected(&self) -> Expected<'_> {
-        Expected { issuer: &self.name, audience: &self.audience }
+        Expected { issuer: &self.configured.issuer, audience: &self.configured.audience }
     }
 }
 
-/// The access tokens of one gateway.
+/// The access tokens of one gateway, of the issuers that are configured at one time.
 pub struct Tokens {
-    issuers: Vec<Issuer>,
-    /// What has been verified, and what services are told of it.
-    pub kept: Arc<KeptTokens>,
+    issuers: Vec<Arc<Issuer>>,
+    /// What has been verified, by these issuers and those before them.
+    kept: Arc<KeptTokens>,
     warm: Arc<dyn Warm>,
     metrics: Arc<Metrics>,
     /// Of the nonces of proofs, where an issuer's tokens ask for them.
@@ -130,32 +155,29 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Over the configured issuers; hears of revocations from `warm`.
+    /// Those of no issuer yet: none is taken. It does not follow `kept`'s feed: that is done once in a process, and not
+    /// for each configuration.
+    pub fn of_nobody(kept: Arc<KeptTokens>, master: &MasterKey, warm: Arc<dyn Warm>, metrics: Arc<Metrics>) -> Self {
+        Self { issuers: Vec::new(), kept, warm, metrics, nonces: DpopNonceKey::of(master) }
+    }
+
+    /// Those of other issuers, and of these where nothing about them has changed.
     ///
     /// # Errors
     /// [`CannotTakeTokens`].
-    pub fn new(
-        issuers: &[TokenIssuer],
-        master: &MasterKey,
-        warm: Arc<dyn Warm>,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, CannotTakeTokens> {
-        let issuer = |issuer: &TokenIssuer| {
-            let check = match &issuer.check {
-                TokenCheck::KeySet { place, refresh } => {
-                    Check::Keys(Arc::new(KeySource::new(place, *refresh, metrics.clone())?))
-                }
-                TokenCheck::Introspection(how) => {
-                    Check::Introspection(Arc::new(Introspector::new(how, &issuer.issuer, &issuer.audience)?))
-                }
-            };
-            let (name, audience) = (issuer.issuer.clone(), issuer.audience.clone());
-            Ok(Issuer { name, audience, check, dpop_nonce: issuer.dpop_nonce })
-        };
-        let issuers = issuers.iter().map(issuer).collect::<Result<_, CannotTakeTokens>>()?;
-        let kept = Arc::new(KeptTokens::default());
-        warm.follow(kept.clone());
-        Ok(Self { issuers, kept, warm, metrics, nonces: DpopNonceKey::of(master) })
+    pub fn taking(&self, issuers: Vec<ReadIssuer>, now: Timestamp) -> Result<Self, CannotTakeTokens> {
+        let issuers = issuers.into_iter().map(|read| match self.issuers.iter().find(|known| known.is(&read)) {
+            Some(known) => Ok(known.clone()),
+            None => Issuer::new(read, self.kept.number_issuer(), self.metrics.clone(), now).map(Arc::new),
+        });
+        let issuers = issuers.collect::<Result<_, _>>()?;
+        let (kept, warm, metrics) = (self.kept.clone(), self.warm.clone(), self.metrics.clone());
+        Ok(Self { issuers, kept, warm, metrics, nonces: self.nonces.clone() })
+    }
+
+    /// The issuer with this number, if it is still as it was.
+    fn issuer(&self, number: IssuerNumber) -> Option<&Issuer> {
+        self.issuers.iter().find(|issuer| issuer.number == number).map(|issuer| &**issuer)
     }
 
     /// What the access token of a request says, in the form that `decide` takes.
@@ -197,29 +219,28 @@ impl Tokens {
             }
             Known::Confirmed(_) | Known::Unconfirmed(_) | Known::Nothing => {}
         }
-        if let Some(refused) = self.kept.refused(&digest, now) {
+        if let Some((issuer, refused)) = self.kept.refused(&digest, now)
+            && self.issuer(issuer).is_some()
+        {
             return Err(refused.into());
         }
         let asked = self.kept.ask();
-        let verified = self.verify(token, digest, now).await;
-        if let Err(NoGrant::Refused(refused)) = verified {
-            self.kept.refuse(digest, refused, now);
-        }
-        let verified = verified?;
+        let verified = self.verify(token, digest, now).await?;
         self.not_revoked(&digest).await?;
         // A revocation that came in between has left its mark, and wins.
         let kept = self.kept.admit(digest, verified, asked).ok_or(TokenRefused::Revoked)?;
         Ok(kept.grant.clone())
     }
 
-    /// Whether what is kept may still be used: its time has not come, and its key still stands in the issuer's set, or
-    /// its issuer was asked a short while ago.
+    /// Whether what is kept may still be used: its issuer is as it was, its time has not come, and its key still stands in
+    /// the issuer's set, or its issuer was asked a short while ago.
     fn is_good(&self, kept: &KeptGrant, now: Timestamp) -> Result<bool, NoGrant> {
-        match (kept.key, self.issuers.get(kept.issuer).map(|issuer| &issuer.check)) {
+        let Some(issuer) = self.issuer(kept.issuer) else { return Ok(false) };
+        match (kept.key, &issuer.check) {
             (Some(_), _) if now >= kept.grant.expires => Err(TokenRefused::OutOfDate.into()),
-            (Some(key), Some(Check::Keys(source))) => Ok(source.keys(now).ok_or(NoGrant::Unavailable)?.contains(&key)),
+            (Some(key), Check::Keys(source)) => Ok(source.keys(now).ok_or(NoGrant::Unavailable)?.contains(&key)),
             // An issuer may prolong a token, or never have told its end: it is asked again.
-            (None, Some(Check::Introspection(_))) => Ok(now < kept.use_until),
+            (None, Check::Introspection(_)) => Ok(now < kept.use_until),
             _ => Ok(false),
         }
     }
@@ -234,33 +255,34 @@ impl Tokens {
 
     /// Verifies a token that is not known: in the form of a JWT by the issuer that it names, else by asking.
     async fn verify(&self, token: &str, digest: TokenDigest, now: Timestamp) -> Result<KeptGrant, NoGrant> {
-        if !jws::is_shaped(token) {
-            let asks = |issuer: &Issuer| matches!(issuer.check, Check::Introspection(_));
-            let at = self.issuers.iter().position(asks).ok_or(TokenRefused::Issuer)?;
-            return self.verify_by(at, token, digest, None, now).await;
+        let unverified = if jws::is_shaped(token) { Some(UnverifiedToken::parse(token)?) } else { None };
+        let is_its = |issuer: &Issuer| match &unverified {
+            Some(unverified) => issuer.configured.issuer == unverified.issuer(),
+            None => matches!(issuer.check, Check::Introspection(_)),
+        };
+        let issuer = self.issuers.iter().find(|issuer| is_its(issuer)).ok_or(TokenRefused::Issuer)?;
+        let verified = self.verify_by(issuer, token, digest, unverified.as_ref(), now).await;
+        if let Err(NoGrant::Refused(refused)) = verified {
+            self.kept.refuse(digest, issuer.number, refused, now);
         }
-        let unverified = UnverifiedToken::parse(token)?;
-        let named = |issuer: &Issuer| issuer.name == unverified.issuer();
-        let at = self.issuers.iter().position(named).ok_or(TokenRefused::Issuer)?;
-        self.verify_by(at, token, digest, Some(&unverified), now).await
+        verified
     }
 
     async fn verify_by(
         &self,
-        at: usize,
+        issuer: &Issuer,
         token: &str,
         digest: TokenDigest,
         unverified: Option<&UnverifiedToken<'_>>,
         now: Timestamp,
     ) -> Result<KeptGrant, NoGrant> {
-        let issuer = self.issuers.get(at).ok_or(TokenRefused::Issuer)?;
         match (&issuer.check, unverified) {
             (Check::Introspection(introspector), _) => {
                 let answer = introspector.ask(token, digest, now).await;
                 self.metrics.token_issuer_asked(answer.is_ok());
                 let grant = answer.map_err(|_| NoGrant::Unavailable)??;
                 let use_until = grant.expires.min(now.plus(introspector.cache()));
-                Ok(KeptGrant::new(grant, at, None, use_until))
+                Ok(KeptGrant::new(grant, issuer.number, None, use_until))
             }
             (Check::Keys(source), Some(unverified)) => {
                 let key = match source.keys(now).and_then(|keys| keys.find(unverified.key_id()).cloned()) {
@@ -278,7 +300,7 @@ impl Tokens {
                 };
                 let grant = Arc::new(unverified.verify(&key, issuer.expected(), now)?);
                 let use_until = grant.expires;
-                Ok(KeptGrant::new(grant, at, Some(*key.thumbprint()), use_until))
+                Ok(KeptGrant::new(grant, issuer.number, Some(*key.thumbprint()), use_until))
             }
             (Check::Keys(_), None) => Err(TokenRefused::Malformed.into()),
         }
@@ -316,8 +338,8 @@ impl Tokens {
         let (Some(proof), None) = (proofs.next(), proofs.next()) else { return Err(TokenRefused::Proof.into()) };
         let proof = proof.to_str().map_err(|_| TokenRefused::Proof)?;
         let target = TargetUri::of(request.scheme, request.authority, request.path).ok_or(TokenRefused::Proof)?;
-        let asks_for_nonces = |issuer: &Issuer| issuer.name == grant.issuer && issuer.dpop_nonce;
-        let nonces = self.issuers.iter().any(asks_for_nonces).then_some(&self.nonces);
+        let asks_for_nonces = |of: &TokenIssuer| of.issuer == grant.issuer && of.dpop_nonce;
+        let nonces = self.issuers.iter().any(|issuer| asks_for_nonces(&issuer.configured)).then_some(&self.nonces);
         let for_request = ProvenRequest { method: request.method, target: &target, token: grant.token, key, nonces };
         let verified = dpop::verify(proof, for_request, now)?;
         match under_deadline(self.warm.consume(&verified.single_use, verified.remember_until)).await? {
@@ -331,22 +353,21 @@ impl Tokens {
         self.nonces.nonce(now)
     }
 
-    /// Fetches the key sets that are due.
+    /// Fetches the key sets that are due, all at once: none waits for an issuer that does not answer.
     pub async fn refresh(&self, now: Timestamp) {
-        for issuer in &self.issuers {
-            if let Check::Keys(source) = &issuer.check
-                && source.is_due(now)
-            {
-                source.load(now).await;
-            }
-        }
+        let due = self.issuers.iter().filter_map(|issuer| match &issuer.check {
+            Check::Keys(source) if source.is_due(now) => Some(source.load(now)),
+            Check::Keys(_) | Check::Introspection(_) => None,
+        });
+        join_all(due).await;
     }
 }
 
-/// Keeps the key sets fresh; runs for ever.
+/// Keeps the key sets fresh; runs for ever. In each round, those of the issuers that are configured then: one that is gone
+/// is asked nothing more, and one that is new does not wait for a request.
 pub async fn keep_fresh(state: Arc<EdgeState>) {
     loop {
-        state.tokens.refresh(state.clock.now()).await;
+        state.snapshot.current().tokens.refresh(state.clock.now()).await;
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -47,7 +47,8 @@ impl Outbound {
             .referer(false)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .user_agent("aldgate")
-            .build()?;
+            .build()
+            .map_err(|error| CannotTakeTokens::Outbound(error.to_string()))?;
         Ok(Self(client))
     }
 

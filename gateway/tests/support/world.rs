@@ -18,6 +18,7 @@ use aldgate_gateway::config::Config;
 use aldgate_gateway::deadline::WithDeadline;
 use aldgate_gateway::edge::Edge;
 use aldgate_gateway::state::EdgeState;
+use aldgate_gateway::token::Tokens;
 use pingora::protocols::Stream;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
@@ -150,6 +151,11 @@ impl World {
         let app = Arc::new(WithDeadline::new(Arc::new(proxy)));
         let (stop, stopped) = tokio::sync::watch::channel(false);
         Self { state, warm, clock, app, _dir: dir, _stop: stop, stopped }
+    }
+
+    /// What its access tokens are judged by now.
+    pub fn tokens(&self) -> Arc<Tokens> {
+        self.state.snapshot.load().tokens.clone()
     }
 
     /// A fresh connection to the gateway.
