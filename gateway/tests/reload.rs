@@ -599,7 +599,7 @@ async fn no_request_fails_during_fifty_reloads_of_the_whole_program() {
 fn check_says_the_checksum_that_the_metric_carries() {
     let dir = TempDir::new().expect("a directory");
     let path = dir.path().join("aldgate.toml");
-    let text = "[hot]\nsessions = 5\n";
+    let text = "[hot]\nsessions = \"5 MiB\"\n";
     std::fs::write(&path, text).expect("a file");
     let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_aldgate"));
     let output = check.args(["check", "--config"]).arg(&path).output().expect("the binary");
