@@ -1,17 +1,12 @@
 //! `aldgate backend`: the identity backend alone, for gateways in other processes. It listens on two Unix sockets, and
 //! on no network.
 
-use super::cold_tier::{self, ColdTier};
+use super::cold_tier::{self, ColdTier, Ground};
 use super::edge::Start;
 use super::gateway::needs_a_shared_tier;
 use super::place::{Place, Role};
-use super::{CannotStart, banner, keys, runtime, signal};
-use aldgate_core::entropy::Entropy;
-use aldgate_core::time::Clock;
-use aldgate_gateway::assemble::Shared;
-use aldgate_gateway::clock::{SystemClock, SystemEntropy};
+use super::{CannotStart, banner, runtime, signal};
 use aldgate_gateway::config::{Config, Warm};
-use std::sync::Arc;
 
 /// Runs until a signal.
 ///
@@ -36,11 +31,6 @@ pub(crate) fn backend(start: &Start<'_>) -> Result<(), CannotStart> {
 }
 
 async fn assemble(config: &Config, place: &mut Place) -> Result<ColdTier, CannotStart> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-    let keys = keys::of_deployment(&config.keys, &*entropy)?;
-    let master = Arc::new(keys.master);
-    let (store, tier) = cold_tier::open(config, &master, clock.clone(), entropy.clone()).await?;
-    let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
-    ColdTier::start(config, keys.signing.key_set(), store, &tier, &shared, place, None)
+    let (ground, signing_key) = Ground::open(config).await?;
+    ColdTier::start(config, signing_key.key_set(), ground, place, None)
 }

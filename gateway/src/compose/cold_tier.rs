@@ -1,13 +1,16 @@
 //! The backend as a part of this process: its pages on one socket, its facts for gateways elsewhere on another.
 
-use super::CannotStart;
 use super::place::Place;
 use super::tier::Tier;
+use super::{CannotStart, keys};
 use aldgate_backend::cold::StoreCold;
 use aldgate_backend::store::Store;
 use aldgate_backend::{Backend, OnMessage};
-use aldgate_core::secret::MasterKey;
+use aldgate_core::entropy::Entropy;
+use aldgate_core::time::Clock;
+use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_gateway::assemble::Shared;
+use aldgate_gateway::clock::{SystemClock, SystemEntropy};
 use aldgate_gateway::config::{Config, Warm};
 use std::future::Future;
 use std::io;
@@ -24,20 +27,38 @@ pub(crate) struct ColdTier {
     stop: watch::Sender<bool>,
 }
 
-/// A store, and the warm tier that the configuration puts beside it.
-pub(crate) async fn open(
-    config: &Config,
-    master: &Arc<MasterKey>,
-    clock: Arc<dyn aldgate_core::time::Clock>,
-    entropy: Arc<dyn aldgate_core::entropy::Entropy>,
-) -> Result<(Store, Tier), CannotStart> {
-    let store = Store::open(&config.data.join("aldgate.db"), master, entropy).await;
-    let store = store.map_err(|error| CannotStart(error.to_string()))?;
-    let tier = match &config.warm {
-        Warm::Embedded => Tier::embedded(store.clone()),
-        Warm::Redis(redis) => Tier::redis(redis, master, clock, Arc::new(StoreCold::new(store.clone()))).await?,
-    };
-    Ok((store, tier))
+/// What a backend of this process stands on.
+pub(crate) struct Ground {
+    /// Its store.
+    pub(crate) store: Store,
+    /// The warm tier that the configuration puts beside it.
+    pub(crate) tier: Tier,
+    /// What all parts share.
+    pub(crate) shared: Shared,
+}
+
+impl Ground {
+    /// Opens it, on the runtime that it shall live on; also gives the key of identity assertions.
+    ///
+    /// # Errors
+    /// One line that says what to do.
+    pub(crate) async fn open(config: &Config) -> Result<(Self, SigningKey), CannotStart> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
+        let keys = keys::of_deployment(&config.keys, &*entropy)?;
+        let master = Arc::new(keys.master);
+        let store = Store::open(&config.data.join("aldgate.db"), &master, entropy.clone()).await;
+        let store = store.map_err(|error| CannotStart(error.to_string()))?;
+        let tier = match &config.warm {
+            Warm::Embedded => Tier::embedded(store.clone()),
+            Warm::Redis(redis) => {
+                let cold = Arc::new(StoreCold::new(store.clone()));
+                Tier::redis(redis, &master, clock.clone(), cold).await?
+            }
+        };
+        let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
+        Ok((Self { store, tier, shared }, keys.signing))
+    }
 }
 
 impl ColdTier {
@@ -48,19 +69,18 @@ impl ColdTier {
     pub(crate) fn start(
         config: &Config,
         key_set: String,
-        store: Store,
-        tier: &Tier,
-        shared: &Shared,
+        ground: Ground,
         place: &mut Place,
         on_message: Option<OnMessage>,
     ) -> Result<Self, CannotStart> {
+        let Ground { store, tier, shared } = ground;
         let backend = Backend::new(
             backend_config(config, key_set),
             store.clone(),
-            shared.warm.clone(),
-            shared.master.clone(),
-            shared.clock.clone(),
-            shared.entropy.clone(),
+            shared.warm,
+            shared.master,
+            shared.clock,
+            shared.entropy,
             on_message,
         );
         let backend = backend.map_err(|error| CannotStart(error.to_string()))?;
@@ -70,7 +90,7 @@ impl ColdTier {
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
         let pages = place.listen(&config.backend_socket())?;
-        let (tended, log_ins) = (backend.clone(), tier.log_ins.clone());
+        let (tended, log_ins) = (backend.clone(), tier.log_ins);
         let stop_pages = until();
         serve("the backend", async move { backend.serve(pages, stop_pages).await });
         if config.warm != Warm::Embedded {

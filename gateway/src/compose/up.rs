@@ -3,15 +3,12 @@
 //! The backend runs on its own Tokio runtime behind a Unix socket, the demonstration service on another, the gateway
 //! on Pingora's. The warm tier is the embedded one, on the backend's own store, unless the configuration names another.
 
-use super::cold_tier::{self, ColdTier};
+use super::cold_tier::{self, ColdTier, Ground};
 use super::edge::{self, Edge, Start};
 use super::place::{Place, Role};
-use super::{CannotStart, banner, demo, keys, ports, runtime};
+use super::{CannotStart, banner, demo, ports, runtime};
 use aldgate_backend::OnMessage;
-use aldgate_core::entropy::Entropy;
 use aldgate_core::time::Clock;
-use aldgate_gateway::assemble::Shared;
-use aldgate_gateway::clock::{SystemClock, SystemEntropy};
 use aldgate_gateway::config::{AccessLog, Config};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -40,16 +37,10 @@ pub(crate) fn up(start: &Start<'_>) -> Result<(), CannotStart> {
 
 async fn assemble(start: &Start<'_>, place: &mut Place) -> Result<(Edge, ColdTier), CannotStart> {
     let config = &start.config;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-    let keys = keys::of_deployment(&config.keys, &*entropy)?;
-    let master = Arc::new(keys.master);
-    let (store, tier) = cold_tier::open(config, &master, clock.clone(), entropy.clone()).await?;
-    let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
-    let edge = Edge::assemble(start, keys.signing, &shared)?;
-    tier.count_forgeries(edge.state.metrics.clone());
-    let cold_tier =
-        ColdTier::start(config, edge.state.key_set.clone(), store, &tier, &shared, place, on_message(config)?)?;
+    let (ground, signing_key) = Ground::open(config).await?;
+    let edge = Edge::assemble(start, signing_key, &ground.shared)?;
+    ground.tier.count_forgeries(edge.state.metrics.clone());
+    let cold_tier = ColdTier::start(config, edge.state.key_set.clone(), ground, place, on_message(config)?)?;
     Ok((edge, cold_tier))
 }
 
