@@ -8,9 +8,10 @@ use aldgate_core::testing::conformance::{Publishing, suite};
 use aldgate_core::warm::login_event::LoginEvents as _;
 use aldgate_core::warm::redis::{Options, Tls, library};
 use aldgate_core::warm::{Settlement, Warm as _};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair};
 use redis::{Client, ErrorKind, RedisResult, ServerErrorKind, TlsCertificates, Value, cmd};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 /// Where the samples are.
@@ -88,6 +89,8 @@ struct Authority(CertifiedIssuer<'static, KeyPair>);
 impl Authority {
     fn new() -> Self {
         let mut authority = CertificateParams::default();
+        // A name of its own: OpenSSL takes a certificate whose issuer has its own name for one that signed itself.
+        authority.distinguished_name.push(DnType::CommonName, "authority");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("signed"))
     }
@@ -134,6 +137,26 @@ async fn the_samples_gateway_does_all_its_work() {
     let log_ins = warm.login_events(first.session.lane(), 0, 1_000).await.expect("read");
     assert_eq!(log_ins.last().map(|(_, event)| event.session), Some(second.session));
     warm.forget_login_events(first.session.lane(), log_ins[0].0).await.expect("forgotten");
+}
+
+/// The very lines that the sample tells an operator to run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_functions_are_loaded_as_the_sample_says() {
+    let sample = Sample::start().await;
+    let home = sample.server.home().display().to_string();
+    std::fs::write(format!("{home}/admin-password"), ADMIN_PASSWORD).expect("written");
+    let text = std::fs::read_to_string(format!("{SAMPLES}/redis.conf")).expect("the sample is there");
+    let told: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("#       ")).collect();
+    let lines = told.join("\n");
+    assert!(lines.contains("FUNCTION LOAD"), "{lines}");
+    let here = lines
+        .replace(FILES, &home)
+        .replace("aldgate redis-functions", concat!("cat ", env!("CARGO_MANIFEST_DIR"), "/src/warm/redis/aldgate.lua"))
+        .replace("redis-cli ", &format!("redis-cli -p {} ", sample.server.port));
+    let done = Command::new("sh").args(["-c", &here]).output().expect("a shell");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(said.trim(), "aldgate_1", "{}", String::from_utf8_lossy(&done.stderr));
+    tier::connected(sample.as_gateway()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use redis::aio::MultiplexedConnection;
 use redis::{Client, FromRedisValue};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -51,6 +52,11 @@ impl Server {
             self.try_ask::<String>(&["INFO", "server"]).await.is_ok_and(|said| said.contains(&mine))
         })
         .await;
+    }
+
+    /// The directory of its files.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Starts a server that was killed again, with the files that it left.
