@@ -18,7 +18,6 @@
 use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::reply::Reply;
-use crate::state::EdgeState;
 use aldgate_core::policy::cors::{Cors, Preflight, Sharing};
 use aldgate_core::policy::path::NormalPath;
 use aldgate_core::policy::route::Route;
@@ -49,8 +48,8 @@ pub enum Crossing {
 }
 
 /// Judges an admitted request by its origin.
-pub fn cross(header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState) -> Crossing {
-    let Some(route) = route(header, exchange, state) else { return Crossing::GoesOn };
+pub fn cross(header: &RequestHeader, exchange: &mut Exchange) -> Crossing {
+    let Some(route) = route(header, exchange) else { return Crossing::GoesOn };
     let Some(cors) = route.cors.clone() else { return Crossing::GoesOn };
     let origin = the_one(header, &ORIGIN);
     if let Some(asked) = origin.and_then(|origin| preflight(origin, header)) {
@@ -65,13 +64,13 @@ pub fn cross(header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState)
 }
 
 /// The route that will be judged; nothing where none will, which the judgement then says.
-fn route(header: &RequestHeader, exchange: &Exchange, state: &EdgeState) -> Option<Arc<Route>> {
-    let snapshot = state.snapshot.load();
-    if !snapshot.routes.shares() {
+fn route(header: &RequestHeader, exchange: &Exchange) -> Option<Arc<Route>> {
+    let routes = &exchange.generation.routes;
+    if !routes.shares() {
         return None;
     }
     let path = NormalPath::parse(header.uri.path()).ok()?;
-    snapshot.routes.find(&exchange.host, path).ok()?.cloned()
+    routes.find(&exchange.host, path).ok()?.cloned()
 }
 
 /// The value of a header that may stand there once.
@@ -168,8 +167,7 @@ pub fn overrule(response: &mut ResponseHeader, exchange: &Exchange, method: &Met
     // Also without an origin: a cache must not give this answer to a page that may read another.
     response.append_header(VARY, HeaderValue::from_static("Origin"))?;
     let reader = exchange.sharing.as_ref().and_then(|sharing| sharing.reader.as_deref());
-    // Asked again: the routes may have been replaced since.
-    let Some(reader) = reader.filter(|origin| cors.allows(origin) && cors.takes(method.as_str())) else {
+    let Some(reader) = reader.filter(|_| cors.takes(method.as_str())) else {
         return Ok(());
     };
     response.insert_header(ACCESS_CONTROL_ALLOW_ORIGIN, reader)?;

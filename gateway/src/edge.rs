@@ -66,7 +66,7 @@ impl Edge {
 
     /// Answers preflights, and refuses what a page of another origin may not do.
     async fn cross(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
-        match cors::cross(session.req_header(), exchange, &self.state) {
+        match cors::cross(session.req_header(), exchange) {
             Crossing::GoesOn => Ok(Next::Continue),
             Crossing::Granted(reply) => self.write(reply, session).await,
             Crossing::Refused(problem) => self.refuse(problem, session, exchange).await,

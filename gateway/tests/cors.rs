@@ -3,6 +3,11 @@
 
 mod support;
 
+use aldgate_gateway::config::Config;
+use aldgate_gateway::cors::{self, Crossing};
+use aldgate_gateway::exchange::Exchange;
+use aldgate_gateway::problem::Problem;
+use pingora::http::RequestHeader;
 use support::asker::Asker;
 use support::http::Answer;
 use support::world::{World, parse, received};
@@ -55,6 +60,23 @@ const ROUTES: &str = r#"
     demand = { identity = "P9" }
     cors = { origins = ["https://page.example"], credentials = true }
 "#;
+
+/// One request is judged by one generation, also by its origin: else a page that neither the old routes nor the new ones
+/// let change anything could do it in between.
+#[tokio::test]
+async fn a_request_that_a_reload_overtakes_is_judged_by_what_it_began_with() {
+    let world = world().await;
+    let state = &world.state;
+    let mut header = RequestHeader::build("PUT", b"/cors/x", None).expect("a header");
+    header.append_header("origin", "https://evil.example").expect("a header");
+    let mut exchange = Exchange::begin(state);
+    exchange.host = "localhost".into();
+    exchange.authority = "localhost".into();
+    let without = Config::parse("").expect("the defaults");
+    state.snapshot.replace(&without, None, &state.master, support::world_now(&world)).expect("served");
+    let crossing = cors::cross(&header, &mut exchange);
+    assert!(matches!(crossing, Crossing::Refused(Problem::CrossOrigin)), "{crossing:?}");
+}
 
 async fn world() -> World {
     World::with(ROUTES).await

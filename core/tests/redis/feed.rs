@@ -97,6 +97,27 @@ async fn what_was_missed_is_applied_before_the_feed_is_live_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_breaks_is_a_silence_for_ever_and_not_a_feed_in_which_nothing_happens() {
+    struct Breaking;
+    impl Follower for Breaking {
+        fn apply(&self, _: &Change) {
+            panic!("told to");
+        }
+        fn feed(&self, _: Feed) {}
+    }
+    let server = Server::start(&[]).await;
+    let (warm, other) = (tier::on(&server).await, tier::on(&server).await);
+    let gateway = Gateway::over(warm.clone());
+    warm.follow(Arc::new(Breaking));
+    let standing = tier::opening(0, 1);
+    gateway.admit(&standing);
+    other.open_session(&tier::opening(0, 2)).await.expect("opened");
+    other.end_session(&tier::opening(0, 2).record.account, &tier::opening(0, 2).session).await.expect("ended");
+    eventually("the silence is noticed", async || !warm.feed_state().live).await;
+    assert!(gateway.asks_for(&standing.session));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_hangs_is_a_silence_and_nothing_is_believed_meanwhile() {
     let server = Server::start(&[]).await;
     let gateway = Gateway::over(tier::on(&server).await);

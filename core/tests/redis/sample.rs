@@ -4,10 +4,9 @@
 use crate::server::{Server, free_port, home, patiently};
 use crate::tier;
 use aldgate_core::secret::Secret;
-use aldgate_core::warm::redis::{Options, Tls, library};
+use aldgate_core::warm::redis::{Options, Tls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair};
 use redis::{Client, RedisResult, TlsCertificates, Value, cmd};
-use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
@@ -75,19 +74,18 @@ pub(crate) async fn start(authority: &Authority, arguments: &[&str]) -> Server {
     server
 }
 
-/// What the operator does once, on every primary, as the sample says it.
+/// What the operator does once, on every primary: the very lines that the sample says, with the port of this server.
 pub(crate) fn load(server: &Server) {
     let home = server.home.path();
-    std::fs::write(home.join("aldgate.lua"), library()).expect("written");
-    let said = Command::new("redis-cli")
-        .args(["-p", &server.port.to_string(), "--tls", "--cacert", "authority.pem", "--user", ADMIN.0])
-        .args(["-x", "FUNCTION", "LOAD"])
-        .env("REDISCLI_AUTH", ADMIN.1)
-        .stdin(File::open(home.join("aldgate.lua")).expect("written"))
-        .current_dir(home)
-        .output()
-        .expect("redis-cli of Debian's package is installed");
-    assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), "aldgate_1");
+    std::fs::write(home.join("admin-password"), ADMIN.1).expect("written");
+    let text = std::fs::read_to_string(home.join("redis.conf")).expect("the sample is there");
+    let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("#       ")).collect();
+    let functions = concat!("cat ", env!("CARGO_MANIFEST_DIR"), "/src/warm/redis/aldgate.lua");
+    let lines = lines.join("\n").replace("aldgate redis-functions", functions);
+    let lines = lines.replace("redis-cli ", &format!("redis-cli -p {} ", server.port));
+    let done = Command::new("sh").args(["-c", &lines]).output().expect("a shell");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(said.trim(), "aldgate_1", "{lines}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// A server of its own, with the library.

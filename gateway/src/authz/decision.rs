@@ -93,7 +93,7 @@ async fn judged(original: &OriginalRequest, exchange: &mut Exchange, state: &Edg
     if let Err(problem) = admit::admit(header, exchange) {
         return deny(refusal(problem, header, exchange));
     }
-    match cors::cross(header, exchange, state) {
+    match cors::cross(header, exchange) {
         Crossing::GoesOn => {}
         Crossing::Granted(_) => return preflight_elsewhere(header, exchange),
         Crossing::Refused(problem) => return deny(refusal(problem, header, exchange)),

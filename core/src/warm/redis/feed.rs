@@ -236,9 +236,21 @@ pub(super) struct Reader {
     pub(super) hub: Arc<Hub>,
 }
 
+/// Ends the belief in a reader's lanes, should it ever break: nobody else would notice that nothing is read any more.
+struct Unread<'a>(&'a Reader);
+
+impl Drop for Unread<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.hub.silent(&self.0.lanes);
+        }
+    }
+}
+
 impl Reader {
     /// Reads for ever.
     pub(super) async fn run(self) {
+        let _unread = Unread(&self);
         let mut fresh = true;
         let mut pause = PAUSE.0;
         loop {

@@ -26,8 +26,8 @@ pub(super) async fn ensure(link: &mut MultiplexedConnection, address: &Address) 
         Err(error) if error.to_string().contains("already exists") => Ok(()), // Another process was faster.
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => Err(format!(
             "{address} lacks the function library aldgate_1, and this user may not load it. Load it once as an \
-             administrator, on every primary (with --tls --cacert, if it has TLS): aldgate redis-functions | \
-             REDISCLI_AUTH=... redis-cli -h {} -p {} --user admin -x FUNCTION LOAD",
+             administrator, on every primary, with the password in REDISCLI_AUTH (and --tls --cacert FILE where TLS is \
+             spoken): aldgate redis-functions | redis-cli -h {} -p {} --user ADMIN -x FUNCTION LOAD",
             address.host, address.port
         )),
         Err(error) => Err(format!("{address}: the function library aldgate_1 could not be loaded: {error}")),
