@@ -6,6 +6,7 @@ mod support;
 use aldgate_gateway::config::Config;
 use aldgate_gateway::cors::{self, Crossing};
 use aldgate_gateway::exchange::Exchange;
+use aldgate_gateway::files::Files;
 use aldgate_gateway::problem::Problem;
 use pingora::http::RequestHeader;
 use support::asker::Asker;
@@ -73,7 +74,7 @@ async fn a_request_that_a_reload_overtakes_is_judged_by_what_it_began_with() {
     exchange.host = "localhost".into();
     exchange.authority = "localhost".into();
     let without = Config::parse("").expect("the defaults");
-    state.snapshot.replace(&without, None, &state.master, support::world_now(&world)).expect("served");
+    state.snapshot.replace(&without, Files::default(), &state.master, support::world_now(&world)).expect("served");
     let crossing = cors::cross(&header, &mut exchange);
     assert!(matches!(crossing, Crossing::Refused(Problem::CrossOrigin)), "{crossing:?}");
 }
