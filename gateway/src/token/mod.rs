@@ -20,6 +20,7 @@ use crate::state::EdgeState;
 use aldgate_core::decide::Lookup;
 use aldgate_core::id::TokenDigest;
 use aldgate_core::secret::MasterKey;
+use aldgate_core::seldom::Seldom;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::access_token::{Expected, UnverifiedToken};
 use aldgate_core::token::authorization::{self, Scheme};
@@ -80,7 +81,7 @@ impl From<TokenRefused> for NoGrant {
 
 impl From<Unavailable> for NoGrant {
     fn from(unavailable: Unavailable) -> Self {
-        tracing::warn!(%unavailable, "an access token could not be judged");
+        tracing::debug!(%unavailable, "an access token could not be judged");
         Self::Unavailable
     }
 }
@@ -127,6 +128,7 @@ pub struct Tokens {
     metrics: Arc<Metrics>,
     /// Of the nonces of proofs, where an issuer's tokens ask for them.
     nonces: DpopNonceKey,
+    unavailable_told: Seldom,
 }
 
 impl Tokens {
@@ -155,7 +157,7 @@ impl Tokens {
         let issuers = issuers.iter().map(issuer).collect::<Result<_, CannotTakeTokens>>()?;
         let kept = Arc::new(KeptTokens::default());
         warm.follow(kept.clone());
-        Ok(Self { issuers, kept, warm, metrics, nonces: DpopNonceKey::of(master) })
+        Ok(Self { issuers, kept, warm, metrics, nonces: DpopNonceKey::of(master), unavailable_told: Seldom::default() })
     }
 
     /// What the access token of a request says, in the form that `decide` takes.
@@ -171,6 +173,9 @@ impl Tokens {
             }
             Err(NoGrant::Unavailable) => {
                 self.metrics.token(TokenResult::Unavailable);
+                if self.unavailable_told.may(now) {
+                    tracing::warn!("access tokens cannot be judged: the shared tier or an issuer does not answer");
+                }
                 Lookup::Unavailable
             }
         }

@@ -35,7 +35,6 @@ mod library;
 mod login_event;
 mod options;
 mod passkey;
-mod seldom;
 mod server;
 mod tag;
 
@@ -45,6 +44,7 @@ pub use options::{Address, DEADLINE, NotAnAddress, NotConnected, Options, Tls};
 use crate::cold::Cold;
 use crate::id::{AccountId, CredentialDigest, Lane, SessionId, SingleUse, TokenDigest};
 use crate::secret::MasterKey;
+use crate::seldom::Seldom;
 use crate::session::record::SessionRecord;
 use crate::time::{Clock, Timestamp};
 use crate::warm::change::{Change, Follower};
@@ -57,7 +57,6 @@ use feed::{Hub, Reader};
 use futures_util::future::try_join_all;
 use key::Keys;
 use passkey::millis;
-use seldom::Seldom;
 use server::{Reach, Servers};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -66,7 +65,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tag::{Forged, Tags};
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
 
 /// How far the clocks of two gateways may differ: what was used up is remembered so much longer.
 const SKEW: Duration = Duration::from_mins(5);
@@ -116,7 +114,7 @@ impl RedisWarm {
             servers: Arc::new(servers),
             keys,
             tags: Arc::new(Tags::new(master)),
-            hub: Arc::new(Hub::new(clock.now())),
+            hub: Arc::new(Hub::new(clock.clone())),
             clock,
             cold,
             refused: AtomicU64::new(0),
@@ -171,7 +169,7 @@ impl RedisWarm {
 
     fn refuse(&self, forged: Forged) {
         let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.refusals_told.may(Instant::now()) {
+        if self.refusals_told.may(self.clock.now()) {
             tracing::warn!(refused, "{forged}");
         }
     }
