@@ -27,8 +27,8 @@ pub const REQUEST_ID: &str = "aldgate-request-id";
 
 const OURS: &[u8] = b"aldgate";
 
-/// Headers by which a proxy speaks to a service, in normal spelling: who is asking, from where, and for which path. Some
-/// servers believe them (`X-Original-URL` changes the path that IIS acts on); only the gate may say such things.
+/// Headers by which a proxy speaks to a service, in normal spelling: who is asking, from where, and for which path.
+/// Some servers believe them (`X-Original-URL` changes the path that IIS acts on); only the gate may say such things.
 pub const FORWARDING: [&str; 25] = [
     "forwarded",
     "x-forwarded-for",

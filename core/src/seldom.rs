@@ -1,5 +1,5 @@
-//! Lines of the log that somebody else can cause: nobody who floods us may fill our disk. What came in between the lines
-//! is in the counts.
+//! Lines of the log that somebody else can cause: nobody who floods us may fill our disk. What came in between the
+//! lines is in the counts.
 
 use crate::time::Timestamp;
 use std::sync::{Mutex, PoisonError};

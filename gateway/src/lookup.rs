@@ -1,7 +1,7 @@
 //! Asking the warm tier on behalf of a request: under a deadline, and what is found goes to hot.
 //!
-//! However many requests ask for the same thing at a time, warm is asked once: they wait for one *flight*. The flight is
-//! a task of its own, so it does not end with the client whose request began it. Its outcome, a failure too, is for
+//! However many requests ask for the same thing at a time, warm is asked once: they wait for one *flight*. The flight
+//! is a task of its own, so it does not end with the client whose request began it. Its outcome, a failure too, is for
 //! those who waited and is not remembered after it. A late answer is no answer: the request fails closed.
 
 use crate::metrics::{LookupResult, Metrics};

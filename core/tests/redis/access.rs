@@ -1,5 +1,5 @@
-//! Who may speak to the server, and what the gateways' user may not do there: the samples of `config/redis`, as they are
-//! shipped, but for where their files lie and which port is free.
+//! Who may speak to the server, and what the gateways' user may not do there: the samples of `config/redis`, as they
+//! are shipped, but for where their files lie and which port is free.
 
 use crate::server::{Server, eventually, free_port, home};
 use crate::tier;

@@ -1,4 +1,5 @@
-//! A `redis-server` of a test: on a free port of the loopback, its files in a directory of its own, killed when dropped.
+//! A `redis-server` of a test: on a free port of the loopback, its files in a directory of its own, killed when
+//! dropped.
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, FromRedisValue};

@@ -1,8 +1,8 @@
 //! A verdict in the words of each proxy.
 //!
-//! Allow is 200 without a body and nothing else, and is never kept (RFC 9111: `no-store`). Deny is what the client gets:
-//! relayed whole by Traefik, Caddy, Envoy and our script for HAProxy. nginx knows 401 and 403 only; anything else it
-//! turns into a 500, which is the right thing where nothing can be decided.
+//! Allow is 200 without a body and nothing else, and is never kept (RFC 9111: `no-store`). Deny is what the client
+//! gets: relayed whole by Traefik, Caddy, Envoy and our script for HAProxy. nginx knows 401 and 403 only; anything else
+//! it turns into a 500, which is the right thing where nothing can be decided.
 
 use super::Dialect;
 use super::decision::{Allowed, Denied, Verdict};

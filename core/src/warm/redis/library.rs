@@ -1,8 +1,8 @@
 //! The functions inside Redis: their text, and making sure that a server has it.
 //!
-//! They are a library of Redis Functions (Redis 7, Valkey), not scripts: loaded once by whoever may, kept and replicated
-//! with the data, and called by name. So the gateway's own user needs no `EVAL` and no `FUNCTION`. The version is part of
-//! every name: gateways of two versions work on one server while one replaces the other.
+//! They are a library of Redis Functions (Redis 7, Valkey), not scripts: loaded once by whoever may, kept and
+//! replicated with the data, and called by name. So the gateway's own user needs no `EVAL` and no `FUNCTION`. The
+//! version is part of every name: gateways of two versions work on one server while one replaces the other.
 
 use super::options::Address;
 use redis::aio::MultiplexedConnection;

@@ -3,19 +3,21 @@
 //! Each verb of the trait is one call of one function inside Redis (`aldgate.lua`), which is atomic there, and lies in
 //! one slot: whatever belongs to an account lies in its lane. Three steps are more than one call, and none of them lets
 //! a caller see half: a passkey is found by its digest first, and then in its account's lane; a published passkey has
-//! its cell before its record; and a session of *another* lane that a log-in replaces is ended after the new one opened.
+//! its cell before its record; and a session of *another* lane that a log-in replaces is ended after the new one
+//! opened.
 //!
-//! Nothing that comes back is believed for its place alone: each value is tagged (`tag`). Nothing waits longer than the deadline, and a
-//! call of which it is not known whether it was executed is repeated only where doing it twice is doing it once.
+//! Nothing that comes back is believed for its place alone: each value is tagged (`tag`). Nothing waits longer than the
+//! deadline, and a call of which it is not known whether it was executed is repeated only where doing it twice is doing
+//! it once.
 //!
 //! # What is acknowledged, and what may be lost
 //! With `appendonly yes` and `appendfsync always`, what a primary has acknowledged survives its crash and that of its
-//! machine; with `everysec` up to two seconds may be lost, even with the process alone. Replication is asynchronous: a primary
-//! that is lost for good takes with it what its replica had not received, milliseconds as a rule. A revocation that is
-//! lost so leaves a session standing, until its end, in gateways that had not heard of it; the feed notices that the log
-//! was cut (`feed`). Where that is too much, run with `min-replicas-to-write 1` and keep the sessions short. The
-//! passkeys have their home in the cold tier, and are restored from there. `maxmemory-policy` must be `noeviction`: a
-//! revocation must not make room for a session.
+//! machine; with `everysec` up to two seconds may be lost, even with the process alone. Replication is asynchronous: a
+//! primary that is lost for good takes with it what its replica had not received, milliseconds as a rule. A revocation
+//! that is lost so leaves a session standing, until its end, in gateways that had not heard of it; the feed notices
+//! that the log was cut (`feed`). Where that is too much, run with `min-replicas-to-write 1` and keep the sessions
+//! short. The passkeys have their home in the cold tier, and are restored from there. `maxmemory-policy` must be
+//! `noeviction`: a revocation must not make room for a session.
 //!
 //! # Log-ins for the cold tier
 //! Every session that opens leaves an event in its lane's log, for the backend to settle (`login_event`). The log is
@@ -25,9 +27,9 @@
 //!
 //! # Bounds
 //! A session, what was used up, what was revoked and what was retired live as long as they matter, in Redis' own
-//! reckoning (`PX`). Of a passkey, what changes lives for [`KEPT`](passkey::KEPT) after it was last published or used, and
-//! what is fixed after it was last published; the cold tier knows it longer, and is asked once for what has run out. The logs are cut at the lengths that `aldgate.lua` names, and an account has at most a thousand
-//! sessions.
+//! reckoning (`PX`). Of a passkey, what changes lives for [`KEPT`](passkey::KEPT) after it was last published or used,
+//! and what is fixed after it was last published; the cold tier knows it longer, and is asked once for what has run
+//! out. The logs are cut at the lengths that `aldgate.lua` names, and an account has at most a thousand sessions.
 
 mod feed;
 mod key;

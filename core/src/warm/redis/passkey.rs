@@ -1,9 +1,9 @@
 //! Passkeys in Redis: a published record, found by the digest alone, and a cell in the account's lane.
 //!
 //! The record holds what is fixed when a passkey is registered (key, account); the cell holds what changes (counter,
-//! backup state, identity level, revision). A log-in moves the cell by compare-and-set: the caller brings the state from
-//! which it judged and the tagged cell that follows from it; if the state is another by now, the function gives the cell
-//! back, and the caller judges anew. So a log-in is one round trip, unless two with one passkey meet.
+//! backup state, identity level, revision). A log-in moves the cell by compare-and-set: the caller brings the state
+//! from which it judged and the tagged cell that follows from it; if the state is another by now, the function gives
+//! the cell back, and the caller judges anew. So a log-in is one round trip, unless two with one passkey meet.
 
 use super::RedisWarm;
 use super::key::Key;
@@ -257,7 +257,8 @@ impl RedisWarm {
     }
 }
 
-/// What is left of two states of one passkey: the identity level that was published, and the counter that came furthest.
+/// What is left of two states of one passkey: the identity level that was published, and the counter that came
+/// furthest.
 fn merged(here: CellState, published: CellState) -> CellState {
     let ahead = if published.sign_count > here.sign_count { published } else { here };
     let merged = CellState { identity: published.identity, revision: here.revision, ..ahead };

@@ -47,8 +47,8 @@ pub(super) enum Reach {
     Key,
     /// One key, and once, or the caller hears of it.
     KeyOnce,
-    /// More of a lane than the one key that it names. Doing it twice is as doing it once. While a cluster moves the lane
-    /// to another primary, some of its keys are at one and some at the other, and neither can do it: it waits.
+    /// More of a lane than the one key that it names. Doing it twice is as doing it once. While a cluster moves the
+    /// lane to another primary, some of its keys are at one and some at the other, and neither can do it: it waits.
     Lane,
 }
 
