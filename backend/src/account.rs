@@ -2,8 +2,8 @@
 //!
 //! The fact goes to the cold store first; then the shared tier learns it (a passkey is published or retired, sessions
 //! end), and the owner is told. Whoever changes what opens an account does it here, so that none of that is forgotten.
-//! A revocation is noted with its fact and reaches the tier whatever happens ([`crate::herald`]); a new passkey that the
-//! tier could not be told of is found by whoever asks for it.
+//! A revocation is noted with its fact and reaches the tier whatever happens ([`crate::herald`]); a new passkey that
+//! the tier could not be told of is found by whoever asks for it.
 
 use crate::fault::Fault;
 use crate::herald::Herald;

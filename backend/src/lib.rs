@@ -5,8 +5,9 @@
 //!
 //! Layers, downward only: `http` › `journey` › {`passkey`, `password`, `one_time_code`} › `account` › `notifier` ›
 //! `store` › `model`. The methods never import one another: a journey combines them. Only `http/problem` knows status
-//! codes. `warm` is the shared tier on the same store, for a deployment of one machine. Where the tier is another, `herald`
-//! tells it what is revoked, `settler` writes down the log-ins that it has settled, and `cold` is asked for what it lacks.
+//! codes. `warm` is the shared tier on the same store, for a deployment of one machine. Where the tier is another,
+//! `herald` tells it what is revoked, `settler` writes down the log-ins that it has settled, and `cold` is asked for
+//! what it lacks.
 
 mod account;
 pub mod cold;

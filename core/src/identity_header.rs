@@ -27,34 +27,34 @@ pub const REQUEST_ID: &str = "aldgate-request-id";
 
 const OURS: &[u8] = b"aldgate";
 
-/// Headers by which a proxy speaks to a service, in normal spelling: who is asking, from where, and for which path. Some
-/// servers believe them (`X-Original-URL` changes the path that IIS acts on); only the gate may say such things.
-const FORWARDING: [&[u8]; 25] = [
-    b"forwarded",
-    b"x-forwarded-for",
-    b"x-forwarded-host",
-    b"x-forwarded-port",
-    b"x-forwarded-prefix",
-    b"x-forwarded-proto",
-    b"x-forwarded-server",
-    b"x-forwarded-uri",
-    b"x-real-ip",
-    b"x-original-url",
-    b"x-original-uri",
-    b"x-original-method",
-    b"x-rewrite-url",
-    b"x-client-ip",
-    b"true-client-ip",
-    b"remote-user", // Authelia's names, and what CGI calls the user.
-    b"remote-name",
-    b"remote-groups",
-    b"remote-email",
-    b"proxy",       // httpoxy: CGI makes HTTP_PROXY of it.
-    b"client-cert", // RFC 9440, and what other proxies say of a client's certificate.
-    b"client-cert-chain",
-    b"x-client-cert",
-    b"x-client-certificate",
-    b"x-arr-clientcert",
+/// Headers by which a proxy speaks to a service, in normal spelling: who is asking, from where, and for which path.
+/// Some servers believe them (`X-Original-URL` changes the path that IIS acts on); only the gate may say such things.
+pub const FORWARDING: [&str; 25] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-forwarded-uri",
+    "x-real-ip",
+    "x-original-url",
+    "x-original-uri",
+    "x-original-method",
+    "x-rewrite-url",
+    "x-client-ip",
+    "true-client-ip",
+    "remote-user", // Authelia's names, and what CGI calls the user.
+    "remote-name",
+    "remote-groups",
+    "remote-email",
+    "proxy",       // httpoxy: CGI makes HTTP_PROXY of it.
+    "client-cert", // RFC 9440, and what other proxies say of a client's certificate.
+    "client-cert-chain",
+    "x-client-cert",
+    "x-client-certificate",
+    "x-arr-clientcert",
 ];
 
 /// How the other headers begin that only the gate may set: forwarding, and the names of other gateways whose headers a
@@ -84,7 +84,8 @@ pub fn is_ours(name: &[u8]) -> bool {
         && name.get(OURS.len()).is_none_or(|next| normal(*next) == b'-');
     let begins = |with: &[u8]| name.get(..with.len()).is_some_and(|start| reads_as(start, with));
     let forwarding = matches!(name.first().map(|b| normal(*b)), Some(b'c' | b'f' | b'p' | b'r' | b's' | b't' | b'x'))
-        && (FORWARDING.iter().any(|ours| reads_as(name, ours)) || BEGINNINGS.iter().any(|start| begins(start)));
+        && (FORWARDING.iter().any(|ours| reads_as(name, ours.as_bytes()))
+            || BEGINNINGS.iter().any(|start| begins(start)));
     prefixed || forwarding
 }
 

@@ -17,6 +17,7 @@ pub mod id;
 pub mod identity_header;
 pub mod policy;
 pub mod secret;
+pub mod seldom;
 pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;

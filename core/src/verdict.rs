@@ -134,7 +134,8 @@ pub enum TokenRefused {
     /// It was revoked, or its issuer says that it is not active.
     #[error("the access token was revoked")]
     Revoked,
-    /// It is bound to a key and was shown as if it were not, or the other way round; or bound in a way that is not known.
+    /// It is bound to a key and was shown as if it were not, or the other way round; or bound in a way that is not
+    /// known.
     #[error("the access token is not shown in the way in which it is bound")]
     Unproven,
     /// It is bound to a certificate that the client did not show.

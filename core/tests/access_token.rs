@@ -1,5 +1,5 @@
-//! Access tokens and DPoP proofs under attack: the classes of attack on signed tokens, each as a real token that differs
-//! from a good one in just that (RFC 8725; RFC 9068; RFC 9449), and the numbers of FAPI 2.0.
+//! Access tokens and DPoP proofs under attack: the classes of attack on signed tokens, each as a real token that
+//! differs from a good one in just that (RFC 8725; RFC 9068; RFC 9449), and the numbers of FAPI 2.0.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use aldgate_core::assurance::{Components, IdentityLevel};

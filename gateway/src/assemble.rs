@@ -14,6 +14,7 @@ use crate::touch::{TouchWriter, touches};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::hot::Hot;
 use aldgate_core::secret::MasterKey;
+use aldgate_core::seldom::Seldom;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_core::token::kept::KeptTokens;
@@ -85,6 +86,7 @@ pub fn assemble(
         warm: shared.warm.clone(),
         touches,
         assets: Assets::default(),
+        log_ins_told: Seldom::default(),
         relying_party: config.relying_party.clone(),
         challenge_key: ChallengeKey::of(&shared.master),
         key_set: signing_key.key_set(),

@@ -1,5 +1,5 @@
-//! What somebody is told who has to prove something first: a browser is taken to the sign-in page and back, a program is
-//! told what is missing (RFC 6750, section 3; RFC 9470, section 3).
+//! What somebody is told who has to prove something first: a browser is taken to the sign-in page and back, a program
+//! is told what is missing (RFC 6750, section 3; RFC 9470, section 3).
 
 use crate::cors;
 use crate::exchange::Exchange;
@@ -124,8 +124,8 @@ fn sign_in_address(route: &Route, state: &EdgeState) -> String {
     }
 }
 
-/// Where a browser goes to prove what is missing: a path of the host that it asked, since what begins with a slash works
-/// behind any proxy. `None` where no sign-in would help.
+/// Where a browser goes to prove what is missing: a path of the host that it asked, since what begins with a slash
+/// works behind any proxy. `None` where no sign-in would help.
 pub fn location(route: &Route, challenge: &Challenge, header: &RequestHeader, state: &EdgeState) -> Option<String> {
     let why = match challenge {
         Challenge::SignIn => "",

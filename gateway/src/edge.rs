@@ -1,7 +1,8 @@
 //! The life of a request, in the order in which it runs.
 //!
 //! admit › cross › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases
-//! are in the files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. Caching, compression and CONNECT stay off.
+//! are in the files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. Caching,
+//! compression and CONNECT stay off.
 
 use crate::challenge;
 use crate::cors::{self, Crossing};

@@ -1,5 +1,5 @@
-//! What a service is told of a session or an access token: the signed assertion and the plain headers, made once for each,
-//! service and half minute and given out again, so that the hot path signs nothing and formats nothing.
+//! What a service is told of a session or an access token: the signed assertion and the plain headers, made once for
+//! each, service and half minute and given out again, so that the hot path signs nothing and formats nothing.
 
 use crate::state::{BACKEND_INDEX, EdgeState};
 use aldgate_core::hot::{HotSession, MintedIdentity};
@@ -40,8 +40,8 @@ pub struct Told {
     pub by_token: bool,
 }
 
-/// What is told of who passes; `None` where nobody is known, or the edge itself answers. The backend knows people by their
-/// sessions, and nobody else.
+/// What is told of who passes; `None` where nobody is known, or the edge itself answers. The backend knows people by
+/// their sessions, and nobody else.
 ///
 /// # Errors
 /// [`BrokenSigningKey`]: the request must not go on without it.

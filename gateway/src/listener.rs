@@ -97,8 +97,8 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>) -> Result<Server, B
     Ok(server)
 }
 
-/// TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 preferred, nothing early (0-RTT is off). Each handshake is served with
-/// the certificate, and asks for those of clients with the authorities, that the configuration names then.
+/// TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 preferred, nothing early (0-RTT is off). Each handshake is served
+/// with the certificate, and asks for those of clients with the authorities, that the configuration names then.
 ///
 /// # Errors
 /// [`BadListener`] when there is no certificate.

@@ -1,13 +1,14 @@
 //! Asking the warm tier on behalf of a request: under a deadline, and what is found goes to hot.
 //!
-//! However many requests ask for the same thing at a time, warm is asked once: they wait for one *flight*. The flight is
-//! a task of its own, so it does not end with the client whose request began it. Its outcome, a failure too, is for
+//! However many requests ask for the same thing at a time, warm is asked once: they wait for one *flight*. The flight
+//! is a task of its own, so it does not end with the client whose request began it. Its outcome, a failure too, is for
 //! those who waited and is not remembered after it. A late answer is no answer: the request fails closed.
 
 use crate::metrics::{LookupResult, Metrics};
 use aldgate_core::decide::Lookup;
 use aldgate_core::hot::{Hot, Known, KnownCredential};
 use aldgate_core::id::{CredentialDigest, SessionId};
+use aldgate_core::seldom::Seldom;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::{Unavailable, Warm};
 use aldgate_core::webauthn::credential::CredentialRecord;
@@ -26,6 +27,7 @@ pub struct Lookups {
     warm: Arc<dyn Warm>,
     hot: Arc<Hot>,
     metrics: Arc<Metrics>,
+    unavailable_told: Seldom,
     sessions: Flights<SessionId, Lookup>,
     credentials: Flights<CredentialDigest, Result<Option<Arc<CredentialRecord>>, Unavailable>>,
 }
@@ -101,7 +103,8 @@ where
 impl Lookups {
     /// Looks up in `warm`, keeps in `hot`.
     pub fn new(warm: Arc<dyn Warm>, hot: Arc<Hot>, metrics: Arc<Metrics>) -> Self {
-        Self { warm, hot, metrics, sessions: Flights::new(), credentials: Flights::new() }
+        let (sessions, credentials) = (Flights::new(), Flights::new());
+        Self { warm, hot, metrics, unavailable_told: Seldom::default(), sessions, credentials }
     }
 
     /// What warm knows of a session, in the form that `decide` takes.
@@ -114,6 +117,12 @@ impl Lookups {
         match lookup.unwrap_or(Lookup::Unavailable) {
             // Who boards late may have seen the session end after warm was asked.
             Lookup::Found(_) if matches!(self.hot.session(&session, now), Known::Ended) => Lookup::Nothing,
+            Lookup::Unavailable => {
+                if self.unavailable_told.may(now) {
+                    tracing::warn!("sessions cannot be looked up: the shared tier does not answer");
+                }
+                Lookup::Unavailable
+            }
             lookup => lookup,
         }
     }
@@ -148,7 +157,7 @@ async fn ask_for_session(warm: &dyn Warm, hot: &Hot, metrics: &Metrics, session:
     count(metrics, &found);
     match found {
         Err(unavailable) => {
-            tracing::warn!(%unavailable, "a session could not be looked up");
+            tracing::debug!(%unavailable, "a session could not be looked up");
             Lookup::Unavailable
         }
         Ok(None) => {

@@ -83,7 +83,8 @@ fn text(status: u16, body: &'static str) -> Reply {
     Reply::typed(status, "text/plain; charset=utf-8", body)
 }
 
-/// Whether the request names this machine. A web page that lets its own name point here (DNS rebinding) would name that.
+/// Whether the request names this machine. A web page that lets its own name point here (DNS rebinding) would name
+/// that.
 fn is_for_this_machine(header: &RequestHeader) -> bool {
     let host = header.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);

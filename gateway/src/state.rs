@@ -9,6 +9,7 @@ use crate::touch::Touches;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::hot::Hot;
 use aldgate_core::secret::MasterKey;
+use aldgate_core::seldom::Seldom;
 use aldgate_core::session::record::Lifetimes;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
@@ -38,6 +39,8 @@ pub struct EdgeState {
     pub touches: Touches,
     /// Files that the edge serves.
     pub assets: Assets,
+    /// When it was said last that log-ins cannot be settled.
+    pub log_ins_told: Seldom,
     /// For whom passkeys are made.
     pub relying_party: RelyingParty,
     /// The key of challenges.

@@ -1,8 +1,8 @@
 //! The sign-in that a route asks for, for programs (RFC 9470, section 3) and for people.
 //!
-//! A program is told of the whole sign-in, and not only of what is missing: told of one part at a time, it could get the
-//! second by giving up the first, for ever. What it is told are vectors of trust, the words in which a token's `acr` or
-//! `vot` then has to answer.
+//! A program is told of the whole sign-in, and not only of what is missing: told of one part at a time, it could get
+//! the second by giving up the first, for ever. What it is told are vectors of trust, the words in which a token's
+//! `acr` or `vot` then has to answer.
 
 use aldgate_core::assurance::{Components, IdentityLevel, Vector};
 use aldgate_core::policy::demand::{Demand, Lack};

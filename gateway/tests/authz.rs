@@ -552,7 +552,10 @@ async fn envoy_is_told_to_take_away_what_would_change_what_was_judged() {
         let over_grpc = told(answered(&asker, check(get(path, &headers), true)).await).remove;
         for removed in [&over_http, &over_grpc] {
             assert!(overrides.iter().all(|name| removed.iter().any(|r| r == name) == judges_method), "{removed:?}");
-            assert!(removed.iter().any(|r| r == "x-rewrite-url") && removed.iter().any(|r| r == "x-original-url"));
+            for name in ["x-rewrite-url", "x-original-url", "true-client-ip", "client-cert", "proxy", "forwarded"] {
+                assert!(removed.iter().any(|r| r == name), "{name} in {removed:?}");
+            }
+            assert!(removed.iter().all(|r| r != "x-forwarded-for" && r != "x-forwarded-proto"), "{removed:?}");
         }
         assert_eq!(over_grpc.iter().any(|name| name == "x_http_method.override"), judges_method, "{over_grpc:?}");
     }

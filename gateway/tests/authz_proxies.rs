@@ -4,7 +4,7 @@
 
 mod support;
 
-use aldgate_core::identity_header::IDENTITY;
+use aldgate_core::identity_header::{IDENTITY, is_ours};
 use aldgate_core::testing::token_issuer::{AUDIENCE, ISSUER, Signer, claims, claims_with, key_set};
 use aldgate_core::testing::world::NOW;
 use aldgate_core::warm::Warm as _;
@@ -305,6 +305,43 @@ async fn nothing_that_a_client_says_in_the_gates_name_reaches_the_service() {
         let public = received(&stand.get("/behind/public/", &[("cookie", &session)]).await);
         assert_eq!(public.get("cookie").map_or("", String::as_str), "", "{kind:?}: also where nobody is looked at");
         assert_eq!(public.get("aldgate-subject").map_or("", String::as_str), "", "{kind:?}");
+    }
+}
+
+/// A service that believes one of these takes its client for somebody else, or for one that has shown a certificate.
+#[tokio::test]
+async fn nothing_that_only_a_proxy_may_say_reaches_the_service_as_the_client_said_it() {
+    for kind in Kind::ALL {
+        let stand = Stand::new(kind).await;
+        for name in [
+            "forwarded",
+            "x-forwarded-port",
+            "x-forwarded-prefix",
+            "x-forwarded-server",
+            "x-forwarded-client-cert",
+            "x-real-ip",
+            "x-client-ip",
+            "true-client-ip",
+            "proxy",
+            "client-cert",
+            "client-cert-chain",
+            "x-client-cert",
+            "x-client-certificate",
+            "x-arr-clientcert",
+            "x-ssl-client-cert",
+            "x-ssl-client-verify",
+            "x-ssl-client-s-dn",
+            "ssl-client-cert",
+            "ssl-client-verify",
+            "x-amzn-mtls-clientcert",
+        ] {
+            assert!(is_ours(name.as_bytes()), "{name}: the edge strikes it");
+            let headers = [name.to_owned(), name.to_uppercase(), name.replace('-', "_")];
+            let headers: Vec<_> = headers.iter().map(|name| (name.as_str(), "forged-by-client")).collect();
+            let answer = stand.get("/behind/public/", &headers).await;
+            assert_eq!(answer.status, 200, "{kind:?} {name}: {answer:?}");
+            assert!(!answer.body.contains("forged-by-client"), "{kind:?} {name}: {}", answer.body);
+        }
     }
 }
 

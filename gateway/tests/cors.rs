@@ -62,8 +62,8 @@ const ROUTES: &str = r#"
     cors = { origins = ["https://page.example"], credentials = true }
 "#;
 
-/// One request is judged by one generation, also by its origin: else a page that neither the old routes nor the new ones
-/// let change anything could do it in between.
+/// One request is judged by one generation, also by its origin: else a page that neither the old routes nor the new
+/// ones let change anything could do it in between.
 #[tokio::test]
 async fn a_request_that_a_reload_overtakes_is_judged_by_what_it_began_with() {
     let world = world().await;

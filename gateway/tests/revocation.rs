@@ -1,5 +1,5 @@
-//! How soon a revocation holds everywhere: three gateways in processes of their own over one Redis. Alone in its binary,
-//! so that no other test takes the machine meanwhile.
+//! How soon a revocation holds everywhere: three gateways in processes of their own over one Redis. Alone in its
+//! binary, so that no other test takes the machine meanwhile.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;

@@ -185,8 +185,8 @@ impl Store {
         sql::account::by_email(&self.readers, &self.sealer, self.sealer.digest(email)).await
     }
 
-    /// Sets or replaces an account's password and ends every session of it but `keep`, at once: whoever knew the old one
-    /// is out, whatever becomes of the request that changed it. False if there is no such account.
+    /// Sets or replaces an account's password and ends every session of it but `keep`, at once: whoever knew the old
+    /// one is out, whatever becomes of the request that changed it. False if there is no such account.
     ///
     /// # Errors
     /// [`StoreError`].

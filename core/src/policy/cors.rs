@@ -47,7 +47,8 @@ impl Cors {
         self.methods.iter().any(|taken| taken == method)
     }
 
-    /// Whether everything that a preflight asks for is allowed. A list of names longer than any that could be is not read.
+    /// Whether everything that a preflight asks for is allowed. A list of names longer than any that could be is not
+    /// read.
     pub fn grants(&self, asked: &Preflight<'_>) -> bool {
         let mut names = asked.headers.split(',').map(str::trim).filter(|name| !name.is_empty());
         asked.headers.len() <= ASKED_BYTES_MAX

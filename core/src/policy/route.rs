@@ -292,8 +292,8 @@ impl RouteTable {
 
     /// The most specific route for a host (any case, without port) and path.
     ///
-    /// A server may undo escapes, compare paths without regard to case, and take one with a slash at its end for the same
-    /// without. If one that does would find a more specific route than one that does not, the two would serve by
+    /// A server may undo escapes, compare paths without regard to case, and take one with a slash at its end for the
+    /// same without. If one that does would find a more specific route than one that does not, the two would serve by
     /// different rules, and there is no answer. Where a route for all below stands beside the one for the path itself,
     /// both rules are the operator's own; and a slash matters only where both lead to one server.
     ///

@@ -1,5 +1,5 @@
-//! The `Authorization` header that carries an access token (RFC 6750, section 2.1; RFC 9449, section 7.1). A token in the
-//! query or the body is never looked at (RFC 9700, section 4.3.2).
+//! The `Authorization` header that carries an access token (RFC 6750, section 2.1; RFC 9449, section 7.1). A token in
+//! the query or the body is never looked at (RFC 9700, section 4.3.2).
 
 use crate::verdict::TokenRefused;
 

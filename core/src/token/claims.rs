@@ -1,5 +1,5 @@
-//! What a token says of itself, in the names of RFC 7519 and RFC 9068, which RFC 7662 uses too. A claim of the wrong type is
-//! an error and never counts as absent.
+//! What a token says of itself, in the names of RFC 7519 and RFC 9068, which RFC 7662 uses too. A claim of the wrong
+//! type is an error and never counts as absent.
 
 use super::grant::{Binding, Grant};
 use super::strict_json;
@@ -113,7 +113,8 @@ impl Claims {
         Ok(said.and_then(|said| said.parse().ok()).unwrap_or(nothing))
     }
 
-    /// To what it is bound (RFC 7800). A way of binding that is not understood cannot be honoured, so the token is refused.
+    /// To what it is bound (RFC 7800). A way of binding that is not understood cannot be honoured, so the token is
+    /// refused.
     fn binding(&self) -> Result<Option<Binding>, TokenRefused> {
         let Some(cnf) = self.get("cnf") else { return Ok(None) };
         let members = cnf.as_object().ok_or(TokenRefused::Malformed)?;

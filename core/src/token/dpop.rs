@@ -1,4 +1,5 @@
-//! DPoP (RFC 9449): a proof, signed for one request, that whoever shows a bound token holds the key to which it is bound.
+//! DPoP (RFC 9449): a proof, signed for one request, that whoever shows a bound token holds the key to which it is
+//! bound.
 //!
 //! A proof is good once. [`VerifiedProof`] names what must be consumed in the shared tier before the request may pass.
 
@@ -24,8 +25,8 @@ const TYPE: &str = "dpop+jwt";
 /// How far from now a proof may have been made, either way (FAPI 2.0).
 pub const WINDOW: Duration = CLOCK_SKEW;
 
-/// For how long after the last moment at which a proof is accepted it is still remembered: the clocks of two gateways, and
-/// of the shared tier, may differ by this much.
+/// For how long after the last moment at which a proof is accepted it is still remembered: the clocks of two gateways,
+/// and of the shared tier, may differ by this much.
 const REMEMBERED_LONGER: Duration = Duration::from_secs(50);
 
 /// Longest `jti`; a UUID has 36 characters.

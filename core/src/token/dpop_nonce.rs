@@ -1,8 +1,8 @@
 //! Nonces for DPoP proofs (RFC 9449, section 9): a proof that carries one was made lately, by our clock and not by its
 //! maker's, so that proofs cannot be made in advance by whoever has a client's key for a moment.
 //!
-//! Nothing is kept: a nonce is a keyed digest of the period in which it is given out, so every gateway of the deployment
-//! knows every nonce. It is for all clients alike; that a proof is good once is the business of its `jti`.
+//! Nothing is kept: a nonce is a keyed digest of the period in which it is given out, so every gateway of the
+//! deployment knows every nonce. It is for all clients alike; that a proof is good once is the business of its `jti`.
 
 use crate::secret::{MasterKey, Purpose};
 use crate::time::Timestamp;
@@ -12,7 +12,8 @@ use ring::hmac;
 use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 
-/// For how long one nonce is given out. It is taken for as long again, so a client asks for a new one every few minutes.
+/// For how long one nonce is given out. It is taken for as long again, so a client asks for a new one every few
+/// minutes.
 pub const PERIOD: Duration = Duration::from_mins(2);
 
 const NONCE_BYTES: usize = 16;

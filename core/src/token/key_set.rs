@@ -1,9 +1,10 @@
 //! An issuer's key set (RFC 7517, section 5): which keys verify its access tokens, each for one algorithm.
 //!
-//! What says that it is for something else is passed over, as RFC 7517 asks: another `use`, `key_ops` without `verify`, a
-//! type, curve, size or algorithm that is not verified here, an RSA key that does not say for which algorithm it is.
-//! What is wrong makes the whole set refused, so that the one before it stays: text that is not strict JSON, a secret or
-//! malformed key, one `kid` on two keys, one key for two algorithms, more than is bounded, or no key at all that could verify anything.
+//! What says that it is for something else is passed over, as RFC 7517 asks: another `use`, `key_ops` without `verify`,
+//! a type, curve, size or algorithm that is not verified here, an RSA key that does not say for which algorithm it is.
+//! What is wrong makes the whole set refused, so that the one before it stays: text that is not strict JSON, a secret
+//! or malformed key, one `kid` on two keys, one key for two algorithms, more than is bounded, or no key at all that
+//! could verify anything.
 
 use super::strict_json;
 use super::verifying_key::{Unfit, VerifyingKey};

@@ -1,6 +1,6 @@
-//! The address of a request as its client knows it, in normal form (RFC 3986, section 6.2.2 and 6.2.3), for comparison with
-//! the `htu` of a DPoP proof: scheme and host without regard to case, the default port left out, unreserved characters
-//! unescaped, query and fragment dropped (RFC 9449, section 4.3).
+//! The address of a request as its client knows it, in normal form (RFC 3986, section 6.2.2 and 6.2.3), for comparison
+//! with the `htu` of a DPoP proof: scheme and host without regard to case, the default port left out, unreserved
+//! characters unescaped, query and fragment dropped (RFC 9449, section 4.3).
 
 /// Longest address that is read.
 const BYTES_MAX: usize = 8 * 1024;

@@ -1,5 +1,5 @@
-//! A public key with which somebody else's signatures are verified: read from a JWK (RFC 7517, RFC 7518, RFC 8037), bound
-//! to one algorithm (RFC 8725, section 3.1), named by its thumbprint (RFC 7638).
+//! A public key with which somebody else's signatures are verified: read from a JWK (RFC 7517, RFC 7518, RFC 8037),
+//! bound to one algorithm (RFC 8725, section 3.1), named by its thumbprint (RFC 7638).
 
 use super::jws::Compact;
 use super::ring_provider;
@@ -82,7 +82,8 @@ fn thumbprint(members: &[(&str, &str)]) -> [u8; 32] {
 }
 
 impl VerifyingKey {
-    /// Reads a JWK. Its algorithm is the one that its `alg` names, else `named`, else the only one that its type allows.
+    /// Reads a JWK. Its algorithm is the one that its `alg` names, else `named`, else the only one that its type
+    /// allows.
     ///
     /// # Errors
     /// [`Unfit`].

@@ -32,8 +32,8 @@ pub struct PasskeyUsed {
     pub revision: u64,
 }
 
-/// A tier that keeps log-ins until the cold tier has settled them. Each lane numbers its own: later ones are higher, also
-/// after the tier was emptied, so that what was settled before is no reason to leave out what comes.
+/// A tier that keeps log-ins until the cold tier has settled them. Each lane numbers its own: later ones are higher,
+/// also after the tier was emptied, so that what was settled before is no reason to leave out what comes.
 #[async_trait]
 pub trait LoginEvents: Send + Sync {
     /// The log-ins of a lane after number `after`, oldest first, at most `max`, with their numbers. What cannot be

@@ -1,8 +1,8 @@
 //! A verdict in the words of each proxy.
 //!
-//! Allow is 200 without a body and nothing else, and is never kept (RFC 9111: `no-store`). Deny is what the client gets:
-//! relayed whole by Traefik, Caddy, Envoy and our script for HAProxy. nginx knows 401 and 403 only; anything else it
-//! turns into a 500, which is the right thing where nothing can be decided.
+//! Allow is 200 without a body and nothing else, and is never kept (RFC 9111: `no-store`). Deny is what the client
+//! gets: relayed whole by Traefik, Caddy, Envoy and our script for HAProxy. nginx knows 401 and 403 only; anything else
+//! it turns into a 500, which is the right thing where nothing can be decided.
 
 use super::Dialect;
 use super::decision::{Allowed, Denied, Verdict};
@@ -15,6 +15,7 @@ use aldgate_core::policy::alias::Alias;
 use http::HeaderName;
 use http::HeaderValue;
 use pingora::http::ResponseHeader;
+use std::collections::BTreeSet;
 
 /// What Envoy takes away from the request before it goes on.
 const ENVOY_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
@@ -58,17 +59,18 @@ pub fn to_set(
     Ok(headers)
 }
 
-/// By these a client asks some servers to act on another path than the one that was judged.
-const CHANGES_PATH: [&str; 3] = ["x-original-url", "x-original-uri", "x-rewrite-url"];
+/// What Envoy says to the service itself; what the client sent under these names is gone already.
+pub const ENVOYS_OWN: [&str; 3] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-client-cert"];
 
 /// The names that must be taken from the request because nothing was set under them, on a route that judges methods or
 /// does not.
-pub fn to_remove(set: &[(HeaderName, HeaderValue)], judges_method: bool) -> impl Iterator<Item = &'static str> {
+pub fn to_remove(set: &[(HeaderName, HeaderValue)], judges_method: bool) -> BTreeSet<&'static str> {
     let aliases = Alias::ALL.iter().flat_map(|alias| alias.headers()).map(|(name, _)| *name);
-    let ours = names::IDENTITY.into_iter().chain([names::CLIENT_CERTIFICATE]);
-    let all = ours.chain(aliases).chain(Alias::NOT_GIVEN).chain(["cookie", "authorization", "dpop"]);
-    let all = all.chain(CHANGES_PATH).chain(names::METHOD_OVERRIDES.into_iter().filter(move |_| judges_method));
-    all.filter(|name| !set.iter().any(|(there, _)| there == name))
+    let ours = names::IDENTITY.into_iter().chain([names::CLIENT_CERTIFICATE]).chain(names::FORWARDING);
+    let theirs = aliases.chain(Alias::NOT_GIVEN).chain(["cookie", "authorization", "dpop"]);
+    let overrides = names::METHOD_OVERRIDES.into_iter().filter(|_| judges_method);
+    let all = ours.chain(theirs).chain(overrides).filter(|name| !ENVOYS_OWN.contains(name));
+    all.filter(|name| !set.iter().any(|(there, _)| there == name)).collect()
 }
 
 /// The answer in a dialect over HTTP.
@@ -89,7 +91,7 @@ fn allow(dialect: Dialect, allowed: Allowed, exchange: &Exchange) -> Option<Resp
     header.insert_header(http::header::CONTENT_LENGTH, 0).ok()?;
     header.insert_header(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store")).ok()?;
     if dialect == Dialect::Envoy {
-        header.insert_header(ENVOY_REMOVE, to_remove(&set, judges_method).collect::<Vec<_>>().join(", ")).ok()?;
+        header.insert_header(ENVOY_REMOVE, Vec::from_iter(to_remove(&set, judges_method)).join(", ")).ok()?;
     }
     for (name, value) in set {
         header.insert_header(name, value).ok()?;
@@ -142,15 +144,15 @@ mod tests {
     #[test]
     fn whatever_is_not_set_is_taken_away() {
         let set = [(HeaderName::from_static("remote-user"), HeaderValue::from_static("x"))];
-        let removed: Vec<_> = to_remove(&set, false).collect();
-        assert!(!removed.contains(&"remote-user"));
+        let removed = to_remove(&set, false);
+        assert!(!removed.contains("remote-user"));
         for name in names::IDENTITY.into_iter().chain([
             names::CLIENT_CERTIFICATE,
             "cookie",
             "cf-access-jwt-assertion",
             "x-forwarded-email",
         ]) {
-            assert!(removed.contains(&name), "{name}");
+            assert!(removed.contains(name), "{name}");
         }
     }
 }

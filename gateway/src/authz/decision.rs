@@ -130,8 +130,8 @@ fn preflight_elsewhere(header: &RequestHeader, exchange: &mut Exchange) -> Verdi
     deny(refusal_with(Problem::CrossOrigin, header, exchange, Some(detail), None))
 }
 
-/// A certificate proves something to whoever shook hands with the client, which is the proxy. What a proxy would tell of
-/// it in a header is no proof here, and each proxy that is set up carelessly lets its clients write that header.
+/// A certificate proves something to whoever shook hands with the client, which is the proxy. What a proxy would tell
+/// of it in a header is no proof here, and each proxy that is set up carelessly lets its clients write that header.
 fn no_certificate_here(header: &RequestHeader, exchange: &mut Exchange) -> Verdict {
     let detail = "this route demands a certificate of the client, which is shown to the gate's own TLS listener only: \
                   send this path there";

@@ -2,7 +2,7 @@
 //!
 //! A denial is an answer, not an error of the call: an error would be subject to `failure_mode_allow`.
 
-use super::answer::{to_remove, to_set};
+use super::answer::{ENVOYS_OWN, to_remove, to_set};
 use super::decision::{Allowed, Verdict, decide};
 use super::original::{GrpcParts, NotOriginal, OriginalRequest, hides_a_cookie_of_ours};
 use crate::exchange::Exchange;
@@ -41,9 +41,6 @@ const STREAMS_MAX: u32 = 1_024;
 
 /// How long an idle connection is left before it is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
-
-/// What Envoy says to the service itself; what the client sent under these names is gone already.
-const ENVOYS_OWN: [&str; 3] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-client-cert"];
 
 /// The listener, as a service of Pingora's server.
 pub struct Listener {
@@ -180,7 +177,7 @@ fn allow(allowed: Allowed, http: Option<&HttpRequest>, exchange: &Exchange) -> (
     let Ok(set) = to_set(allowed, exchange) else {
         return deny(&Reply::empty(Problem::Internal.status()), exchange);
     };
-    let mut remove: Vec<String> = to_remove(&set, judges_method).map(str::to_owned).collect();
+    let mut remove: Vec<String> = to_remove(&set, judges_method).into_iter().map(str::to_owned).collect();
     // Here alone every header of the client's is seen: those in other spellings go too.
     let sent = http.and_then(|http| headers(http).ok()).unwrap_or_default();
     let lies = sent.iter().map(|(name, _)| *name).filter(|name| {

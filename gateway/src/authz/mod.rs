@@ -3,8 +3,8 @@
 //! written.
 //!
 //! A question comes to the private listener, and there alone are `X-Forwarded-*` and `X-Original-*` believed: the proxy
-//! in front vouches for them. [`original`] makes one request of them or refuses, [`decision`] judges it, [`answer`] says
-//! it so that the proxy understands and, whatever else goes wrong, fails closed.
+//! in front vouches for them. [`original`] makes one request of them or refuses, [`decision`] judges it, [`answer`]
+//! says it so that the proxy understands and, whatever else goes wrong, fails closed.
 //!
 //! Why a web page gains nothing by asking (the listener is on loopback, and a browser may run on this machine): a page
 //! whose own name points here (DNS rebinding) has no session cookie under that name, and scripts cannot set `Cookie`; a

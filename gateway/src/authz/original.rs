@@ -1,8 +1,8 @@
 //! The request that a proxy asks about, made of what the proxy says of it.
 //!
 //! Every statement must stand there once, and all that are made must agree: a second statement is either a
-//! misconfigured proxy that passes its client's headers on, or that client (threats: forged forwarding headers). What is
-//! missing is never guessed. Only the headers that the gate itself looks at are taken over.
+//! misconfigured proxy that passes its client's headers on, or that client (threats: forged forwarding headers). What
+//! is missing is never guessed. Only the headers that the gate itself looks at are taken over.
 
 use super::Dialect;
 use aldgate_core::session::cookie;
@@ -342,8 +342,8 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether a `Cookie` value that Envoy joined of several with commas hides one of ours behind a comma, where it would be
-/// neither found nor taken out.
+/// Whether a `Cookie` value that Envoy joined of several with commas hides one of ours behind a comma, where it would
+/// be neither found nor taken out.
 pub fn hides_a_cookie_of_ours(value: &[u8]) -> bool {
     value.split(|b| *b == b',').skip(1).any(|part| cookie::is_ours(part.trim_ascii()))
 }

@@ -1,6 +1,6 @@
 //! The deployment's keys, as files in one directory: the master key (32 random bytes) and the key that signs identity
-//! assertions (P-256, PKCS#8). Made on the first start, readable by their owner alone, never overwritten. All processes of
-//! a deployment have the same: a gateway alone makes none.
+//! assertions (P-256, PKCS#8). Made on the first start, readable by their owner alone, never overwritten. All processes
+//! of a deployment have the same: a gateway alone makes none.
 
 use super::CannotStart;
 use aldgate_core::entropy::Entropy;

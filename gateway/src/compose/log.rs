@@ -3,8 +3,8 @@
 use tracing_subscriber::EnvFilter;
 
 /// What is said without `RUST_LOG`: warnings, and that another configuration was taken over; but not Pingora's line for
-/// each connection that a scanner breaks off, which the metrics count, nor for each request that failed, which the access
-/// log has.
+/// each connection that a scanner breaks off, which the metrics count, nor for each request that failed, which the
+/// access log has.
 const QUIETLY: &str = "warn,aldgate_gateway::reload=info,\
      pingora_core::services::listening=off,pingora_core::apps=off,pingora_proxy=off";
 

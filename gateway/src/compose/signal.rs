@@ -1,7 +1,7 @@
 //! How the process ends: Ctrl-C and SIGTERM both drain.
 //!
-//! Readiness goes first, while everything still serves, for as long as `edge.announce` says: time for a balancer to look
-//! elsewhere. Then listening stops, and requests under way have `edge.drain`.
+//! Readiness goes first, while everything still serves, for as long as `edge.announce` says: time for a balancer to
+//! look elsewhere. Then listening stops, and requests under way have `edge.drain`.
 
 use aldgate_gateway::state::EdgeState;
 use async_trait::async_trait;

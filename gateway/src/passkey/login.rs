@@ -109,7 +109,9 @@ pub async fn answer(permit: &Permit, session: &mut Session, exchange: &mut Excha
         }
         Err(refused) => {
             state.metrics.login(refused.outcome());
-            if let LoginRefused::Unavailable(unavailable) = &refused {
+            if let LoginRefused::Unavailable(unavailable) = &refused
+                && state.log_ins_told.may(exchange.now)
+            {
                 tracing::warn!(%unavailable, "a passkey log-in could not be settled");
             }
             let (detail, field) = match &refused {

@@ -41,8 +41,8 @@ pub async fn judge(header: &RequestHeader, exchange: &Exchange, state: &EdgeStat
     }
 }
 
-/// The request as its client sent it. Where another proxy ends TLS before the gate, the client came by the scheme of the
-/// log-in origin.
+/// The request as its client sent it. Where another proxy ends TLS before the gate, the client came by the scheme of
+/// the log-in origin.
 fn showing<'a>(header: &'a RequestHeader, exchange: &'a Exchange, state: &EdgeState) -> ShowingRequest<'a> {
     let scheme = if exchange.tls || state.issuer.starts_with("https://") { "https" } else { "http" };
     ShowingRequest {

@@ -6,6 +6,7 @@ use crate::token::CannotTakeTokens;
 use crate::token::outbound::{NoAnswer, Outbound};
 use aldgate_core::id::TokenDigest;
 use aldgate_core::secret::Secret;
+use aldgate_core::seldom::Seldom;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::access_token::Expected;
 use aldgate_core::token::grant::Grant;
@@ -43,6 +44,8 @@ pub struct Introspector {
     audience: String,
     cache: Duration,
     under_way: Mutex<HashMap<TokenDigest, WeakShared<Question>>>,
+    full_told: Seldom,
+    unanswered_told: Seldom,
 }
 
 /// A text as it stands in a form (WHATWG URL, `application/x-www-form-urlencoded`).
@@ -88,6 +91,8 @@ impl Introspector {
             audience: audience.to_owned(),
             cache: how.cache,
             under_way: Mutex::default(),
+            full_told: Seldom::default(),
+            unanswered_told: Seldom::default(),
         })
     }
 
@@ -119,7 +124,9 @@ impl Introspector {
             under_way.retain(|_, question| question.upgrade().is_some());
         }
         if under_way.len() >= QUESTIONS_MAX {
-            tracing::warn!(issuer = self.issuer, "too many questions to a token issuer are under way");
+            if self.full_told.may(now) {
+                tracing::warn!(issuer = self.issuer, "too many questions to a token issuer are under way");
+            }
             return Err(Unanswered);
         }
         let this = self.clone();
@@ -133,7 +140,9 @@ impl Introspector {
 
     async fn answer(&self, form: String, digest: TokenDigest, now: Timestamp) -> Answer {
         let unanswered = |error: &dyn std::fmt::Display| {
-            tracing::warn!(issuer = self.issuer, %error, "a token issuer gave no answer that could be read");
+            if self.unanswered_told.may(now) {
+                tracing::warn!(issuer = self.issuer, %error, "a token issuer gave no answer that could be read");
+            }
             Unanswered
         };
         let body = self.outbound.post(&self.endpoint, self.credentials.clone(), form, ANSWER_BYTES_MAX).await;

@@ -25,6 +25,7 @@ use crate::state::EdgeState;
 use aldgate_core::decide::Lookup;
 use aldgate_core::id::TokenDigest;
 use aldgate_core::secret::MasterKey;
+use aldgate_core::seldom::Seldom;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::access_token::{Expected, UnverifiedToken};
 use aldgate_core::token::authorization::{self, Scheme};
@@ -86,7 +87,7 @@ impl From<TokenRefused> for NoGrant {
 
 impl From<Unavailable> for NoGrant {
     fn from(unavailable: Unavailable) -> Self {
-        tracing::warn!(%unavailable, "an access token could not be judged");
+        tracing::debug!(%unavailable, "an access token could not be judged");
         Self::Unavailable
     }
 }
@@ -152,13 +153,21 @@ pub struct Tokens {
     metrics: Arc<Metrics>,
     /// Of the nonces of proofs, where an issuer's tokens ask for them.
     nonces: DpopNonceKey,
+    unavailable_told: Arc<Seldom>,
 }
 
 impl Tokens {
     /// Those of no issuer yet: none is taken. It does not follow `kept`'s feed: that is done once in a process, and not
     /// for each configuration.
     pub fn of_nobody(kept: Arc<KeptTokens>, master: &MasterKey, warm: Arc<dyn Warm>, metrics: Arc<Metrics>) -> Self {
-        Self { issuers: Vec::new(), kept, warm, metrics, nonces: DpopNonceKey::of(master) }
+        Self {
+            issuers: Vec::new(),
+            kept,
+            warm,
+            metrics,
+            nonces: DpopNonceKey::of(master),
+            unavailable_told: Arc::default(),
+        }
     }
 
     /// Those of other issuers, and of these where nothing about them has changed.
@@ -172,7 +181,8 @@ impl Tokens {
         });
         let issuers = issuers.collect::<Result<_, _>>()?;
         let (kept, warm, metrics) = (self.kept.clone(), self.warm.clone(), self.metrics.clone());
-        Ok(Self { issuers, kept, warm, metrics, nonces: self.nonces.clone() })
+        let unavailable_told = self.unavailable_told.clone();
+        Ok(Self { issuers, kept, warm, metrics, nonces: self.nonces.clone(), unavailable_told })
     }
 
     /// The issuer with this number, if it is still as it was.
@@ -193,6 +203,9 @@ impl Tokens {
             }
             Err(NoGrant::Unavailable) => {
                 self.metrics.token(TokenResult::Unavailable);
+                if self.unavailable_told.may(now) {
+                    tracing::warn!("access tokens cannot be judged: the shared tier or an issuer does not answer");
+                }
                 Lookup::Unavailable
             }
         }

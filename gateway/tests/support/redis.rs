@@ -1,5 +1,5 @@
-//! A real `redis-server`, with the users of `config/redis` and the functions loaded by its administrator, as an operator
-//! sets it up. Killed when dropped.
+//! A real `redis-server`, with the users of `config/redis` and the functions loaded by its administrator, as an
+//! operator sets it up. Killed when dropped.
 
 use aldgate_core::secret::{MasterKey, Secret};
 use aldgate_core::warm::redis::{Options, RedisWarm};

@@ -11,10 +11,10 @@
 //! every copy is confirmed before use; it ends when every lane has caught up.
 
 use super::key::Keys;
-use super::seldom::Seldom;
 use super::server::{Servers, array, bytes, jittered};
 use super::tag::{Forged, Tags};
 use crate::id::{LANES, Lane};
+use crate::seldom::Seldom;
 use crate::time::{Clock, Timestamp};
 use crate::warm::change::{Feed, Follower, Followers};
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
@@ -114,17 +114,20 @@ impl State {
 pub(super) struct Hub {
     pub(super) followers: Followers,
     state: Mutex<State>,
+    clock: Arc<dyn Clock>,
     gaps_told: Seldom,
     forgeries_told: Seldom,
 }
 
 impl Hub {
-    pub(super) fn new(now: Timestamp) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        let now = clock.now();
         let lanes = std::array::from_fn(|_| Position { heard: now, ..Position::default() });
         let state = State { lanes, live: false, gap: false, gaps: 0, forged: 0 };
         Self {
             followers: Followers::default(),
             state: Mutex::new(state),
+            clock,
             gaps_told: Seldom::default(),
             forgeries_told: Seldom::default(),
         }
@@ -192,7 +195,7 @@ impl Hub {
     fn gap(&self) {
         let mut state = self.state();
         state.gaps += 1;
-        if self.gaps_told.may(Instant::now()) {
+        if self.gaps_told.may(self.clock.now()) {
             tracing::warn!(gaps = state.gaps, "the feed of changes has a gap");
         }
         if state.live {
@@ -205,7 +208,7 @@ impl Hub {
     fn forged(&self) {
         let mut state = self.state();
         state.forged += 1;
-        if self.forgeries_told.may(Instant::now()) {
+        if self.forgeries_told.may(self.clock.now()) {
             tracing::warn!(forged = state.forged, "a change in Redis is not tagged by this deployment");
         }
     }
@@ -433,6 +436,7 @@ fn pair(value: Value) -> Result<[Value; 2], Interrupted> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::ManualClock;
 
     #[test]
     fn only_the_next_number_of_the_same_data_set_follows() {
@@ -458,7 +462,7 @@ mod tests {
             }
         }
         let at = Timestamp::from_secs;
-        let (hub, heard) = (Hub::new(at(1)), Arc::new(Heard::default()));
+        let (hub, heard) = (Hub::new(Arc::new(ManualClock::at(at(1)))), Arc::new(Heard::default()));
         let lanes: Vec<Lane> = Lane::all().collect();
         hub.follow(heard.clone());
         hub.gap();

@@ -1,9 +1,9 @@
 //! Log-ins in Redis: each lane's log of those that the cold tier has not settled yet.
 //!
 //! The function that opens a session appends its log-in in the same step. An entry is named by the server's clock, as
-//! Redis does it by itself, and its number is made of that name: so numbers rise also past the loss of the whole data set
-//! and past a primary that is replaced by one which had not heard the last of it. What was settled up to there is no
-//! reason to leave out what comes.
+//! Redis does it by itself, and its number is made of that name: so numbers rise also past the loss of the whole data
+//! set and past a primary that is replaced by one which had not heard the last of it. What was settled up to there is
+//! no reason to leave out what comes.
 
 use super::RedisWarm;
 use super::key::Slot;
@@ -135,7 +135,8 @@ impl RedisWarm {
 /// The beginning of the year 2020, from which the milliseconds of a number are counted: 41 bits last until 2089.
 const EPOCH_MILLIS: u64 = 1_577_836_800_000;
 
-/// Low bits of a number: the place among the log-ins of one millisecond, or of an hour if the clock has gone back so far.
+/// Low bits of a number: the place among the log-ins of one millisecond, or of an hour if the clock has gone back so
+/// far.
 const PLACE_BITS: u32 = 22;
 
 /// Of the milliseconds, so that a number fits into a signed one of 64 bits.

@@ -10,14 +10,15 @@
 //! deadline, and a call of which it is not known whether it was executed is repeated only where doing it twice is doing
 //! it once.
 //!
-//! # What is acknowledged, and what may be lost With `appendonly yes` and `appendfsync always`, what a primary has
-//! acknowledged survives its crash and that of its machine; with `everysec` up to two seconds may be lost, even with
-//! the process alone. Replication is asynchronous: a primary that is lost for good takes with it what its replica had
-//! not received, milliseconds as a rule. A revocation that is lost so leaves a session standing, until its end, in
-//! gateways that had not heard of it; the feed notices that the log was cut (`feed`). Where that is too much, run with
-//! `min-replicas-to-write 1` and keep the sessions short. The passkeys have their home in the cold tier, and are
-//! restored from there. `maxmemory-policy` must be `noeviction`: a revocation must not make room for a session. While a
-//! cluster moves a lane's slot, what needs more of the lane than one key is refused until the last key has arrived.
+//! # What is acknowledged, and what may be lost
+//! With `appendonly yes` and `appendfsync always`, what a primary has acknowledged survives its crash and that of its
+//! machine; with `everysec` up to two seconds may be lost, even with the process alone. Replication is asynchronous: a
+//! primary that is lost for good takes with it what its replica had not received, milliseconds as a rule. A revocation
+//! that is lost so leaves a session standing, until its end, in gateways that had not heard of it; the feed notices
+//! that the log was cut (`feed`). Where that is too much, run with `min-replicas-to-write 1` and keep the sessions
+//! short. The passkeys have their home in the cold tier, and are restored from there. `maxmemory-policy` must be
+//! `noeviction`: a revocation must not make room for a session. While a cluster moves a lane's slot, what needs more of
+//! the lane than one key is refused until the last key has arrived.
 //!
 //! A gateway that is cut off from the world together with a primary which was replaced meanwhile goes on with that one,
 //! and hears nothing of what ends at the other, until the two meet again: `min-replicas-to-write` keeps new log-ins out
@@ -32,9 +33,9 @@
 //!
 //! # Bounds
 //! A session, what was used up, what was revoked and what was retired live as long as they matter, in Redis' own
-//! reckoning (`PX`). Of a passkey, what changes lives for [`KEPT`](passkey::KEPT) after it was last published or used, and
-//! what is fixed after it was last published; the cold tier knows it longer, and is asked once for what has run out. The logs are cut at the lengths that `aldgate.lua` names, and an account has at most a thousand
-//! sessions.
+//! reckoning (`PX`). Of a passkey, what changes lives for [`KEPT`](passkey::KEPT) after it was last published or used,
+//! and what is fixed after it was last published; the cold tier knows it longer, and is asked once for what has run
+//! out. The logs are cut at the lengths that `aldgate.lua` names, and an account has at most a thousand sessions.
 
 mod feed;
 mod key;
@@ -42,7 +43,6 @@ mod library;
 mod login_event;
 mod options;
 mod passkey;
-mod seldom;
 mod server;
 mod tag;
 
@@ -52,6 +52,7 @@ pub use options::{Address, DEADLINE, NotAnAddress, NotConnected, Options, Tls};
 use crate::cold::Cold;
 use crate::id::{AccountId, CredentialDigest, Lane, SessionId, SingleUse, TokenDigest};
 use crate::secret::MasterKey;
+use crate::seldom::Seldom;
 use crate::session::record::SessionRecord;
 use crate::time::{Clock, Timestamp};
 use crate::warm::change::{Change, Follower};
@@ -64,7 +65,6 @@ use feed::{Hub, Reader};
 use futures_util::future::try_join_all;
 use key::Keys;
 use passkey::millis;
-use seldom::Seldom;
 use server::{Reach, Servers};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -73,7 +73,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tag::{Forged, Tags};
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
 
 /// How far the clocks of two gateways may differ: what was used up is remembered so much longer.
 const SKEW: Duration = Duration::from_mins(5);
@@ -123,7 +122,7 @@ impl RedisWarm {
             servers: Arc::new(servers),
             keys,
             tags: Arc::new(Tags::new(master)),
-            hub: Arc::new(Hub::new(clock.now())),
+            hub: Arc::new(Hub::new(clock.clone())),
             clock,
             cold,
             refused: AtomicU64::new(0),
@@ -178,7 +177,7 @@ impl RedisWarm {
 
     fn refuse(&self, forged: Forged) {
         let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.refusals_told.may(Instant::now()) {
+        if self.refusals_told.may(self.clock.now()) {
             tracing::warn!(refused, "{forged}");
         }
     }

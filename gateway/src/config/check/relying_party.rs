@@ -14,7 +14,8 @@ pub(crate) fn host_of(origin: &str) -> &str {
     }
 }
 
-/// Whether this is an origin exactly as a browser writes it: scheme, lower-case host, and no default port, path or slash.
+/// Whether this is an origin exactly as a browser writes it: scheme, lower-case host, and no default port, path or
+/// slash.
 pub(super) fn is_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else { return false };
     let host = host_of(text);
