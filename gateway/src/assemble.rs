@@ -87,6 +87,7 @@ pub fn assemble(
         touches,
         assets: Assets::default(),
         log_ins_told: Seldom::default(),
+        backend_told: Seldom::default(),
         relying_party: config.relying_party.clone(),
         challenge_key: ChallengeKey::of(&shared.master),
         key_set: signing_key.key_set(),

@@ -213,6 +213,9 @@ impl ProxyHttp for Edge {
         let Some(problem) = problem_of(error, exchange) else {
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
         };
+        if exchange.answered_by == AnsweredBy::Backend && self.state.backend_told.may(exchange.now) {
+            tracing::warn!(%error, request = exchange.reference, "the backend did not answer a request");
+        }
         session.set_keepalive(None);
         if session.response_written().is_none() {
             let reply = refusal(problem, session.req_header(), exchange);

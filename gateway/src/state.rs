@@ -41,6 +41,8 @@ pub struct EdgeState {
     pub assets: Assets,
     /// When it was said last that log-ins cannot be settled.
     pub log_ins_told: Seldom,
+    /// When it was said last that the backend does not answer.
+    pub backend_told: Seldom,
     /// For whom passkeys are made.
     pub relying_party: RelyingParty,
     /// The key of challenges.

@@ -35,7 +35,7 @@ pub async fn register(instance: &Instance, client: &mut Client, email: &str, use
         },
     });
     let registered = client.send(post, "/passkey/register", &json, &body.to_string()).await;
-    assert_eq!(registered.status, 200, "{registered:?}");
+    assert_eq!(registered.status, 200, "{registered:?} {}", instance.errors());
     let handle = URL_SAFE_NO_PAD.decode(options["user"]["id"].as_str().expect("a handle")).expect("base64url");
     authenticator.account = aldgate_core::id::AccountId::from_slice(&handle).expect("16 bytes");
     authenticator
