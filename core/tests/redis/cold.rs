@@ -150,6 +150,22 @@ async fn a_log_in_that_is_refused_leaves_no_event_and_one_that_is_repeated_leave
     assert_eq!(events.iter().map(|(_, event)| event.session).collect::<Vec<_>>(), [login.opening.session]);
 }
 
+/// The answer to an opening may be lost, and the call be made again after somebody has ended the session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opening_that_is_repeated_revives_nothing() {
+    let server = Server::start(&[]).await;
+    let warm = tier::on(&server).await;
+    let opening = tier::opening(0, 1);
+    warm.open_session(&opening).await.expect("opened");
+    warm.touch(&[(opening.session, NOW.plus(std::time::Duration::from_secs(90)))]).await.expect("touched");
+    warm.open_session(&opening).await.expect("as after an answer that was lost");
+    let seen = warm.session(&opening.session).await.expect("warm answers").expect("it stands").seen;
+    assert_eq!(seen, NOW.plus(std::time::Duration::from_secs(90)), "nothing was written anew");
+    assert_eq!(warm.end_session(&opening.record.account, &opening.session).await, Ok(true));
+    warm.open_session(&opening).await.expect("as after an answer that was lost");
+    assert_eq!(warm.session(&opening.session).await, Ok(None));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn numbers_rise_past_the_loss_of_the_whole_data_set() {
     let server = Server::start(&[]).await;

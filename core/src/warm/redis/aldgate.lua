@@ -4,6 +4,7 @@
 --
 -- KEYS[1] is the lane's stem, which ends in its hash tag; every other name begins with it, so all lie in one slot:
 --   s<session>   tag 16, tag of its end 16, record 105, last use 8, tag of that 16
+--   x<session>   ended just now
 --   i<account>   sorted set of its sessions, by the moment at which they end for good
 --   k<passkey>   state 15 ("C", identity 1, backed up 1, counter 4, revision 8), tag 16; or "R", retired
 --   u<challenge> consumed, by this session
@@ -19,6 +20,7 @@
 -- confirms its copies: at 1,000 log-ins a second over all lanes it may be away for 26 minutes. The log-ins: an hour's.
 local CHANGES_MAX = '100000'
 local LOG_INS_MAX = '250000'
+local ENDED_FOR = 60000 -- Milliseconds; far longer than a call is tried again.
 local SESSIONS_MAX = 1000 -- For each account, so that ending them all is a short step. The first to expire goes.
 
 -- How far the server's clock may have gone back without harm to the log-ins, in milliseconds.
@@ -86,6 +88,7 @@ local function finish(stem, session, ended)
     return
   end
   tell(stem, 'E' .. session .. string.sub(value, 17, 32))
+  redis.call('SET', stem .. 'x' .. session, '1', 'PX', ENDED_FOR)
   redis.call('DEL', stem .. 's' .. session)
   redis.call('ZREM', stem .. 'i' .. string.sub(value, 34, 49), session)
   ended[#ended + 1] = session
@@ -93,8 +96,9 @@ end
 
 local function open(stem, now, session, value, life, expires, replaced, event, ended)
   local key = stem .. 's' .. session
-  if redis.call('GET', key) == value then
-    return -- This very call has been done before; its answer was lost.
+  local there = redis.call('GET', key)
+  if there and string.sub(there, 1, 137) == string.sub(value, 1, 137) or redis.call('GET', stem .. 'x' .. session) then
+    return -- This very call has been done before, and its answer was lost; what ended meanwhile stays ended.
   end
   local index = stem .. 'i' .. string.sub(value, 34, 49)
   if replaced ~= '' then
