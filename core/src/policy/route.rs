@@ -58,7 +58,8 @@ pub enum HandOffStep {
 pub struct Service {
     /// Its name: the audience of the assertions that it gets.
     pub name: String,
-    /// Its number: the key of a session's cached assertions. Within a process, one number never means two names.
+    /// Its number: the key of a session's cached assertions. Within a process, one number never means two names. Given
+    /// by the process that serves it; zero in a configuration.
     pub index: u16,
     /// Where it listens: `host:port` as a socket address, or `unix:/path`. `None` for one that stands behind another
     /// proxy, which asks this gate about each request.

@@ -55,7 +55,7 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     if *target != Target::Backend {
         without_our_cookies(header)?;
     }
-    if permit.route().client_certificate.is_some() {
+    if route.client_certificate.is_some() {
         let certificate = exchange.certificate.as_deref().ok_or(CannotForward)?;
         header.insert_header(names::CLIENT_CERTIFICATE, certificate.header_value())?;
     }

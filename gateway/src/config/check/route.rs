@@ -29,7 +29,7 @@ pub(super) fn services_and_routes(
     }
     for (at, row) in file.service.iter().flatten().enumerate() {
         let path = format!("service[{at}]");
-        if let Some(service) = service(&path, row, at, faults) {
+        if let Some(service) = service(&path, row, faults) {
             if services.iter().any(|other| other.name == service.name) {
                 faults.add(&path, format!("a service named {:?} stands above already", service.name));
             }
@@ -48,8 +48,8 @@ pub(super) fn services_and_routes(
         if services.iter().any(|service| service.name == "demo") {
             faults.add("demo.enabled", "must be false where a service of yours is named \"demo\"");
         }
-        let index = u16::try_from(services.len()).unwrap_or(u16::MAX);
-        let service = Service { name: "demo".into(), index, upstream: Some(address.to_string()), aliases: Vec::new() };
+        let service =
+            Service { name: "demo".into(), index: 0, upstream: Some(address.to_string()), aliases: Vec::new() };
         let service = Arc::new(service);
         let path = PathPattern::Below("/demo".into());
         let access = Access::Demand(Demand::SIGNED_IN);
@@ -62,7 +62,7 @@ pub(super) fn services_and_routes(
     (services, routes)
 }
 
-fn service(path: &str, file: &FileService, at: usize, faults: &mut Faults) -> Option<Service> {
+fn service(path: &str, file: &FileService, faults: &mut Faults) -> Option<Service> {
     let name = faults.keep(&format!("{path}.name"), file.name.as_deref().ok_or("is missing"))?;
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.is_empty() || name.len() > 63 || !name.bytes().all(plain) || name == platform::BACKEND_AUDIENCE {
@@ -74,7 +74,7 @@ fn service(path: &str, file: &FileService, at: usize, faults: &mut Faults) -> Op
         faults.add(&format!("{path}.upstream"), "must be an address such as \"127.0.0.1:9000\", or \"unix:/path\"");
     }
     let aliases = aliases(&format!("{path}.aliases"), file.aliases.as_deref().unwrap_or_default(), faults);
-    Some(Service { name: name.into(), index: u16::try_from(at).unwrap_or(u16::MAX), upstream, aliases })
+    Some(Service { name: name.into(), index: 0, upstream, aliases })
 }
 
 fn aliases(path: &str, names: &[String], faults: &mut Faults) -> Vec<Alias> {
