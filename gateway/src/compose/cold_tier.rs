@@ -90,7 +90,7 @@ impl ColdTier {
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
         let pages = place.listen(&config.backend_socket())?;
-        let (tended, log_ins) = (backend.clone(), tier.log_ins);
+        let (tended, log_ins) = (backend.clone(), tier.log_ins());
         let stop_pages = until();
         serve("the backend", async move { backend.serve(pages, stop_pages).await });
         if config.warm != Warm::Embedded {

@@ -19,8 +19,6 @@ use std::time::Duration;
 pub(crate) struct Tier {
     /// The tier.
     pub(crate) warm: Arc<dyn Warm>,
-    /// The log-ins that it keeps for the backend; none where it is the backend's own.
-    pub(crate) log_ins: Option<Arc<dyn LoginEvents>>,
     /// The tier, if it is on Redis.
     redis: Option<Arc<RedisWarm>>,
 }
@@ -31,7 +29,7 @@ const COUNT: Duration = Duration::from_secs(5);
 impl Tier {
     /// On the backend's own store.
     pub(crate) fn embedded(store: Store) -> Self {
-        Self { warm: Arc::new(EmbeddedWarm::new(store)), log_ins: None, redis: None }
+        Self { warm: Arc::new(EmbeddedWarm::new(store)), redis: None }
     }
 
     /// On Redis. To be called on the runtime that it shall live on.
@@ -48,7 +46,13 @@ impl Tier {
         let connected = RedisWarm::connect(options, master, clock, Some(cold)).await;
         let tier =
             Arc::new(connected.map_err(|error| CannotStart::because("cannot use Redis (warm.addresses)", error))?);
-        Ok(Self { warm: tier.clone(), log_ins: Some(tier.clone()), redis: Some(tier) })
+        Ok(Self { warm: tier.clone(), redis: Some(tier) })
+    }
+
+    /// The log-ins that it keeps for the backend; none where it is the backend's own.
+    pub(crate) fn log_ins(&self) -> Option<Arc<dyn LoginEvents>> {
+        let redis = self.redis.clone()?;
+        Some(redis)
     }
 
     /// Counts what was planted in Redis, as long as the runtime lives on which this is called.
