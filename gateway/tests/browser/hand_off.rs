@@ -187,20 +187,7 @@ async fn whoever_registers_on_the_way_ends_on_the_services_host() {
     page.without_autofill().await;
     let app = world.at(APP, "/x");
     page.open_at(&app, "Sign in").await;
-    page.press("Create an account").await;
-    page.arrive("What is your email address?").await;
-    page.fill("email", "finn@example.org").await;
-    page.press("Continue").await;
-    page.arrive("Check your email").await;
-    page.fill("Code", &world.code_for("finn@example.org")).await;
-    page.press("Continue").await;
-    page.arrive("Create a passkey").await;
-    page.press("Use a password instead").await;
-    page.arrive("Create a password").await;
-    page.fill("password", PASSWORD).await;
-    page.press("Continue").await;
-    page.arrive("Your account is ready").await;
-    page.press("Continue").await;
+    world.register_on_the_way(&page, "finn@example.org").await;
     page.arrive("A service").await;
     assert_eq!(page.address().await, app);
 }

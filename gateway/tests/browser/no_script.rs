@@ -1,6 +1,6 @@
 //! Without JavaScript: the way with a password works, and no page offers what cannot work.
 
-use crate::person::{PASSWORD, World, sign_in_with_password, sign_out};
+use crate::person::{PASSWORD, World, choose_password, sign_in_with_password, sign_out};
 use crate::support::browser::Page;
 
 async fn assert_no_passkey_button(page: &Page) {
@@ -15,11 +15,7 @@ async fn without_javascript_a_person_registers_signs_in_and_out_with_a_password(
     page.set_script(false).await;
     world.prove_address(&page, "ada@example.org").await;
     assert_no_passkey_button(&page).await;
-    page.press("Use a password instead").await;
-    page.arrive("Create a password").await;
-    page.fill("password", PASSWORD).await;
-    page.press("Continue").await;
-    page.arrive("Your account is ready").await;
+    choose_password(&page).await;
     page.press("Continue").await;
     page.arrive("Your account").await;
     page.press("Manage passkeys").await;
@@ -47,11 +43,7 @@ async fn a_browser_that_has_no_passkeys_is_told_so() {
     world.prove_address(&page, "ben@example.org").await;
     assert_eq!(page.eval("shown('[data-passkey]').length").await, 0);
     page.assert_says("This browser cannot use passkeys. Use a password instead.").await;
-    page.press("Use a password instead").await;
-    page.arrive("Create a password").await;
-    page.fill("password", PASSWORD).await;
-    page.press("Continue").await;
-    page.arrive("Your account is ready").await;
+    choose_password(&page).await;
     page.press("Continue").await;
     page.arrive("Your account").await;
     sign_out(&page).await;

@@ -36,6 +36,11 @@ impl World {
     /// From the start page to where one chooses how to sign in: the address is proven.
     pub(crate) async fn prove_address(&self, page: &Page, email: &str) {
         page.open_at("/", "One account for public services").await;
+        self.prove_address_from_here(page, email).await;
+    }
+
+    /// The same from whatever page leads to a new account.
+    async fn prove_address_from_here(&self, page: &Page, email: &str) {
         page.press("Create an account").await;
         page.arrive("What is your email address?").await;
         page.fill("What is your email address?", email).await;
@@ -59,12 +64,25 @@ impl World {
     /// A new account with a password; ends at the account page.
     pub(crate) async fn register_with_password(&self, page: &Page, email: &str) {
         self.prove_address(page, email).await;
-        page.press("Use a password instead").await;
-        page.arrive("Create a password").await;
-        page.fill("Create a password", PASSWORD).await;
-        page.press("Continue").await;
+        choose_password(page).await;
         finish(page, email).await;
     }
+
+    /// A new account with a password, from a page on the way to somewhere else; the caller says where that is.
+    pub(crate) async fn register_on_the_way(&self, page: &Page, email: &str) {
+        self.prove_address_from_here(page, email).await;
+        choose_password(page).await;
+        page.press("Continue").await;
+    }
+}
+
+/// From where one chooses how to sign in to the end of a registration.
+pub(crate) async fn choose_password(page: &Page) {
+    page.press("Use a password instead").await;
+    page.arrive("Create a password").await;
+    page.fill("Create a password", PASSWORD).await;
+    page.press("Continue").await;
+    page.arrive("Your account is ready").await;
 }
 
 async fn finish(page: &Page, email: &str) {
