@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use std::future::{Future, poll_fn};
@@ -61,6 +61,8 @@ pub(crate) struct Target {
     pub(crate) host: HeaderValue,
     /// The `Origin` header, and the origin of the client data.
     pub(crate) origin: String,
+    /// What every request carries besides.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// An answer, read to its end.
@@ -89,6 +91,7 @@ pub(crate) fn request(target: &Target, path: &Uri, body: Full<Bytes>) -> Request
     let mut request = Request::new(body);
     *request.uri_mut() = path.clone();
     request.headers_mut().insert(hyper::header::HOST, target.host.clone());
+    request.headers_mut().extend(target.headers.iter().cloned());
     request
 }
 

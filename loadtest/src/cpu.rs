@@ -67,6 +67,16 @@ impl Usage {
         Ok(Self(threads))
     }
 
+    /// Reads the threads of several processes; `None` without any, or if one of them cannot be read.
+    pub(crate) fn read_all(root: &Path, pids: &[u32]) -> Option<Self> {
+        let each = pids.iter().map(|pid| Self::read(root, *pid).ok());
+        each.reduce(|all, one| {
+            let mut all = all?;
+            all.0.extend(one?.0); // The numbers of threads are unique on a machine.
+            Some(all)
+        })?
+    }
+
     /// What each group of threads has had since an earlier reading of the same process.
     pub(crate) fn since(&self, earlier: &Self) -> BTreeMap<String, Spent> {
         let mut groups: BTreeMap<String, Spent> = BTreeMap::new();

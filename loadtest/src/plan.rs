@@ -4,6 +4,7 @@ use crate::arrival::Spacing;
 use crate::persona::name::PersonaName;
 use crate::threshold::Threshold;
 use crate::trouble::Trouble;
+use hyper::header::{HeaderName, HeaderValue};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,6 +49,13 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
     sensible.then(|| Duration::from_secs_f64(secs)).ok_or_else(|| format!("'{text}' is longer than a day"))
 }
 
+fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or_else(|| format!("'{text}' has no colon"))?;
+    let name = name.trim().parse().map_err(|_| format!("'{name}' is not a header's name"))?;
+    let value = value.trim().parse().map_err(|_| format!("'{value}' cannot stand in a header"))?;
+    Ok((name, value))
+}
+
 /// The options of `aldgate-loadtest run`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = RUN_EXAMPLES)]
@@ -60,8 +68,8 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "URL")]
     pub(crate) origin: Option<String>,
 
-    /// Who comes: returning-session, proxied-session, proxied-public or passkey-login, with a rate of its own after
-    /// an @ if you like. Several are measured in turn, in each round anew.
+    /// Who comes: returning-session, forged-session, proxied-session, proxied-public or passkey-login, with a rate of
+    /// its own after an @ if you like. Several are measured in turn, in each round anew.
     #[arg(long, required = true, num_args = 1.., value_delimiter = ',', value_parser = parse_part,
           value_name = "NAME[@RATE]")]
     pub(crate) persona: Vec<Part>,
@@ -106,7 +114,7 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) sessions: u64,
 
-    /// What returning-session asks for.
+    /// What returning-session and forged-session ask for.
     #[arg(long, default_value = "/session", value_name = "PATH")]
     pub(crate) session_path: String,
 
@@ -134,9 +142,18 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) threads: u32,
 
-    /// The process under test, for its CPU time; found by --pidfile if not given.
-    #[arg(long)]
-    pub(crate) pid: Option<u32>,
+    /// Where people log in, if not at the target: for a target that asks a gate, or that is its private listener.
+    #[arg(long, value_name = "URL")]
+    pub(crate) log_in_at: Option<String>,
+
+    /// A header that every request to the target carries, as 'X-Original-URL: http://localhost/app'. May be given
+    /// several times.
+    #[arg(long, value_parser = parse_header, value_name = "NAME: VALUE")]
+    pub(crate) header: Vec<(HeaderName, HeaderValue)>,
+
+    /// The process under test, for its CPU time, or several whose time counts together; found by --pidfile if not given.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) pid: Vec<u32>,
 
     /// Where the process under test wrote its PID.
     #[arg(long, default_value = "data/run/aldgate.pid", value_name = "FILE")]

@@ -32,7 +32,7 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Derives passkeys and opens sessions, as far as the plan needs them.
+    /// Derives passkeys and opens sessions by log-ins at `target`, as far as the plan needs them.
     ///
     /// # Errors
     /// [`Trouble`], if a log-in is refused.
@@ -73,7 +73,12 @@ impl Prepared {
         let sessions = || self.sessions.clone().unwrap_or_else(|| Sessions(Arc::from([])));
         let persona = match (name, &self.wallet) {
             (PersonaName::ReturningSession, _) => {
-                Persona::Returning(ReturningSession { path: path(&plan.session_path)?, sessions: sessions() })
+                let path = path(&plan.session_path)?;
+                Persona::Returning(ReturningSession { path, sessions: sessions(), status: 200 })
+            }
+            (PersonaName::ForgedSession, _) => {
+                let path = path(&plan.session_path)?;
+                Persona::Returning(ReturningSession { path, sessions: sessions().forged(), status: 401 })
             }
             (PersonaName::ProxiedSession, _) => {
                 Persona::Proxied(Proxied { path: path(&plan.proxied_path)?, sessions: Some(sessions()) })
@@ -108,7 +113,7 @@ fn told(failure: Failure) -> String {
 
 fn cannot_act(name: PersonaName, plan: &Plan, failure: Failure) -> Trouble {
     let (asked, next) = match name {
-        PersonaName::ReturningSession => {
+        PersonaName::ReturningSession | PersonaName::ForgedSession => {
             (&plan.session_path, "see the gateway's log; --session-path names the endpoint")
         }
         PersonaName::ProxiedSession => {
@@ -119,7 +124,8 @@ fn cannot_act(name: PersonaName, plan: &Plan, failure: Failure) -> Trouble {
         }
         PersonaName::PasskeyLogin => return refused(plan, failure),
     };
-    Trouble::new(format!("{}: {} of {asked} instead of 200", name.as_str(), told(failure)), next)
+    let right = if name == PersonaName::ForgedSession { 401 } else { 200 };
+    Trouble::new(format!("{}: {} of {asked} instead of {right}", name.as_str(), told(failure)), next)
 }
 
 fn refused(plan: &Plan, failure: Failure) -> Trouble {

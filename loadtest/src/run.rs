@@ -61,12 +61,13 @@ async fn run(plan: &Plan) -> Result<Report, Trouble> {
     let started = clock::date();
     let mut progress = Progress::on_stderr();
     let target = Arc::new(target::find(plan).await?);
-    let pid = target::process(plan)?;
-    let prepared = Prepared::new(plan, &target, &mut progress).await?;
+    let pids = target::processes(plan)?;
+    let log_ins_at = target::for_log_ins(plan, &target).await?;
+    let prepared = Prepared::new(plan, &log_ins_at, &mut progress).await?;
     let stop = stop_on_ctrl_c();
 
     let before = floor_if_needed(plan)?;
-    let mut course = Course::new(plan, &prepared, &target, pid).await?;
+    let mut course = Course::new(plan, &prepared, &target, pids.clone()).await?;
     course.go(&stop, &mut progress).await?;
     let after = floor_if_needed(plan)?;
 
@@ -86,7 +87,7 @@ async fn run(plan: &Plan) -> Result<Report, Trouble> {
         ended: clock::date(),
         interrupted: *stop.borrow(),
         machine: Machine::this(),
-        setup: Setup::of(plan, &prepared, pid),
+        setup: Setup::of(plan, &prepared, pids),
         floor: before.zip(after).map(|(before, after)| FloorReport::of(before, after, &personas)),
         personas,
         generator: GeneratorReport { bottleneck, reasons: course.judgement.bottleneck, notes: course.judgement.notes },
@@ -120,7 +121,7 @@ fn floor_if_needed(plan: &Plan) -> Result<Option<Floor>, Trouble> {
 /// The windows of a plan, and what came of them.
 struct Course<'a> {
     plan: &'a Plan,
-    pid: Option<u32>,
+    pids: Vec<u32>,
     parts: Vec<Part>,
     connections: Vec<Connection>,
     judgement: Judgement,
@@ -139,7 +140,7 @@ impl<'a> Course<'a> {
         plan: &'a Plan,
         prepared: &Prepared,
         target: &Arc<crate::client::Target>,
-        pid: Option<u32>,
+        pids: Vec<u32>,
     ) -> Result<Self, Trouble> {
         let mut parts = Vec::new();
         for part in &plan.persona {
@@ -147,7 +148,7 @@ impl<'a> Course<'a> {
             parts.push(Part { name: part.persona, rate: plan.rate_of(*part), persona, windows: Vec::new() });
         }
         let connections = (0..plan.connections).map(|_| Connection::new(target.clone())).collect();
-        Ok(Self { plan, pid, parts, connections, judgement: Judgement::default() })
+        Ok(Self { plan, pids, parts, connections, judgement: Judgement::default() })
     }
 
     /// All rounds, or as many as there is time for until the run is stopped.
@@ -186,7 +187,7 @@ impl<'a> Course<'a> {
             duration: plan.duration,
             timeout: plan.timeout,
             in_flight_max: usize::try_from(plan.in_flight_max).unwrap_or(usize::MAX),
-            pid: self.pid,
+            pids: self.pids.clone(),
         };
         let measured = window::run(&window, part.persona.clone(), &mut self.connections, stop, progress)
             .await
@@ -213,10 +214,10 @@ impl<'a> Course<'a> {
 }
 
 impl Setup {
-    fn of(plan: &Plan, prepared: &Prepared, pid: Option<u32>) -> Self {
+    fn of(plan: &Plan, prepared: &Prepared, pids: Vec<u32>) -> Self {
         Self {
             target: plan.target.clone(),
-            pid,
+            pids,
             arrivals: plan.arrivals.name(),
             seed: plan.seed,
             accounts: plan.accounts,

@@ -7,6 +7,7 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -18,12 +19,27 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// # Errors
 /// [`Trouble`], if the URL cannot be used or nobody listens.
 pub(crate) async fn find(plan: &Plan) -> Result<Target, Trouble> {
-    let authority = authority(&plan.target)?;
-    let origin = plan.origin().to_owned();
+    Ok(Target { headers: plan.header.clone(), ..at(&plan.target, plan.origin()).await? })
+}
+
+/// Where people log in: the target, unless the plan names another.
+///
+/// # Errors
+/// [`Trouble`], if the URL cannot be used or nobody listens.
+pub(crate) async fn for_log_ins(plan: &Plan, target: &Arc<Target>) -> Result<Arc<Target>, Trouble> {
+    match &plan.log_in_at {
+        None => Ok(target.clone()),
+        Some(url) => at(url, plan.origin.as_deref().unwrap_or(url).trim_end_matches('/')).await.map(Arc::new),
+    }
+}
+
+async fn at(url: &str, origin: &str) -> Result<Target, Trouble> {
+    let authority = authority(url)?;
+    let origin = origin.to_owned();
     let host = HeaderValue::from_str(&self::authority(&origin)?)
         .map_err(|_| Trouble::new(format!("{origin} has no usable host"), "give --origin as http://host:port"))?;
     let address = reachable(&authority).await?;
-    Ok(Target { address, host, origin })
+    Ok(Target { address, host, origin, headers: Vec::new() })
 }
 
 /// `host:port` of a plain HTTP URL.
@@ -60,18 +76,20 @@ async fn reachable(authority: &str) -> Result<SocketAddr, Trouble> {
     Err(unreachable(fault))
 }
 
-/// The process under test: as given, else as its PID file says, if that process lives.
+/// The processes under test: as given, else as the PID file says, if that process lives.
 ///
 /// # Errors
 /// [`Trouble`], if a PID was given and there is no such process.
-pub(crate) fn process(plan: &Plan) -> Result<Option<u32>, Trouble> {
+pub(crate) fn processes(plan: &Plan) -> Result<Vec<u32>, Trouble> {
     let lives = |pid: u32| Path::new("/proc").join(pid.to_string()).join("task").is_dir();
-    if let Some(pid) = plan.pid {
-        let gone = || Trouble::new(format!("there is no process {pid}"), "look up the gateway's PID again");
-        return if lives(pid) { Ok(Some(pid)) } else { Err(gone()) };
+    if let Some(gone) = plan.pid.iter().find(|pid| !lives(**pid)) {
+        return Err(Trouble::new(format!("there is no process {gone}"), "look up the gateway's PID again"));
+    }
+    if !plan.pid.is_empty() {
+        return Ok(plan.pid.clone());
     }
     let written = std::fs::read_to_string(&plan.pidfile).ok().and_then(|text| text.trim().parse().ok());
-    Ok(written.filter(|pid| lives(*pid)))
+    Ok(written.filter(|pid| lives(*pid)).into_iter().collect())
 }
 
 #[cfg(test)]

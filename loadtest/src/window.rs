@@ -45,8 +45,8 @@ pub(crate) struct WindowPlan {
     pub(crate) timeout: Duration,
     /// Most arrivals waiting or under way.
     pub(crate) in_flight_max: usize,
-    /// The process under test.
-    pub(crate) pid: Option<u32>,
+    /// The processes under test.
+    pub(crate) pids: Vec<u32>,
 }
 
 /// What came of it.
@@ -116,10 +116,11 @@ struct Reading {
 
 impl Reading {
     /// Reads on another thread: some hundred small files must not delay arrivals.
-    async fn take(pid: Option<u32>) -> Self {
+    async fn take(pids: &[u32]) -> Self {
+        let pids = pids.to_vec();
         let read = move || {
             let root = Path::new(cpu::PROC);
-            let target = pid.and_then(|pid| Usage::read(root, pid).ok());
+            let target = Usage::read_all(root, &pids);
             let own = Usage::read(root, std::process::id()).unwrap_or_default();
             Self { at: clock::now(), target, own, machine: MachineTime::read(root) }
         };
@@ -152,12 +153,12 @@ pub(crate) async fn run(
 
     let mut watcher = Watcher { plan, line: &line, tally: &tally, progress, stop: stop.clone() };
     watcher.until(measured_from, "warming up").await;
-    let (before, counted_before) = (Reading::take(plan.pid).await, line.done_so_far());
+    let (before, counted_before) = (Reading::take(&plan.pids).await, line.done_so_far());
     watcher.until(end, "measuring").await;
     let stopped = *stop.borrow();
     let give_up = if stopped { clock::now() + DRAIN_STOPPED } else { end + plan.timeout };
     watcher.drain(give_up).await;
-    let (after, counted_after) = (Reading::take(plan.pid).await, line.done_so_far());
+    let (after, counted_after) = (Reading::take(&plan.pids).await, line.done_so_far());
 
     give_up_waiting(&line, &tally);
     // The pacer ends by itself: its schedule is over, or it was told to stop.
@@ -177,7 +178,12 @@ pub(crate) async fn run(
         rate: plan.rate,
         counted: counted_after.saturating_sub(counted_before),
         cpu: after.target.as_ref().zip(before.target.as_ref()).map(|(after, before)| after.since(before)),
-        resident_kib: plan.pid.and_then(|pid| cpu::resident_kib(root, pid)),
+        resident_kib: plan
+            .pids
+            .iter()
+            .map(|pid| cpu::resident_kib(root, *pid))
+            .sum::<Option<u64>>()
+            .filter(|_| !plan.pids.is_empty()),
         own: own_use(&before, &after),
         machine: after.machine.since(before.machine),
         reopened: reopened.saturating_sub(reopened_before),
@@ -333,18 +339,18 @@ mod tests {
             duration: Duration::from_secs(3),
             timeout: Duration::from_secs(5),
             in_flight_max: 1_000,
-            pid: Some(std::process::id()),
+            pids: vec![std::process::id()],
         }
     }
 
     fn visitor() -> Arc<Persona> {
         let sessions = Sessions(Arc::from(vec![HeaderValue::from_static("a=b")]));
-        Arc::new(Persona::Returning(ReturningSession { path: Uri::from_static("/session"), sessions }))
+        Arc::new(Persona::Returning(ReturningSession { path: Uri::from_static("/session"), sessions, status: 200 }))
     }
 
     fn pool(address: SocketAddr, connections: usize) -> Vec<Connection> {
         let host = HeaderValue::from_static("localhost");
-        let target = Arc::new(Target { address, host, origin: "http://localhost".into() });
+        let target = Arc::new(Target { address, host, origin: "http://localhost".into(), headers: Vec::new() });
         (0..connections).map(|_| Connection::new(target.clone())).collect()
     }
 

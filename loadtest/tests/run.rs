@@ -82,6 +82,27 @@ fn the_same_seed_offers_the_same_load_and_counters_grow_from_run_to_run() {
 }
 
 #[test]
+fn made_up_sessions_are_expected_to_be_refused() {
+    let gate = gate::start(7, ACCOUNTS);
+    let (output, document) = run(gate, "forged-session@60", &["--rounds", "1", "--fail-if", "errors>0%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout) + &text(&output.stderr));
+    assert!(document.expect("a document")["personas"][0]["total"]["answered"].as_u64().is_some_and(|n| n > 0));
+    let (output, _) = run(gate, "forged-session@60", &["--rounds", "1", "--session-path", "/public/"]);
+    assert!(text(&output.stderr).contains("status 200 of /public/ instead of 401"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_target_that_asks_a_gate_gets_headers_of_its_own_and_log_ins_go_to_the_gate() {
+    let (asked, gate) = (gate::start(7, 0), gate::start(7, ACCOUNTS)); // Where people are asked about, nobody logs in.
+    let log_in_at = format!("http://localhost:{}", gate.port());
+    let question = ["--session-path", "/asked", "--header", "X-Original-URL: http://localhost/app"];
+    let options = [&["--rounds", "1", "--log-in-at", &log_in_at, "--fail-if", "errors>0%"], &question[..]].concat();
+    let (output, document) = run(asked, "returning-session@60", &options);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout) + &text(&output.stderr));
+    assert_eq!(document.expect("a document")["setup"]["sessions"], 10);
+}
+
+#[test]
 fn a_condition_that_holds_is_exit_code_99() {
     let gate = gate::start(7, ACCOUNTS);
     let (output, document) = run(gate, "proxied-public@50", &["--rounds", "1", "--fail-if", "p50>0us"]);

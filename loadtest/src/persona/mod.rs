@@ -41,6 +41,18 @@ impl Persona {
 pub(crate) struct Sessions(pub(crate) Arc<[HeaderValue]>);
 
 impl Sessions {
+    /// Sessions that nobody opened: each cookie with another last character, whose tag is that of none.
+    pub(crate) fn forged(&self) -> Self {
+        let forge = |cookie: &HeaderValue| {
+            let mut bytes = cookie.as_bytes().to_vec();
+            if let Some(last) = bytes.last_mut() {
+                *last = if *last == b'A' { b'B' } else { b'A' };
+            }
+            HeaderValue::from_bytes(&bytes).unwrap_or_else(|_| cookie.clone())
+        };
+        Self(self.0.iter().map(forge).collect())
+    }
+
     /// The session with which arrival `number` comes: any of them, but always the same one.
     fn of(&self, number: u64) -> Option<HeaderValue> {
         let count = u64::try_from(self.0.len()).ok()?;

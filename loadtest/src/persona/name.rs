@@ -5,6 +5,8 @@
 pub(crate) enum PersonaName {
     /// `GET /session` with a session: answered at the edge.
     ReturningSession,
+    /// The same with a cookie that was made up: refused at the edge.
+    ForgedSession,
     /// A page of a service that demands a session, through the proxy.
     ProxiedSession,
     /// A public page of a service, through the proxy.
@@ -15,13 +17,14 @@ pub(crate) enum PersonaName {
 
 impl PersonaName {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::ReturningSession, Self::ProxiedSession, Self::ProxiedPublic, Self::PasskeyLogin];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::ReturningSession, Self::ForgedSession, Self::ProxiedSession, Self::ProxiedPublic, Self::PasskeyLogin];
 
     /// Its name on the command line and in reports.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::ReturningSession => "returning-session",
+            Self::ForgedSession => "forged-session",
             Self::ProxiedSession => "proxied-session",
             Self::ProxiedPublic => "proxied-public",
             Self::PasskeyLogin => "passkey-login",
@@ -36,6 +39,6 @@ impl PersonaName {
 
     /// Whether it needs sessions that were opened before.
     pub(crate) const fn needs_sessions(self) -> bool {
-        matches!(self, Self::ReturningSession | Self::ProxiedSession)
+        matches!(self, Self::ReturningSession | Self::ForgedSession | Self::ProxiedSession)
     }
 }

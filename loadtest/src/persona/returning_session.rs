@@ -1,4 +1,5 @@
-//! A person who comes back: `GET /session` with a session cookie. The edge answers by itself; nothing is proxied.
+//! A person who comes back: `GET /session` with a session cookie. The edge answers by itself; nothing is proxied. And
+//! somebody who makes the cookie up, and has to be refused at no greater cost.
 
 use super::{Sessions, expect};
 use crate::client::{Connection, Failure, request};
@@ -13,6 +14,8 @@ pub(crate) struct ReturningSession {
     pub(crate) path: Uri,
     /// The sessions with which it is asked.
     pub(crate) sessions: Sessions,
+    /// The status of the right answer: 200, or 401 for what was made up.
+    pub(crate) status: u16,
 }
 
 impl ReturningSession {
@@ -22,7 +25,7 @@ impl ReturningSession {
         if let Some(session) = self.sessions.of(number) {
             request.headers_mut().insert(COOKIE, session);
         }
-        expect(connection.exchange(request).await?, 200)?;
+        expect(connection.exchange(request).await?, self.status)?;
         Ok(())
     }
 }

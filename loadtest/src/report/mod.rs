@@ -64,8 +64,8 @@ pub(crate) struct Machine {
 pub(crate) struct Setup {
     /// The gateway.
     pub(crate) target: String,
-    /// The process whose CPU time was read.
-    pub(crate) pid: Option<u32>,
+    /// The processes whose CPU time was read, together.
+    pub(crate) pids: Vec<u32>,
     /// Poisson or even.
     pub(crate) arrivals: &'static str,
     /// The seed.
@@ -440,7 +440,7 @@ pub(crate) mod tests {
             machine: Machine { cores: 2, model: "Some Processor".into(), kernel: "6.1.0".into() },
             setup: Setup {
                 target: "http://localhost:8080".into(),
-                pid: Some(42),
+                pids: vec![42],
                 arrivals: "poisson",
                 seed: 7,
                 accounts: 10_000,

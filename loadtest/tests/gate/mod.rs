@@ -85,6 +85,9 @@ async fn answer(gate: Arc<Gate>, request: Request<Incoming>) -> Result<Response<
             login(&gate, &body, cookie(cookie::CEREMONY)).unwrap_or_else(|| reply(401, "{}", None))
         }
         (&Method::GET, "/session" | "/demo/") => reply(if signed_in { 200 } else { 401 }, "{}", None),
+        (&Method::GET, "/asked") => {
+            reply(if head.headers.contains_key("x-original-url") { 200 } else { 400 }, "{}", None)
+        }
         (&Method::GET, "/public/") => reply(200, "{}", None),
         _ => reply(404, "{}", None),
     })
