@@ -1,13 +1,14 @@
 //! The life of a request, in the order in which it runs.
 //!
 //! admit › cross › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases
-//! are in the files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. Caching,
-//! compression and CONNECT stay off.
+//! are in the files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. Plain requests to
+//! services are forwarded by [`crate::lane`], all others by Pingora. Caching, compression and CONNECT stay off.
 
 use crate::challenge;
 use crate::cors::{self, Crossing};
 use crate::deadline;
 use crate::exchange::Exchange;
+use crate::lane;
 use crate::metrics::AnsweredBy;
 use crate::passkey::body::BODY_BYTES_MAX;
 use crate::phase::judge::Judgement;
@@ -16,6 +17,7 @@ use crate::problem::Problem;
 use crate::refusal::{method_not_allowed, refusal};
 use crate::reply::Reply;
 use crate::request::declared_length;
+use crate::returned;
 use crate::state::EdgeState;
 use crate::upstream::UPGRADED_IDLE;
 use aldgate_core::policy::route::Target;
@@ -155,7 +157,10 @@ impl ProxyHttp for Edge {
         if self.judge(session, exchange).await? == Next::Answered {
             return Ok(true);
         }
-        Ok(self.answer(session, exchange).await? == Next::Answered)
+        if self.answer(session, exchange).await? == Next::Answered {
+            return Ok(true);
+        }
+        lane::carry(session.as_downstream_mut(), exchange, &self.state).await
     }
 
     async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
@@ -198,10 +203,7 @@ impl ProxyHttp for Edge {
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        if exchange.answered_by == AnsweredBy::Service {
-            forward::undress(response);
-        }
-        cors::overrule(response, exchange, &session.req_header().method)
+        returned::rule(response, exchange, &session.req_header().method)
     }
 
     fn request_summary(&self, session: &Session, exchange: &Exchange) -> String {

@@ -46,6 +46,17 @@ impl AnsweredBy {
     }
 }
 
+/// What came of a request in the fast lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneOutcome {
+    /// The client has the service's answer.
+    Answered,
+    /// Its connection had ended unused, and the general way took the request over.
+    HandedBack,
+    /// There was no whole answer.
+    Failed,
+}
+
 /// What came of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenResult {
@@ -91,6 +102,7 @@ const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const VERDICTS: [&str; 5] = ["allow", "refuse", "challenge", "needs_lookup", "needs_grant"];
 const TOKENS: [&str; 3] = ["accepted", "refused", "unavailable"];
 const ISSUER_ANSWERS: [&str; 2] = ["read", "failed"];
+const LANE: [&str; 3] = ["answered", "handed_back", "failed"];
 const LOOKUPS: [&str; 3] = ["found", "nothing", "unavailable"];
 
 /// A look-up in warm, by its result.
@@ -113,6 +125,7 @@ pub struct Metrics {
     lookups: [IntCounter; 3],
     tokens: [IntCounter; 3],
     issuer_answers: [IntCounter; 2],
+    lane: [IntCounter; 3],
     logins: [IntCounter; 6],
     refusals: Vec<(AssertionRefused, IntCounter)>,
     problems: Vec<(Problem, IntCounter)>,
@@ -284,6 +297,12 @@ impl Metrics {
             "Key sets fetched and tokens asked about, by whether the answer could be read.",
             "result",
         )?;
+        let lane = counters(
+            &registry,
+            "aldgate_fast_lane_requests_total",
+            "Requests in the fast lane by outcome.",
+            "outcome",
+        )?;
         let logins = counters(&registry, "aldgate_passkey_logins_total", "Passkey log-ins by outcome.", "outcome")?;
         let refusals = counters(
             &registry,
@@ -309,6 +328,7 @@ impl Metrics {
             lookups: LOOKUPS.map(|result| lookups.with_label_values(&[result])),
             tokens: TOKENS.map(|result| tokens.with_label_values(&[result])),
             issuer_answers: ISSUER_ANSWERS.map(|result| issuer_answers.with_label_values(&[result])),
+            lane: LANE.map(|outcome| lane.with_label_values(&[outcome])),
             logins: LoginOutcome::PLAIN.map(|(_, outcome)| logins.with_label_values(&[outcome])),
             refusals: AssertionRefused::ALL
                 .iter()
@@ -384,6 +404,18 @@ impl Metrics {
     pub fn token_issuer_asked(&self, read: bool) {
         let [answered, failed] = &self.issuer_answers;
         if read { answered.inc() } else { failed.inc() }
+    }
+
+    /// A request took the fast lane.
+    pub fn carried(&self, outcome: LaneOutcome) {
+        if let Some(counter) = self.lane.get(outcome as usize) {
+            counter.inc();
+        }
+    }
+
+    /// So many requests of the fast lane have had this outcome.
+    pub fn carried_so_far(&self, outcome: LaneOutcome) -> u64 {
+        self.lane.get(outcome as usize).map_or(0, IntCounter::get)
     }
 
     /// A passkey log-in ended.

@@ -69,6 +69,8 @@ pub struct EdgeState {
     pub access_log: AccessLog,
     /// Whether this gateway takes part; false while it drains.
     pub ready: AtomicBool,
+    /// Whether plain requests to services take the fast lane ([`crate::lane`]).
+    pub fast_lane: bool,
     /// The first half of this process's request references.
     pub run_id: u32,
     /// How many requests have been begun; the second half.

@@ -1,10 +1,13 @@
 //! Where requests go: peers that are built once and cloned for each request, with every deadline set.
 
+use crate::lane::pool::Pool;
+use crate::lane::socket::{Address, Deadlines};
 use aldgate_core::policy::route::{Service, Target};
 use pingora::upstreams::peer::{H1UpgradePolicy, HttpPeer};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The backend is on this machine: if it does not accept at once, it is down.
@@ -20,7 +23,13 @@ const IDLE: Duration = Duration::from_secs(60);
 /// The peers.
 pub struct Upstreams {
     backend: HttpPeer,
-    services: HashMap<String, HttpPeer>,
+    services: HashMap<String, ServiceUpstream>,
+}
+
+/// A service, as both ways reach it.
+struct ServiceUpstream {
+    peer: HttpPeer,
+    lane: Arc<Pool>,
 }
 
 /// An upstream's address does not work.
@@ -43,15 +52,17 @@ fn with_deadlines(mut peer: HttpPeer, connect: Duration, upgrade: H1UpgradePolic
     peer
 }
 
-fn service_peer(upstream: &str) -> Result<HttpPeer, BadUpstream> {
-    let peer = match upstream.strip_prefix("unix:") {
-        Some(path) => socket_peer(path)?,
+fn service(upstream: &str) -> Result<ServiceUpstream, BadUpstream> {
+    let (peer, address) = match upstream.strip_prefix("unix:") {
+        Some(path) => (socket_peer(path)?, Address::Unix(path.into())),
         None => {
             let address: SocketAddr = upstream.parse().map_err(|_| BadUpstream(upstream.into()))?;
-            HttpPeer::new(address, false, String::new())
+            (HttpPeer::new(address, false, String::new()), Address::Tcp(address))
         }
     };
-    Ok(with_deadlines(peer, SERVICE_CONNECT, H1UpgradePolicy::WebSocketOnly))
+    let peer = with_deadlines(peer, SERVICE_CONNECT, H1UpgradePolicy::WebSocketOnly);
+    let deadlines = Deadlines { connect: SERVICE_CONNECT, read: READ, write: WRITE };
+    Ok(ServiceUpstream { peer, lane: Arc::new(Pool::new(address, deadlines, IDLE)) })
 }
 
 impl Upstreams {
@@ -66,8 +77,7 @@ impl Upstreams {
         let socket = backend_socket.to_string_lossy();
         let backend = with_deadlines(socket_peer(&socket)?, BACKEND_CONNECT, H1UpgradePolicy::Deny);
         let addressed = services.into_iter().filter_map(|s| Some((s.name.clone(), s.upstream.as_deref()?)));
-        let services =
-            addressed.map(|(name, upstream)| Ok((name, service_peer(upstream)?))).collect::<Result<_, _>>()?;
+        let services = addressed.map(|(name, upstream)| Ok((name, service(upstream)?))).collect::<Result<_, _>>()?;
         Ok(Self { backend, services })
     }
 
@@ -76,7 +86,15 @@ impl Upstreams {
         match target {
             Target::Edge(_) => None,
             Target::Backend => Some(&self.backend),
-            Target::Service(service) => self.services.get(&service.name),
+            Target::Service(service) => self.services.get(&service.name).map(|service| &service.peer),
+        }
+    }
+
+    /// The connections of the fast lane, which leads to services only.
+    pub fn lane(&self, target: &Target) -> Option<&Arc<Pool>> {
+        match target {
+            Target::Edge(_) | Target::Backend => None,
+            Target::Service(service) => self.services.get(&service.name).map(|service| &service.lane),
         }
     }
 }

@@ -147,6 +147,8 @@ table!(
         authz_grpc: String,
         /// Threads that serve.
         threads: i64,
+        /// Whether plain requests to services take the fast lane.
+        fast_lane: bool,
         /// How long the end is announced before listening stops.
         announce: String,
         /// How long requests under way are given after that.

@@ -68,6 +68,8 @@ pub struct Edge {
     pub authz_grpc: Option<SocketAddr>,
     /// Threads that serve.
     pub threads: usize,
+    /// Whether plain requests to services take the fast lane.
+    pub fast_lane: bool,
     /// How long the end is announced (readiness false, still serving), so that a balancer can look elsewhere.
     pub announce: Duration,
     /// How long requests under way are given once listening has stopped.

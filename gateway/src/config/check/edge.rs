@@ -12,6 +12,7 @@ const HTTPS: &str = "127.0.0.1:8443";
 const PRIVATE: &str = "127.0.0.1:8081";
 const AUTHZ_GRPC: &str = "127.0.0.1:8082";
 const DEMO: &str = "127.0.0.1:8090";
+const FAST_LANE: bool = false;
 const DRAIN: Duration = Duration::from_secs(1); // Long enough for a page; a developer's Ctrl-C should not wait longer.
 const DRAIN_MAX: Duration = Duration::from_mins(5); // Orchestrators kill sooner.
 
@@ -68,6 +69,7 @@ pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
         private: private.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8081))),
         authz_grpc,
         threads: usize::try_from(threads).unwrap_or(1),
+        fast_lane: file.fast_lane.unwrap_or(FAST_LANE),
         announce,
         drain,
         certificate,
