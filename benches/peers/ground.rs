@@ -59,8 +59,8 @@ impl Ground {
         ground.make_certificate();
         ground.start("upstream", nginx(&ground.write("upstream.conf", include_str!("upstream.conf"))), &["UPSTREAM"]);
         ground.start("checker", nginx(&ground.write("checker.conf", include_str!("checker.conf"))), &["CHECKER"]);
-        ground.start_aldgate("aldgate", aldgate, "");
-        ground.start_aldgate("slow", aldgate, "");
+        ground.start_aldgate("aldgate", aldgate, "fast_lane = true");
+        ground.start_aldgate("slow", aldgate, "fast_lane = false");
         let ports = ["NGINX_BARE", "NGINX_CHECKER", "NGINX_ALDGATE"];
         ground.start("nginx", nginx(&ground.write("nginx.conf", include_str!("nginx.conf"))), &ports);
         let mut haproxy = Command::new("haproxy");

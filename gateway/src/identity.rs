@@ -17,27 +17,20 @@ use http::header::InvalidHeaderValue;
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 
-/// The names of `identity_header::IDENTITY`, ready to be sent.
-pub const NAMES: [HeaderName; 6] = {
-    let [assertion, subject, session, level, components, auth_time] = names::IDENTITY;
-    [
-        HeaderName::from_static(assertion),
-        HeaderName::from_static(subject),
-        HeaderName::from_static(session),
-        HeaderName::from_static(level),
-        HeaderName::from_static(components),
-        HeaderName::from_static(auth_time),
-    ]
-};
-
 /// What whoever answers a permitted request is told of who passes.
 #[derive(Debug)]
 pub struct Told {
-    /// The values of `identity_header::IDENTITY`; `None` for what is not known.
-    values: [Option<Bytes>; 6],
+    values: Values,
     /// Whether they pass by an access token. What opened the gate would open it again in a service's hands: it goes no
     /// further.
     pub by_token: bool,
+}
+
+/// The values of `identity_header::IDENTITY`, as they are kept.
+#[derive(Debug)]
+enum Values {
+    OfSession(Arc<[Bytes; 6]>),
+    OfGrant(Arc<ToldValues>),
 }
 
 /// What is told of who passes; `None` where nobody is known, or the edge itself answers. The backend knows people by
@@ -55,12 +48,12 @@ pub fn for_permit(state: &EdgeState, permit: &Permit, now: Timestamp) -> Result<
     Ok(match principal {
         Principal::Session(session) => {
             let values = for_audience(state, session, audience, index, now)?;
-            Some(Told { values: std::array::from_fn(|at| values.get(at).cloned()), by_token: false })
+            Some(Told { values: Values::OfSession(values), by_token: false })
         }
         Principal::Grant(_) if permit.route().target == Target::Backend => None,
         Principal::Grant(grant) => {
             let values = of_grant(state, grant, audience, index, now)?;
-            Some(Told { values: (*values).clone(), by_token: true })
+            Some(Told { values: Values::OfGrant(values), by_token: true })
         }
     })
 }
@@ -74,17 +67,28 @@ pub fn aliases(target: &Target) -> &[Alias] {
 }
 
 impl Told {
-    /// The headers that say it: ours, then those of the aliases.
+    /// What stands at a place of `identity_header::IDENTITY`, if it is known.
+    fn value(&self, place: usize) -> Option<&Bytes> {
+        match &self.values {
+            Values::OfSession(values) => values.get(place),
+            Values::OfGrant(values) => values.get(place)?.as_ref(),
+        }
+    }
+
+    /// The fields that say it: ours, then those of the aliases.
+    pub fn fields(&self, aliases: &[Alias]) -> impl Iterator<Item = (&'static str, &Bytes)> {
+        let ours = names::IDENTITY.into_iter().enumerate().map(|(place, name)| (name, place));
+        let theirs = aliases.iter().flat_map(|alias| alias.headers()).map(|(name, fact)| (*name, fact.place()));
+        ours.chain(theirs).filter_map(|(name, place)| Some((name, self.value(place)?)))
+    }
+
+    /// The same as headers.
     pub fn headers(
-        self,
+        &self,
         aliases: &[Alias],
     ) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), InvalidHeaderValue>> {
-        let value = |place: usize| self.values.get(place).cloned().flatten();
-        let theirs = aliases.iter().flat_map(|alias| alias.headers());
-        let theirs: Vec<_> =
-            theirs.filter_map(|(name, fact)| Some((HeaderName::from_static(name), value(fact.place())?))).collect();
-        let ours = NAMES.into_iter().zip(self.values).filter_map(|(name, value)| Some((name, value?)));
-        ours.chain(theirs).map(|(name, value)| Ok((name, HeaderValue::from_maybe_shared(value)?)))
+        self.fields(aliases)
+            .map(|(name, value)| Ok((HeaderName::from_static(name), HeaderValue::from_maybe_shared(value.clone())?)))
     }
 }
 

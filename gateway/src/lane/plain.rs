@@ -1,40 +1,35 @@
 //! Which requests the fast lane takes, in one place: a [`PlainRequest`] can only be made of one that fits.
 //!
 //! What fits: HTTP/1.1 or HTTP/2; a method that may be repeated; no body, and no word about one; nothing asked of the
-//! connection but that it be kept or closed. Its bytes for the service are made by the steps that `ProxyHttp` takes, in
-//! the same order: a copy of the header, hop-by-hop fields struck, `Host` from the authority, [`forward::dress`].
+//! connection but that it be kept or closed. Its bytes for the service are written straight from the client's header, by
+//! the rules of [`Dress`] that hold on the other way too: no copy of the header is made, edited and written out.
 
 use super::head::Asked;
 use crate::exchange::Exchange;
-use crate::phase::forward::{self, CannotForward};
+use crate::phase::forward::{CannotForward, Dress};
 use crate::state::EdgeState;
-use bytes::BytesMut;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
-};
-use http::{HeaderName, HeaderValue, Method, Version};
-use pingora::http::RequestHeader;
+use bytes::{BufMut as _, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderValue, Method, Version};
+use pingora::http::{HeaderNameVariant, RequestHeader};
 use pingora::protocols::http::ServerSession;
-use pingora::protocols::http::v1::client::http_req_header_to_wire;
-
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// What is between a client and us alone (RFC 9110, section 7.6.1), as `ProxyHttp` strikes it.
-const HOP_BY_HOP: [HeaderName; 10] = [
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    CONNECTION,
-    UPGRADE,
-    HTTP2_SETTINGS,
+const HOP_BY_HOP: [&str; 10] = [
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "connection",
+    "upgrade",
+    "http2-settings",
 ];
+
+/// Room for a usual request: a browser's fields, and what the gate says.
+const REQUEST_BYTES: usize = 2 * 1024;
 
 /// A request that fits the lane, as the service will read it.
 #[derive(Debug)]
@@ -58,22 +53,72 @@ impl PlainRequest {
         if !(session.is_body_empty() && fits(session.req_header())) {
             return Ok(None);
         }
-        let mut header = session.req_header().clone();
-        let http2 = header.version == Version::HTTP_2;
-        header.set_version(Version::HTTP_11);
-        if http2 && !host_from_authority(&mut header)? {
-            return Ok(None);
-        }
-        for name in HOP_BY_HOP {
-            if header.headers.contains_key(&name) {
-                header.remove_header(&name);
+        let header = session.req_header();
+        let Some(host) = host(header) else { return Ok(None) };
+        let Some(mut bytes) = request_line(header) else { return Ok(None) };
+        let dress = Dress::of(header, exchange, state)?;
+        field(&mut bytes, b"host", host);
+        let copied = header.map(|name, value| {
+            let name = match &name {
+                HeaderNameVariant::Case(name) => name.as_slice(),
+                HeaderNameVariant::Titled(name) => name.as_bytes(),
+            };
+            if !(is_hop_by_hop(name) || name.eq_ignore_ascii_case(b"host") || dress.strikes(name)) {
+                field(&mut bytes, name, value.as_bytes());
             }
-        }
-        forward::dress(&mut header, exchange, state)?;
+            Ok(())
+        });
+        copied?;
+        dress.say(|name, value| {
+            let plain = is_plain(value);
+            field(&mut bytes, name.as_bytes(), value);
+            if plain { Ok(()) } else { Err(CannotForward) }
+        })?;
+        bytes.put_slice(b"\r\n");
         let asked = if header.method == Method::HEAD { Asked::Head } else { Asked::Other };
-        // Nothing where the target holds a byte that would end the request line.
-        Ok(http_req_header_to_wire(&header).map(|bytes| Self { bytes, asked }))
+        Ok(Some(Self { bytes, asked }))
     }
+}
+
+fn field(bytes: &mut BytesMut, name: &[u8], value: &[u8]) {
+    bytes.reserve(name.len() + value.len() + 4);
+    bytes.put_slice(name);
+    bytes.put_slice(b": ");
+    bytes.put_slice(value);
+    bytes.put_slice(b"\r\n");
+}
+
+/// Whether a value of ours can stand in a header (RFC 9110, section 5.5). Without a way out of the loop, so that it is
+/// made for many bytes at once.
+fn is_plain(value: &[u8]) -> bool {
+    value.iter().fold(true, |plain, byte| plain & ((*byte >= b' ') | (*byte == b'\t')) & (*byte != 0x7f))
+}
+
+/// The request line; nothing if a byte of the target would end it, or part it.
+fn request_line(header: &RequestHeader) -> Option<BytesMut> {
+    let target = header.raw_path();
+    if !target.iter().all(|byte| *byte > b' ' && *byte != 0x7f) {
+        return None;
+    }
+    let mut bytes = BytesMut::with_capacity(REQUEST_BYTES);
+    bytes.put_slice(header.method.as_str().as_bytes());
+    bytes.put_u8(b' ');
+    bytes.put_slice(target);
+    bytes.put_slice(b" HTTP/1.1\r\n");
+    Some(bytes)
+}
+
+/// What `Host` says to the service: what the client wrote there, or the authority of HTTP/2, with which it agrees where
+/// both stand: the first phase has seen to that.
+fn host(header: &RequestHeader) -> Option<&[u8]> {
+    if header.version == Version::HTTP_2 {
+        return header.uri.authority().map(|authority| authority.as_str().as_bytes());
+    }
+    header.headers.get(HOST).map(HeaderValue::as_bytes)
+}
+
+fn is_hop_by_hop(name: &[u8]) -> bool {
+    HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop.as_bytes()))
 }
 
 /// The conditions that the header can show.
@@ -93,16 +138,4 @@ fn fits(header: &RequestHeader) -> bool {
 
 fn at_most_one<'a>(mut values: impl Iterator<Item = &'a HeaderValue>, is_plain: fn(&[u8]) -> bool) -> bool {
     values.next().is_none_or(|value| is_plain(value.as_bytes())) && values.next().is_none()
-}
-
-/// Sets `Host` to the authority of an HTTP/2 request, with which it agrees where it stood there before: the first phase
-/// has seen to that. False if there is no authority.
-fn host_from_authority(header: &mut RequestHeader) -> Result<bool, CannotForward> {
-    let Some(authority) = header.uri.authority() else { return Ok(false) };
-    if header.headers.get(HOST).is_some_and(|host| host.as_bytes() == authority.as_str().as_bytes()) {
-        return Ok(true);
-    }
-    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| CannotForward)?;
-    header.insert_header(HOST, host)?;
-    Ok(true)
 }

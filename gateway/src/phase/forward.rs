@@ -1,16 +1,20 @@
 //! Third phase: what a service gets. Whatever the client said in our name is struck; what we know is set.
 
 use crate::exchange::Exchange;
-use crate::identity;
+use crate::identity::{self, Told};
 use crate::metrics::AnsweredBy;
+use crate::request::cookies;
 use crate::state::EdgeState;
 use aldgate_core::identity_header as names;
-use aldgate_core::policy::route::Target;
+use aldgate_core::policy::route::{Route, Target};
 use aldgate_core::session::cookie;
 use aldgate_core::token::identity_assertion::BrokenSigningKey;
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::net::IpAddr;
+
+const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// A header of the request could not be set; it must not go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,75 +42,97 @@ pub const fn answers(target: &Target) -> AnsweredBy {
     }
 }
 
+/// What becomes of a request's header on its way to its upstream: which of the client's fields go no further, and what
+/// the gate says in their place. Decided once, whichever way the request then takes.
+pub struct Dress<'a> {
+    exchange: &'a Exchange,
+    route: &'a Route,
+    told: Option<Told>,
+    /// The client's cookies without ours; for whoever may not see ours.
+    cookies: Option<Vec<u8>>,
+}
+
+impl<'a> Dress<'a> {
+    /// For a permitted request.
+    ///
+    /// # Errors
+    /// [`CannotForward`] also without a permit: nothing goes on unjudged.
+    pub fn of(header: &RequestHeader, exchange: &'a Exchange, state: &EdgeState) -> Result<Self, CannotForward> {
+        let permit = exchange.permit.as_ref().ok_or(CannotForward)?;
+        let told = identity::for_permit(state, permit, exchange.now)?;
+        let mut dress = Self { exchange, route: permit.route(), told, cookies: None };
+        if !dress.sees_our_cookies() {
+            dress.cookies = cookie::without_ours(cookies(header));
+        }
+        Ok(dress)
+    }
+
+    fn sees_our_cookies(&self) -> bool {
+        self.route.target == Target::Backend
+    }
+
+    /// Whether a field of the client's goes no further, in whatever spelling.
+    pub fn strikes(&self, name: &[u8]) -> bool {
+        let is = |other: &HeaderName| name.eq_ignore_ascii_case(other.as_str().as_bytes());
+        names::is_ours(name)
+            || (self.route.judges_method() && names::overrides_method(name))
+            || (!self.sees_our_cookies() && is(&COOKIE))
+            || (self.told.as_ref().is_some_and(|told| told.by_token) && (is(&AUTHORIZATION) || is(&DPOP)))
+    }
+
+    /// Says each field that the gate says. The client's fields of these names are all struck.
+    ///
+    /// # Errors
+    /// As `say` has them; [`CannotForward`] where something that must be said is not known.
+    pub fn say(
+        &self,
+        mut say: impl FnMut(&'static str, &[u8]) -> Result<(), CannotForward>,
+    ) -> Result<(), CannotForward> {
+        self.say_forwarding(&mut say)?;
+        say(names::REQUEST_ID, self.exchange.reference.as_bytes())?;
+        if let Some(cookies) = &self.cookies {
+            say("cookie", cookies)?;
+        }
+        if self.route.client_certificate.is_some() {
+            let certificate = self.exchange.certificate.as_deref().ok_or(CannotForward)?;
+            say(names::CLIENT_CERTIFICATE, certificate.header_value().as_ref())?;
+        }
+        let told = self.told.iter().flat_map(|told| told.fields(identity::aliases(&self.route.target)));
+        told.map(|(name, value)| say(name, value)).collect()
+    }
+
+    fn say_forwarding(
+        &self,
+        say: &mut impl FnMut(&'static str, &[u8]) -> Result<(), CannotForward>,
+    ) -> Result<(), CannotForward> {
+        let proto = if self.exchange.tls { "https" } else { "http" };
+        let authority = self.exchange.authority.as_str();
+        say("x-forwarded-proto", proto.as_bytes())?;
+        say("x-forwarded-host", authority.as_bytes())?;
+        // RFC 7239: an IPv6 address stands in brackets and quotes; a host with a port in quotes.
+        let (open, close) = match self.exchange.client {
+            Some(IpAddr::V6(_)) => ("\"[", "]\""),
+            Some(IpAddr::V4(_)) | None => ("", ""),
+        };
+        let client = self.exchange.client.map(|client| client.to_string());
+        let node = client.as_deref().unwrap_or("unknown");
+        let forwarded = ["for=", open, node, close, ";host=\"", authority, "\";proto=", proto].concat();
+        say("forwarded", forwarded.as_bytes())?;
+        client.iter().try_for_each(|client| say("x-forwarded-for", client.as_bytes()))
+    }
+}
+
 /// Rewrites the request's header for its upstream.
 ///
 /// # Errors
-/// [`CannotForward`] also without a permit: nothing goes on unjudged.
+/// [`CannotForward`]: the request must not go on.
 pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState) -> Result<(), CannotForward> {
-    let permit = exchange.permit.as_ref().ok_or(CannotForward)?;
-    let route = permit.route();
-    let target = &route.target;
-    strike(header, names::is_ours);
-    if route.judges_method() {
-        strike(header, names::overrides_method);
-    }
-    forwarding(header, exchange)?;
-    header.insert_header(names::REQUEST_ID, exchange.reference.as_str())?;
-    if *target != Target::Backend {
-        without_our_cookies(header)?;
-    }
-    if route.client_certificate.is_some() {
-        let certificate = exchange.certificate.as_deref().ok_or(CannotForward)?;
-        header.insert_header(names::CLIENT_CERTIFICATE, certificate.header_value())?;
-    }
-    if let Some(told) = identity::for_permit(state, permit, exchange.now)? {
-        if told.by_token {
-            header.remove_header(&http::header::AUTHORIZATION);
-            header.remove_header("dpop");
-        }
-        for said in told.headers(identity::aliases(target)) {
-            let (name, value) = said.map_err(|_| CannotForward)?;
-            header.insert_header(name, value)?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes every header whose name is of a kind, in every spelling.
-fn strike(header: &mut RequestHeader, is_of_kind: fn(&[u8]) -> bool) {
-    let struck: Vec<HeaderName> =
-        header.headers.keys().filter(|name| is_of_kind(name.as_str().as_bytes())).cloned().collect();
-    for name in struck {
+    let dress = Dress::of(header, exchange, state)?;
+    let struck = header.headers.keys().filter(|name| dress.strikes(name.as_str().as_bytes()));
+    for name in struck.cloned().collect::<Vec<_>>() {
         header.remove_header(&name);
     }
-}
-
-fn forwarding(header: &mut RequestHeader, exchange: &Exchange) -> Result<(), CannotForward> {
-    let proto = if exchange.tls { "https" } else { "http" };
-    let authority = exchange.authority.as_str();
-    header.insert_header("x-forwarded-proto", proto)?;
-    header.insert_header("x-forwarded-host", authority)?;
-    // RFC 7239: an IPv6 address stands in brackets and quotes; a host with a port in quotes.
-    let node = match exchange.client {
-        None => "unknown".to_owned(),
-        Some(IpAddr::V4(client)) => client.to_string(),
-        Some(IpAddr::V6(client)) => format!("\"[{client}]\""),
-    };
-    header.insert_header("forwarded", format!("for={node};host=\"{authority}\";proto={proto}"))?;
-    if let Some(client) = exchange.client {
-        header.insert_header("x-forwarded-for", client.to_string())?;
-    }
-    Ok(())
-}
-
-fn without_our_cookies(header: &mut RequestHeader) -> Result<(), CannotForward> {
-    let values = header.headers.get_all(http::header::COOKIE).iter().map(HeaderValue::as_bytes);
-    let kept = cookie::without_ours(values);
-    header.remove_header(&http::header::COOKIE);
-    if let Some(kept) = kept {
-        header.insert_header(http::header::COOKIE, kept)?;
-    }
-    Ok(())
+    dress.say(|name, value| Ok(header.insert_header(name, value)?))
 }
 
 /// What a service may not say for the whole log-in host: a worker beyond its own path, or that our cookies be cleared.
@@ -143,17 +169,5 @@ mod tests {
         assert_eq!(response.headers.keys_len(), 1, "{response:?}");
         let kept: Vec<_> = response.headers.get_all("set-cookie").iter().collect();
         assert_eq!(kept, ["a=1", "b=2"]);
-    }
-
-    #[test]
-    fn what_a_client_says_in_our_name_is_struck() {
-        let mut header = RequestHeader::build("GET", b"/", None).expect("header");
-        for name in ["Aldgate-Subject", "aldgate_subject", "X-Forwarded-For", "x_forwarded_host", "Forwarded", "accept"]
-        {
-            header.append_header(name.to_owned(), "forged").expect("header");
-        }
-        strike(&mut header, names::is_ours);
-        let left: Vec<_> = header.headers.keys().map(HeaderName::as_str).collect();
-        assert_eq!(left, ["accept"]);
     }
 }
