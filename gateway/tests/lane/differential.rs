@@ -46,6 +46,8 @@ struct Case {
     script: Script,
     /// Whether the lane has to refuse the answer, whatever the other way makes of it.
     ambiguous: bool,
+    /// Whether the service closes in the middle of the head.
+    cut_head: bool,
 }
 
 const FIELDS: [&str; 26] = [
@@ -245,7 +247,8 @@ fn case(dice: &mut Dice) -> Case {
         let (one, other) = last.split_at(at);
         pieces.extend([one.to_vec(), other.to_vec()].into_iter().filter(|piece| !piece.is_empty()));
     }
-    Case { request, head_only, script: Script { pieces, close: closes }, ambiguous }
+    let cut_head = closes && !pieces.concat().windows(4).any(|w| w == b"\r\n\r\n") && !ambiguous;
+    Case { cut_head, request, head_only, script: Script { pieces, close: closes }, ambiguous }
 }
 
 /// One way through, and what is seen of it from both ends.
@@ -280,6 +283,8 @@ impl Way {
             // The rest of the 404's answer; the next case begins on the same connection.
             self.client = None;
         }
+        // Whatever else the service says on this connection has come before the next request goes out.
+        self.service.has_said_all().await;
         let received = self.service.received();
         Seen { received: received.iter().map(|head| without_reference(head)).collect(), told, kept }
     }
@@ -322,10 +327,12 @@ async fn both_ways_do_the_same_with_two_thousand_requests_and_answers() {
             .await
             .unwrap_or_else(|_| panic!("case {number} of seed {seed} comes to no end: {}", shown(&case)));
         let context = || format!("case {number} of seed {seed}: {}", shown(&case));
-        if expected.received.len() > 1 && fits(&case.request) {
-            // `ProxyHttp` repeats a request of which a part of an answer came; the lane does not.
+        if case.cut_head {
+            // On a used connection `ProxyHttp` sends the request again after a part of a head; the lane does not.
             assert_eq!(expected.received.first(), got.received.first(), "{}", context());
-            assert_eq!((got.received.len(), got.told.status(), got.kept), (1, 502, false), "{}", context());
+            if fits(&case.request) {
+                assert_eq!((got.received.len(), got.told.status(), got.kept), (1, 502, false), "{}", context());
+            }
             continue;
         }
         assert_eq!(expected.received, got.received, "the service receives the same: {}", context());
@@ -346,7 +353,7 @@ async fn both_ways_do_the_same_with_two_thousand_requests_and_answers() {
     assert!(whole > CASES / 2, "most answers are whole: {whole}");
     let answered = lane.world.state.metrics.carried_so_far(aldgate_gateway::metrics::LaneOutcome::Answered);
     assert!(answered > CASES as u64 / 2, "most take the lane: {answered}");
-    assert!(lane.service.accepted() < CASES / 2, "on connections that are used again: {}", lane.service.accepted());
+    assert!(lane.service.accepted() < CASES * 2 / 3, "on connections that are used again: {}", lane.service.accepted());
     assert_eq!(general.world.state.metrics.carried_so_far(aldgate_gateway::metrics::LaneOutcome::Answered), 0);
 }
 

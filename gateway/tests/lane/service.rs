@@ -35,6 +35,7 @@ struct Kept {
     accepted: usize,
     open: usize,
     ended: usize,
+    speaking: usize,
 }
 
 #[derive(Clone)]
@@ -72,17 +73,19 @@ impl Service {
                 let head: Vec<u8> = come.drain(..end + 4).collect();
                 let script = self.lock(|kept| {
                     kept.received.push(head);
+                    kept.speaking += 1;
                     kept.scripts.pop_front().or_else(|| kept.always.clone())
                 });
-                let Some(script) = script else { return };
+                let Some(script) = script else { return self.lock(|kept| kept.speaking -= 1) };
                 for (at, piece) in script.pieces.iter().enumerate() {
                     if at > 0 {
                         pause().await;
                     }
                     if stream.write_all(piece).await.is_err() {
-                        return;
+                        return self.lock(|kept| kept.speaking -= 1);
                     }
                 }
+                self.lock(|kept| kept.speaking -= 1);
                 if script.close {
                     return;
                 }
@@ -127,6 +130,14 @@ impl Service {
     /// Closes every connection that waits for a request.
     pub fn hang_up(&self) {
         self.hang_up.notify_waiters();
+    }
+
+    /// Waits until nothing more will be said to the requests that came, and what was said has arrived.
+    pub async fn has_said_all(&self) {
+        while self.lock(|kept| kept.speaking > 0) {
+            tokio::task::yield_now().await;
+        }
+        pause().await;
     }
 
     /// Forgets scripts that nobody used.
