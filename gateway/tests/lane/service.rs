@@ -132,6 +132,11 @@ impl Service {
         self.hang_up.notify_waiters();
     }
 
+    /// Whether everything that was to be said has been taken.
+    pub fn said_all(&self) -> bool {
+        self.lock(|kept| kept.speaking == 0)
+    }
+
     /// Waits until nothing more will be said to the requests that came, and what was said has arrived.
     pub async fn has_said_all(&self) {
         while self.lock(|kept| kept.speaking > 0) {
