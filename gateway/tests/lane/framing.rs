@@ -3,10 +3,8 @@
 //!
 //! `gateway/fuzz` runs the same check under a fuzzer that looks for new ways through the code.
 
-use super::reference::{self, Read};
-use aldgate_gateway::lane::body::Step;
-use aldgate_gateway::lane::head::{Asked, HeadReader};
-use bytes::BytesMut;
+use super::agree;
+use super::reference::Read;
 
 const CORPUS: [&[u8]; 14] = [
     b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood",
@@ -83,54 +81,6 @@ fn mutate(answer: &mut Vec<u8>, numbers: &mut Numbers) {
     }
 }
 
-/// The lane's reader, fed with these pieces.
-fn lane(pieces: &[&[u8]], asked: Asked) -> Read {
-    let mut pieces = pieces.iter();
-    let (mut come, mut reader) = (BytesMut::new(), HeadReader::default());
-    let total: usize = pieces.clone().map(|piece| piece.len()).sum();
-    let (status, mut body) = loop {
-        match reader.take(&mut come, asked) {
-            Ok(Some(head)) => break (head.header.status.as_u16(), head.body),
-            Ok(None) => {}
-            Err(_) => return Read::Bad,
-        }
-        let Some(piece) = pieces.next() else { return Read::More };
-        come.extend_from_slice(piece);
-    };
-    let until_close = body.is_until_close();
-    let mut said = Vec::new();
-    loop {
-        match body.step(&mut come) {
-            Ok(Step::Piece(piece)) => {
-                assert!(!piece.is_empty());
-                said.extend_from_slice(&piece);
-            }
-            Ok(Step::Ended) => break,
-            Ok(Step::More) => {
-                assert!(come.len() < 17 * 1024, "nothing is gathered beyond its bound");
-                let Some(piece) = pieces.next() else {
-                    let ends = body.closed();
-                    assert_eq!(ends.is_ok(), until_close);
-                    assert!(body.reusable(b"").is_none(), "no connection that ended is used again");
-                    return if until_close { Read::UntilClose { status, body: said } } else { Read::More };
-                };
-                come.extend_from_slice(piece);
-            }
-            Err(_) => return Read::Bad,
-        }
-    }
-    let left = come.len() + pieces.map(|piece| piece.len()).sum::<usize>();
-    let clean = come.is_empty();
-    // Asked as if nothing were left, it says whether the head keeps the connection; asked truly, never with bytes left.
-    let keeps = if clean {
-        body.reusable(&come).is_some()
-    } else {
-        assert!(body.reusable(&come).is_none(), "no connection with something left on it is used again");
-        true
-    };
-    Read::Whole { status, body: said, length: total - left, keeps }
-}
-
 fn cut<'a>(answer: &'a [u8], numbers: &mut Numbers) -> Vec<&'a [u8]> {
     let mut pieces = Vec::new();
     let mut rest = answer;
@@ -157,15 +107,8 @@ fn the_lanes_reader_agrees_with_the_slow_one_over_mutated_answers() {
             mutate(&mut answer, &mut numbers);
         }
         let head_only = numbers.below(8) == 0;
-        let asked = if head_only { Asked::Head } else { Asked::Other };
         let pieces = cut(&answer, &mut numbers);
-        let (expected, mut got) = (reference::read(&answer, head_only), lane(&pieces, asked));
-        if let (Read::Whole { keeps: expected, length, .. }, Read::Whole { keeps, .. }) = (&expected, &mut got)
-            && *length < answer.len()
-        {
-            *keeps = *expected; // Which cannot be asked while something is left.
-        }
-        // The slow one sees a fault that follows a part which is still to come; the lane sees it when it comes.
+        let (expected, got) = agree::both(&answer, &pieces, head_only);
         assert_eq!(expected, got, "round {round}: {}", answer.escape_ascii());
         seen[match got {
             Read::Whole { .. } => 0,

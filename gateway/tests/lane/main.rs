@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agree;
 mod differential;
 mod framing;
 mod idle;
