@@ -173,7 +173,7 @@ impl Answer {
         request: &PlainRequest,
         exchange: &Exchange,
     ) -> Result<Head> {
-        for _ in 0..=INTERIM_MAX {
+        for _ in 0..INTERIM_MAX {
             if !head.header.status.is_informational() {
                 return Ok(head);
             }
@@ -181,7 +181,7 @@ impl Answer {
             session.response_duplex_vec(vec![HttpTask::Header(head.header, false)]).await?;
             head = self.head(session, request).await?;
         }
-        Err(of_answer(BadAnswer::TooManyInterim))
+        if head.header.status.is_informational() { Err(of_answer(BadAnswer::TooManyInterim)) } else { Ok(head) }
     }
 
     /// Passes the final answer on, piece by piece.

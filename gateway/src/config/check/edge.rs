@@ -12,7 +12,7 @@ const HTTPS: &str = "127.0.0.1:8443";
 const PRIVATE: &str = "127.0.0.1:8081";
 const AUTHZ_GRPC: &str = "127.0.0.1:8082";
 const DEMO: &str = "127.0.0.1:8090";
-const FAST_LANE: bool = false;
+const FAST_LANE: bool = true;
 const DRAIN: Duration = Duration::from_secs(1); // Long enough for a page; a developer's Ctrl-C should not wait longer.
 const DRAIN_MAX: Duration = Duration::from_mins(5); // Orchestrators kill sooner.
 

@@ -1,0 +1,15 @@
+//! The fast lane beside the general way, over services that speak raw bytes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod agree;
+mod differential;
+mod framing;
+mod idle;
+mod poisoning;
+mod reference;
+mod requests;
+mod service;
+mod streaming;
