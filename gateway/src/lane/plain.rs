@@ -54,16 +54,18 @@ impl PlainRequest {
             return Ok(None);
         }
         let header = session.req_header();
-        let Some(host) = host(header) else { return Ok(None) };
+        let host = authority(header);
         let Some(mut bytes) = request_line(header) else { return Ok(None) };
         let dress = Dress::of(header, exchange, state)?;
-        field(&mut bytes, b"host", host);
+        if let Some(host) = host {
+            field(&mut bytes, b"Host", host);
+        }
         let copied = header.map(|name, value| {
             let name = match &name {
                 HeaderNameVariant::Case(name) => name.as_slice(),
                 HeaderNameVariant::Titled(name) => name.as_bytes(),
             };
-            if !(is_hop_by_hop(name) || name.eq_ignore_ascii_case(b"host") || dress.strikes(name)) {
+            if !(is_hop_by_hop(name) || host.is_some() && name.eq_ignore_ascii_case(b"host") || dress.strikes(name)) {
                 field(&mut bytes, name, value.as_bytes());
             }
             Ok(())
@@ -108,13 +110,11 @@ fn request_line(header: &RequestHeader) -> Option<BytesMut> {
     Some(bytes)
 }
 
-/// What `Host` says to the service: what the client wrote there, or the authority of HTTP/2, with which it agrees where
-/// both stand: the first phase has seen to that.
-fn host(header: &RequestHeader) -> Option<&[u8]> {
-    if header.version == Version::HTTP_2 {
-        return header.uri.authority().map(|authority| authority.as_str().as_bytes());
-    }
-    header.headers.get(HOST).map(HeaderValue::as_bytes)
+/// What `Host` says to the service in an HTTP/2 request: its authority, with which a `Host` beside it agrees: the first
+/// phase has seen to that, and that there is one of the two. In HTTP/1 the client's `Host` goes on as it is.
+fn authority(header: &RequestHeader) -> Option<&[u8]> {
+    let authority = header.uri.authority().filter(|_| header.version == Version::HTTP_2);
+    authority.map(|authority| authority.as_str().as_bytes())
 }
 
 fn is_hop_by_hop(name: &[u8]) -> bool {

@@ -1,8 +1,9 @@
 //! The same requests and the same answers of a service through both ways: the service receives the same bytes, the client
 //! is told the same, and its connection has the same fate.
 //!
-//! What may differ, and why: header names of an answer in HTTP/1 may be in other letters (names are without regard to
-//! case; keeping the service's letters costs a map for each answer); where chunks begin and end; `Date`, which is the
+//! What may differ, and why: the order of a request's fields of different names, which has no meaning (`ProxyHttp` moves
+//! some); header names of an answer in HTTP/1 may be in other letters (names are without regard to case; keeping the
+//! service's letters costs a map for each answer); where chunks begin and end; `Date`, which is the
 //! gateway's own clock. A request on a used connection that has answered with a part of a head is repeated by `ProxyHttp`
 //! and not by the lane. An answer that can be read in two ways is refused by the lane and may be repaired by `ProxyHttp`:
 //! such answers are made here knowingly, and for them the lane must say 502 or cut the answer, and close.
@@ -290,12 +291,17 @@ impl Way {
     }
 }
 
-/// A head as it was received, but for the number of this very request.
+/// A head as it was received, but for the number of this very request. Fields of different names stand in the order of
+/// their names: `ProxyHttp` moves some, the lane leaves them where the client put them, and the order between two names
+/// has no meaning (RFC 9110, section 5.3). Those of one name keep theirs.
 fn without_reference(head: &[u8]) -> String {
     let text = String::from_utf8_lossy(head);
-    let lines = text.split("\r\n");
+    let mut lines = text.trim_end_matches("\r\n").split("\r\n");
+    let request = lines.next().unwrap_or_default();
     let named = lines.map(|line| if line.starts_with("aldgate-request-id: ") { "aldgate-request-id: *" } else { line });
-    named.collect::<Vec<_>>().join("\r\n")
+    let mut fields: Vec<_> = named.collect();
+    fields.sort_by_key(|field| field.split(':').next().map(str::to_ascii_lowercase));
+    [request].into_iter().chain(fields).collect::<Vec<_>>().join("\r\n")
 }
 
 /// Without what is the gateway's own clock, and the reference in its own refusals.
