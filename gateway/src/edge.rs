@@ -8,6 +8,7 @@ use crate::challenge;
 use crate::cors::{self, Crossing};
 use crate::deadline;
 use crate::exchange::Exchange;
+use crate::hsts;
 use crate::metrics::AnsweredBy;
 use crate::passkey::body::BODY_BYTES_MAX;
 use crate::phase::judge::Judgement;
@@ -42,11 +43,11 @@ impl Edge {
 
     async fn refuse(&self, problem: Problem, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
         let reply = refusal(problem, session.req_header(), exchange);
-        self.write(reply, session).await
+        self.write(reply, session, exchange).await
     }
 
-    async fn write(&self, reply: Reply, session: &mut Session) -> Result<Next> {
-        reply.write(session).await?;
+    async fn write(&self, reply: Reply, session: &mut Session, exchange: &Exchange) -> Result<Next> {
+        hsts::on_reply(exchange, reply).write(session).await?;
         Ok(Next::Answered)
     }
 
@@ -69,7 +70,7 @@ impl Edge {
     async fn cross(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
         match cors::cross(session.req_header(), exchange) {
             Crossing::GoesOn => Ok(Next::Continue),
-            Crossing::Granted(reply) => self.write(reply, session).await,
+            Crossing::Granted(reply) => self.write(reply, session, exchange).await,
             Crossing::Refused(problem) => self.refuse(problem, session, exchange).await,
         }
     }
@@ -83,12 +84,12 @@ impl Edge {
             Judgement::Refuse(problem) => self.refuse(problem, session, exchange).await,
             Judgement::Method(allowed) => {
                 let reply = method_not_allowed(&allowed, session.req_header(), exchange);
-                self.write(reply, session).await
+                self.write(reply, session, exchange).await
             }
             Judgement::Challenge(route, challenge) => {
                 let header = session.req_header();
                 let reply = challenge::reply(&route, &challenge, header, exchange, &self.state);
-                self.write(reply, session).await
+                self.write(reply, session, exchange).await
             }
         }
     }
@@ -101,7 +102,7 @@ impl Edge {
         let next = match &permit.route().target {
             Target::Edge(endpoint) => {
                 let reply = answer::endpoint(*endpoint, &permit, session, exchange, &self.state).await;
-                self.write(reply, session).await?
+                self.write(reply, session, exchange).await?
             }
             Target::Backend if declares_too_much(session.req_header()) => {
                 self.refuse(Problem::TooLarge, session, exchange).await?
@@ -201,6 +202,7 @@ impl ProxyHttp for Edge {
         if exchange.answered_by == AnsweredBy::Service {
             forward::undress(response);
         }
+        hsts::on_answer(exchange, response);
         cors::overrule(response, exchange, &session.req_header().method)
     }
 
@@ -219,7 +221,7 @@ impl ProxyHttp for Edge {
         session.set_keepalive(None);
         if session.response_written().is_none() {
             let reply = refusal(problem, session.req_header(), exchange);
-            if let Err(error) = reply.write(session).await {
+            if let Err(error) = hsts::on_reply(exchange, reply).write(session).await {
                 tracing::debug!(%error, "the client went away");
             }
         }
