@@ -4,6 +4,7 @@
 //! ([`handshake`]) and goes on to the proxy. What is refused is counted and said in the log once in a while, never once
 //! for each: whoever floods us chooses how often it happens.
 
+mod frames;
 pub mod handshake;
 pub mod places;
 pub(crate) mod stream;
@@ -13,9 +14,10 @@ use crate::config;
 use crate::state::EdgeState;
 use aldgate_core::seldom::Seldom;
 use async_trait::async_trait;
+use frames::FramedIo;
 use handshake::Handshakes;
 use pingora::apps::ServerApp;
-use pingora::protocols::Stream;
+use pingora::protocols::{ALPN, Stream};
 use pingora::server::ShutdownWatch;
 use places::{Place, Places};
 use std::net::SocketAddr;
@@ -77,6 +79,8 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for Door<A> {
             None => stream,
             Some(handshakes) => handshakes.shake(stream).await.ok()?,
         };
+        let framed = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
+        let stream = if framed { Box::new(FramedIo::new(stream)) } else { stream };
         let again = self.app.process_new(stream, shutdown).await;
         drop(place);
         // The proxy keeps a connection to its end. One that came back would have lost its place and its TLS.
