@@ -7,6 +7,7 @@
 use crate::challenge;
 use crate::cors::{self, Crossing};
 use crate::deadline;
+use crate::door::watch;
 use crate::exchange::Exchange;
 use crate::hsts;
 use crate::metrics::AnsweredBy;
@@ -115,6 +116,10 @@ impl Edge {
         };
         exchange.answered_by =
             if next == Next::Continue { forward::answers(&permit.route().target) } else { AnsweredBy::Edge };
+        if next == Next::Continue && !session.is_upgrade_req() && !session.as_downstream_mut().is_body_done() {
+            let form = exchange.answered_by == AnsweredBy::Backend;
+            watch::body_begins(if form { watch::FORM_DEADLINE } else { watch::UPLOAD_DEADLINE });
+        }
         exchange.permit = Some(permit);
         Ok(next)
     }
@@ -185,10 +190,16 @@ impl ProxyHttp for Edge {
         &self,
         _: &mut Session,
         body: &mut Option<Bytes>,
-        _: bool,
+        is_over: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        exchange.body_bytes += body.as_ref().map_or(0, Bytes::len);
+        let bytes = body.as_ref().map_or(0, Bytes::len);
+        exchange.body_bytes += bytes;
+        if is_over {
+            watch::body_is_over();
+        } else if exchange.answered_by == AnsweredBy::Service {
+            watch::upload_goes_on(bytes);
+        }
         let too_much = exchange.answered_by == AnsweredBy::Backend && exchange.body_bytes > BODY_BYTES_MAX;
         if too_much { Err(refuse_body()) } else { Ok(()) }
     }
@@ -231,6 +242,7 @@ impl ProxyHttp for Edge {
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
         let status = session.response_written().map_or(0, |response| response.status.as_u16());
         record::record(session.req_header(), status, exchange, &self.state);
+        watch::body_is_over();
         deadline::request_is_over(session);
     }
 }

@@ -5,6 +5,7 @@ use crate::config;
 use crate::deadline::WithDeadline;
 use crate::door::Door;
 use crate::door::handshake::CannotShake;
+use crate::door::watch::Watch;
 use crate::edge::{Edge, H2_IDLE, RETRIES_MAX};
 use crate::private::Private;
 use crate::state::EdgeState;
@@ -73,7 +74,8 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>) -> Result<Server, B
     let mut h2 = default_h2_options();
     h2.max_concurrent_streams(H2_STREAMS_MAX).max_header_list_size(H2_HEADER_LIST_BYTES_MAX);
     proxy.h2_options = Some(h2);
-    let proxy = Arc::new(WithDeadline::new(Arc::new(proxy)));
+    let watched = Watch::new(Arc::new(proxy), state.metrics.clone());
+    let proxy = Arc::new(WithDeadline::new(Arc::new(watched)));
     let mut edge = Service::new("edge".into(), Door::new(proxy, config, state)?);
     edge.threads = Some(config.threads);
     let buffers = || L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);

@@ -131,6 +131,7 @@ pub struct Metrics {
 pub struct DoorMetrics {
     handshakes: [IntCounter; 4],
     refused: [IntCounter; 2],
+    cut: IntCounter,
 }
 
 impl DoorMetrics {
@@ -140,6 +141,7 @@ impl DoorMetrics {
         let refused = counters(registry, "aldgate_connections_refused_total", help, "cap")?;
         Ok(Self {
             handshakes: ["done", "deadline", "closed", "refused"].map(|result| handshakes.with_label_values(&[result])),
+            cut: counter(registry, "aldgate_bodies_cut_total", "Requests that were cut because their body was late.")?,
             refused: ["address", "all"].map(|cap| refused.with_label_values(&[cap])),
         })
     }
@@ -153,6 +155,11 @@ impl DoorMetrics {
             Some(Failed::Closed) => closed.inc(),
             Some(Failed::Refused) => refused.inc(),
         }
+    }
+
+    /// A request was cut because its body was late.
+    pub fn cut(&self) {
+        self.cut.inc();
     }
 
     /// There was no place for a connection.

@@ -9,6 +9,7 @@ pub mod handshake;
 pub mod places;
 pub(crate) mod stream;
 pub mod tickets;
+pub mod watch;
 
 use crate::config;
 use crate::state::EdgeState;
@@ -22,6 +23,7 @@ use pingora::server::ShutdownWatch;
 use places::{Place, Places};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use watch::Watched;
 
 /// An application behind the door.
 pub struct Door<A> {
@@ -81,7 +83,10 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for Door<A> {
         };
         let framed = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
         let stream = if framed { Box::new(FramedIo::new(stream)) } else { stream };
-        let again = self.app.process_new(stream, shutdown).await;
+        let again = Watched::new(self.app.process_new(stream, shutdown)).await;
+        if again.is_none() {
+            self.state.metrics.door.cut();
+        }
         drop(place);
         // The proxy keeps a connection to its end. One that came back would have lost its place and its TLS.
         drop(again);
