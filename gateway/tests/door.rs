@@ -3,6 +3,10 @@
 
 mod support;
 
+use pingora::tls::{ClientTlsStream, TlsConnector};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::instance::{Instance, Ports};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
@@ -188,4 +192,183 @@ async fn who_is_slow_with_the_handshake_is_cut_in_ten_seconds_and_nothing_is_log
     assert_eq!(metric(&instance, "aldgate_tls_handshakes_total{result=\"refused\"}").await, 1);
     let said = instance.errors() + &instance.terminal.lock().expect("a lock");
     assert!(!said.contains("ERROR"), "{said}");
+}
+
+/// Speaks TLS to an instance, offering this protocol.
+async fn tls(instance: &Instance, protocol: &[u8]) -> ClientTlsStream<TcpStream> {
+    let pem = std::fs::read(instance.data().join("tls/certificate.pem")).expect("a certificate");
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(&pem).expect("a certificate")).expect("a root");
+    let builder = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into());
+    let builder = builder.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots);
+    let mut config = builder.with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let name = ServerName::try_from("localhost").expect("a name");
+    let stream = connect(instance.ports.https).await;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake")
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a length").to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// A header block without compression (RFC 7541, section 6.2.2).
+fn block(headers: &[(&str, &str)]) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).expect("short")], text.as_bytes()].concat();
+    headers.iter().flat_map(|(name, value)| [vec![0], text(name), text(value)].concat()).collect()
+}
+
+/// The preface, our settings, and a POST whose block ends as these flags say.
+fn http2_post(instance: &Instance, path: &str, flags: u8) -> Vec<u8> {
+    let authority = format!("localhost:{}", instance.ports.https);
+    let origin = format!("https://{authority}");
+    let block = block(&[
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", &authority),
+        (":path", path),
+        ("origin", &origin),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ]);
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(4, 0, 0, b""), frame(1, flags, 1, &block)].concat()
+}
+
+const HEADERS: u8 = 1;
+const DATA: u8 = 0;
+const RST_STREAM: u8 = 3;
+const END_HEADERS: u8 = 4;
+const END_STREAM: u8 = 1;
+
+/// Sends the beginning and then a piece each fifth of a second, until the stream or the connection is over.
+async fn until_cut<S: AsyncRead + AsyncWrite + Send + 'static>(
+    stream: S,
+    begin: Vec<u8>,
+    piece: Vec<u8>,
+    http2: bool,
+) -> Duration {
+    let (mut reading, mut writing) = tokio::io::split(stream);
+    let began = Instant::now();
+    let drip = tokio::spawn(async move {
+        let _ = writing.write_all(&begin).await;
+        let _ = writing.flush().await;
+        while writing.write_all(&piece).await.is_ok() && writing.flush().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        std::future::pending::<()>().await; // The connection is not closed by us.
+    });
+    let over = async {
+        if !http2 {
+            while let Ok(1..) = reading.read(&mut [0; 4096]).await {}
+            return;
+        }
+        let mut head = [0; 9];
+        while reading.read_exact(&mut head).await.is_ok() {
+            let [a, b, c, kind, flags, .., stream] = head;
+            let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+            let ends = kind == RST_STREAM || matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0;
+            if reading.read_exact(&mut payload).await.is_err() || stream == 1 && ends {
+                return;
+            }
+        }
+    };
+    let ended = timeout(Duration::from_secs(30), over).await;
+    drip.abort();
+    ended.map_or(Duration::MAX, |()| began.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_a_byte_at_a_time_is_cut_in_ten_seconds_and_others_are_served() {
+    let instance = Instance::start().await;
+    let origin = format!("https://localhost:{}", instance.ports.https);
+    let post = |path: &str, kind: &str| {
+        let length = "content-length: 10000\r\nconnection: close";
+        format!("POST {path} HTTP/1.1\r\nhost: localhost:{0}\r\norigin: {origin}\r\ncontent-type: {kind}\r\n{length}\r\n\r\n", instance.ports.https).into_bytes()
+    };
+    let (form, json) = ("application/x-www-form-urlencoded", "application/json");
+    let byte = b"x".to_vec();
+    let one_byte = frame(DATA, 0, 1, b"x");
+    let drip = |begin: Vec<u8>, piece: Vec<u8>, http2: bool| {
+        let protocol: &[u8] = if http2 { b"h2" } else { b"http/1.1" };
+        let instance = &instance;
+        async move { until_cut(tls(instance, protocol).await, begin, piece, http2).await }
+    };
+    let innocent = async {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..40 {
+            let began = Instant::now();
+            assert_eq!(instance.client().get("/session").await.status, 401);
+            slowest = slowest.max(began.elapsed());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        slowest
+    };
+    let cut = async {
+        tokio::join!(
+            drip(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ".to_vec(), byte.clone(), false),
+            drip(post("/sign-in", form), byte.clone(), false),
+            drip(post("/passkey/login", json), byte.clone(), false),
+            drip(http2_post(&instance, "/sign-in", 0), frame(9, 0, 1, b""), true),
+            drip(http2_post(&instance, "/sign-in", END_HEADERS), one_byte.clone(), true),
+            drip(http2_post(&instance, "/passkey/login", END_HEADERS), one_byte.clone(), true),
+        )
+    };
+    let (cut, slowest) = tokio::join!(cut, innocent);
+    let after = [cut.0, cut.1, cut.2, cut.3, cut.4, cut.5];
+    assert!(after.iter().all(|after| *after < Duration::from_secs(12)), "{after:?}");
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert_eq!(metric(&instance, "aldgate_bodies_cut_total").await, 2, "the forms, over either protocol: {after:?}");
+    for slow in [after[0], after[1], after[3], after[4]] {
+        assert!(slow > Duration::from_secs(8), "not at once either: {after:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_resets_streams_in_a_flood_is_cut_and_memory_stays_bounded() {
+    let instance = Instance::start().await;
+    let begin = http2_post(&instance, "/session", END_HEADERS | END_STREAM);
+    let block = begin.split_at(24 + 9 + 9).1.to_vec();
+    let mut stream = tls(&instance, b"h2").await;
+    stream.write_all(&begin).await.expect("written");
+    let flood = async {
+        for id in (3..200_001).step_by(2) {
+            let reset = frame(RST_STREAM, 0, id, &8_u32.to_be_bytes());
+            let both = [frame(HEADERS, END_HEADERS | END_STREAM, id, &block), reset].concat();
+            if stream.write_all(&both).await.is_err() || stream.flush().await.is_err() {
+                return id;
+            }
+        }
+        200_001
+    };
+    let reached = timeout(Duration::from_secs(20), flood).await.expect("an end");
+    assert!(reached < 50_001, "cut long before: {reached}");
+    assert_eq!(instance.client().get("/session").await.status, 401, "others are served");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", instance.child.id())).expect("its status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(kib < 1024 * 1024, "{kib} KiB");
+}
+
+#[tokio::test]
+async fn only_answers_over_tls_tell_browsers_to_come_over_tls() {
+    let instance = capped("hsts = \"30d\"").await;
+    let plain = instance.client().get("/session").await;
+    assert!(!plain.headers.contains_key("strict-transport-security"));
+    for path in ["/session", "/sign-in", "/demo/", "/nothing", "/%2e"] {
+        let mut stream = tls(&instance, b"http/1.1").await;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("written");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        let said = answer.matches("strict-transport-security: max-age=2592000\r\n").count();
+        assert_eq!(said, 1, "{path}: {answer}");
+    }
+    let by_default = Instance::start().await;
+    let mut stream = tls(&by_default, b"http/1.1").await;
+    stream.write_all(b"GET /session HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.expect("written");
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(!answer.contains("strict-transport"), "not with the development certificate: {answer}");
 }
