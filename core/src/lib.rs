@@ -22,6 +22,7 @@ pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod tls_ticket;
 pub mod token;
 pub mod verdict;
 pub mod warm;

@@ -67,6 +67,8 @@ pub enum Purpose {
     HandOff,
     /// Nonces of DPoP proofs.
     DpopNonce,
+    /// Tickets by which TLS sessions are resumed.
+    TlsTicket,
 }
 
 impl Purpose {
@@ -81,6 +83,7 @@ impl Purpose {
             Self::WarmTag => b"aldgate/warm-tag/1",
             Self::HandOff => b"aldgate/hand-off/1",
             Self::DpopNonce => b"aldgate/dpop-nonce/1",
+            Self::TlsTicket => b"aldgate/tls-ticket/1",
         }
     }
 }

@@ -7,7 +7,9 @@
 use crate::challenge;
 use crate::cors::{self, Crossing};
 use crate::deadline;
+use crate::door::watch;
 use crate::exchange::Exchange;
+use crate::hsts;
 use crate::lane;
 use crate::metrics::AnsweredBy;
 use crate::passkey::body::BODY_BYTES_MAX;
@@ -44,11 +46,11 @@ impl Edge {
 
     async fn refuse(&self, problem: Problem, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
         let reply = refusal(problem, session.req_header(), exchange);
-        self.write(reply, session).await
+        self.write(reply, session, exchange).await
     }
 
-    async fn write(&self, reply: Reply, session: &mut Session) -> Result<Next> {
-        reply.write(session).await?;
+    async fn write(&self, reply: Reply, session: &mut Session, exchange: &Exchange) -> Result<Next> {
+        hsts::on_reply(exchange, reply).write(session).await?;
         Ok(Next::Answered)
     }
 
@@ -71,7 +73,7 @@ impl Edge {
     async fn cross(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
         match cors::cross(session.req_header(), exchange) {
             Crossing::GoesOn => Ok(Next::Continue),
-            Crossing::Granted(reply) => self.write(reply, session).await,
+            Crossing::Granted(reply) => self.write(reply, session, exchange).await,
             Crossing::Refused(problem) => self.refuse(problem, session, exchange).await,
         }
     }
@@ -85,12 +87,12 @@ impl Edge {
             Judgement::Refuse(problem) => self.refuse(problem, session, exchange).await,
             Judgement::Method(allowed) => {
                 let reply = method_not_allowed(&allowed, session.req_header(), exchange);
-                self.write(reply, session).await
+                self.write(reply, session, exchange).await
             }
             Judgement::Challenge(route, challenge) => {
                 let header = session.req_header();
                 let reply = challenge::reply(&route, &challenge, header, exchange, &self.state);
-                self.write(reply, session).await
+                self.write(reply, session, exchange).await
             }
         }
     }
@@ -103,7 +105,7 @@ impl Edge {
         let next = match &permit.route().target {
             Target::Edge(endpoint) => {
                 let reply = answer::endpoint(*endpoint, &permit, session, exchange, &self.state).await;
-                self.write(reply, session).await?
+                self.write(reply, session, exchange).await?
             }
             Target::Backend if declares_too_much(session.req_header()) => {
                 self.refuse(Problem::TooLarge, session, exchange).await?
@@ -116,6 +118,10 @@ impl Edge {
         };
         exchange.answered_by =
             if next == Next::Continue { forward::answers(&permit.route().target) } else { AnsweredBy::Edge };
+        if next == Next::Continue && !session.is_upgrade_req() && !session.as_downstream_mut().is_body_done() {
+            let form = exchange.answered_by == AnsweredBy::Backend;
+            watch::body_begins(if form { watch::FORM_DEADLINE } else { watch::UPLOAD_DEADLINE });
+        }
         exchange.permit = Some(permit);
         Ok(next)
     }
@@ -189,10 +195,16 @@ impl ProxyHttp for Edge {
         &self,
         _: &mut Session,
         body: &mut Option<Bytes>,
-        _: bool,
+        is_over: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        exchange.body_bytes += body.as_ref().map_or(0, Bytes::len);
+        let bytes = body.as_ref().map_or(0, Bytes::len);
+        exchange.body_bytes += bytes;
+        if is_over {
+            watch::body_is_over();
+        } else if exchange.answered_by == AnsweredBy::Service {
+            watch::upload_goes_on(bytes);
+        }
         let too_much = exchange.answered_by == AnsweredBy::Backend && exchange.body_bytes > BODY_BYTES_MAX;
         if too_much { Err(refuse_body()) } else { Ok(()) }
     }
@@ -221,7 +233,7 @@ impl ProxyHttp for Edge {
         session.set_keepalive(None);
         if session.response_written().is_none() {
             let reply = refusal(problem, session.req_header(), exchange);
-            if let Err(error) = reply.write(session).await {
+            if let Err(error) = hsts::on_reply(exchange, reply).write(session).await {
                 tracing::debug!(%error, "the client went away");
             }
         }
@@ -231,6 +243,7 @@ impl ProxyHttp for Edge {
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
         let status = session.response_written().map_or(0, |response| response.status.as_u16());
         record::record(session.req_header(), status, exchange, &self.state);
+        watch::body_is_over();
         deadline::request_is_over(session);
     }
 }

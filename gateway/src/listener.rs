@@ -3,13 +3,13 @@
 use crate::authz::envoy_grpc;
 use crate::config;
 use crate::deadline::WithDeadline;
+use crate::door::Door;
+use crate::door::handshake::CannotShake;
+use crate::door::watch::Watch;
 use crate::edge::{Edge, H2_IDLE, RETRIES_MAX};
 use crate::private::Private;
 use crate::state::EdgeState;
-use crate::tls::follow::{ClientVerifier, ServedCertificate};
-use crate::tls::shown::KeepShown;
 use pingora::apps::HttpServerOptions;
-use pingora::listeners::tls::TlsSettings;
 use pingora::listeners::{L4BufferSettings, ListenerConfig};
 use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::http_proxy;
@@ -46,8 +46,8 @@ const RUNTIME_END_SECS: u64 = 1;
 #[error("the listeners cannot be made: {0}")]
 pub struct BadListener(String);
 
-impl From<Box<pingora::Error>> for BadListener {
-    fn from(error: Box<pingora::Error>) -> Self {
+impl From<CannotShake> for BadListener {
+    fn from(error: CannotShake) -> Self {
         Self(error.to_string())
     }
 }
@@ -74,14 +74,14 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>) -> Result<Server, B
     let mut h2 = default_h2_options();
     h2.max_concurrent_streams(H2_STREAMS_MAX).max_header_list_size(H2_HEADER_LIST_BYTES_MAX);
     proxy.h2_options = Some(h2);
-    let mut edge = Service::new("edge".into(), WithDeadline::new(Arc::new(proxy)));
+    let watched = Watch::new(Arc::new(proxy), state.metrics.clone());
+    let proxy = Arc::new(WithDeadline::new(Arc::new(watched)));
+    let mut edge = Service::new("edge".into(), Door::new(proxy, config, state)?);
     edge.threads = Some(config.threads);
     let buffers = || L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);
-    if let Some(address) = config.http {
+    // TLS is the door's affair, which knows the connections that came for it by their address.
+    for address in [config.http, config.https].into_iter().flatten() {
         edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
-    }
-    if let Some(address) = config.https {
-        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()).tls(tls(state)?));
     }
     let mut private = Service::new("private".into(), Private::new(state.clone()));
     private.threads = Some(config.threads.min(AUTHZ_THREADS_MAX));
@@ -95,20 +95,4 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>) -> Result<Server, B
     }
     server.bootstrap();
     Ok(server)
-}
-
-/// TLS 1.2 and 1.3 with rustls' own suites, HTTP/2 preferred, nothing early (0-RTT is off). Each handshake is served
-/// with the certificate, and asks for those of clients with the authorities, that the configuration names then.
-///
-/// # Errors
-/// [`BadListener`] when there is no certificate.
-pub fn tls(state: &Arc<EdgeState>) -> Result<TlsSettings, BadListener> {
-    if state.snapshot.load().tls.is_none() {
-        return Err(BadListener("there is no certificate".into()));
-    }
-    let mut settings = TlsSettings::with_callbacks(Box::new(KeepShown))?;
-    settings.set_cert_resolver(Arc::new(ServedCertificate::new(state.clone())));
-    settings.set_client_cert_verifier(Arc::new(ClientVerifier::new(state.clone())));
-    settings.enable_h2();
-    Ok(settings)
 }

@@ -1,6 +1,8 @@
 //! Metrics, as verbs of the domain. Every label is a closed enum; every handle is resolved at start, so that a
 //! request costs an atomic addition and no string.
 
+use crate::door::handshake::Failed;
+use crate::door::places::NoPlace;
 use crate::problem::Problem;
 use crate::tls::Tls;
 use aldgate_core::hot::{Fill, Held, Hot};
@@ -134,6 +136,53 @@ pub struct Metrics {
     log_lines_dropped: IntCounter,
     config: ConfigMetrics,
     feed: FeedMetrics,
+    /// What became of connections.
+    pub door: DoorMetrics,
+}
+
+/// What became of connections before their first request.
+pub struct DoorMetrics {
+    handshakes: [IntCounter; 4],
+    refused: [IntCounter; 2],
+    cut: IntCounter,
+}
+
+impl DoorMetrics {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let handshakes = counters(registry, "aldgate_tls_handshakes_total", "TLS handshakes by result.", "result")?;
+        let help = "Connections that were closed at once, by the cap that was reached.";
+        let refused = counters(registry, "aldgate_connections_refused_total", help, "cap")?;
+        Ok(Self {
+            handshakes: ["done", "deadline", "closed", "refused"].map(|result| handshakes.with_label_values(&[result])),
+            cut: counter(registry, "aldgate_bodies_cut_total", "Requests that were cut because their body was late.")?,
+            refused: ["address", "all"].map(|cap| refused.with_label_values(&[cap])),
+        })
+    }
+
+    /// A TLS handshake ended.
+    pub fn shaken(&self, failed: Option<Failed>) {
+        let [done, deadline, closed, refused] = &self.handshakes;
+        match failed {
+            None => done.inc(),
+            Some(Failed::Deadline) => deadline.inc(),
+            Some(Failed::Closed) => closed.inc(),
+            Some(Failed::Refused) => refused.inc(),
+        }
+    }
+
+    /// A request was cut because its body was late.
+    pub fn cut(&self) {
+        self.cut.inc();
+    }
+
+    /// There was no place for a connection.
+    pub fn refused(&self, full: NoPlace) {
+        let [address, all] = &self.refused;
+        match full {
+            NoPlace::Address => address.inc(),
+            NoPlace::All => all.inc(),
+        }
+    }
 }
 
 /// How the changes of the shared tier arrive.
@@ -345,6 +394,7 @@ impl Metrics {
             log_lines_dropped: dropped,
             config: ConfigMetrics::new(&registry)?,
             feed: FeedMetrics::new(&registry)?,
+            door: DoorMetrics::new(&registry)?,
             registry,
         })
     }

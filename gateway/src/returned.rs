@@ -3,6 +3,7 @@
 
 use crate::cors;
 use crate::exchange::Exchange;
+use crate::hsts;
 use crate::metrics::AnsweredBy;
 use crate::phase::forward;
 use http::Method;
@@ -17,5 +18,6 @@ pub fn rule(response: &mut ResponseHeader, exchange: &Exchange, method: &Method)
     if exchange.answered_by == AnsweredBy::Service {
         forward::undress(response);
     }
+    hsts::on_answer(exchange, response);
     cors::overrule(response, exchange, method)
 }

@@ -7,6 +7,7 @@
 
 use crate::config::Config;
 use crate::files::Files;
+use crate::hsts;
 use crate::state::{BACKEND_INDEX, EdgeState};
 use crate::tls::Tls;
 use crate::token::{CannotTakeTokens, Tokens};
@@ -18,6 +19,7 @@ use aldgate_core::secret::MasterKey;
 use aldgate_core::session::token::TagKeys;
 use aldgate_core::time::Timestamp;
 use arc_swap::{ArcSwap, Guard};
+use http::HeaderValue;
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,6 +57,8 @@ pub struct Generation {
     pub tls: Option<Arc<Tls>>,
     /// Whose access tokens are taken, and what they say.
     pub tokens: Arc<Tokens>,
+    /// What browsers are told about coming over TLS only, if they are.
+    pub hsts: Option<HeaderValue>,
     /// By what the files that it was made of are known.
     pub files: [u8; 32],
 }
@@ -131,7 +135,14 @@ impl Generations {
         }
         let snapshot = Snapshot { routes: current.routes.clone(), tag_keys: TagKeys::at(master, now) };
         let (upstreams, tls, tokens) = (current.upstreams.clone(), current.tls.clone(), current.tokens.clone());
-        self.current.store(Arc::new(Generation { snapshot, upstreams, tls, tokens, files: current.files }));
+        self.current.store(Arc::new(Generation {
+            snapshot,
+            upstreams,
+            tls,
+            tokens,
+            hsts: current.hsts.clone(),
+            files: current.files,
+        }));
         true
     }
 }
@@ -161,7 +172,14 @@ fn generation(
     let upstreams = Arc::new(Upstreams::new(&config.backend_socket(), services.values().map(|service| &**service))?);
     let digest = files.digest();
     let tokens = Arc::new(before.taking(files.token_issuers, now)?);
-    Ok(Generation { snapshot, upstreams, tls: files.tls.map(Arc::new), tokens, files: digest })
+    Ok(Generation {
+        snapshot,
+        upstreams,
+        tls: files.tls.map(Arc::new),
+        tokens,
+        hsts: hsts::value(config.edge.hsts),
+        files: digest,
+    })
 }
 
 /// The platform's routes, and the configured ones.

@@ -159,6 +159,14 @@ table!(
         private_key: String,
         /// Authorities of clients' certificates, PEM.
         client_authorities: String,
+        /// For how long browsers are to come over TLS only; "off" to say nothing.
+        hsts: String,
+        /// Connections in all.
+        connections: i64,
+        /// Connections from one address; 0 for no such cap.
+        connections_per_address: i64,
+        /// Networks to which that cap does not apply.
+        uncapped: Vec<String>,
     }
 );
 table!(

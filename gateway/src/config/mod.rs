@@ -4,6 +4,7 @@
 pub mod check;
 pub mod fault;
 pub mod file;
+mod network;
 pub mod source;
 
 use aldgate_core::hot::Capacity;
@@ -12,8 +13,10 @@ use aldgate_core::session::record::Lifetimes;
 use aldgate_core::warm::redis::Address;
 use aldgate_core::webauthn::relying_party::RelyingParty;
 use fault::Fault;
+pub use network::Network;
 use source::Source;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +81,21 @@ pub struct Edge {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// The authorities (PEM) of clients' certificates; without them, no client is asked for one.
     pub client_authorities: Option<PathBuf>,
+    /// How many connections the public listeners take.
+    pub connections: Connections,
+    /// For how long browsers are told to come over TLS only; `None` to say nothing.
+    pub hsts: Option<Duration>,
+}
+
+/// How many connections the public listeners take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connections {
+    /// In all.
+    pub all: NonZeroU32,
+    /// From one address (IPv6: from one /64); `None` for as many as there may be.
+    pub per_address: Option<NonZeroU32>,
+    /// From where there may be more: balancers that stand in front.
+    pub uncapped: Vec<Network>,
 }
 
 /// The shared tier.

@@ -9,7 +9,7 @@ use crate::exchange::Exchange;
 use crate::phase::forward::{CannotForward, Dress};
 use crate::state::EdgeState;
 use bytes::{BufMut as _, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderValue, Method, Version};
 use pingora::http::{HeaderNameVariant, RequestHeader};
 use pingora::protocols::http::ServerSession;

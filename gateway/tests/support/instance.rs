@@ -136,6 +136,12 @@ impl Instance {
         self.terminal.lock().expect("a lock").contains(text)
     }
 
+    /// In how many lines of its terminal and its standard error a text stands.
+    pub fn terminal_lines(&self, text: &str) -> usize {
+        let said = self.errors() + &self.terminal.lock().expect("a lock");
+        said.lines().filter(|line| line.contains(text)).count()
+    }
+
     /// What it has written to its standard error so far.
     pub fn errors(&self) -> String {
         std::fs::read_to_string(self.dir.path().join(format!("stderr-{}", self.ports.http))).expect("a file")

@@ -1,9 +1,10 @@
 //! `[edge]` and `[demo]`: the listeners.
 
 use super::{Faults, THREADS_MAX, count, listener, span};
-use crate::config::Edge;
 use crate::config::file::{FileDemo, FileEdge};
+use crate::config::{Connections, Edge};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,15 @@ const AUTHZ_GRPC: &str = "127.0.0.1:8082";
 const DEMO: &str = "127.0.0.1:8090";
 const FAST_LANE: bool = true;
 const DRAIN: Duration = Duration::from_secs(1); // Long enough for a page; a developer's Ctrl-C should not wait longer.
+const CONNECTIONS: i64 = 32_768; // About 2 GiB at the 60 KiB of an idle one over TLS.
+const CONNECTIONS_MAX: i64 = 1 << 20;
+/// A hospital of ten thousand behind one address: a connection each for the fifth of them who have clicked in the last
+/// half minute, after which an idle one is closed.
+const PER_ADDRESS: i64 = 2_048;
+/// Whoever is on this machine is stopped by other means; proxies that stand there bring everybody's connections.
+const UNCAPPED: [&str; 2] = ["127.0.0.0/8", "::1"];
+const UNCAPPED_MAX: usize = 64; // Each new connection is compared with all.
+const HSTS: Duration = Duration::from_hours(365 * 24); // What the browsers' own list asks for at least.
 const DRAIN_MAX: Duration = Duration::from_mins(5); // Orchestrators kill sooner.
 
 pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
@@ -74,6 +84,39 @@ pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
         drain,
         certificate,
         client_authorities,
+        connections: connections(file, faults),
+        hsts: hsts(file, faults),
+    }
+}
+
+fn hsts(file: &FileEdge, faults: &mut Faults) -> Option<Duration> {
+    match file.hsts.as_deref() {
+        // Nobody who develops here wants a browser to refuse http://localhost for a year.
+        None => file.certificate.as_ref().map(|_| HSTS),
+        Some("" | "off") => None,
+        given => Some(span("edge.hsts", given, HSTS, faults)),
+    }
+}
+
+fn connections(file: &FileEdge, faults: &mut Faults) -> Connections {
+    let all = count("edge.connections", file.connections, CONNECTIONS, CONNECTIONS_MAX, faults);
+    let per_address = file.connections_per_address.unwrap_or(PER_ADDRESS);
+    if !(0..=CONNECTIONS_MAX).contains(&per_address) {
+        faults.add("edge.connections_per_address", format!("must be from 0, which is no cap, to {CONNECTIONS_MAX}"));
+    }
+    let by_default = || UNCAPPED.map(String::from).to_vec();
+    let uncapped = file.uncapped.clone().unwrap_or_else(by_default);
+    if uncapped.len() > UNCAPPED_MAX {
+        faults.add("edge.uncapped", format!("must be at most {UNCAPPED_MAX} networks"));
+    }
+    let network = |(at, text): (usize, &String)| {
+        let parsed = text.parse().map_err(|error| format!("{text:?} is {error}"));
+        faults.keep(&format!("edge.uncapped[{at}]"), parsed)
+    };
+    Connections {
+        all: u32::try_from(all).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
+        per_address: u32::try_from(per_address).ok().and_then(NonZeroU32::new),
+        uncapped: uncapped.iter().enumerate().filter_map(network).collect(),
     }
 }
 
