@@ -50,6 +50,7 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     if route.judges_method() {
         strike(header, names::overrides_method);
     }
+    header.remove_header(&http::header::EXPECT); // The gate has answered it: the body is on its way.
     forwarding(header, exchange)?;
     header.insert_header(names::REQUEST_ID, exchange.reference.as_str())?;
     if *target != Target::Backend {

@@ -1,0 +1,16 @@
+//! Request smuggling (RFC 9112, section 11.2): whatever is sent to the gate, the service behind it gets whole requests
+//! that mean one thing, and the gate answers each as itself. Real edge, raw bytes on both sides.
+//!
+//! A file a theme; in each, tables of attacks with their names. [`gate`] says what must hold for every one of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
+
+mod chunks;
+mod gate;
+mod lengths;
+mod lines;
+mod nominations;
+mod strict;
+#[path = "../support/mod.rs"]
+mod support;
+mod targets;
+mod upstream;
