@@ -9,8 +9,10 @@ mod gate;
 mod lengths;
 mod lines;
 mod nominations;
+mod pipelines;
 mod strict;
 #[path = "../support/mod.rs"]
 mod support;
+mod switching;
 mod targets;
 mod upstream;
