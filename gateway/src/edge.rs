@@ -213,6 +213,10 @@ impl ProxyHttp for Edge {
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        if !forward::is_clear(response) {
+            let unclear = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream's answer can be read in two ways");
+            return Err(unclear.into_up());
+        }
         if exchange.answered_by == AnsweredBy::Service {
             forward::undress(response);
         }

@@ -22,6 +22,8 @@ pub(super) struct Head {
 /// would be that of a header which the next server shall not see.
 const OPTIONS: [&[u8]; 5] = [b"keep-alive", b"close", b"upgrade", b"te", b"http2-settings"];
 
+const METHOD_BYTES_MAX: usize = 24; // UPDATEREDIRECTREF has 17.
+
 /// Reads a header; also says how long it is. `None` if it is not complete.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Fault> {
     let Some((start, mut rest)) = line(bytes)? else { return Ok(None) };
@@ -59,7 +61,9 @@ fn request_line(line: &[u8]) -> Result<(&[u8], bool), Fault> {
         b"HTTP/1.0" => false,
         _ => return Err(Fault::RequestLine),
     };
-    let method_is_one = !method.is_empty() && method.iter().all(|byte| is_token(*byte));
+    // Every registered method is of these letters. What is left of another message often is not.
+    let method_is_one = (1..=METHOD_BYTES_MAX).contains(&method.len())
+        && method.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-');
     let target_is_one = !target.is_empty() && target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
     if method_is_one && target_is_one { Ok((method, http11)) } else { Err(Fault::RequestLine) }
 }

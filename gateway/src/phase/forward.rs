@@ -128,6 +128,19 @@ pub fn undress(response: &mut ResponseHeader) {
     }
 }
 
+/// Whether an answer ends where every client sees it end: in chunks, or not, and in nothing else (RFC 9112, section 6.3).
+/// What Pingora has read as a length is a length.
+pub fn is_clear(response: &ResponseHeader) -> bool {
+    let mut codings = response.headers.get_all(http::header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            response.version == http::Version::HTTP_11 && coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -125,6 +125,32 @@ impl Gate {
         self.hear(&mut client).await
     }
 
+    /// The same for a client that then sends no more.
+    pub async fn exchange_and_end(&self, pieces: &[&[u8]]) -> Said {
+        let mut client = self.world.connect();
+        for piece in pieces {
+            if client.write_all(piece).await.is_err() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(Duration::from_millis(3)).await; // Long enough for an answer; the rest is judged as it is.
+        let _ = client.shutdown().await;
+        self.hear(&mut client).await
+    }
+
+    /// The requests that arrived whole since a moment; what is unfinished is none, anything else is a fault.
+    pub fn whole_requests(&self, before: &[upstream::Heard]) -> Vec<strict::Request> {
+        let now = self.log.heard();
+        let new = now.iter().enumerate().map(|(at, heard)| {
+            let old = before.get(at).map_or(0, |heard| heard.bytes.len());
+            let (requests, left) = strict::requests(&heard.bytes[old..]);
+            assert!(matches!(left, None | Some(Unread::Unfinished)), "the upstream saw {}", heard.bytes.escape_ascii());
+            requests
+        });
+        new.flatten().collect()
+    }
+
     /// Somebody else's request on a connection of their own is answered as itself.
     pub async fn serves_the_innocent(&self, name: &str) {
         let before = self.log.bytes();

@@ -4,10 +4,12 @@
 //! A file a theme; in each, tables of attacks with their names. [`gate`] says what must hold for every one of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
+mod answers;
 mod chunks;
 mod gate;
 mod lengths;
 mod lines;
+mod mixtures;
 mod nominations;
 mod pipelines;
 mod strict;
