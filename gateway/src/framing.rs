@@ -250,6 +250,24 @@ mod tests {
         assert_eq!(reader.head(27), Err(Fault::Disagreement), "a body that was not read is no header");
     }
 
+    /// By hand: `cargo test --release -p aldgate-gateway --lib -- --ignored --nocapture reading_costs`.
+    #[test]
+    #[ignore = "a measurement, not a test"]
+    #[expect(clippy::disallowed_methods, reason = "it measures")]
+    fn reading_costs() {
+        let field = "x-some-header: some value of a usual length\r\n";
+        for lines in [2, 8, 20] {
+            let head = format!("GET /a/path HTTP/1.1\r\nhost: localhost\r\n{}\r\n", field.repeat(lines));
+            let begun = std::time::Instant::now();
+            for _ in 0..100_000 {
+                let mut reader = Reader::default();
+                reader.read(std::hint::black_box(head.as_bytes())).expect("no body");
+                assert_eq!(reader.head(head.len()), Ok(()));
+            }
+            println!("{} bytes in {} lines: {:?}", head.len(), lines + 2, begun.elapsed() / 100_000);
+        }
+    }
+
     #[test]
     fn headers_are_bounded() {
         let mut reader = Reader::default();

@@ -53,7 +53,9 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     header.remove_header(&http::header::EXPECT); // The gate has answered it: the body is on its way.
     forwarding(header, exchange)?;
     header.insert_header(names::REQUEST_ID, exchange.reference.as_str())?;
-    if *target != Target::Backend {
+    if *target == Target::Backend {
+        in_one_line(header)?;
+    } else {
         without_our_cookies(header)?;
     }
     if route.client_certificate.is_some() {
@@ -96,6 +98,16 @@ fn forwarding(header: &mut RequestHeader, exchange: &Exchange) -> Result<(), Can
     header.insert_header("forwarded", format!("for={node};host=\"{authority}\";proto={proto}"))?;
     if let Some(client) = exchange.client {
         header.insert_header("x-forwarded-for", client.to_string())?;
+    }
+    Ok(())
+}
+
+/// Joins the lines of cookies that HTTP/2 may send (RFC 9113, section 8.2.3).
+fn in_one_line(header: &mut RequestHeader) -> Result<(), CannotForward> {
+    let values: Vec<&[u8]> = header.headers.get_all(http::header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if values.len() > 1 {
+        let joined = values.join(&b"; "[..]);
+        header.insert_header(http::header::COOKIE, joined)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 mod answers;
 mod chunks;
 mod gate;
+mod http2;
 mod lengths;
 mod lines;
 mod mixtures;
