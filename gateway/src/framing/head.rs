@@ -40,11 +40,14 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Fault> {
     }
 }
 
+/// Two parts of some bytes.
+type Parts<'a> = (&'a [u8], &'a [u8]);
+
 /// A line without its end, and what follows. A CR or LF alone ends no line; no line has another control character.
-fn line(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, Fault> {
-    // Counted without a branch, so that it takes many bytes at a time.
+fn line(bytes: &[u8]) -> Result<Option<Parts<'_>>, Fault> {
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
     let Some(line) = bytes[..end].strip_suffix(b"\r") else { return Err(Fault::Control) };
+    // Without a branch, so that it takes many bytes at a time.
     let controls = line.iter().fold(false, |any, byte| any | ((*byte < b' ') & (*byte != b'\t')) | (*byte == 0x7f));
     if controls { Err(Fault::Control) } else { Ok(Some((line, &bytes[end + 1..]))) }
 }
@@ -70,7 +73,7 @@ fn request_line(line: &[u8]) -> Result<(&[u8], bool), Fault> {
 
 /// A header line's name and value (RFC 9112, section 5): a token, right before the colon. A folded line begins with
 /// white space and has no such name.
-pub(super) fn split(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
+pub(super) fn split(line: &[u8]) -> Result<Parts<'_>, Fault> {
     let colon = line.iter().position(|byte| !is_token(*byte)).unwrap_or(line.len());
     match line.get(colon) {
         Some(b':') if colon > 0 => Ok((&line[..colon], line[colon + 1..].trim_ascii())),

@@ -104,9 +104,9 @@ fn forwarding(header: &mut RequestHeader, exchange: &Exchange) -> Result<(), Can
 
 /// Joins the lines of cookies that HTTP/2 may send (RFC 9113, section 8.2.3).
 fn in_one_line(header: &mut RequestHeader) -> Result<(), CannotForward> {
-    let values: Vec<&[u8]> = header.headers.get_all(http::header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if values.len() > 1 {
-        let joined = values.join(&b"; "[..]);
+    let lines = header.headers.get_all(http::header::COOKIE);
+    if lines.iter().nth(1).is_some() {
+        let joined = lines.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
         header.insert_header(http::header::COOKIE, joined)?;
     }
     Ok(())
