@@ -5,7 +5,10 @@
 //! header has taken too long: from the accepted connection for the first request, from the first byte for later ones.
 //! It is disarmed when the header is complete and armed again when the request is over. Over HTTP/2 a connection
 //! carries many requests at once and has bounds of its own.
+//!
+//! As it sees every byte before Pingora does, the strict reader of [`crate::framing`] stands here too.
 
+use crate::framing::{Fault, Reader};
 use async_trait::async_trait;
 use pingora::apps::ServerApp;
 use pingora::protocols::raw_connect::ProxyDigest;
@@ -20,7 +23,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -66,6 +69,27 @@ pub fn header_is_complete(session: &Session) {
 pub fn request_is_over(session: &Session) {
     if let Some(io) = connection(session) {
         io.armed.store(true, Ordering::Relaxed);
+        io.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What the strict reader says about an HTTP/1 request whose header has so many bytes.
+///
+/// # Errors
+/// The fault, for which the request is refused; one, too, where no such reader stands on the connection.
+pub fn header_as_sent(session: &Session, bytes: usize) -> Result<(), Fault> {
+    connection(session).map_or(Err(Fault::Disagreement), |io| io.reader.head(bytes))
+}
+
+/// Why the connection can be read no further, if it was what came on it.
+pub fn fault(session: &Session) -> Option<Fault> {
+    connection(session).and_then(|io| io.reader.fault())
+}
+
+/// Bounds each read to so many bytes, or no longer.
+pub fn read_at_most(session: &Session, bytes: Option<usize>) {
+    if let Some(io) = connection(session) {
+        io.at_most.store(bytes.unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 }
 
@@ -84,6 +108,12 @@ struct DeadlineIo {
     begun: bool,
     /// Runs only while a header that has begun is waited for: the usual one comes in one piece and needs no timer.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// What has come, read strictly.
+    reader: Reader,
+    /// Whether the request that the reader has read is over.
+    over: AtomicBool,
+    /// The most bytes that a read gives.
+    at_most: AtomicUsize,
 }
 
 impl fmt::Debug for DeadlineIo {
@@ -94,7 +124,28 @@ impl fmt::Debug for DeadlineIo {
 
 impl DeadlineIo {
     fn new(inner: Stream) -> Self {
-        Self { inner, armed: AtomicBool::new(true), reset: AtomicBool::new(false), begun: true, deadline: None }
+        Self {
+            inner,
+            armed: AtomicBool::new(true),
+            reset: AtomicBool::new(false),
+            begun: true,
+            deadline: None,
+            reader: Reader::default(),
+            over: AtomicBool::new(false),
+            at_most: AtomicUsize::new(usize::MAX),
+        }
+    }
+
+    fn poll_inner(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let at_most = self.at_most.load(Ordering::Relaxed);
+        if buffer.remaining() <= at_most {
+            return Pin::new(&mut self.inner).poll_read(context, buffer);
+        }
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(at_most));
+        let result = Pin::new(&mut self.inner).poll_read(context, &mut part);
+        let read = part.filled().len();
+        buffer.advance(read);
+        result
     }
 
     /// Ready with an error once the deadline has passed.
@@ -122,11 +173,19 @@ impl AsyncRead for DeadlineIo {
         {
             return Poll::Ready(Err(error));
         }
+        if self.over.load(Ordering::Relaxed) {
+            self.over.store(false, Ordering::Relaxed);
+            self.reader.next();
+        }
         let before = buffer.filled().len();
-        match Pin::new(&mut self.inner).poll_read(context, buffer) {
+        match self.poll_inner(context, buffer) {
             Poll::Pending => Poll::Ready(Err(ready!(self.poll_deadline(context)))),
             Poll::Ready(result) => {
                 self.begun |= buffer.filled().len() > before;
+                if let Err(fault) = self.reader.read(&buffer.filled()[before..]) {
+                    buffer.set_filled(before);
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, fault)));
+                }
                 Poll::Ready(result)
             }
         }

@@ -1,8 +1,9 @@
 //! The life of a request, in the order in which it runs.
 //!
-//! admit › cross › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases
-//! are in the files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. Plain requests to
-//! services are forwarded by [`crate::lane`], all others by Pingora. Caching, compression and CONNECT stay off.
+//! admit › cross › judge › answer, or receive and forward › record. Pingora calls the hooks; each is a line or two, and
+//! the phases are in the files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. Plain
+//! requests to services are forwarded by [`crate::lane`], all others by Pingora. Caching, compression and CONNECT stay
+//! off.
 
 use crate::challenge;
 use crate::cors::{self, Crossing};
@@ -16,6 +17,7 @@ use crate::passkey::body::BODY_BYTES_MAX;
 use crate::phase::judge::Judgement;
 use crate::phase::{Next, admit, answer, forward, judge, record};
 use crate::problem::Problem;
+use crate::receive;
 use crate::refusal::{method_not_allowed, refusal};
 use crate::reply::Reply;
 use crate::request::declared_length;
@@ -55,17 +57,28 @@ impl Edge {
     }
 
     async fn admit(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
-        let admitted = if admit::names_a_fragment(session) {
-            Err(Problem::AmbiguousPath)
-        } else {
-            admit::admit(session.req_header(), exchange)
-        };
+        let admitted = admit::as_sent(session).and_then(|()| admit::admit(session.req_header(), exchange));
         match admitted {
             Ok(()) => Ok(Next::Continue),
-            Err(problem) => {
-                session.set_keepalive(None);
-                self.refuse(problem, session, exchange).await
-            }
+            Err(problem) => self.refuse_and_close(problem, session, exchange).await,
+        }
+    }
+
+    /// Refuses what cannot be told from the next request, which is therefore never read.
+    async fn refuse_and_close(&self, problem: Problem, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+        session.set_keepalive(None);
+        self.refuse(problem, session, exchange).await
+    }
+
+    /// Reads the body, as far as it must have come before the upstream is asked.
+    async fn receive(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+        let received = match exchange.answered_by {
+            AnsweredBy::Backend => receive::whole(session).await,
+            _ => receive::ahead(session).await,
+        };
+        match received {
+            Ok(()) => Ok(Next::Continue),
+            Err(problem) => self.refuse_and_close(problem, session, exchange).await,
         }
     }
 
@@ -166,7 +179,10 @@ impl ProxyHttp for Edge {
         if self.answer(session, exchange).await? == Next::Answered {
             return Ok(true);
         }
-        lane::carry(session.as_downstream_mut(), exchange, &self.state).await
+        if lane::carry(session.as_downstream_mut(), exchange, &self.state).await? {
+            return Ok(true);
+        }
+        Ok(self.receive(session, exchange).await? == Next::Answered)
     }
 
     async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
@@ -215,6 +231,10 @@ impl ProxyHttp for Edge {
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        if !forward::is_clear(response) {
+            let unclear = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream's answer can be read in two ways");
+            return Err(unclear.into_up());
+        }
         returned::rule(response, exchange, &session.req_header().method)
     }
 
@@ -224,7 +244,8 @@ impl ProxyHttp for Edge {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
-        let Some(problem) = problem_of(error, exchange) else {
+        let faulty = deadline::fault(session).map(|_| Problem::BadRequest);
+        let Some(problem) = faulty.or_else(|| problem_of(error, exchange)) else {
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
         };
         if exchange.answered_by == AnsweredBy::Backend && self.state.backend_told.may(exchange.now) {

@@ -102,13 +102,14 @@ pub async fn drain(session: &mut ServerSession) {
     }
     let reading = async {
         let mut left = DRAIN_BYTES_MAX;
-        while let Ok(Some(piece)) = session.read_request_body().await {
-            match left.checked_sub(piece.len()) {
-                Some(rest) => left = rest,
-                None => return false,
+        loop {
+            match session.read_request_body().await {
+                Ok(None) => return true,
+                Ok(Some(piece)) if piece.len() <= left => left -= piece.len(),
+                // What follows a body that was not read to its end is not the next request.
+                Ok(Some(_)) | Err(_) => return false,
             }
         }
-        true
     };
     if !tokio::time::timeout(DRAIN_DEADLINE, reading).await.unwrap_or(false) {
         session.set_keepalive(None);

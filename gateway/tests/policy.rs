@@ -70,11 +70,12 @@ async fn a_method_that_a_route_does_not_take_is_told_which_it_takes() {
     let world = world().await;
     assert_eq!(world.get("/reads/a", &[]).await.status, 200);
     assert_eq!(world.send("HEAD", "/reads/a", &[], "").await.status, 200);
-    for method in ["POST", "DELETE", "OPTIONS", "get", "PROPFIND"] {
+    for method in ["POST", "DELETE", "OPTIONS", "GETS", "PROPFIND"] {
         let refused = world.send(method, "/reads/a", &[], "").await;
         assert_eq!(refused.status, 405, "{method}");
         assert_eq!(refused.header("allow"), "GET, HEAD", "{method}");
     }
+    assert_eq!(world.send("get", "/reads/a", &[], "").await.status, 400, "no method at all");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,11 @@ pub async fn read_json(session: &mut Session) -> Result<Vec<u8>, Problem> {
     if declared_length(session.req_header()).is_some_and(|length| length > BODY_BYTES_MAX as u64) {
         return Err(Problem::TooLarge);
     }
-    tokio::time::timeout(BODY_DEADLINE, read(session)).await.unwrap_or(Err(Problem::Timeout))
+    let body = tokio::time::timeout(BODY_DEADLINE, read(session)).await.unwrap_or(Err(Problem::Timeout));
+    if body.is_err() {
+        session.set_keepalive(None); // What follows a body that was not read to its end is not the next request.
+    }
+    body
 }
 
 /// JSON by its declaration. A page of another site can send a form or plain text, but not this, without asking first

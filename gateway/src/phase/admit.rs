@@ -2,7 +2,9 @@
 //!
 //! What is ambiguous is refused here, before any route can match (threats: message framing, path confusion).
 
+use crate::deadline;
 use crate::exchange::Exchange;
+use crate::framing::Fault;
 use crate::problem::Problem;
 use crate::tls::shown;
 use aldgate_core::session::cookie::COOKIE_HEADER_BYTES_MAX;
@@ -29,13 +31,17 @@ pub fn welcome(session: &mut Session, exchange: &mut Exchange) {
     exchange.certificate = shown::certificate(session, &exchange.generation, exchange.now);
 }
 
-/// Whether the request line names a fragment, which no client sends (RFC 9112, section 3.2). Pingora has cut it off the
-/// path already; another server might act on it, so it is refused like any other path with two meanings. HTTP/2 has no
-/// such line, and its parser leaves no fragment.
-pub fn names_a_fragment(session: &Session) -> bool {
-    let Some(http1) = session.as_downstream().as_http1() else { return false };
-    let raw = http1.get_headers_raw_bytes();
-    raw.iter().take_while(|byte| !matches!(byte, b'\r' | b'\n')).any(|byte| *byte == b'#')
+/// Whether what Pingora has read is what came over the wire, and means one thing there (see [`crate::framing`]). HTTP/2
+/// has no lines that could be read in two ways.
+///
+/// # Errors
+/// The problem to answer with.
+pub fn as_sent(session: &Session) -> Result<(), Problem> {
+    let Some(http1) = session.as_downstream().as_http1() else { return Ok(()) };
+    deadline::header_as_sent(session, http1.get_headers_raw_bytes().len()).map_err(|fault| {
+        tracing::debug!(%fault, "a request was refused");
+        if fault == Fault::TooLong { Problem::HeadersTooLarge } else { Problem::BadRequest }
+    })
 }
 
 /// Judges the header's form.

@@ -9,7 +9,7 @@ use aldgate_core::identity_header as names;
 use aldgate_core::policy::route::{Route, Target};
 use aldgate_core::session::cookie;
 use aldgate_core::token::identity_assertion::BrokenSigningKey;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, EXPECT};
 use http::{HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 use std::net::IpAddr;
@@ -48,7 +48,7 @@ pub struct Dress<'a> {
     exchange: &'a Exchange,
     route: &'a Route,
     told: Option<Told>,
-    /// The client's cookies without ours; for whoever may not see ours.
+    /// The client's cookies, where they are said anew: without ours, or in one line.
     cookies: Option<Vec<u8>>,
 }
 
@@ -61,9 +61,8 @@ impl<'a> Dress<'a> {
         let permit = exchange.permit.as_ref().ok_or(CannotForward)?;
         let told = identity::for_permit(state, permit, exchange.now)?;
         let mut dress = Self { exchange, route: permit.route(), told, cookies: None };
-        if !dress.sees_our_cookies() {
-            dress.cookies = cookie::without_ours(cookies(header));
-        }
+        dress.cookies =
+            if dress.sees_our_cookies() { in_one_line(header) } else { cookie::without_ours(cookies(header)) };
         Ok(dress)
     }
 
@@ -76,7 +75,8 @@ impl<'a> Dress<'a> {
         let is = |other: &HeaderName| name.eq_ignore_ascii_case(other.as_str().as_bytes());
         names::is_ours(name)
             || (self.route.judges_method() && names::overrides_method(name))
-            || (!self.sees_our_cookies() && is(&COOKIE))
+            || ((!self.sees_our_cookies() || self.cookies.is_some()) && is(&COOKIE))
+            || is(&EXPECT) // The gate has answered it: the body is on its way.
             || (self.told.as_ref().is_some_and(|told| told.by_token) && (is(&AUTHORIZATION) || is(&DPOP)))
     }
 
@@ -122,6 +122,12 @@ impl<'a> Dress<'a> {
     }
 }
 
+/// The lines of cookies that HTTP/2 may send, joined (RFC 9113, section 8.2.3); nothing where there is one or none.
+fn in_one_line(header: &RequestHeader) -> Option<Vec<u8>> {
+    cookies(header).nth(1)?;
+    Some(cookies(header).collect::<Vec<_>>().join(&b"; "[..]))
+}
+
 /// Rewrites the request's header for its upstream.
 ///
 /// # Errors
@@ -150,6 +156,19 @@ pub fn undress(response: &mut ResponseHeader) {
             // It was a valid header a moment ago; if it no longer is, the service's cookie is lost, not ours let in.
             let _ = response.append_header(http::header::SET_COOKIE, value);
         }
+    }
+}
+
+/// Whether an answer ends where every client sees it end: in chunks, or not, and in nothing else (RFC 9112, section 6.3).
+/// What Pingora has read as a length is a length.
+pub fn is_clear(response: &ResponseHeader) -> bool {
+    let mut codings = response.headers.get_all(http::header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            response.version == http::Version::HTTP_11 && coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        }
+        (Some(_), Some(_)) => false,
     }
 }
 
