@@ -1,6 +1,7 @@
 //! Putting the gateway's parts together over a warm tier that somebody else has chosen.
 
 use crate::access_log::AccessLog;
+use crate::admission::Admission;
 use crate::asset::Assets;
 use crate::config::Config;
 use crate::config::fault::Fault;
@@ -85,6 +86,7 @@ pub fn assemble(
         hot,
         warm: shared.warm.clone(),
         touches,
+        admission: Admission::new(&config.admission, &*shared.entropy)?,
         assets: Assets::default(),
         log_ins_told: Seldom::default(),
         backend_told: Seldom::default(),

@@ -1,6 +1,6 @@
 //! The life of a request, in the order in which it runs.
 //!
-//! admit › cross › judge › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases
+//! admit › cross › judge › limit › answer or forward › record. Pingora calls the hooks; each is a line or two, and the phases
 //! are in the files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. Caching,
 //! compression and CONNECT stay off.
 
@@ -11,7 +11,7 @@ use crate::exchange::Exchange;
 use crate::metrics::AnsweredBy;
 use crate::passkey::body::BODY_BYTES_MAX;
 use crate::phase::judge::Judgement;
-use crate::phase::{Next, admit, answer, forward, judge, record};
+use crate::phase::{Next, admit, answer, forward, judge, limit, record};
 use crate::problem::Problem;
 use crate::refusal::{method_not_allowed, refusal};
 use crate::reply::Reply;
@@ -93,6 +93,17 @@ impl Edge {
         }
     }
 
+    /// Gives it a place among the requests of its class.
+    async fn limit(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+        match limit::limit(session, exchange, &self.state).await {
+            Ok(ticket) => {
+                exchange.ticket = Some(ticket);
+                Ok(Next::Continue)
+            }
+            Err(reply) => self.write(reply, session).await,
+        }
+    }
+
     /// Answers what is the edge's own; lets everything else go on to its upstream.
     async fn answer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
         let Some(permit) = exchange.permit.take() else {
@@ -153,6 +164,9 @@ impl ProxyHttp for Edge {
             return Ok(true);
         }
         if self.judge(session, exchange).await? == Next::Answered {
+            return Ok(true);
+        }
+        if self.limit(session, exchange).await? == Next::Answered {
             return Ok(true);
         }
         Ok(self.answer(session, exchange).await? == Next::Answered)

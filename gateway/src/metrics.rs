@@ -1,6 +1,7 @@
 //! Metrics, as verbs of the domain. Every label is a closed enum; every handle is resolved at start, so that a
 //! request costs an atomic addition and no string.
 
+use crate::admission::{Admission, NotAdmitted};
 use crate::problem::Problem;
 use crate::tls::Tls;
 use aldgate_core::hot::{Fill, Held, Hot};
@@ -117,6 +118,7 @@ pub struct Metrics {
     refusals: Vec<(AssertionRefused, IntCounter)>,
     problems: Vec<(Problem, IntCounter)>,
     by_cost: [IntCounter; 4],
+    admission: [ClassMetrics; 4],
     hot: [HotGauges; 4],
     log_lines_dropped: IntCounter,
     config: ConfigMetrics,
@@ -234,6 +236,35 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntG
     Ok(gauge)
 }
 
+/// How one class of cost is admitted.
+struct ClassMetrics {
+    too_often: IntCounter,
+    full: IntCounter,
+    under_way: IntGauge,
+    waiting: IntGauge,
+}
+
+impl ClassMetrics {
+    fn new(registry: &Registry) -> prometheus::Result<[Self; 4]> {
+        let refused = IntCounterVec::new(
+            Opts::new("aldgate_admission_refused_total", "Requests that were not admitted, by cost class and reason."),
+            &["class", "reason"],
+        )?;
+        let places = IntGaugeVec::new(
+            Opts::new("aldgate_admission_requests", "Requests of a bounded cost class, under way and waiting."),
+            &["class", "state"],
+        )?;
+        registry.register(Box::new(refused.clone()))?;
+        registry.register(Box::new(places.clone()))?;
+        Ok(CostClass::ALL.map(|class| Self {
+            too_often: refused.with_label_values(&[class.as_str(), "address"]),
+            full: refused.with_label_values(&[class.as_str(), "full"]),
+            under_way: places.with_label_values(&[class.as_str(), "under_way"]),
+            waiting: places.with_label_values(&[class.as_str(), "waiting"]),
+        }))
+    }
+}
+
 /// How full one cache of the hot tier is.
 struct HotGauges {
     entries: IntGauge,
@@ -316,6 +347,7 @@ impl Metrics {
                 .collect(),
             problems: Problem::ALL.iter().map(|p| (*p, problems.with_label_values(&[p.slug()]))).collect(),
             by_cost: CostClass::ALL.map(|class| by_cost.with_label_values(&[class.as_str()])),
+            admission: ClassMetrics::new(&registry)?,
             hot: [
                 HotGauges::new(&registry, "sessions", "Sessions")?,
                 HotGauges::new(&registry, "credentials", "Passkeys")?,
@@ -357,6 +389,25 @@ impl Metrics {
     pub fn permitted(&self, class: CostClass) {
         if let Some(counter) = self.by_cost.get(class as usize) {
             counter.inc();
+        }
+    }
+
+    /// A request of this class was not admitted.
+    pub fn not_admitted(&self, class: CostClass, why: NotAdmitted) {
+        if let Some(metrics) = self.admission.get(class as usize) {
+            match why {
+                NotAdmitted::TooOften { .. } => metrics.too_often.inc(),
+                NotAdmitted::Full { .. } => metrics.full.inc(),
+            }
+        }
+    }
+
+    /// How many requests are under way now, and how many wait.
+    pub fn places_taken(&self, admission: &Admission) {
+        for (class, metrics) in CostClass::ALL.into_iter().zip(&self.admission) {
+            let (under_way, waiting) = admission.under_way(class);
+            metrics.under_way.set(i64::try_from(under_way).unwrap_or(i64::MAX));
+            metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
     }
 

@@ -40,6 +40,8 @@ pub enum Problem {
     TooLarge,
     /// The body is of another type than the route takes.
     UnsupportedMediaType,
+    /// One address asks too often.
+    TooManyRequests,
     /// The header section is too large.
     HeadersTooLarge,
     /// The challenge is missing, alien or was changed.
@@ -74,6 +76,8 @@ pub enum Problem {
     BadGateway,
     /// What is needed does not answer.
     Unavailable,
+    /// More is asked for than can be done at once.
+    Busy,
     /// A service takes too long.
     GatewayTimeout,
 }
@@ -102,7 +106,7 @@ const START_AGAIN: &str = "Go back to the sign-in page and try again.";
 
 impl Problem {
     /// Every problem, for metrics.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::BadRequest,
         Self::AmbiguousPath,
         Self::NotSignedIn,
@@ -119,6 +123,7 @@ impl Problem {
         Self::Timeout,
         Self::TooLarge,
         Self::UnsupportedMediaType,
+        Self::TooManyRequests,
         Self::HeadersTooLarge,
         Self::ChallengeInvalid,
         Self::ChallengeExpired,
@@ -136,6 +141,7 @@ impl Problem {
         Self::Internal,
         Self::BadGateway,
         Self::Unavailable,
+        Self::Busy,
         Self::GatewayTimeout,
     ];
 
@@ -253,6 +259,13 @@ impl Problem {
                 "This address takes application/json only.",
                 "Send JSON with the header Content-Type: application/json.",
             ),
+            Self::TooManyRequests => words(
+                429,
+                "too-many-requests",
+                "You have tried too often",
+                "Too many requests came from your internet connection in a short time.",
+                "Wait a minute, then try again.",
+            ),
             Self::HeadersTooLarge => words(
                 431,
                 "headers-too-large",
@@ -363,6 +376,13 @@ impl Problem {
                 "Sorry, this is not available just now",
                 "A part that is needed for this does not answer.",
                 TRY_AGAIN,
+            ),
+            Self::Busy => words(
+                503,
+                "busy",
+                "Many people are using this service",
+                "There are more people here just now than we can help at the same time. Nothing is lost.",
+                "Wait a few seconds, then try again. If you have a passkey, you can sign in with it straight away.",
             ),
             Self::GatewayTimeout => words(
                 504,

@@ -1,6 +1,7 @@
 //! What all requests of one gateway share.
 
 use crate::access_log::AccessLog;
+use crate::admission::Admission;
 use crate::asset::Assets;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
@@ -37,6 +38,8 @@ pub struct EdgeState {
     pub kept_tokens: Arc<KeptTokens>,
     /// Times of use on their way to warm.
     pub touches: Touches,
+    /// How much may be asked for.
+    pub admission: Admission,
     /// Files that the edge serves.
     pub assets: Assets,
     /// When it was said last that log-ins cannot be settled.
