@@ -67,6 +67,8 @@ pub enum Purpose {
     HandOff,
     /// Nonces of DPoP proofs.
     DpopNonce,
+    /// Cookies of browsers in which an account's password was right before.
+    KnownDevice,
 }
 
 impl Purpose {
@@ -81,6 +83,7 @@ impl Purpose {
             Self::WarmTag => b"aldgate/warm-tag/1",
             Self::HandOff => b"aldgate/hand-off/1",
             Self::DpopNonce => b"aldgate/dpop-nonce/1",
+            Self::KnownDevice => b"aldgate/known-device/1",
         }
     }
 }
