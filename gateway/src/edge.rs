@@ -18,7 +18,7 @@ use crate::reply::Reply;
 use crate::request::declared_length;
 use crate::state::EdgeState;
 use crate::upstream::UPGRADED_IDLE;
-use aldgate_core::policy::route::Target;
+use aldgate_core::policy::route::{EdgeEndpoint, Target};
 use async_trait::async_trait;
 use bytes::Bytes;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -112,6 +112,9 @@ impl Edge {
         let next = match &permit.route().target {
             Target::Edge(endpoint) => {
                 let reply = answer::endpoint(*endpoint, &permit, session, exchange, &self.state).await;
+                if let (Some(room), EdgeEndpoint::Login, 200) = (&self.state.waiting_room, endpoint, reply.status) {
+                    room.leave(session.req_header());
+                }
                 self.write(reply, session).await?
             }
             Target::Backend if declares_too_much(session.req_header()) => {
@@ -214,6 +217,12 @@ impl ProxyHttp for Edge {
     ) -> Result<()> {
         if exchange.answered_by == AnsweredBy::Service {
             forward::undress(response);
+        }
+        if let (Some(room), AnsweredBy::Backend) = (&self.state.waiting_room, exchange.answered_by) {
+            room.leave_with(response, session.req_header());
+            if let Some(cookie) = exchange.cookie.take() {
+                response.append_header("set-cookie", cookie)?;
+            }
         }
         cors::overrule(response, exchange, &session.req_header().method)
     }

@@ -39,6 +39,8 @@ pub struct Exchange {
     pub permit: Option<Permit>,
     /// Its place among the requests of its class, from its admission to its end.
     pub ticket: Option<Ticket>,
+    /// The value of a `Set-Cookie` that goes with the backend's answer.
+    pub cookie: Option<String>,
     /// Who answers.
     pub answered_by: AnsweredBy,
     /// Why the edge refused, if it did.
@@ -69,6 +71,7 @@ impl Exchange {
             sharing: None,
             permit: None,
             ticket: None,
+            cookie: None,
             answered_by: AnsweredBy::Edge,
             problem: None,
             body_bytes: 0,

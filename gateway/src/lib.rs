@@ -39,3 +39,4 @@ pub mod tls;
 pub mod token;
 pub mod touch;
 pub mod upstream;
+pub mod waiting_room;

@@ -119,6 +119,7 @@ pub struct Metrics {
     problems: Vec<(Problem, IntCounter)>,
     by_cost: [IntCounter; 4],
     admission: [ClassMetrics; 4],
+    waiting_room: [IntGauge; 2],
     hot: [HotGauges; 4],
     log_lines_dropped: IntCounter,
     config: ConfigMetrics,
@@ -348,6 +349,10 @@ impl Metrics {
             problems: Problem::ALL.iter().map(|p| (*p, problems.with_label_values(&[p.slug()]))).collect(),
             by_cost: CostClass::ALL.map(|class| by_cost.with_label_values(&[class.as_str()])),
             admission: ClassMetrics::new(&registry)?,
+            waiting_room: [
+                gauge(&registry, "aldgate_waiting_room_inside", "People who were let in to sign in or register.")?,
+                gauge(&registry, "aldgate_waiting_room_waiting", "Numbers in the line that were not called yet.")?,
+            ],
             hot: [
                 HotGauges::new(&registry, "sessions", "Sessions")?,
                 HotGauges::new(&registry, "credentials", "Passkeys")?,
@@ -409,6 +414,13 @@ impl Metrics {
             metrics.under_way.set(i64::try_from(under_way).unwrap_or(i64::MAX));
             metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
+    }
+
+    /// How many people are signing in, and how many wait for that.
+    pub fn waiting_room(&self, inside: usize, waiting: u64) {
+        let [inside_gauge, waiting_gauge] = &self.waiting_room;
+        inside_gauge.set(i64::try_from(inside).unwrap_or(i64::MAX));
+        waiting_gauge.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     /// Warm was asked.

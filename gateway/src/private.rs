@@ -39,6 +39,10 @@ impl Private {
         match path {
             "/metrics" => Reply::typed(200, "text/plain; version=0.0.4; charset=utf-8", {
                 self.state.metrics.places_taken(&self.state.admission);
+                if let Some(room) = &self.state.waiting_room {
+                    let (inside, waiting) = room.held();
+                    self.state.metrics.waiting_room(inside, waiting);
+                }
                 self.state.metrics.exposition(&self.state.hot)
             }),
             "/livez" => text(200, "alive\n"),

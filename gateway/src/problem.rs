@@ -78,6 +78,8 @@ pub enum Problem {
     Unavailable,
     /// More is asked for than can be done at once.
     Busy,
+    /// More people sign in than can at once.
+    Waiting,
     /// A service takes too long.
     GatewayTimeout,
 }
@@ -106,7 +108,7 @@ const START_AGAIN: &str = "Go back to the sign-in page and try again.";
 
 impl Problem {
     /// Every problem, for metrics.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::BadRequest,
         Self::AmbiguousPath,
         Self::NotSignedIn,
@@ -142,6 +144,7 @@ impl Problem {
         Self::BadGateway,
         Self::Unavailable,
         Self::Busy,
+        Self::Waiting,
         Self::GatewayTimeout,
     ];
 
@@ -384,6 +387,13 @@ impl Problem {
                 "There are more people here just now than we can help at the same time. Nothing is lost.",
                 "Wait a few seconds, then try again. If you have a passkey, you can sign in with it straight away.",
             ),
+            Self::Waiting => words(
+                503,
+                "waiting",
+                "You are in a queue",
+                "Many people are signing in just now. Everybody is let in when it is their turn.",
+                "Ask again later with the cookie that came with this answer: it holds your place.",
+            ),
             Self::GatewayTimeout => words(
                 504,
                 "gateway-timeout",
@@ -406,6 +416,16 @@ impl Problem {
 
     /// The problem document (RFC 9457). `detail` replaces the explanation, `field` names the part of the request.
     pub fn document(self, reference: &str, detail: Option<&str>, field: Option<&str>) -> String {
+        self.document_with(reference, detail, field.map(|field| ("field", field.into())))
+    }
+
+    /// The same with members of its own.
+    pub fn document_with(
+        self,
+        reference: &str,
+        detail: Option<&str>,
+        members: impl IntoIterator<Item = (&'static str, serde_json::Value)>,
+    ) -> String {
         let words = self.words();
         let mut document = serde_json::json!({
             "type": format!("urn:aldgate:problem:{}", words.slug),
@@ -414,8 +434,8 @@ impl Problem {
             "detail": detail.unwrap_or(words.explanation),
             "instance": format!("urn:aldgate:request:{reference}"),
         });
-        if let (Some(field), Some(members)) = (field, document.as_object_mut()) {
-            members.insert("field".into(), field.into());
+        if let Some(document) = document.as_object_mut() {
+            document.extend(members.into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
         document.to_string()
     }

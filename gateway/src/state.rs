@@ -7,6 +7,7 @@ use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::snapshot::Generations;
 use crate::touch::Touches;
+use crate::waiting_room::WaitingRoom;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::hot::Hot;
 use aldgate_core::secret::MasterKey;
@@ -40,6 +41,8 @@ pub struct EdgeState {
     pub touches: Touches,
     /// How much may be asked for.
     pub admission: Admission,
+    /// Where people wait who want to sign in, if there is such a room.
+    pub waiting_room: Option<WaitingRoom>,
     /// Files that the edge serves.
     pub assets: Assets,
     /// When it was said last that log-ins cannot be settled.

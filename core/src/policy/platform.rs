@@ -81,6 +81,12 @@ const BACKEND: [(&str, Access); 16] = [
     ("/account/password", SIGNED_IN_LATELY),
 ];
 
+/// Whether the path is one of those on which people sign in or register.
+pub fn is_way_in(path: &str) -> bool {
+    let below = |start| path.strip_prefix(start).is_some_and(|rest: &str| rest.is_empty() || rest.starts_with('/'));
+    below("/sign-in") || below("/register")
+}
+
 /// The root page only: `PathPattern::parse("/")` would mean everything.
 fn pattern(path: &str) -> Option<PathPattern> {
     if path == "/" { Some(PathPattern::Exact("/".into())) } else { PathPattern::parse(path) }

@@ -117,6 +117,8 @@ table!(
         password: FilePassword,
         /// `[admission]`
         admission: FileAdmission,
+        /// `[waiting_room]`
+        waiting_room: FileWaitingRoom,
         /// `[demo]`
         demo: FileDemo,
         /// `[log]`
@@ -266,6 +268,15 @@ table!(
         at_once: i64,
         /// How many more may wait.
         queue: i64,
+    }
+);
+table!(
+    /// `[waiting_room]`: how many people sign in at once.
+    FileWaitingRoom {
+        /// How many; 0 for any number, and no room.
+        people: i64,
+        /// How long one may stay without asking for another page.
+        stay: String,
     }
 );
 table!(

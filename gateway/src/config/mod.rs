@@ -46,6 +46,8 @@ pub struct Config {
     pub password_threads: usize,
     /// How much may be asked for.
     pub admission: Admission,
+    /// How many people sign in at once, if that is bounded.
+    pub waiting_room: Option<WaitingRoom>,
     /// The built-in demonstration service, if it runs.
     pub demo: Option<SocketAddr>,
     /// Where the access log goes.
@@ -188,6 +190,15 @@ pub struct Places {
     pub at_once: u32,
     /// Waiting.
     pub queue: u32,
+}
+
+/// How many people sign in at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingRoom {
+    /// How many are let in.
+    pub people: u32,
+    /// How long one stays without asking for another page.
+    pub stay: Duration,
 }
 
 /// Where the access log goes.

@@ -33,14 +33,18 @@ pub async fn limit(session: &mut Session, exchange: &mut Exchange, state: &EdgeS
         }
     }
     let admitted = state.admission.admit(class, exchange.client, exchange.now).await;
-    admitted.map_err(|why| {
+    let ticket = admitted.map_err(|why| {
         state.metrics.not_admitted(class, why);
         let (problem, retry_after) = match why {
             NotAdmitted::TooOften { retry_after } => (Problem::TooManyRequests, retry_after),
             NotAdmitted::Full { retry_after } => (Problem::Busy, retry_after),
         };
         refusal_until(problem, session.req_header(), exchange, retry_after)
-    })
+    })?;
+    if let Some(room) = &state.waiting_room {
+        room.enter(session.req_header(), exchange)?;
+    }
+    Ok(ticket)
 }
 
 /// Waits for the whole body of a form: whoever sends it slowly holds no place meanwhile. Pingora keeps it, and sends it

@@ -1,8 +1,8 @@
-//! `[admission]`: how much may be asked for, by class of cost.
+//! `[admission]`: how much may be asked for, by class of cost; `[waiting_room]`: how many people sign in at once.
 
-use super::Faults;
-use crate::config::file::{FileAdmission, FileClass};
-use crate::config::{Admission, ClassLimits, Places};
+use super::{Faults, span};
+use crate::config::file::{FileAdmission, FileClass, FileWaitingRoom};
+use crate::config::{Admission, ClassLimits, Places, WaitingRoom};
 use aldgate_core::limit::rate::Rate;
 use aldgate_core::policy::cost::CostClass;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -105,4 +105,22 @@ fn parse_rate(text: &str, burst: u32) -> Option<Rate> {
         _ => return None,
     };
     Rate::new(count.parse().ok()?, span, burst)
+}
+
+const PEOPLE_MAX: i64 = 1_000_000; // Some 64 MB of places.
+const STAY: Duration = Duration::from_mins(10); // Long enough to look for a code in the spam folder.
+const STAY_MIN: Duration = Duration::from_mins(1);
+const STAY_MAX: Duration = Duration::from_hours(1);
+
+pub(super) fn waiting_room(file: Option<&FileWaitingRoom>, faults: &mut Faults) -> Option<WaitingRoom> {
+    let people = file.and_then(|file| file.people).unwrap_or(0);
+    if !(0..=PEOPLE_MAX).contains(&people) {
+        faults.add("waiting_room.people", format!("must be from 0 to {PEOPLE_MAX}"));
+    }
+    let stay = span("waiting_room.stay", file.and_then(|file| file.stay.as_deref()), STAY, faults);
+    if !(STAY_MIN..=STAY_MAX).contains(&stay) {
+        faults.add("waiting_room.stay", "must be from 1m to 1h");
+    }
+    let people = u32::try_from(people).ok().filter(|people| *people > 0)?;
+    Some(WaitingRoom { people, stay })
 }

@@ -73,6 +73,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         &mut faults,
     );
     let admission = admission::admission(file.admission.as_ref(), password_threads, &mut faults);
+    let waiting_room = admission::waiting_room(file.waiting_room.as_ref(), &mut faults);
     let demo = edge::demo(file.demo.as_ref(), &edge, warm == Warm::Embedded, &mut faults);
     let access_log = match file.log.as_ref().and_then(|log| log.access.as_deref()) {
         None => AccessLog::File(data.join("log/access.jsonl")),
@@ -101,6 +102,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         hot,
         password_threads,
         admission,
+        waiting_room,
         demo,
         access_log,
         services,
