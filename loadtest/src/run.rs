@@ -260,7 +260,7 @@ impl<'a> Course<'a> {
         for part in &self.parts {
             let (alone, together) = (p99(&part.windows), p99(&part.beside));
             let ratio = together / alone;
-            too_much |= !(ratio <= self.plan.beside_max);
+            too_much |= ratio.is_nan() || ratio > self.plan.beside_max;
             let note = format!(
                 "{}: p99 {alone:.3} ms alone, {together:.3} ms beside {}@{} ({} offered, {} as expected, {} refused or \
                  failed): {ratio:.2} times, {} is allowed",
