@@ -1,13 +1,12 @@
-//! The waiting room in a real browser: the page is accessible, and lets somebody in without their doing anything.
+//! The waiting room in a real browser: the page is accessible, and lets somebody in when it is their turn.
 
 use crate::hand_off::faults_everywhere;
 use crate::person::World;
 
 #[tokio::test]
-async fn a_person_waits_for_their_turn_and_goes_in_without_doing_anything() {
+async fn a_person_waits_for_their_turn_and_goes_in() {
     let world = World::start_with("[waiting_room]\npeople = 1").await;
     let (inside, waits) = (world.page().await, world.page().await);
-    waits.set_script(false).await;
     inside.open_at("/register", "What is your email address?").await;
     waits.open_at("/sign-in?return_to=%2Fdemo%2F", "You are in a queue").await;
     waits.assert_says("Your place").await;
@@ -17,6 +16,7 @@ async fn a_person_waits_for_their_turn_and_goes_in_without_doing_anything() {
     waits.press("Go back to the queue").await;
     waits.arrive("You are in a queue").await;
     world.register_with_password(&inside, "ada@example.org").await;
+    waits.press("Look again now").await;
     waits.arrive("Sign in").await;
     waits.assert_says("Create an account").await;
 }
