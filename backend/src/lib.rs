@@ -38,6 +38,7 @@ use aldgate_core::webauthn::relying_party::RelyingParty;
 use herald::Herald;
 use http::Front;
 use journey::Journeys;
+use journey::known_device::KnownDevices;
 use journey::sealed::Sealer;
 use notifier::{FileOutbox, Post};
 use one_time_code::OneTimeCodes;
@@ -140,6 +141,7 @@ impl Backend {
             passwords: passwords.map_err(|_| BadConfig::Entropy)?,
             registration: registration.map_err(|_| BadConfig::RelyingParty)?,
             sealer: Sealer::new(Arc::clone(&master), Arc::clone(&entropy)),
+            known_devices: KnownDevices::of(&master),
             master,
             entropy,
             lifetimes: config.lifetimes,

@@ -69,6 +69,8 @@ pub enum Purpose {
     DpopNonce,
     /// Tickets by which TLS sessions are resumed.
     TlsTicket,
+    /// Cookies of browsers in which an account's password was right before.
+    KnownDevice,
 }
 
 impl Purpose {
@@ -84,6 +86,7 @@ impl Purpose {
             Self::HandOff => b"aldgate/hand-off/1",
             Self::DpopNonce => b"aldgate/dpop-nonce/1",
             Self::TlsTicket => b"aldgate/tls-ticket/1",
+            Self::KnownDevice => b"aldgate/known-device/1",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Putting the gateway's parts together over a warm tier that somebody else has chosen.
 
 use crate::access_log::AccessLog;
+use crate::admission::Admission;
 use crate::asset::Assets;
 use crate::config::Config;
 use crate::config::fault::Fault;
@@ -11,6 +12,7 @@ use crate::snapshot::{CannotServe, Generations};
 use crate::state::EdgeState;
 use crate::token::Tokens;
 use crate::touch::{TouchWriter, touches};
+use crate::waiting_room::WaitingRoom;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::hot::Hot;
 use aldgate_core::secret::MasterKey;
@@ -85,6 +87,8 @@ pub fn assemble(
         hot,
         warm: shared.warm.clone(),
         touches,
+        admission: Admission::new(&config.admission, &*shared.entropy)?,
+        waiting_room: WaitingRoom::new(config.waiting_room.as_ref(), &*shared.entropy, shared.clock.now())?,
         assets: Assets::default(),
         log_ins_told: Seldom::default(),
         backend_told: Seldom::default(),

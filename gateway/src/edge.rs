@@ -1,9 +1,9 @@
 //! The life of a request, in the order in which it runs.
 //!
-//! admit › cross › judge › answer, or receive and forward › record. Pingora calls the hooks; each is a line or two, and
-//! the phases are in the files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. Plain
-//! requests to services are forwarded by [`crate::lane`], all others by Pingora. Caching, compression and CONNECT stay
-//! off.
+//! admit › cross › judge › limit › answer, or receive and forward › record. Pingora calls the hooks; each is a line or
+//! two, and the phases are in the files of their names; crossing, the question of a page's origin, is in
+//! [`crate::cors`]. Plain requests to services are forwarded by [`crate::lane`], all others by Pingora. Caching,
+//! compression and CONNECT stay off.
 
 use crate::challenge;
 use crate::cors::{self, Crossing};
@@ -15,7 +15,7 @@ use crate::lane;
 use crate::metrics::AnsweredBy;
 use crate::passkey::body::BODY_BYTES_MAX;
 use crate::phase::judge::Judgement;
-use crate::phase::{Next, admit, answer, forward, judge, record};
+use crate::phase::{Next, admit, answer, forward, judge, limit, record};
 use crate::problem::Problem;
 use crate::receive;
 use crate::refusal::{method_not_allowed, refusal};
@@ -24,7 +24,7 @@ use crate::request::declared_length;
 use crate::returned;
 use crate::state::EdgeState;
 use crate::upstream::UPGRADED_IDLE;
-use aldgate_core::policy::route::Target;
+use aldgate_core::policy::route::{EdgeEndpoint, Target};
 use async_trait::async_trait;
 use bytes::Bytes;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -110,6 +110,17 @@ impl Edge {
         }
     }
 
+    /// Gives it a place among the requests of its class.
+    async fn limit(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+        match limit::limit(session, exchange, &self.state).await {
+            Ok(ticket) => {
+                exchange.ticket = Some(ticket);
+                Ok(Next::Continue)
+            }
+            Err(reply) => self.write(reply, session, exchange).await,
+        }
+    }
+
     /// Answers what is the edge's own; lets everything else go on to its upstream.
     async fn answer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
         let Some(permit) = exchange.permit.take() else {
@@ -118,6 +129,9 @@ impl Edge {
         let next = match &permit.route().target {
             Target::Edge(endpoint) => {
                 let reply = answer::endpoint(*endpoint, &permit, session, exchange, &self.state).await;
+                if let (Some(room), EdgeEndpoint::Login, 200) = (&self.state.waiting_room, endpoint, reply.status) {
+                    room.leave(session.req_header());
+                }
                 self.write(reply, session, exchange).await?
             }
             Target::Backend if declares_too_much(session.req_header()) => {
@@ -174,6 +188,9 @@ impl ProxyHttp for Edge {
             return Ok(true);
         }
         if self.judge(session, exchange).await? == Next::Answered {
+            return Ok(true);
+        }
+        if self.limit(session, exchange).await? == Next::Answered {
             return Ok(true);
         }
         if self.answer(session, exchange).await? == Next::Answered {
@@ -234,6 +251,12 @@ impl ProxyHttp for Edge {
         if !forward::is_clear(response) {
             let unclear = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream's answer can be read in two ways");
             return Err(unclear.into_up());
+        }
+        if let (Some(room), AnsweredBy::Backend) = (&self.state.waiting_room, exchange.answered_by) {
+            room.leave_with(response, session.req_header());
+            if let Some(cookie) = exchange.cookie.take() {
+                response.append_header("set-cookie", cookie)?;
+            }
         }
         returned::rule(response, exchange, &session.req_header().method)
     }

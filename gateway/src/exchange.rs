@@ -1,5 +1,6 @@
 //! One request on its way through the phases: the only thing that passes from one phase to the next.
 
+use crate::admission::Ticket;
 use crate::certificate::PeerCertificate;
 use crate::clock::Stopwatch;
 use crate::metrics::AnsweredBy;
@@ -36,6 +37,10 @@ pub struct Exchange {
     pub sharing: Option<Sharing>,
     /// Proof that it may pass, once judged.
     pub permit: Option<Permit>,
+    /// Its place among the requests of its class, from its admission to its end.
+    pub ticket: Option<Ticket>,
+    /// The value of a `Set-Cookie` that goes with the backend's answer.
+    pub cookie: Option<String>,
     /// Who answers.
     pub answered_by: AnsweredBy,
     /// Why the edge refused, if it did.
@@ -65,6 +70,8 @@ impl Exchange {
             authority: String::new(),
             sharing: None,
             permit: None,
+            ticket: None,
+            cookie: None,
             answered_by: AnsweredBy::Edge,
             problem: None,
             body_bytes: 0,

@@ -5,6 +5,7 @@
 //! composition (which warm tier, which backend) is the binary's affair.
 
 pub mod access_log;
+pub mod admission;
 pub mod assemble;
 pub mod asset;
 pub mod authz;
@@ -44,3 +45,4 @@ pub mod tls;
 pub mod token;
 pub mod touch;
 pub mod upstream;
+pub mod waiting_room;

@@ -1,6 +1,7 @@
 //! Metrics, as verbs of the domain. Every label is a closed enum; every handle is resolved at start, so that a
 //! request costs an atomic addition and no string.
 
+use crate::admission::{Admission, NotAdmitted};
 use crate::door::handshake::Failed;
 use crate::door::places::NoPlace;
 use crate::problem::Problem;
@@ -132,6 +133,8 @@ pub struct Metrics {
     refusals: Vec<(AssertionRefused, IntCounter)>,
     problems: Vec<(Problem, IntCounter)>,
     by_cost: [IntCounter; 4],
+    admission: [ClassMetrics; 4],
+    waiting_room: [IntGauge; 2],
     hot: [HotGauges; 4],
     log_lines_dropped: IntCounter,
     config: ConfigMetrics,
@@ -296,6 +299,35 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntG
     Ok(gauge)
 }
 
+/// How one class of cost is admitted.
+struct ClassMetrics {
+    too_often: IntCounter,
+    full: IntCounter,
+    under_way: IntGauge,
+    waiting: IntGauge,
+}
+
+impl ClassMetrics {
+    fn new(registry: &Registry) -> prometheus::Result<[Self; 4]> {
+        let refused = IntCounterVec::new(
+            Opts::new("aldgate_admission_refused_total", "Requests that were not admitted, by cost class and reason."),
+            &["class", "reason"],
+        )?;
+        let places = IntGaugeVec::new(
+            Opts::new("aldgate_admission_requests", "Requests of a bounded cost class, under way and waiting."),
+            &["class", "state"],
+        )?;
+        registry.register(Box::new(refused.clone()))?;
+        registry.register(Box::new(places.clone()))?;
+        Ok(CostClass::ALL.map(|class| Self {
+            too_often: refused.with_label_values(&[class.as_str(), "address"]),
+            full: refused.with_label_values(&[class.as_str(), "full"]),
+            under_way: places.with_label_values(&[class.as_str(), "under_way"]),
+            waiting: places.with_label_values(&[class.as_str(), "waiting"]),
+        }))
+    }
+}
+
 /// How full one cache of the hot tier is.
 struct HotGauges {
     entries: IntGauge,
@@ -385,6 +417,11 @@ impl Metrics {
                 .collect(),
             problems: Problem::ALL.iter().map(|p| (*p, problems.with_label_values(&[p.slug()]))).collect(),
             by_cost: CostClass::ALL.map(|class| by_cost.with_label_values(&[class.as_str()])),
+            admission: ClassMetrics::new(&registry)?,
+            waiting_room: [
+                gauge(&registry, "aldgate_waiting_room_inside", "People who were let in to sign in or register.")?,
+                gauge(&registry, "aldgate_waiting_room_waiting", "Numbers in the line that were not called yet.")?,
+            ],
             hot: [
                 HotGauges::new(&registry, "sessions", "Sessions")?,
                 HotGauges::new(&registry, "credentials", "Passkeys")?,
@@ -428,6 +465,32 @@ impl Metrics {
         if let Some(counter) = self.by_cost.get(class as usize) {
             counter.inc();
         }
+    }
+
+    /// A request of this class was not admitted.
+    pub fn not_admitted(&self, class: CostClass, why: NotAdmitted) {
+        if let Some(metrics) = self.admission.get(class as usize) {
+            match why {
+                NotAdmitted::TooOften { .. } => metrics.too_often.inc(),
+                NotAdmitted::Full { .. } => metrics.full.inc(),
+            }
+        }
+    }
+
+    /// How many requests are under way now, and how many wait.
+    pub fn places_taken(&self, admission: &Admission) {
+        for (class, metrics) in CostClass::ALL.into_iter().zip(&self.admission) {
+            let (under_way, waiting) = admission.under_way(class);
+            metrics.under_way.set(i64::try_from(under_way).unwrap_or(i64::MAX));
+            metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// How many people are signing in, and how many wait for that.
+    pub fn waiting_room(&self, inside: usize, waiting: u64) {
+        let [inside_gauge, waiting_gauge] = &self.waiting_room;
+        inside_gauge.set(i64::try_from(inside).unwrap_or(i64::MAX));
+        waiting_gauge.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     /// Warm was asked.

@@ -37,11 +37,14 @@ impl Private {
             return text(405, "GET only\n");
         }
         match path {
-            "/metrics" => Reply::typed(
-                200,
-                "text/plain; version=0.0.4; charset=utf-8",
-                self.state.metrics.exposition(&self.state.hot),
-            ),
+            "/metrics" => Reply::typed(200, "text/plain; version=0.0.4; charset=utf-8", {
+                self.state.metrics.places_taken(&self.state.admission);
+                if let Some(room) = &self.state.waiting_room {
+                    let (inside, waiting) = room.held();
+                    self.state.metrics.waiting_room(inside, waiting);
+                }
+                self.state.metrics.exposition(&self.state.hot)
+            }),
             "/livez" => text(200, "alive\n"),
             "/readyz" if self.state.ready.load(Ordering::Relaxed) => text(200, "ready\n"),
             "/readyz" => text(503, "draining\n"),

@@ -40,6 +40,8 @@ pub enum Problem {
     TooLarge,
     /// The body is of another type than the route takes.
     UnsupportedMediaType,
+    /// One address asks too often.
+    TooManyRequests,
     /// The header section is too large.
     HeadersTooLarge,
     /// The challenge is missing, alien or was changed.
@@ -74,6 +76,10 @@ pub enum Problem {
     BadGateway,
     /// What is needed does not answer.
     Unavailable,
+    /// More is asked for than can be done at once.
+    Busy,
+    /// More people sign in than can at once.
+    Waiting,
     /// A service takes too long.
     GatewayTimeout,
 }
@@ -102,7 +108,7 @@ const START_AGAIN: &str = "Go back to the sign-in page and try again.";
 
 impl Problem {
     /// Every problem, for metrics.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 37] = [
         Self::BadRequest,
         Self::AmbiguousPath,
         Self::NotSignedIn,
@@ -119,6 +125,7 @@ impl Problem {
         Self::Timeout,
         Self::TooLarge,
         Self::UnsupportedMediaType,
+        Self::TooManyRequests,
         Self::HeadersTooLarge,
         Self::ChallengeInvalid,
         Self::ChallengeExpired,
@@ -136,6 +143,8 @@ impl Problem {
         Self::Internal,
         Self::BadGateway,
         Self::Unavailable,
+        Self::Busy,
+        Self::Waiting,
         Self::GatewayTimeout,
     ];
 
@@ -253,6 +262,13 @@ impl Problem {
                 "This address takes application/json only.",
                 "Send JSON with the header Content-Type: application/json.",
             ),
+            Self::TooManyRequests => words(
+                429,
+                "too-many-requests",
+                "You have tried too often",
+                "Too many requests came from your internet connection in a short time.",
+                "Wait a minute, then try again.",
+            ),
             Self::HeadersTooLarge => words(
                 431,
                 "headers-too-large",
@@ -364,6 +380,20 @@ impl Problem {
                 "A part that is needed for this does not answer.",
                 TRY_AGAIN,
             ),
+            Self::Busy => words(
+                503,
+                "busy",
+                "Many people are using this service",
+                "There are more people here just now than we can help at the same time. Nothing is lost.",
+                "Wait a few seconds, then try again. If you have a passkey, you can sign in with it straight away.",
+            ),
+            Self::Waiting => words(
+                503,
+                "waiting",
+                "You are in a queue",
+                "Many people are signing in just now. Everybody is let in when it is their turn.",
+                "Ask again later with the cookie that came with this answer: it holds your place.",
+            ),
             Self::GatewayTimeout => words(
                 504,
                 "gateway-timeout",
@@ -386,6 +416,16 @@ impl Problem {
 
     /// The problem document (RFC 9457). `detail` replaces the explanation, `field` names the part of the request.
     pub fn document(self, reference: &str, detail: Option<&str>, field: Option<&str>) -> String {
+        self.document_with(reference, detail, field.map(|field| ("field", field.into())))
+    }
+
+    /// The same with members of its own.
+    pub fn document_with(
+        self,
+        reference: &str,
+        detail: Option<&str>,
+        members: impl IntoIterator<Item = (&'static str, serde_json::Value)>,
+    ) -> String {
         let words = self.words();
         let mut document = serde_json::json!({
             "type": format!("urn:aldgate:problem:{}", words.slug),
@@ -394,8 +434,8 @@ impl Problem {
             "detail": detail.unwrap_or(words.explanation),
             "instance": format!("urn:aldgate:request:{reference}"),
         });
-        if let (Some(field), Some(members)) = (field, document.as_object_mut()) {
-            members.insert("field".into(), field.into());
+        if let Some(document) = document.as_object_mut() {
+            document.extend(members.into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
         document.to_string()
     }

@@ -1,11 +1,13 @@
 //! What all requests of one gateway share.
 
 use crate::access_log::AccessLog;
+use crate::admission::Admission;
 use crate::asset::Assets;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::snapshot::Generations;
 use crate::touch::Touches;
+use crate::waiting_room::WaitingRoom;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::hot::Hot;
 use aldgate_core::secret::MasterKey;
@@ -37,6 +39,10 @@ pub struct EdgeState {
     pub kept_tokens: Arc<KeptTokens>,
     /// Times of use on their way to warm.
     pub touches: Touches,
+    /// How much may be asked for.
+    pub admission: Admission,
+    /// Where people wait who want to sign in, if there is such a room.
+    pub waiting_room: Option<WaitingRoom>,
     /// Files that the edge serves.
     pub assets: Assets,
     /// When it was said last that log-ins cannot be settled.

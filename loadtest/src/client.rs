@@ -12,11 +12,11 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Longest body that is kept; ours are some hundred bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -98,6 +98,7 @@ pub(crate) fn request(target: &Target, path: &Uri, body: Full<Bytes>) -> Request
 /// A connection of the pool; opened when first used.
 pub(crate) struct Connection {
     target: Arc<Target>,
+    from: Option<IpAddr>,
     link: Option<Link>,
     opened: u64,
 }
@@ -111,7 +112,12 @@ struct Link {
 impl Connection {
     /// A connection that is not open yet.
     pub(crate) const fn new(target: Arc<Target>) -> Self {
-        Self { target, link: None, opened: 0 }
+        Self { target, from: None, link: None, opened: 0 }
+    }
+
+    /// The same from another address of this machine.
+    pub(crate) const fn from(target: Arc<Target>, address: IpAddr) -> Self {
+        Self { target, from: Some(address), link: None, opened: 0 }
     }
 
     /// The target.
@@ -145,16 +151,23 @@ impl Connection {
         {
             return Ok(link);
         }
-        let mut link = Link::open(self.target.address).await?;
+        let mut link = Link::open(self.target.address, self.from).await?;
         self.opened += 1;
         link.ready().await?;
         Ok(link)
     }
 }
 
+async fn connect(address: SocketAddr, from: Option<IpAddr>) -> std::io::Result<TcpStream> {
+    let Some(from) = from else { return TcpStream::connect(address).await };
+    let socket = if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(address).await
+}
+
 impl Link {
-    async fn open(address: SocketAddr) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address).await.map_err(|_| Failure::Connect)?;
+    async fn open(address: SocketAddr, from: Option<IpAddr>) -> Result<Self, Failure> {
+        let stream = connect(address, from).await.map_err(|_| Failure::Connect)?;
         stream.set_nodelay(true).map_err(|_| Failure::Connect)?;
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|_| Failure::Connect)?;
         Ok(Self { sender, driver: Box::pin(driver), ended: false })

@@ -68,11 +68,19 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "URL")]
     pub(crate) origin: Option<String>,
 
-    /// Who comes: returning-session, forged-session, proxied-session, proxied-public or passkey-login, with a rate of
-    /// its own after an @ if you like. Several are measured in turn, in each round anew.
+    /// Who comes: returning-session, forged-session, proxied-session, proxied-public, passkey-login or password-login,
+    /// with a rate of its own after an @ if you like. Several are measured in turn, in each round anew.
     #[arg(long, required = true, num_args = 1.., value_delimiter = ',', value_parser = parse_part,
           value_name = "NAME[@RATE]")]
     pub(crate) persona: Vec<Part>,
+
+    /// Measure each window twice, first alone and then with this persona beside it, and say how the p99 has changed.
+    #[arg(long, value_parser = parse_part, value_name = "NAME@RATE")]
+    pub(crate) beside: Option<Part>,
+
+    /// Fail (exit code 99) if the p99 with --beside is above this many times the p99 alone.
+    #[arg(long, default_value_t = 1.5, value_name = "TIMES")]
+    pub(crate) beside_max: f64,
 
     /// Arrivals per second, for each persona without a rate of its own.
     #[arg(long, default_value = "100", value_parser = parse_rate)]
@@ -207,7 +215,8 @@ impl Plan {
     /// How long it takes, if nothing has to be waited for.
     pub(crate) fn length(&self) -> Duration {
         let windows = u32::try_from(self.persona.len()).unwrap_or(u32::MAX).saturating_mul(self.rounds);
-        (self.warmup + self.duration).saturating_mul(windows)
+        let times = if self.beside.is_some() { 2 } else { 1 };
+        (self.warmup + self.duration).saturating_mul(windows.saturating_mul(times))
     }
 
     /// What no parser of a single option sees.

@@ -4,6 +4,7 @@
 use crate::client::{Connection, Failure, Target};
 use crate::persona::name::PersonaName;
 use crate::persona::passkey_login::{PasskeyLogin, log_in};
+use crate::persona::password_login::PasswordLogin;
 use crate::persona::proxied::Proxied;
 use crate::persona::returning_session::ReturningSession;
 use crate::persona::{Persona, Sessions};
@@ -83,6 +84,7 @@ impl Prepared {
             (PersonaName::ProxiedSession, _) => {
                 Persona::Proxied(Proxied { path: path(&plan.proxied_path)?, sessions: Some(sessions()) })
             }
+            (PersonaName::PasswordLogin, _) => Persona::Password(PasswordLogin { seed: plan.seed }),
             (PersonaName::PasskeyLogin, Some(wallet)) => Persona::Login(PasskeyLogin { wallet: wallet.clone() }),
             (PersonaName::ProxiedPublic, _) | (PersonaName::PasskeyLogin, None) => {
                 Persona::Proxied(Proxied { path: path(&plan.public_path)?, sessions: None })
@@ -123,6 +125,10 @@ fn cannot_act(name: PersonaName, plan: &Plan, failure: Failure) -> Trouble {
             (&plan.public_path, "give --public-path a public route whose service runs (config/loadtest.toml has one)")
         }
         PersonaName::PasskeyLogin => return refused(plan, failure),
+        PersonaName::PasswordLogin => {
+            let what = format!("password-login: {} instead of a page that says \"not correct\"", told(failure));
+            return Trouble::new(what, "see the gateway's log; nothing has to be populated for it");
+        }
     };
     let right = if name == PersonaName::ForgedSession { 401 } else { 200 };
     Trouble::new(format!("{}: {} of {asked} instead of {right}", name.as_str(), told(failure)), next)

@@ -23,7 +23,6 @@ impl Progress {
     }
 
     /// Nowhere.
-    #[cfg(test)]
     pub(crate) fn silent() -> Self {
         Self { terminal: false, silent: true, shown: None, begun: clock::now() }
     }

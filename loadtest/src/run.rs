@@ -69,12 +69,13 @@ async fn run(plan: &Plan) -> Result<Report, Trouble> {
     let before = floor_if_needed(plan)?;
     let mut course = Course::new(plan, &prepared, &target, pids.clone()).await?;
     course.go(&stop, &mut progress).await?;
+    let changed_too_much = course.compare(&mut progress);
     let after = floor_if_needed(plan)?;
 
     let personas = course.reports();
     let thresholds = ThresholdReport::all(&plan.fail_if, &personas);
     let bottleneck = !course.judgement.bottleneck.is_empty();
-    let exit_code = match thresholds.iter().all(|threshold| threshold.ok) {
+    let exit_code = match thresholds.iter().all(|threshold| threshold.ok) && !changed_too_much {
         _ if bottleneck => EXIT_BOTTLENECK,
         true => 0,
         false => threshold::EXIT,
@@ -123,6 +124,7 @@ struct Course<'a> {
     plan: &'a Plan,
     pids: Vec<u32>,
     parts: Vec<Part>,
+    beside: Option<Beside>,
     connections: Vec<Connection>,
     judgement: Judgement,
 }
@@ -132,6 +134,16 @@ struct Part {
     name: PersonaName,
     rate: f64,
     persona: Arc<crate::persona::Persona>,
+    windows: Vec<Measured>,
+    beside: Vec<Measured>,
+}
+
+/// A persona that comes at the same time, and what came of it.
+struct Beside {
+    name: PersonaName,
+    rate: f64,
+    persona: Arc<crate::persona::Persona>,
+    connections: Vec<Connection>,
     windows: Vec<Measured>,
 }
 
@@ -145,10 +157,24 @@ impl<'a> Course<'a> {
         let mut parts = Vec::new();
         for part in &plan.persona {
             let persona = prepared.persona(part.persona, plan, target).await?;
-            parts.push(Part { name: part.persona, rate: plan.rate_of(*part), persona, windows: Vec::new() });
+            parts.push(Part {
+                name: part.persona,
+                rate: plan.rate_of(*part),
+                persona,
+                windows: Vec::new(),
+                beside: Vec::new(),
+            });
         }
-        let connections = (0..plan.connections).map(|_| Connection::new(target.clone())).collect();
-        Ok(Self { plan, pids, parts, connections, judgement: Judgement::default() })
+        let connections = || (0..plan.connections).map(|_| Connection::new(target.clone())).collect();
+        let beside = match plan.beside {
+            None => None,
+            Some(part) => {
+                let persona = prepared.persona(part.persona, plan, target).await?;
+                let (name, rate) = (part.persona, plan.rate_of(part));
+                Some(Beside { name, rate, persona, connections: connections(), windows: Vec::new() })
+            }
+        };
+        Ok(Self { plan, pids, parts, beside, connections: connections(), judgement: Judgement::default() })
     }
 
     /// All rounds, or as many as there is time for until the run is stopped.
@@ -204,7 +230,53 @@ impl<'a> Course<'a> {
             measured.tally.latency.at(0.99).as_secs_f64() * 1e3,
         ));
         part.windows.push(measured);
+        let Some(beside) = &mut self.beside else { return Ok(()) };
+        let second = WindowPlan {
+            name: format!("{} beside {}", beside.name.as_str(), window.name),
+            rate: beside.rate,
+            seed: (plan.seed, window.seed.1 | 1 << 40),
+            pid: None,
+            ..window.clone()
+        };
+        let first = WindowPlan { name: format!("{}, beside {}", window.name, beside.name.as_str()), ..window };
+        let mut unseen = Progress::silent();
+        let (measured, other) = tokio::join!(
+            window::run(&first, part.persona.clone(), &mut self.connections, stop, progress),
+            window::run(&second, beside.persona.clone(), &mut beside.connections, stop, &mut unseen),
+        );
+        let failed = |error| Trouble::new(format!("no thread could be started: {error}"), "see this user's limits");
+        let (measured, other) = (measured.map_err(failed)?, other.map_err(failed)?);
+        self.judgement.add(&first.name, &measured.own, &measured.tally, plan.lag_max);
+        part.beside.push(measured);
+        beside.windows.push(other);
         Ok(())
+    }
+
+    /// Says of each persona how its p99 has changed; true if one has by more than it may, or could not be compared.
+    fn compare(&mut self, progress: &mut Progress) -> bool {
+        let Some(beside) = &self.beside else { return false };
+        let p99 = |windows: &[Measured]| Measured::all(windows).tally.latency.at(0.99).as_secs_f64() * 1e3;
+        let other = Measured::all(&beside.windows).tally;
+        let mut too_much = false;
+        for part in &self.parts {
+            let (alone, together) = (p99(&part.windows), p99(&part.beside));
+            let ratio = together / alone;
+            too_much |= ratio.is_nan() || ratio > self.plan.beside_max;
+            let note = format!(
+                "{}: p99 {alone:.3} ms alone, {together:.3} ms beside {}@{} ({} offered, {} as expected, {} refused or \
+                 failed): {ratio:.2} times, {} is allowed",
+                part.name.as_str(),
+                beside.name.as_str(),
+                beside.rate,
+                other.offered,
+                other.answered,
+                other.errors(),
+                self.plan.beside_max,
+            );
+            progress.say(&note);
+            self.judgement.notes.push(note);
+        }
+        too_much
     }
 
     fn reports(&self) -> Vec<PersonaReport> {

@@ -12,7 +12,7 @@ use super::page::{
     SessionRow, Sessions, SignInMethod,
 };
 use super::problem::{Problem, Shown};
-use super::wrong::{bad_password, too_many};
+use super::wrong::{bad_password, too_many_passwords};
 use crate::fault::NotDone;
 use crate::journey::{Overview, PasswordNotChanged, RemovalRefused};
 use crate::model::Passkey;
@@ -178,7 +178,7 @@ fn not_changed(refusal: PasswordNotChanged, owner: &Owner) -> (Errors, Shown) {
             (FieldError::new("current_password", "This is not your current password").into(), Shown::WithErrors)
         }
         PasswordNotChanged::Exhausted(refusal) => {
-            (too_many("current_password", refusal, &owner.caller), Shown::Exhausted)
+            (too_many_passwords("current_password", refusal, &owner.caller), Shown::Exhausted)
         }
         PasswordNotChanged::New(refusal) => (bad_password("new_password", refusal), Shown::WithErrors),
     }

@@ -4,7 +4,8 @@ use super::Shared;
 use super::problem::{Problem, Shown};
 use super::render::rendered;
 use crate::fault::Fault;
-use crate::journey::{Exhausted, Journey, OpenedSession, sealed};
+use crate::journey::{Exhausted, Journey, OpenedSession, known_device, sealed};
+use crate::model::EmailAddress;
 use aldgate_core::session::cookie;
 use aldgate_core::time::Timestamp;
 use askama::Template;
@@ -60,6 +61,12 @@ pub(super) fn without_journey(response: Response) -> Answer {
 /// An answer after which the browser is in this session.
 pub(super) fn with_session(response: Response, session: &OpenedSession) -> Answer {
     with_cookie(response, &cookie::set(cookie::SESSION, session.token(), None))
+}
+
+/// An answer after which the browser is known for an account whose password was right in it.
+pub(super) fn with_known_device(response: Response, front: &Shared, email: &EmailAddress, now: Timestamp) -> Answer {
+    let value = front.journeys.remember_device(email, now).map_err(Fault::from)?;
+    with_cookie(response, &cookie::set(known_device::COOKIE, &value, Some(known_device::LIFETIME.as_secs())))
 }
 
 /// An answer after which the browser is in no session.

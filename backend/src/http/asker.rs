@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::problem::Problem;
+use crate::journey::known_device::{self, ShownDevice};
 use crate::journey::{Caller, Journey, sealed};
 use aldgate_core::device::Device;
 use aldgate_core::identity_header::ASSERTION;
@@ -65,10 +66,10 @@ fn device(headers: &HeaderMap) -> Device {
     Device::from_user_agent(text.unwrap_or_default())
 }
 
-fn journey(headers: &HeaderMap, front: &Shared, now: Timestamp) -> Option<Journey> {
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let cookies = headers.get_all(header::COOKIE).iter().map(axum::http::HeaderValue::as_bytes);
-    match cookie::find(cookies, sealed::COOKIE) {
-        Found::One(value) => front.journeys.open(value, now),
+    match cookie::find(cookies, name) {
+        Found::One(value) => Some(value),
         Found::Nothing | Found::Several => None,
     }
 }
@@ -80,8 +81,10 @@ impl FromRequestParts<Shared> for Asker {
         let (headers, now) = (&parts.headers, front.clock.now());
         let identity = identity(headers, front, now)?;
         let session = identity.as_ref().map(VerifiedIdentity::session);
-        let caller = Caller { now, client: client(headers), device: device(headers), session };
-        Ok(Self { identity, journey: journey(headers, front, now), caller })
+        let shown_device = cookie(headers, known_device::COOKIE).and_then(ShownDevice::parse);
+        let caller = Caller { now, client: client(headers), device: device(headers), shown_device, session };
+        let journey = cookie(headers, sealed::COOKIE).and_then(|value| front.journeys.open(value, now));
+        Ok(Self { identity, journey, caller })
     }
 }
 

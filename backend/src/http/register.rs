@@ -180,6 +180,7 @@ pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, for
         Ok(session) => {
             let journey = Journey { return_to, stage: Stage::Registered };
             let next = answer::with_session(answer::see_other("/register/done")?, &session)?;
+            let next = answer::with_known_device(next, &front, &email, caller.now)?;
             answer::with_journey(next, &front, &journey, caller.now)
         }
         Err(NotDone::Refused(RegisterRefused::Password(refusal))) => {

@@ -7,7 +7,7 @@ use super::asker::Asker;
 use super::fields::{Form, Query};
 use super::page::{Errors, FieldError, PasskeyCeremony, PasskeyProblem, PasskeyReason, SignIn, SignInPassword};
 use super::problem::{NOT_SIGNED_IN, Shown};
-use super::wrong::{bad_email, too_many};
+use super::wrong::{bad_email, too_many_passwords};
 use crate::fault::NotDone;
 use crate::journey::{Caller, Journey, ReturnTo, SignInRefused, SigningIn, Stage};
 use crate::model::EmailAddress;
@@ -86,6 +86,7 @@ pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, for
     match front.journeys.sign_in(&stage, typed, &caller).await {
         Ok(session) => {
             let next = answer::with_session(answer::see_other(return_to.as_str())?, &session)?;
+            let next = answer::with_known_device(next, &front, stage.email(), caller.now)?;
             answer::without_journey(next)
         }
         Err(NotDone::Refused(SignInRefused::Wrong)) => {
@@ -93,7 +94,7 @@ pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, for
             answer::page_as(Shown::WithErrors, &page(error.into()))
         }
         Err(NotDone::Refused(SignInRefused::Exhausted(refusal))) => {
-            answer::exhausted(&page(too_many("password", refusal, &caller)), refusal, caller.now)
+            answer::exhausted(&page(too_many_passwords("password", refusal, &caller)), refusal, caller.now)
         }
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }

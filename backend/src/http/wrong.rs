@@ -28,3 +28,13 @@ pub(super) fn too_many(field: &'static str, refusal: Exhausted, caller: &Caller)
     let after = try_again_after(refusal.until, caller.now);
     FieldError::new(field, format!("You have tried too many times. Try again after {after}")).into()
 }
+
+/// The same for passwords, which somebody else may have tried: what else leads in is said with it.
+pub(super) fn too_many_passwords(field: &'static str, refusal: Exhausted, caller: &Caller) -> Errors {
+    let after = try_again_after(refusal.until, caller.now);
+    let message = format!(
+        "Too many passwords were tried, here or somewhere else. Try again after {after}, sign in with a passkey, or use \
+         a browser in which you have signed in before"
+    );
+    FieldError::new(field, message).into()
+}

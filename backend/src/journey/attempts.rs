@@ -1,6 +1,7 @@
 //! How often something may be tried. Each limit is counted in the store, for every route and spelling alike, and is
 //! reserved before the attempt: a burst of parallel attempts passes no more than the limit (NIST SP 800-63B-4, 3.2.2).
 
+use super::known_device::KnownDevice;
 use super::stage::AwaitingCode;
 use crate::fault::{Fault, NotDone};
 use crate::model::EmailAddress;
@@ -28,10 +29,14 @@ pub(super) enum Limit<'a> {
     MessagesTo(&'a EmailAddress),
     /// Messages that one client caused.
     MessagesFrom(IpAddr),
-    /// Guesses at one account's password, by anybody.
+    /// Guesses at one account's password, by all strangers together.
     PasswordOf(&'a EmailAddress),
     /// Guesses at one account's password by one client.
     PasswordOfBy(&'a EmailAddress, IpAddr),
+    /// Guesses at one account's password, in all browsers together that are known for it.
+    PasswordOfKnown(&'a EmailAddress),
+    /// Guesses at one account's password in one browser that is known for it.
+    PasswordOfKnownIn(&'a EmailAddress, KnownDevice),
     /// Guesses at any passwords by one client, right ones among them.
     PasswordsFrom(IpAddr),
 }
@@ -48,7 +53,11 @@ impl Limit<'_> {
             // A library or a hospital has one address for many people.
             Self::MessagesFrom(_) => (30, Duration::from_hours(1), "messages from a client"),
             // NIST SP 800-63B-4, section 3.2.2: at most 100 failures; beyond them even the right password is refused.
-            Self::PasswordOf(_) => (100, Duration::from_hours(24), "password of an account"),
+            // Half of them are for strangers, and half for browsers in which the owner has signed in before: no stranger
+            // can use up the owner's.
+            Self::PasswordOf(_) => (50, Duration::from_hours(24), "password of an account"),
+            Self::PasswordOfKnown(_) => (50, Duration::from_hours(24), "password of an account in known browsers"),
+            Self::PasswordOfKnownIn(..) => (10, Duration::from_mins(15), "password of an account in a known browser"),
             // So that one client cannot lock an account's owner out in less than two hours.
             Self::PasswordOfBy(..) => (10, Duration::from_mins(15), "password of an account by a client"),
             // Against one guess at each of many accounts. A hospital signs in from one address, and not 20 a minute.
@@ -70,11 +79,17 @@ impl Limit<'_> {
                 part(&[stage.sendings]);
             }
             Self::CodesOfJourney(stage) => part(stage.id.as_bytes()),
-            Self::MessagesTo(email) | Self::PasswordOf(email) => part(email.canonical().as_bytes()),
+            Self::MessagesTo(email) | Self::PasswordOf(email) | Self::PasswordOfKnown(email) => {
+                part(email.canonical().as_bytes());
+            }
             Self::MessagesFrom(client) | Self::PasswordsFrom(client) => part(&network(*client)),
             Self::PasswordOfBy(email, client) => {
                 part(email.canonical().as_bytes());
                 part(&network(*client));
+            }
+            Self::PasswordOfKnownIn(email, device) => {
+                part(email.canonical().as_bytes());
+                part(device.as_bytes());
             }
         }
         let mut key = [0; 32];
@@ -101,6 +116,14 @@ impl Attempts<'_> {
         match self.0.reserve_attempt(&limit.key(), most, window, now).await? {
             Attempt::Granted { .. } => Ok(()),
             Attempt::Exhausted { until } => Err(NotDone::Refused(Exhausted { until })),
+        }
+    }
+
+    /// Gives back an attempt that could not be made, because something of ours is down or busy. Whoever tries again and
+    /// again meanwhile must not find themselves shut out when it is up. If it cannot be given back, it stays counted.
+    pub(super) async fn give_back(&self, limit: Limit<'_>) {
+        if let Err(error) = self.0.give_back_attempt(&limit.key()).await {
+            tracing::debug!(%error, "an attempt that was not made stays counted");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Looking after an account: what opens it, where it is open, and how to change both.
 
 use super::attempts::Exhausted;
+use super::known_device::KnownDevice;
 use super::{Caller, Journeys, SignInRefused};
 use crate::account::Change;
 use crate::fault::{Fault, NotDone};
@@ -115,7 +116,8 @@ impl Journeys {
         let new = new.map_err(|refusal| NotDone::Refused(PasswordNotChanged::New(refusal)))?;
         if account.password.is_some() {
             let current = current.ok_or(NotDone::Refused(PasswordNotChanged::CurrentWrong))?;
-            let verified = self.verify_password(&account.email, current, caller).await;
+            let known = KnownDevice::by_session(*identity.session().as_bytes());
+            let verified = self.verify_password(&account.email, current, Some(known), caller).await;
             verified.map_err(|refused| refused.in_terms(PasswordNotChanged::of))?;
         }
         let hash = self.passwords.hash(new).await?;

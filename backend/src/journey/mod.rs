@@ -4,6 +4,7 @@
 //! spoken: a journey takes typed values and gives a value or a refusal.
 
 mod attempts;
+pub(crate) mod known_device;
 mod manage;
 mod passkeys;
 mod register;
@@ -23,7 +24,7 @@ pub(crate) use stage::{AwaitingCode, Journey, Proven, SigningIn, Stage};
 
 use crate::account::Accounts;
 use crate::fault::Fault;
-use crate::model::Account;
+use crate::model::{Account, EmailAddress};
 use crate::notifier::Post;
 use crate::one_time_code::OneTimeCodes;
 use crate::passkey::Registration;
@@ -38,6 +39,7 @@ use aldgate_core::session::token::TagKeys;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::{Opening, Warm};
 use attempts::Attempts;
+use known_device::{KnownDevices, ShownDevice};
 use sealed::Sealer;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -51,6 +53,8 @@ pub(crate) struct Caller {
     pub(crate) client: IpAddr,
     /// The kind of browser.
     pub(crate) device: Device,
+    /// What the browser shows for having signed in before.
+    pub(crate) shown_device: Option<ShownDevice>,
     /// The session that the request came in, to be replaced by a new one.
     pub(crate) session: Option<SessionId>,
 }
@@ -79,6 +83,7 @@ pub(crate) struct Journeys {
     pub(crate) passwords: Passwords,
     pub(crate) registration: Registration,
     pub(crate) sealer: Sealer,
+    pub(crate) known_devices: KnownDevices,
     pub(crate) master: Arc<MasterKey>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) lifetimes: Lifetimes,
@@ -95,6 +100,11 @@ impl Journeys {
     /// The journey in a cookie's value, if there is one.
     pub(crate) fn open(&self, cookie: &[u8], now: Timestamp) -> Option<Journey> {
         self.sealer.open(cookie, now)
+    }
+
+    /// The value of the cookie by which this browser is known, in which the account's password was right just now.
+    pub(crate) fn remember_device(&self, email: &EmailAddress, now: Timestamp) -> Result<String, EntropyFailed> {
+        self.known_devices.remember(email, now, &*self.entropy)
     }
 
     fn attempts(&self) -> Attempts<'_> {

@@ -3,6 +3,9 @@
 //! A hash takes tens of milliseconds and 19 MiB on purpose, which is also a lever for whoever wants to stop the
 //! service. So only a few run at a time, a few wait, and the rest are told at once to come back. Whether an account
 //! has a password cannot be told from the time: without one, a hash of nobody's password is verified instead.
+//!
+//! The threads are the system's last choice (`SCHED_IDLE`): they get what time the gate leaves over, which on one machine
+//! with it answers a hundred thousand times as many questions. A session check that wakes up does not wait for a hash.
 
 use super::{NewPassword, PASSWORD_BYTES_MAX, Typed};
 use crate::model::PasswordHash;
@@ -11,8 +14,13 @@ use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+    thread_schedule_policy,
+};
+use tokio::sync::{Semaphore, oneshot};
 
 /// Memory of a hash in KiB, its passes and its lanes: OWASP's first recommendation for Argon2id.
 pub(crate) const MEMORY_KIB: u32 = 19_456;
@@ -44,11 +52,14 @@ pub(crate) enum Verdict {
     Wrong,
 }
 
-/// The threads that hash.
+/// Something to be done by a thread that hashes.
+type Work = Box<dyn FnOnce() + Send>;
+
+/// The threads that hash. They end with the last of what is to be done once this is dropped.
 pub(crate) struct Passwords {
     argon2: Argon2<'static>,
     queue: Arc<Semaphore>,
-    threads: Arc<Semaphore>,
+    threads: mpsc::Sender<Work>,
     entropy: Arc<dyn Entropy>,
     nobodys: String,
 }
@@ -61,7 +72,7 @@ impl Passwords {
         Ok(Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             queue: Arc::new(Semaphore::new(threads + WAITING_MAX)),
-            threads: Arc::new(Semaphore::new(threads)),
+            threads: start(threads)?,
             nobodys: nobodys_hash(&*entropy)?,
             entropy,
         })
@@ -96,18 +107,45 @@ impl Passwords {
         self.entropy.bytes().map_err(|_| HashingFault::Broken)
     }
 
-    /// Runs `work` on a thread of its own, after those that came before. Its place stays taken until it has ended, even
-    /// if nobody waits for it any more.
+    /// Runs `work` on one of the threads, after those that came before. Its place stays taken until it has ended, even if
+    /// nobody waits for it any more.
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashingFault> {
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| HashingFault::Busy)?;
-        let thread = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| HashingFault::Broken)?;
-        let held: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, thread);
-        let done = tokio::task::spawn_blocking(move || {
+        let (done, value) = oneshot::channel();
+        let work = move || {
             let value = work();
-            drop(held);
-            value
-        });
-        done.await.map_err(|_| HashingFault::Broken)
+            drop(place);
+            let _ = done.send(value); // It fails if nobody waits for it any more.
+        };
+        self.threads.send(Box::new(work)).map_err(|_| HashingFault::Broken)?;
+        value.await.map_err(|_| HashingFault::Broken)
+    }
+}
+
+/// Starts the threads, and gives what they take their work from. It holds no more than the queue has places.
+fn start(threads: usize) -> Result<mpsc::Sender<Work>, HashingFault> {
+    let (sender, work) = mpsc::channel();
+    let work = Arc::new(Mutex::new(work));
+    for _ in 0..threads {
+        let work = Arc::clone(&work);
+        let named = thread::Builder::new().name("aldgate-hash".to_owned());
+        named.spawn(move || hash_for_ever(&work)).map_err(|_| HashingFault::Broken)?;
+    }
+    Ok(sender)
+}
+
+fn hash_for_ever(work: &Mutex<mpsc::Receiver<Work>>) {
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    // The call may fail after it has done what matters: it also sets the niceness, which this policy does not know.
+    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
+    if thread_schedule_policy() != Ok(policy) {
+        tracing::warn!("passwords are hashed at the priority of everything else: the system does not let us lower it");
+    }
+    loop {
+        let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(next) = next else { return };
+        // What panics has failed, and is answered for; the thread goes on with the next.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(next));
     }
 }
 
@@ -191,6 +229,21 @@ mod tests {
         let long = "x".repeat(PASSWORD_BYTES_MAX);
         let hash = stored(&passwords, &long).await;
         assert!(matches!(passwords.verify(typed(&format!("{long}y")), Some(&hash)).await, Ok(Verdict::Wrong)));
+    }
+
+    #[tokio::test]
+    async fn the_threads_are_the_systems_last_choice() {
+        let policy = passwords().run(thread_schedule_policy).await;
+        assert_eq!(policy, Ok(Ok(ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle))));
+    }
+
+    #[tokio::test]
+    async fn a_thread_outlives_what_panics_on_it() {
+        let passwords = passwords();
+        let broken = passwords.run(|| panic!("a broken library")).await;
+        assert!(matches!(broken, Err::<(), _>(HashingFault::Broken)));
+        assert_eq!(passwords.run(|| 7).await, Ok(7));
+        assert_eq!(passwords.queue.available_permits(), 1 + WAITING_MAX, "its place is free");
     }
 
     #[tokio::test]

@@ -323,6 +323,14 @@ impl Store {
         self.writer.write(sql::attempt::Reserve { key: *key, limit, now, resets: now.plus(window) }).await
     }
 
+    /// Takes back one attempt that was reserved under a key and could not be made.
+    ///
+    /// # Errors
+    /// [`StoreError`]. It stays counted then.
+    pub async fn give_back_attempt(&self, key: &[u8; 32]) -> Result<(), StoreError> {
+        self.writer.write(sql::attempt::GiveBack(*key)).await
+    }
+
     /// Forgets the attempts that were counted under a key.
     ///
     /// # Errors

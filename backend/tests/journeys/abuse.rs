@@ -134,8 +134,13 @@ async fn without_the_shared_tier_nobody_gets_in_and_everybody_is_told_when_to_co
         assert!(!browser.cookies.contains_key("__Host-aldgate"));
     }
     let mut browser = world.browser();
-    assert_eq!(browser.sign_in(EMAIL, PASSWORD).await.status, 503);
+    // More often than an account, a client and all strangers together may: nothing counts that could not be done.
+    for _ in 0..60 {
+        assert_eq!(browser.sign_in(EMAIL, PASSWORD).await.status, 503);
+    }
     assert!(!browser.cookies.contains_key("__Host-aldgate"));
+    warm.set_down(false);
+    assert_eq!(browser.sign_in(EMAIL, PASSWORD).await.status, 303);
 }
 
 #[tokio::test]

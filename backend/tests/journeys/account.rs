@@ -85,7 +85,7 @@ async fn sessions_are_listed_and_ended() {
     assert!(two.session().await.is_none() && one.session().await.is_some());
     let mine = one.session().await.expect("session");
     assert_eq!(one.post(&format!("/account/sessions/{mine}/end"), &[]).await.location(), "/signed-out");
-    assert!(one.cookies.keys().all(|name| name.contains("journey")));
+    assert!(one.cookies.keys().all(|name| name.contains("journey") || name.contains("device")));
 }
 
 #[tokio::test]

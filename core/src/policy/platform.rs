@@ -61,14 +61,16 @@ const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
     (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
-const BACKEND: [(&str, Access); 14] = [
+const BACKEND: [(&str, Access); 16] = [
     ("/", Access::Optional),
     ("/register", Access::Optional),
     ("/register/", Access::Optional),
+    ("/register/password", Access::Optional),
     ("/passkey/register", Access::Optional),
     ("/passkey/register/options", Access::Optional),
     ("/sign-in", Access::Optional),
     ("/sign-in/", Access::Optional),
+    ("/sign-in/password", Access::Optional),
     ("/sign-out", Access::Optional),
     ("/sign-out/", Access::Optional),
     ("/signed-out", Access::Public),
@@ -79,15 +81,21 @@ const BACKEND: [(&str, Access); 14] = [
     ("/account/password", SIGNED_IN_LATELY),
 ];
 
+/// Whether the path is one of those on which people sign in or register.
+pub fn is_way_in(path: &str) -> bool {
+    let below = |start| path.strip_prefix(start).is_some_and(|rest: &str| rest.is_empty() || rest.starts_with('/'));
+    below("/sign-in") || below("/register")
+}
+
 /// The root page only: `PathPattern::parse("/")` would mean everything.
 fn pattern(path: &str) -> Option<PathPattern> {
     if path == "/" { Some(PathPattern::Exact("/".into())) } else { PathPattern::parse(path) }
 }
 
-/// How dear an answer of the backend's is. Where a password may be hashed, that; elsewhere its pages and forms.
+/// How dear an answer of the backend's is. Where a posted password is hashed, that; elsewhere its pages and forms.
 fn backend_cost(path: &str) -> CostClass {
     match path {
-        "/sign-in/" | "/register/" | "/account/password" => CostClass::Password,
+        "/sign-in/password" | "/register/password" | "/account/password" => CostClass::Password,
         _ => CostClass::Refresh,
     }
 }
@@ -172,6 +180,26 @@ mod tests {
         assert_eq!(access("/account"), Some(SIGNED_IN));
         assert_eq!(access("/account/sessions"), Some(SIGNED_IN));
         assert_eq!(access("/nothing"), None);
+    }
+
+    #[test]
+    fn only_a_posted_password_costs_a_hash() {
+        let table = RouteTable::new(routes("h")).expect("table");
+        let cost = |method, path| {
+            let route = table.find("h", NormalPath::parse(path).expect("path")).expect("one").expect("a route");
+            route.cost_of(method)
+        };
+        for path in ["/sign-in/password", "/register/password", "/account/password"] {
+            assert_eq!(cost("POST", path), CostClass::Password, "{path}");
+            assert_eq!(cost("PUT", path), CostClass::Password, "{path}");
+            assert_eq!(cost("GET", path), CostClass::Refresh, "{path}");
+            assert_eq!(cost("HEAD", path), CostClass::Refresh, "{path}");
+        }
+        for path in ["/", "/sign-in", "/sign-in/problem", "/register/code", "/account/sessions", "/passkey/register"] {
+            assert_eq!(cost("POST", path), CostClass::Refresh, "{path}");
+        }
+        assert_eq!(cost("POST", "/passkey/login"), CostClass::Passkey);
+        assert_eq!(cost("GET", "/session"), CostClass::Check);
     }
 
     #[test]

@@ -237,6 +237,13 @@ impl Route {
         self.methods.is_some() || self.cors.is_some()
     }
 
+    /// How dear the answer to a method is. The backend hashes passwords that were posted; its pages are pages. Of a
+    /// service only its configuration knows, and says it for every method.
+    pub fn cost_of(&self, method: &str) -> CostClass {
+        let reads = matches!(method, "GET" | "HEAD");
+        if reads && self.target == Target::Backend { self.cost.min(CostClass::Refresh) } else { self.cost }
+    }
+
     /// Whether the route takes a method; HEAD goes with GET.
     pub fn takes(&self, method: &str) -> bool {
         let method = if method == "HEAD" { "GET" } else { method };

@@ -115,6 +115,10 @@ table!(
         hot: FileHot,
         /// `[password]`
         password: FilePassword,
+        /// `[admission]`
+        admission: FileAdmission,
+        /// `[waiting_room]`
+        waiting_room: FileWaitingRoom,
         /// `[demo]`
         demo: FileDemo,
         /// `[log]`
@@ -246,6 +250,43 @@ table!(
     FilePassword {
         /// Threads that hash.
         threads: i64,
+    }
+);
+table!(
+    /// `[admission]`: how much may be asked for.
+    FileAdmission {
+        /// Addresses that stand for many people.
+        many_behind: Vec<String>,
+        /// `[admission.check]`
+        check: FileClass,
+        /// `[admission.passkey]`
+        passkey: FileClass,
+        /// `[admission.refresh]`
+        refresh: FileClass,
+        /// `[admission.password]`
+        password: FileClass,
+    }
+);
+table!(
+    /// `[admission.*]`: one class of cost.
+    FileClass {
+        /// The rate of one address, as "20/s" or "300/m"; "" for none.
+        per_address: String,
+        /// How many of them may come at once.
+        burst: i64,
+        /// How many may be under way, of all addresses together; 0 for any number.
+        at_once: i64,
+        /// How many more may wait.
+        queue: i64,
+    }
+);
+table!(
+    /// `[waiting_room]`: how many people sign in at once.
+    FileWaitingRoom {
+        /// How many; 0 for any number, and no room.
+        people: i64,
+        /// How long one may stay without asking for another page.
+        stay: String,
     }
 );
 table!(

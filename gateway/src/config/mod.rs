@@ -8,6 +8,7 @@ mod network;
 pub mod source;
 
 use aldgate_core::hot::Capacity;
+use aldgate_core::limit::rate::Rate;
 use aldgate_core::policy::route::{Route, Service};
 use aldgate_core::session::record::Lifetimes;
 use aldgate_core::warm::redis::Address;
@@ -15,7 +16,7 @@ use aldgate_core::webauthn::relying_party::RelyingParty;
 use fault::Fault;
 pub use network::Network;
 use source::Source;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,6 +47,10 @@ pub struct Config {
     pub hot: Capacity,
     /// Threads that hash passwords.
     pub password_threads: usize,
+    /// How much may be asked for.
+    pub admission: Admission,
+    /// How many people sign in at once, if that is bounded.
+    pub waiting_room: Option<WaitingRoom>,
     /// The built-in demonstration service, if it runs.
     pub demo: Option<SocketAddr>,
     /// Where the access log goes.
@@ -178,6 +183,42 @@ pub struct Introspection {
     pub client_secret: PathBuf,
     /// For how long an answer is used.
     pub cache: Duration,
+}
+
+/// How much may be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// Addresses that stand for many people: no rate of one address is held against them.
+    pub many_behind: Vec<IpAddr>,
+    /// What holds for each class of cost, in the order of [`aldgate_core::policy::cost::CostClass::ALL`].
+    pub classes: [ClassLimits; 4],
+}
+
+/// What holds for one class of cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClassLimits {
+    /// How often one address may ask.
+    pub per_address: Option<Rate>,
+    /// How many requests may be under way, and how many more may wait for that.
+    pub places: Option<Places>,
+}
+
+/// How many requests may be under way, and how many more may wait for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// Under way.
+    pub at_once: u32,
+    /// Waiting.
+    pub queue: u32,
+}
+
+/// How many people sign in at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingRoom {
+    /// How many are let in.
+    pub people: u32,
+    /// How long one stays without asking for another page.
+    pub stay: Duration,
 }
 
 /// Where the access log goes.

@@ -5,6 +5,7 @@ pub mod admit;
 pub mod answer;
 pub mod forward;
 pub mod judge;
+pub mod limit;
 pub mod record;
 
 /// What follows a phase.

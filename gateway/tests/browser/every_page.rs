@@ -23,6 +23,7 @@ const BEFORE_SIGN_IN: [&str; 10] = [
 const OF_AN_ACCOUNT: [&str; 8] =
     ["account", "demo", "passkey_add", "passkey_remove", "passkey_rename", "passkeys", "password_change", "sessions"];
 const OF_HAND_OFFS: [&str; 1] = ["hand_off"]; // It goes on by itself; `hand_off.rs` holds it still and looks.
+const OF_WAITING: [&str; 1] = ["waiting_room"]; // `waiting_room.rs` looks at it.
 const OF_PROBLEMS: [&str; 2] = ["passkey_problem", "problem"];
 
 /// An address that is longer than a line on a small screen, without a place to break it.
@@ -120,7 +121,7 @@ impl Walk {
 
 #[test]
 fn the_walks_know_every_template() {
-    let known: BTreeSet<_> = [&BEFORE_SIGN_IN[..], &OF_AN_ACCOUNT, &OF_HAND_OFFS, &OF_PROBLEMS]
+    let known: BTreeSet<_> = [&BEFORE_SIGN_IN[..], &OF_AN_ACCOUNT, &OF_HAND_OFFS, &OF_WAITING, &OF_PROBLEMS]
         .concat()
         .into_iter()
         .map(str::to_owned)

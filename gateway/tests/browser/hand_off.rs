@@ -205,7 +205,7 @@ async fn over_tls_nobody_is_led_to_the_plain_listener() {
 }
 
 /// The faults of the page as it looks now, at two widths and in two schemes of colours.
-async fn faults_everywhere(page: &Page, name: &str) -> Vec<String> {
+pub(crate) async fn faults_everywhere(page: &Page, name: &str) -> Vec<String> {
     let mut all = Vec::new();
     for width in [320, 1200] {
         for scheme in ["light", "dark"] {

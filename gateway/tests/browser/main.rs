@@ -15,4 +15,5 @@ mod person;
 mod register_and_sign_in;
 #[path = "../support/mod.rs"]
 mod support;
+mod waiting_room;
 mod watch;

@@ -2,6 +2,7 @@
 
 pub(crate) mod name;
 pub(crate) mod passkey_login;
+pub(crate) mod password_login;
 pub(crate) mod proxied;
 pub(crate) mod returning_session;
 
@@ -20,6 +21,8 @@ pub(crate) enum Persona {
     Proxied(proxied::Proxied),
     /// Logs in with a passkey.
     Login(passkey_login::PasskeyLogin),
+    /// Tries to sign in with a password.
+    Password(password_login::PasswordLogin),
 }
 
 impl Persona {
@@ -32,6 +35,7 @@ impl Persona {
             Self::Returning(persona) => persona.act(connection, number).await.map(|()| None),
             Self::Proxied(persona) => persona.act(connection, number).await.map(|()| None),
             Self::Login(persona) => persona.act(connection, number).await.map(|(_, steps)| Some(steps)),
+            Self::Password(persona) => persona.act(connection, number).await.map(|()| None),
         }
     }
 }

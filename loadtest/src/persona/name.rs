@@ -13,12 +13,20 @@ pub(crate) enum PersonaName {
     ProxiedPublic,
     /// A whole passkey log-in: options, signature, log-in.
     PasskeyLogin,
+    /// Page, address, page, wrong password: as dear as a right one.
+    PasswordLogin,
 }
 
 impl PersonaName {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::ReturningSession, Self::ForgedSession, Self::ProxiedSession, Self::ProxiedPublic, Self::PasskeyLogin];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::ReturningSession,
+        Self::ForgedSession,
+        Self::ProxiedSession,
+        Self::ProxiedPublic,
+        Self::PasskeyLogin,
+        Self::PasswordLogin,
+    ];
 
     /// Its name on the command line and in reports.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -28,6 +36,7 @@ impl PersonaName {
             Self::ProxiedSession => "proxied-session",
             Self::ProxiedPublic => "proxied-public",
             Self::PasskeyLogin => "passkey-login",
+            Self::PasswordLogin => "password-login",
         }
     }
 

@@ -44,6 +44,20 @@ impl Write for Reserve {
     }
 }
 
+/// Takes back one attempt of a key.
+pub(in crate::store) struct GiveBack(pub(in crate::store) [u8; 32]);
+
+#[async_trait]
+impl Write for GiveBack {
+    type Outcome = ();
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE attempt SET used = used - 1 WHERE key = $1 AND used > 0");
+        update.bind(self.0.to_vec()).execute(&mut *tx.connection).await?;
+        Ok(())
+    }
+}
+
 /// Forgets the attempts of a key.
 pub(in crate::store) struct Clear(pub(in crate::store) [u8; 32]);
 

@@ -1,6 +1,7 @@
 //! From what the file says to what the program uses. Every value is judged; every fault is collected. A table, or a few
 //! that belong together, has a file of its own.
 
+mod admission;
 mod certificate;
 mod cors;
 mod edge;
@@ -71,6 +72,8 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         THREADS_MAX,
         &mut faults,
     );
+    let admission = admission::admission(file.admission.as_ref(), password_threads, &mut faults);
+    let waiting_room = admission::waiting_room(file.waiting_room.as_ref(), &mut faults);
     let demo = edge::demo(file.demo.as_ref(), &edge, warm == Warm::Embedded, &mut faults);
     let access_log = match file.log.as_ref().and_then(|log| log.access.as_deref()) {
         None => AccessLog::File(data.join("log/access.jsonl")),
@@ -98,6 +101,8 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         warm,
         hot,
         password_threads,
+        admission,
+        waiting_room,
         demo,
         access_log,
         services,
