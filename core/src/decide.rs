@@ -42,7 +42,7 @@ pub enum Lookup {
     /// There is no such session.
     Nothing,
     /// This session.
-    Found(Arc<HotSession>),
+    Found(HotSession),
     /// The shared tier does not answer.
     Unavailable,
     /// What the access token says, or why it is worth nothing.
@@ -87,7 +87,7 @@ pub fn decide(presented: &Presented<'_>, lookup: &Lookup, snapshot: &Snapshot, h
         Bearer::NeedsLookup(session) => Verdict::NeedsLookup(session),
         Bearer::NeedsGrant => Verdict::NeedsGrant(route.clone()),
         Bearer::Undecidable => Verdict::Refuse(Refusal::Undecidable),
-        Bearer::Principal(principal) => judge(route, demand, principal, now),
+        Bearer::Principal(principal) => judge(route, demand, principal, hot, now),
         Bearer::Nobody => without_principal(route, demand, Challenge::SignIn),
         // Who presents a broken token wants to be known by it: they are told, also where nobody need be known.
         Bearer::Refused(challenge @ Challenge::Token(_)) => Verdict::Challenge(route.clone(), challenge),
@@ -142,7 +142,7 @@ fn bearer(
     };
     match lookup {
         Lookup::Nothing | Lookup::Grant(_) => no_session(NoSession::Ended),
-        Lookup::Found(found) if found.session == session => standing(found.clone(), now),
+        Lookup::Found(found) if found.session == session => standing(*found, now),
         Lookup::Found(_) => no_session(NoSession::Ended),
         Lookup::Unavailable => unconfirmed(session, route, hot, now),
         Lookup::NotYet => match hot.session(&session, now) {
@@ -174,7 +174,7 @@ fn unconfirmed(session: SessionId, route: &Route, hot: &Hot, now: Timestamp) -> 
     }
 }
 
-fn standing(session: Arc<HotSession>, now: Timestamp) -> Bearer {
+fn standing(session: HotSession, now: Timestamp) -> Bearer {
     match session.record.standing(session.seen(), now) {
         Standing::Live => Bearer::Principal(Principal::Session(session)),
         Standing::Idle => Bearer::Refused(Challenge::SignInAgain(NoSession::Idle)),
@@ -182,7 +182,7 @@ fn standing(session: Arc<HotSession>, now: Timestamp) -> Bearer {
     }
 }
 
-fn judge(route: &Arc<Route>, demand: Option<&Demand>, principal: Principal, now: Timestamp) -> Verdict {
+fn judge(route: &Arc<Route>, demand: Option<&Demand>, mut principal: Principal, hot: &Hot, now: Timestamp) -> Verdict {
     let shown = match &principal {
         Principal::Session(session) => Shown::by_session(&session.record),
         Principal::Grant(grant) => Shown::by_grant(grant),
@@ -190,8 +190,8 @@ fn judge(route: &Arc<Route>, demand: Option<&Demand>, principal: Principal, now:
     if let Some(lack) = demand.and_then(|demand| demand.lack(&shown, now)) {
         return Verdict::Challenge(route.clone(), Challenge::StepUp(lack));
     }
-    let touch_due = match &principal {
-        Principal::Session(session) => session.touch(now),
+    let touch_due = match &mut principal {
+        Principal::Session(session) => hot.touch(session, now),
         Principal::Grant(_) => false,
     };
     Verdict::Allow(Permit::new(route.clone(), Some(principal), touch_due))

@@ -28,7 +28,7 @@ pub enum Verdict {
 #[derive(Debug, Clone)]
 pub enum Principal {
     /// A person, by their session.
-    Session(Arc<HotSession>),
+    Session(HotSession),
     /// Whoever holds an access token.
     Grant(Arc<Grant>),
 }
@@ -57,7 +57,7 @@ impl Permit {
     }
 
     /// The standing session, where it is a session that passes.
-    pub const fn session(&self) -> Option<&Arc<HotSession>> {
+    pub const fn session(&self) -> Option<&HotSession> {
         match &self.principal {
             Some(Principal::Session(session)) => Some(session),
             Some(Principal::Grant(_)) | None => None,

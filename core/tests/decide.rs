@@ -160,7 +160,7 @@ fn hot(here: Here, stands: Stands) -> Hot {
 }
 
 fn lookup(said: Said, stands: Stands) -> Lookup {
-    let found = |session| Lookup::Found(Arc::new(HotSession::new(session, record(stands), empty().ask(NOW))));
+    let found = |session| Lookup::Found(HotSession::new(session, record(stands), empty().ask(NOW)));
     match said {
         Said::NotAsked => Lookup::NotYet,
         Said::Nothing => Lookup::Nothing,
@@ -404,7 +404,7 @@ fn what_is_lacking_is_named_the_longest_to_mend_first() {
         let token = snapshot.tag_keys.token(SESSION, HOST);
         let mut record = record(Stands::Live);
         change(&mut record);
-        let found = Lookup::Found(Arc::new(HotSession::new(SESSION, record, empty().ask(NOW))));
+        let found = Lookup::Found(HotSession::new(SESSION, record, empty().ask(NOW)));
         match decide(&presented("GET", Found::One(token.as_bytes())), &found, &snapshot, &empty(), NOW) {
             Verdict::Challenge(_, Challenge::StepUp(lack)) => Some(lack),
             Verdict::Allow(_) => None,

@@ -6,7 +6,7 @@
 
 use crate::metrics::{LookupResult, Metrics};
 use aldgate_core::decide::Lookup;
-use aldgate_core::hot::{Hot, Known, KnownCredential};
+use aldgate_core::hot::{Hot, KnownCredential};
 use aldgate_core::id::{CredentialDigest, SessionId};
 use aldgate_core::seldom::Seldom;
 use aldgate_core::time::Timestamp;
@@ -116,7 +116,7 @@ impl Lookups {
         let lookup = tokio::time::timeout(WARM_DEADLINE, flight).await.ok().flatten();
         match lookup.unwrap_or(Lookup::Unavailable) {
             // Who boards late may have seen the session end after warm was asked.
-            Lookup::Found(_) if matches!(self.hot.session(&session, now), Known::Ended) => Lookup::Nothing,
+            Lookup::Found(_) if self.hot.has_ended(&session, now) => Lookup::Nothing,
             Lookup::Unavailable => {
                 if self.unavailable_told.may(now) {
                     tracing::warn!("sessions cannot be looked up: the shared tier does not answer");

@@ -54,6 +54,7 @@ impl Kept for Arc<CredentialRecord> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::copies::Map as _;
     use super::super::dense::Dense;
     use super::*;
     use crate::testing::authenticator::Authenticator;

@@ -9,7 +9,7 @@
 //!   reserved at the start: no growth doubles them, and no request pays for moving them. So a quarter of a capacity is
 //!   taken before there is any entry (mimalloc asks for huge pages, of which a part is never touched). The index may
 //!   double once in its life, when removals have worn it out, and is paid for as doubled.
-//! - **One order for a key.** [`Dense::settle`] and [`Dense::remove`] are the only ways to write. Where there is an
+//! - **One order for a key.** [`Map::settle`] and [`Map::remove`] are the only ways to write. Where there is an
 //!   entry they work under its shard's lock; where there is none, `settle` holds the key until it has decided, and
 //!   other writers of that key wait. Readers never do: a key that is being decided on is not there yet.
 //!
@@ -17,6 +17,7 @@
 //! when not used for long. No filter turns anybody away at the door, as moka's TinyLFU would, and a use is noted in
 //! the entry itself, not in a channel that all readers share.
 
+use super::copies::Map;
 use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use std::hash::Hash;
@@ -98,19 +99,26 @@ impl<K: Eq + Hash + Clone, V: Kept> Dense<K, V> {
         Self(cache)
     }
 
-    /// What is kept under a key. It counts as a use.
-    pub(super) fn get(&self, key: &K) -> Option<V> {
+    /// What its places take, and what its index does, in bytes.
+    #[cfg(test)]
+    pub(super) fn places_and_index_bytes(&self) -> [u64; 2] {
+        let used = self.0.memory_used();
+        [used.entries, used.map].map(|bytes| u64::try_from(bytes).expect("a size"))
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Kept> Map<K> for Dense<K, V> {
+    type Value = V;
+
+    fn get(&self, key: &K) -> Option<V> {
         self.0.get(key)
     }
 
-    /// Whether something is kept under a key. It counts as no use.
-    pub(super) fn has(&self, key: &K) -> bool {
+    fn has(&self, key: &K) -> bool {
         self.0.contains_key(key)
     }
 
-    /// Decides what is kept under a key from what is kept now: `decide` gives what to put there, or `None` to leave it
-    /// as it is. Gives what is there afterwards. Nobody else writes this key in between.
-    pub(super) fn settle(&self, key: &K, decide: impl FnOnce(Option<&V>) -> Option<V>) -> Option<V> {
+    fn settle(&self, key: &K, decide: impl FnOnce(Option<&V>) -> Option<V>) -> Option<V> {
         let mut decide = Some(decide);
         let entry = self.0.entry(key, None, |_, here| {
             if let Some(new) = decide.take().and_then(|decide| decide(Some(here))) {
@@ -130,21 +138,12 @@ impl<K: Eq + Hash + Clone, V: Kept> Dense<K, V> {
         }
     }
 
-    /// Removes what is kept under a key, after whatever is being decided on it.
-    pub(super) fn remove(&self, key: &K) {
+    fn remove(&self, key: &K) {
         drop(self.0.entry(key, None, |_, _| EntryAction::<()>::Remove));
     }
 
-    /// How full it is.
-    pub(super) fn held(&self) -> Held {
+    fn held(&self) -> Held {
         Held { entries: u64::try_from(self.0.len()).unwrap_or(u64::MAX), bytes: self.0.weight() }
-    }
-
-    /// What its places take, and what its index does, in bytes.
-    #[cfg(test)]
-    pub(super) fn places_and_index_bytes(&self) -> [u64; 2] {
-        let used = self.0.memory_used();
-        [used.entries, used.map].map(|bytes| u64::try_from(bytes).expect("a size"))
     }
 }
 

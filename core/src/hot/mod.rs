@@ -11,7 +11,7 @@
 //! been missed, no absence is kept or believed.
 //!
 //! Every cache has a capacity in bytes. Sessions and passkeys, of which there are millions, are kept in dense maps
-//! ([`dense`]); what is few, large or short-lived is kept in moka: tombstones and absences ([`gone`]), and what
+//! ([`rows`], [`dense`]); what is few, large or short-lived is kept in moka: tombstones and absences ([`gone`]), and what
 //! services were told ([`identity`]). There is no index by account: an end of all of an account's sessions is found in
 //! warm, which has one, and reaches this tier as one change for each session. Nothing sweeps: an expired session leaves
 //! when it is next asked for, and what nobody asks for any more leaves when its place is needed.
@@ -22,6 +22,7 @@ mod dense;
 mod feed;
 mod gone;
 mod identity;
+mod rows;
 mod session;
 
 pub use credential::{CREDENTIAL_BYTES, KnownCredential};
@@ -41,6 +42,7 @@ use dense::Dense;
 use feed::FeedState;
 use gone::{Gone, Why};
 use identity::Identities;
+use rows::Rows;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,8 +91,8 @@ pub struct Fill {
 
 /// The caches of one process.
 pub struct Hot {
-    sessions: Copies<SessionId, Arc<HotSession>>,
-    credentials: Copies<CredentialDigest, Arc<CredentialRecord>>,
+    sessions: Copies<SessionId, Rows>,
+    credentials: Copies<CredentialDigest, Dense<CredentialDigest, Arc<CredentialRecord>>>,
     identities: Identities,
     feed: FeedState,
 }
@@ -102,7 +104,7 @@ impl Hot {
         let [session_gone_bytes, credential_gone_bytes] = GONE_BYTES;
         let half = gone.max(CAPACITY_MIN) / 2;
         Self {
-            sessions: Copies::new(Dense::new(sessions.max(CAPACITY_MIN)), Gone::new(half, session_gone_bytes)),
+            sessions: Copies::new(Rows::new(sessions.max(CAPACITY_MIN)), Gone::new(half, session_gone_bytes)),
             credentials: Copies::new(Dense::new(credentials.max(CAPACITY_MIN)), Gone::new(half, credential_gone_bytes)),
             identities: Identities::new(identities.max(CAPACITY_MIN)),
             feed: FeedState::default(),
@@ -122,7 +124,7 @@ impl Hot {
             Found::Gone(why) if self.believes(why, now) => return Known::Ended,
             Found::Gone(_) | Found::Nothing => return Known::Nothing,
         };
-        match self.feed.since(here.asked()) {
+        match self.feed.since(here.asked) {
             feed::Standing::BrokenSince(at) => Known::Unconfirmed(here, at),
             feed::Standing::Unbroken => {
                 if here.record.standing(here.seen(), now) == Standing::Expired {
@@ -149,14 +151,25 @@ impl Hot {
 
     /// Keeps what a look-up found; gives what is now kept, which is `None` if the session ended meanwhile. A copy that
     /// is already here stays, and is confirmed by it.
-    pub fn admit_session(&self, session: SessionId, record: SessionRecord, asked: Asked) -> Option<Arc<HotSession>> {
-        self.sessions.put(&session, |here| match here {
-            Some(here) => {
-                here.confirm(&record, asked);
-                None
-            }
-            None => Some(Arc::new(HotSession::new(session, record, asked))),
+    pub fn admit_session(&self, session: SessionId, record: SessionRecord, asked: Asked) -> Option<HotSession> {
+        self.sessions.put(&session, |here| {
+            Some(here.map_or_else(|| HotSession::new(session, record, asked), |here| here.confirmed(&record, asked)))
         })
+    }
+
+    /// Whether a session is known to have ended, or not to be there, at `now`. It counts as no use of the session.
+    pub fn has_ended(&self, session: &SessionId, now: Timestamp) -> bool {
+        self.sessions.why_gone(session).is_some_and(|why| self.believes(why, now))
+    }
+
+    /// Notes a use at `now`, in the copy that is kept and in the one that was given out. True if the time should be
+    /// written to warm; whoever is told so does it alone, unless the copy was evicted meanwhile.
+    pub fn touch(&self, session: &mut HotSession, now: Timestamp) -> bool {
+        if now <= session.seen() && !session.is_touch_due(now) {
+            return false; // Nothing is new: as for most of the requests by which a page is loaded.
+        }
+        let due_here = session.touch(now);
+        self.sessions.map().touch(&session.session, now).unwrap_or(due_here)
     }
 
     /// What is known of a passkey at `now`.
@@ -279,7 +292,7 @@ mod tests {
             let id = SessionId::from_bytes(id);
             let admitting = {
                 let hot = hot.clone();
-                std::thread::spawn(move || drop(hot.admit_session(id, record(), hot.ask(NOW))))
+                std::thread::spawn(move || _ = hot.admit_session(id, record(), hot.ask(NOW)))
             };
             hot.apply(&Change::SessionEnded(id));
             admitting.join().expect("a thread");
@@ -386,12 +399,15 @@ mod tests {
 
     #[test]
     fn one_of_many_requests_writes_the_time_of_use() {
-        let session = HotSession::new(ID, record(), hot().ask(NOW));
-        assert!(!session.touch(NOW.plus(Duration::from_secs(59))));
+        let hot = hot();
+        let mut session = hot.admit_session(ID, record(), hot.ask(NOW)).expect("it has not ended");
+        assert!(!hot.touch(&mut session, NOW.plus(Duration::from_secs(59))));
         let later = NOW.plus(Duration::from_mins(1));
-        let told: Vec<_> = (0..5).map(|_| session.touch(later)).collect();
+        let mut copies = [session; 5]; // As five requests have it that come at once.
+        let told = copies.each_mut().map(|copy| hot.touch(copy, later));
         assert_eq!(told, [true, false, false, false, false]);
-        assert_eq!(session.seen(), later);
+        assert!(copies.iter().all(|copy| copy.seen() == later));
+        assert!(matches!(hot.session(&ID, later), Known::Confirmed(here) if here.seen() == later));
     }
 
     #[test]

@@ -14,7 +14,38 @@ pub struct AmbiguousPath;
 
 /// Proof that a path is in normal form, byte for byte as it goes upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NormalPath<'a>(&'a str);
+pub struct NormalPath<'a> {
+    text: &'a str,
+    escapes: bool,
+}
+
+/// What a byte may do in a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Byte {
+    Plain,
+    Slash,
+    Dot,
+    Percent,
+    Refused,
+}
+
+/// Of each byte: one look-up where there were six comparisons, for every byte of every request's path.
+const BYTES: [Byte; 256] = {
+    let mut bytes = [Byte::Refused; 256];
+    let mut byte = 0_u8;
+    while byte < 0x7f {
+        bytes[byte as usize] = match byte {
+            b'/' => Byte::Slash,
+            b'.' => Byte::Dot,
+            b'%' => Byte::Percent,
+            // Path parameters (`/admin;x/…`) are stripped by servlet containers before they look for the page.
+            b'\\' | b'#' | b'?' | b';' | 0..=b' ' => Byte::Refused,
+            _ => Byte::Plain,
+        };
+        byte += 1;
+    }
+    bytes
+};
 
 impl<'a> NormalPath<'a> {
     /// Takes the path of a request target, without its query.
@@ -23,32 +54,46 @@ impl<'a> NormalPath<'a> {
     /// [`AmbiguousPath`] if two servers could read it differently.
     pub fn parse(path: &'a str) -> Result<Self, AmbiguousPath> {
         let bytes = path.as_bytes();
-        let shaped = bytes.first() == Some(&b'/') && bytes.len() <= PATH_BYTES_MAX;
-        let plain = bytes.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'#' | b'?'));
-        if shaped && plain && segments_are_plain(path) && escapes_are_plain(bytes) {
-            Ok(Self(path))
-        } else {
-            Err(AmbiguousPath)
+        let Some((b'/', rest)) = bytes.split_first() else { return Err(AmbiguousPath) };
+        let escapes = has_escapes(rest).filter(|_| bytes.len() <= PATH_BYTES_MAX).ok_or(AmbiguousPath)?;
+        if escapes && !(escapes_are_plain(bytes) && no_segment_ends_in_a_space(path)) {
+            return Err(AmbiguousPath);
         }
+        Ok(Self { text: path, escapes })
     }
 
     /// The path.
     pub const fn as_str(&self) -> &'a str {
-        self.0
+        self.text
+    }
+
+    /// Whether anything in it is escaped.
+    pub const fn has_escapes(&self) -> bool {
+        self.escapes
     }
 }
 
-/// No empty segment but the last; no `.` or `..`; none that ends in a dot or a space, which Windows strips; and no path
-/// parameters (`/admin;x/…`), which servlet containers strip before they look for the page.
-fn segments_are_plain(path: &str) -> bool {
-    let mut segments = path.split('/').skip(1).peekable();
-    while let Some(segment) = segments.next() {
-        let empty_inside = segment.is_empty() && segments.peek().is_some();
-        if empty_inside || segment.contains(';') || segment.ends_with('.') || segment.ends_with("%20") {
-            return false;
+/// Whether anything is escaped in what follows the first slash; `None` if a byte or a segment has no place in a path:
+/// no segment is empty but the last, and none is `.` or `..` or ends in a dot, which Windows strips.
+fn has_escapes(rest: &[u8]) -> Option<bool> {
+    let (mut escapes, mut before) = (false, Byte::Slash);
+    for byte in rest {
+        let byte = BYTES[usize::from(*byte)];
+        match byte {
+            Byte::Plain | Byte::Dot => {}
+            Byte::Percent => escapes = true,
+            Byte::Slash if matches!(before, Byte::Slash | Byte::Dot) => return None,
+            Byte::Slash => {}
+            Byte::Refused => return None,
         }
+        before = byte;
     }
-    true
+    (before != Byte::Dot).then_some(escapes)
+}
+
+/// Windows strips a space at a segment's end.
+fn no_segment_ends_in_a_space(path: &str) -> bool {
+    !path.split('/').any(|segment| segment.ends_with("%20"))
 }
 
 /// Every escape is one that all servers leave alone: it stands for a character that has to be escaped in a path, and
@@ -60,22 +105,38 @@ fn segments_are_plain(path: &str) -> bool {
 /// fold to one of these.
 fn escapes_are_plain(bytes: &[u8]) -> bool {
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|b| *b == b'%') {
-        rest = rest.get(at..).unwrap_or_default();
-        let mut run = Vec::new();
-        while let Some((b'%', escape)) = rest.split_first() {
-            let digit = |i: usize| escape.get(i).and_then(|b| char::from(*b).to_digit(16));
-            let Some(byte) = digit(0).zip(digit(1)).and_then(|(high, low)| u8::try_from(high * 16 + low).ok()) else {
-                return false;
-            };
-            run.push(byte);
-            rest = escape.get(2..).unwrap_or_default();
-        }
-        if !std::str::from_utf8(&run).is_ok_and(|text| text.chars().all(may_be_escaped)) {
-            return false;
-        }
+    while let Some((byte, after)) = rest.split_first() {
+        rest = match byte {
+            b'%' => match after_escaped_character(rest) {
+                Some(after) => after,
+                None => return false,
+            },
+            _ => after,
+        };
     }
     true
+}
+
+/// What follows the escaped character with which `bytes` begin; `None` unless it is a whole one that may be escaped.
+fn after_escaped_character(bytes: &[u8]) -> Option<&[u8]> {
+    let mut character = [0; 4];
+    let (mut rest, mut length) = (bytes, 0);
+    while let Some(place) = character.get_mut(length) {
+        (*place, rest) = escaped_byte(rest)?;
+        length += 1;
+        // The first bytes of a character are no text by themselves, so the first text is the whole character.
+        if let Ok(text) = std::str::from_utf8(character.get(..length)?) {
+            return text.chars().all(may_be_escaped).then_some(rest);
+        }
+    }
+    None
+}
+
+fn escaped_byte(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let (&[b'%', high, low], rest) = bytes.split_first_chunk::<3>()? else { return None };
+    let digit = |b: u8| char::from(b).to_digit(16);
+    let byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
+    Some((byte, rest))
 }
 
 fn may_be_escaped(c: char) -> bool {

@@ -118,28 +118,9 @@ impl PathPattern {
         }
     }
 
-    /// Whether a pattern that was read laxly covers the path for a server that takes `A` and `a` for the same.
-    fn covers_in_any_case(&self, path: &str) -> bool {
-        match self {
-            Self::Exact(exact) => exact.eq_ignore_ascii_case(path),
-            Self::Below(prefix) => {
-                let start = path.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-                start && path.get(prefix.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            }
-        }
-    }
-
     /// Whether this is the pattern for all below this very path.
     fn begins_at(&self, bare: &str) -> bool {
         matches!(self, Self::Below(prefix) if prefix == bare)
-    }
-
-    /// More specific patterns first: exact before prefix, longer before shorter.
-    fn rank(&self) -> (bool, usize) {
-        match self {
-            Self::Exact(text) => (true, text.len()),
-            Self::Below(text) => (false, text.len()),
-        }
     }
 }
 
@@ -251,10 +232,15 @@ impl Route {
     }
 }
 
-/// All routes, the most specific first.
+/// All routes, arranged so that a request meets those alone that may cover it.
+///
+/// A pattern covers a path only if it is the whole path, or what stands before one of its slashes. So the rows lie in
+/// buckets by a hash of host and pattern, and one walk along the path looks into one bucket at each slash, however many
+/// routes there are. Whoever finds paths that share a bucket makes a comparison necessary, and no more.
 #[derive(Debug, Clone, Default)]
 pub struct RouteTable {
-    rows: Vec<Row>,
+    /// A power of two of them. In each the rows of one host and pattern stand as they were given.
+    buckets: Box<[Vec<Row>]>,
     shares: bool,
 }
 
@@ -263,6 +249,49 @@ pub struct RouteTable {
 struct Row {
     route: Arc<Route>,
     lax: PathPattern,
+}
+
+impl Row {
+    fn is_of(&self, host: &str, lax: LaxText<'_>) -> bool {
+        let same = match (&self.lax, lax) {
+            (PathPattern::Exact(ours), LaxText::Exact(text)) => ours.as_bytes().eq_ignore_ascii_case(text),
+            (PathPattern::Below(ours), LaxText::Below(text)) => ours.as_bytes().eq_ignore_ascii_case(text),
+            (PathPattern::Exact(_), LaxText::Below(_)) | (PathPattern::Below(_), LaxText::Exact(_)) => false,
+        };
+        same && self.route.host.eq_ignore_ascii_case(host)
+    }
+}
+
+/// The text of a pattern that would cover a path.
+#[derive(Debug, Clone, Copy)]
+enum LaxText<'a> {
+    Exact(&'a [u8]),
+    Below(&'a [u8]),
+}
+
+/// A hash of what has been read so far, the same for either case of an ASCII letter.
+#[derive(Debug, Clone, Copy)]
+struct Hash(u64);
+
+impl Hash {
+    fn of_host(host: &str) -> Self {
+        Self(0).and(host.as_bytes())
+    }
+
+    fn and(self, bytes: &[u8]) -> Self {
+        const CASE: u64 = 0x2020_2020_2020_2020;
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 by the golden ratio: mixes upwards.
+        let mix = |hash: u64, word: u64| ((hash ^ (word | CASE)).wrapping_mul(ODD)).rotate_left(29);
+        let (words, rest) = bytes.as_chunks::<8>();
+        let hash = words.iter().fold(self.0, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+        let rest = rest.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte));
+        Self(mix(hash, rest))
+    }
+
+    fn of_pattern(host: &str, lax: &str) -> Self {
+        let segments = lax.as_bytes().split(|byte| *byte == b'/').skip(1);
+        segments.fold(Self::of_host(host), |hash, segment| hash.and(segment))
+    }
 }
 
 /// Two routes for the same host and path.
@@ -287,10 +316,16 @@ impl RouteTable {
             }
         }
         let shares = routes.iter().any(|route| route.cors.is_some());
-        let row = |route: Route| Row { lax: route.path.read_laxly(), route: Arc::new(route) };
-        let mut rows: Vec<_> = routes.into_iter().map(row).collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.lax.rank()));
-        Ok(Self { rows, shares })
+        let mut buckets = vec![Vec::new(); (2 * routes.len()).next_power_of_two()];
+        for route in routes {
+            let row = Row { lax: route.path.read_laxly(), route: Arc::new(route) };
+            let (PathPattern::Exact(text) | PathPattern::Below(text)) = &row.lax;
+            let at = bucket_of(Hash::of_pattern(&row.route.host, text), buckets.len());
+            if let Some(bucket) = buckets.get_mut(at) {
+                bucket.push(row);
+            }
+        }
+        Ok(Self { buckets: buckets.into(), shares })
     }
 
     /// Whether any route has a policy for pages of other origins: where none has, none is looked for.
@@ -308,10 +343,8 @@ impl RouteTable {
     /// # Errors
     /// [`AmbiguousPath`] then.
     pub fn find(&self, host: &str, path: NormalPath<'_>) -> Result<Option<&Arc<Route>>, AmbiguousPath> {
-        let read =
-            if path.as_str().contains('%') { as_read_laxly(path.as_str()).into() } else { Cow::from(path.as_str()) };
-        let of_host = || self.rows.iter().filter(|row| row.route.host.eq_ignore_ascii_case(host));
-        let route = match of_host().find(|row| row.lax.covers_in_any_case(&read)) {
+        let read = if path.has_escapes() { as_read_laxly(path.as_str()).into() } else { Cow::from(path.as_str()) };
+        let route = match self.most_specific(host, read.as_bytes()) {
             Some(row) if row.route.path.covers(path) => &row.route,
             Some(_) => return Err(AmbiguousPath),
             None => return Ok(None),
@@ -319,15 +352,49 @@ impl RouteTable {
         let (Some(bare), Some(bare_as_read)) = (path.as_str().strip_suffix('/'), read.strip_suffix('/')) else {
             return Ok(Some(route));
         };
-        let is_bare = |row: &Row| matches!(row.lax, PathPattern::Exact(_)) && row.lax.covers_in_any_case(bare_as_read);
-        let hidden = |row: &Row| is_bare(row) && row.route.target == route.target;
-        if !route.path.begins_at(bare) && of_host().any(hidden) { Err(AmbiguousPath) } else { Ok(Some(route)) }
+        let hidden = || self.is_hidden(host, bare_as_read, route);
+        if !route.path.begins_at(bare) && hidden() { Err(AmbiguousPath) } else { Ok(Some(route)) }
     }
+
+    /// The most specific row for a path as it is read laxly: the whole path before any prefix, a longer prefix before a
+    /// shorter one.
+    fn most_specific(&self, host: &str, read: &[u8]) -> Option<&Row> {
+        let (mut hash, mut length, mut found) = (Hash::of_host(host), 0, None);
+        for segment in read.split(|byte| *byte == b'/').skip(1) {
+            // `length` bytes are before the slash that begins this segment.
+            let prefix = LaxText::Below(read.get(..length)?);
+            found = self.rows(hash).iter().find(|row| row.is_of(host, prefix)).or(found);
+            hash = hash.and(segment);
+            length += 1 + segment.len();
+        }
+        let whole = |row: &&Row| row.is_of(host, LaxText::Exact(read));
+        let below = |row: &&Row| row.is_of(host, LaxText::Below(read));
+        let rows = self.rows(hash);
+        rows.iter().find(whole).or_else(|| rows.iter().find(below)).or(found)
+    }
+
+    /// Whether a route for the path without its last slash leads where this one does.
+    fn is_hidden(&self, host: &str, bare_as_read: &str, route: &Route) -> bool {
+        let rows = self.rows(Hash::of_pattern(host, bare_as_read)).iter();
+        let mut bare = rows.filter(|row| row.is_of(host, LaxText::Exact(bare_as_read.as_bytes())));
+        bare.any(|row| row.route.target == route.target)
+    }
+
+    fn rows(&self, hash: Hash) -> &[Row] {
+        self.buckets.get(bucket_of(hash, self.buckets.len())).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The bucket for a hash, of a power of two of buckets.
+const fn bucket_of(hash: Hash, buckets: usize) -> usize {
+    // The high bits, which are the best mixed, come lowest by this.
+    (hash.0 >> 32) as usize & buckets.wrapping_sub(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn route(host: &str, path: &str) -> Route {
         let path = PathPattern::parse(path).expect("pattern");
@@ -412,6 +479,54 @@ mod tests {
         let found = [("/admin", "/admin"), ("/both/", "/both/"), ("/both", "/both"), ("/deep/", "/deep/"), ("/", "/")];
         for (path, pattern) in found.into_iter().chain([("/other/", "/"), ("/admin/x", "/"), ("/deep/x/y", "/deep/")]) {
             assert_eq!(find(path), Ok(pattern.to_owned()), "{path}");
+        }
+    }
+
+    /// What [`RouteTable::find`] says, by asking every row.
+    fn found_by_asking_all(
+        routes: &[Route],
+        host: &str,
+        path: NormalPath<'_>,
+    ) -> Result<Option<String>, AmbiguousPath> {
+        let covers = |pattern: &PathPattern, path: &str| match pattern.read_laxly() {
+            PathPattern::Exact(exact) => exact == path,
+            PathPattern::Below(prefix) => {
+                path.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+        };
+        let rank = |route: &Route| match route.path.read_laxly() {
+            PathPattern::Exact(text) => (true, text.len()),
+            PathPattern::Below(text) => (false, text.len()),
+        };
+        let mut ordered: Vec<_> = routes.iter().filter(|route| route.host.eq_ignore_ascii_case(host)).collect();
+        ordered.sort_by_key(|route| std::cmp::Reverse(rank(route)));
+        let read = as_read_laxly(path.as_str());
+        let Some(route) = ordered.iter().find(|route| covers(&route.path, &read)) else { return Ok(None) };
+        if !route.path.covers(path) {
+            return Err(AmbiguousPath);
+        }
+        if let (Some(bare), Some(bare_as_read)) = (path.as_str().strip_suffix('/'), read.strip_suffix('/')) {
+            let is_bare = |other: &Route| rank(other).0 && covers(&other.path, bare_as_read);
+            if !route.path.begins_at(bare) && ordered.iter().any(|other| is_bare(other)) {
+                return Err(AmbiguousPath);
+            }
+        }
+        Ok(Some(route.path.to_string()))
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_finds_what_asking_every_row_finds(
+            patterns in proptest::collection::btree_set("[ab]((/|%2C|,)[abA]{1,2}){0,3}/?", 1..12),
+            paths in proptest::collection::vec("[abA]((/|%2C|%2c|,)[abAB]{1,2}){0,4}/?", 1..20),
+        ) {
+            let routes: Vec<_> = patterns.iter().map(|path| route("a", &format!("/{path}"))).collect();
+            let table = RouteTable::new(routes.clone()).expect("no two alike");
+            for path in paths.iter().chain(&patterns).map(|path| format!("/{path}")) {
+                let path = NormalPath::parse(&path).expect("a path");
+                let found = table.find("A", path).map(|found| found.map(|route| route.path.to_string()));
+                prop_assert_eq!(found, found_by_asking_all(&routes, "A", path));
+            }
         }
     }
 
