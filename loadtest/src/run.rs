@@ -235,7 +235,7 @@ impl<'a> Course<'a> {
             name: format!("{} beside {}", beside.name.as_str(), window.name),
             rate: beside.rate,
             seed: (plan.seed, window.seed.1 | 1 << 40),
-            pid: None,
+            pids: Vec::new(),
             ..window.clone()
         };
         let first = WindowPlan { name: format!("{}, beside {}", window.name, beside.name.as_str()), ..window };
