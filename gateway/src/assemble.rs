@@ -2,6 +2,7 @@
 
 use crate::access_log::AccessLog;
 use crate::asset::Assets;
+use crate::breaker::Breaker;
 use crate::config::Config;
 use crate::config::fault::Fault;
 use crate::files::Files;
@@ -87,6 +88,7 @@ pub fn assemble(
         touches,
         assets: Assets::default(),
         log_ins_told: Seldom::default(),
+        breaker: Arc::new(Breaker::default()),
         backend_told: Seldom::default(),
         relying_party: config.relying_party.clone(),
         challenge_key: ChallengeKey::of(&shared.master),

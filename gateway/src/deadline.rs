@@ -32,12 +32,21 @@ pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// An application whose HTTP/1 connections have the deadline.
 pub struct WithDeadline<A> {
     app: Arc<A>,
+    linger: Duration,
 }
 
 impl<A> WithDeadline<A> {
     /// Wraps an application.
     pub const fn new(app: Arc<A>) -> Self {
-        Self { app }
+        Self { app, linger: Duration::ZERO }
+    }
+
+    /// The same, which leaves idle connections open for so long once listening has stopped. Whoever closes an idle
+    /// connection races with the request that its client is just sending; this way the client is told with its answer.
+    #[must_use]
+    pub const fn lingering(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
     }
 }
 
@@ -50,6 +59,7 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for WithDeadline<A> {
     }
 
     async fn cleanup(&self) {
+        sleep(self.linger).await;
         self.app.cleanup().await;
     }
 }

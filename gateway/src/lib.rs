@@ -8,6 +8,7 @@ pub mod access_log;
 pub mod assemble;
 pub mod asset;
 pub mod authz;
+pub mod breaker;
 pub mod certificate;
 pub mod challenge;
 pub mod clock;

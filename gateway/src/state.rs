@@ -2,6 +2,7 @@
 
 use crate::access_log::AccessLog;
 use crate::asset::Assets;
+use crate::breaker::Breaker;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::snapshot::Generations;
@@ -41,6 +42,8 @@ pub struct EdgeState {
     pub assets: Assets,
     /// When it was said last that log-ins cannot be settled.
     pub log_ins_told: Seldom,
+    /// Whether the backend answers.
+    pub breaker: Arc<Breaker>,
     /// When it was said last that the backend does not answer.
     pub backend_told: Seldom,
     /// For whom passkeys are made.

@@ -2,6 +2,7 @@
 //! down it still opens and judges sessions.
 
 use super::edge::{Edge, Start};
+use super::hand_over::Sockets;
 use super::place::{Place, Role};
 use super::tier::Tier;
 use super::{CannotStart, keys, ports, runtime};
@@ -14,21 +15,40 @@ use aldgate_gateway::config::{Redis, Warm};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Runs until a signal.
+/// Runs until a signal, or until another one takes over.
 ///
 /// # Errors
 /// One line that says what to do.
 pub(crate) fn gateway(start: &Start<'_>) -> Result<(), CannotStart> {
+    run(start, false)
+}
+
+/// The same with the listening sockets of the one that runs; see [`super::hand_over`].
+///
+/// # Errors
+/// One line that says what to do.
+pub(crate) fn take_over(start: &Start<'_>) -> Result<(), CannotStart> {
+    run(start, true)
+}
+
+fn run(start: &Start<'_>, takes_over: bool) -> Result<(), CannotStart> {
     let Warm::Redis(redis) = &start.config.warm else { return Err(needs_a_shared_tier()) };
     let config = &start.config;
     if config.demo.is_some() {
         return Err(CannotStart("the demonstration service is of `aldgate up` alone: set demo.enabled = false".into()));
     }
-    let place = Place::claim(config, Role::Gateway)?;
-    ports::all_free(config)?;
+    let place = if takes_over {
+        Place::inherit(config, Role::Gateway)?
+    } else {
+        let place = Place::claim(config, Role::Gateway)?;
+        ports::all_free(config)?;
+        place
+    };
     let runtime = runtime("warm", config.edge.threads)?;
     let edge = runtime.block_on(assemble(start, redis))?;
-    edge.run(Role::Gateway, &runtime)?;
+    let sockets = Sockets::in_data(&config.data);
+    let before = takes_over.then(|| sockets.ask()).transpose()?;
+    edge.run_replaceable(Role::Gateway, &runtime, &sockets, before)?;
     runtime.shutdown_timeout(Duration::ZERO);
     drop(place);
     Ok(())
