@@ -10,13 +10,14 @@ use crate::tls::follow::{ClientVerifier, ServedCertificate};
 use crate::tls::shown::KeepShown;
 use pingora::apps::HttpServerOptions;
 use pingora::listeners::tls::TlsSettings;
-use pingora::listeners::{L4BufferSettings, ListenerConfig};
+use pingora::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
 use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::http_proxy;
 use pingora::server::Server;
 use pingora::server::configuration::{Opt, ServerConf};
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -85,11 +86,16 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>, inherit: Option<&Pa
         Service::new("edge".into(), WithDeadline::new(Arc::new(proxy)).lingering(config.drain.mul_f32(IDLE_LINGERS)));
     edge.threads = Some(config.threads);
     let buffers = || L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);
+    let public = |address: SocketAddr| {
+        let mut options = TcpSocketOptions::default();
+        options.so_reuseport = config.reuse_port.then_some(true);
+        ListenerConfig::tcp(address.to_string()).tcp_socket_options(options)
+    };
     if let Some(address) = config.http {
-        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
+        edge.add_listener(public(address).l4_buffer(buffers()));
     }
     if let Some(address) = config.https {
-        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()).tls(tls(state)?));
+        edge.add_listener(public(address).l4_buffer(buffers()).tls(tls(state)?));
     }
     let mut private = Service::new("private".into(), Private::new(state.clone()));
     private.threads = Some(config.threads.min(AUTHZ_THREADS_MAX));

@@ -147,6 +147,8 @@ table!(
         authz_grpc: String,
         /// Threads that serve.
         threads: i64,
+        /// Whether http and https may be listened on by several processes of this user.
+        reuse_port: bool,
         /// How long the end is announced before listening stops.
         announce: String,
         /// How long requests under way are given after that.

@@ -68,6 +68,8 @@ pub struct Edge {
     pub authz_grpc: Option<SocketAddr>,
     /// Threads that serve.
     pub threads: usize,
+    /// Whether other processes of this user may listen on `http` and `https` too (`SO_REUSEPORT`).
+    pub reuse_port: bool,
     /// How long the end is announced (readiness false, still serving), so that a balancer can look elsewhere.
     pub announce: Duration,
     /// How long requests under way are given once listening has stopped.

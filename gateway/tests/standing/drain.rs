@@ -82,7 +82,18 @@ impl Load {
                         Some((_, sender)) => sender,
                         None => dial(address).await?,
                     };
-                    let goes_on = check(&mut sender, &client).await?;
+                    let mut asked = check(&mut sender, &client).await;
+                    if asked
+                        .as_ref()
+                        .err()
+                        .and_then(|error| error.downcast_ref())
+                        .is_some_and(hyper::Error::is_canceled)
+                    {
+                        // The kept connection was gone, and nothing was sent: every client takes another one then.
+                        sender = dial(address).await?;
+                        asked = check(&mut sender, &client).await;
+                    }
+                    let goes_on = asked?;
                     Ok::<_, Failed>((keeps && goes_on).then_some((address, sender)))
                 };
                 match asked.await {
@@ -97,12 +108,17 @@ impl Load {
     }
 
     /// How many requests were answered; none may have failed.
-    async fn none_failed(mut self) -> usize {
+    async fn none_failed(self) -> usize {
+        let (answered, failures) = self.end().await;
+        assert!(failures.is_empty(), "{} failed, {:?}", failures.len(), failures.first());
+        answered
+    }
+
+    /// How many requests were answered, and what became of the others.
+    async fn end(mut self) -> (usize, Vec<String>) {
         self.stop.store(true, Ordering::SeqCst);
         while self.tasks.join_next().await.is_some() {}
-        let failures = self.failures.lock().expect("a lock");
-        assert!(failures.is_empty(), "{} failed, {:?}", failures.len(), failures.first());
-        self.answered.load(Ordering::SeqCst)
+        (self.answered.load(Ordering::SeqCst), self.failures.lock().expect("a lock").clone())
     }
 }
 
@@ -172,6 +188,32 @@ async fn sigterm_under_load_fails_no_request_of_a_balancer_that_follows_readines
     assert!(took < Duration::from_secs(1 + 2 + 1), "announce, drain and a second: {took:?}");
     sleep(Duration::from_millis(300)).await;
     println!("{} requests around a SIGTERM; none failed; ended after {took:?}", load.none_failed().await);
+}
+
+/// What the two share; the end is not announced, since the address goes on.
+const SHARED: &str = "reuse_port = true\ndrain = \"1s\"";
+
+/// Who closes a listener resets what waits in its queue, unless the kernel moves that to another one on the address:
+/// `net.ipv4.tcp_migrate_req = 1`. Where it does, no request fails; where not, those that connect just then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_that_share_their_address_replace_one_another_under_load() {
+    let migrates = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_migrate_req").is_ok_and(|text| text.trim() == "1");
+    let mut deployment = Deployment::start_with(1, SHARED, "").await;
+    let client = somebody(&deployment).await;
+    let at = Arc::new(std::sync::Mutex::new(address(&deployment.gateways[0])));
+    let load = Load::on(&client, &at);
+    for _ in 0..3 {
+        let after = deployment.beside(0, SHARED).await;
+        let mut before = std::mem::replace(&mut deployment.gateways[0], after);
+        sleep(Duration::from_millis(300)).await;
+        before.signal("TERM");
+        assert!(before.ended().await.success(), "{}", before.errors());
+    }
+    let (answered, failures) = load.end().await;
+    println!("{answered} requests over three replacements on a shared address; {} failed", failures.len());
+    assert!(answered > 1_000, "{answered}");
+    // Each replacement can meet every client at once, no client twice.
+    assert!(failures.len() <= if migrates { 0 } else { 3 * KEPT }, "{failures:?}");
 }
 
 /// Neither a request that is never answered nor a connection that is never used holds the process up.

@@ -136,3 +136,19 @@ async fn with_one_gateway_killed_the_others_go_on() {
     }
     eventually("people go on", async || checks.none_failed() > 50).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_starts_while_redis_hangs_waits_for_it_and_says_so() {
+    let mut deployment = Deployment::start(1, "").await;
+    deployment.gateways[0].signal("KILL");
+    deployment.gateways[0].ended().await;
+    deployment.redis.signal("STOP");
+    let again = deployment.start_again(0);
+    let back = async {
+        sleep(Duration::from_secs(4)).await; // More than one attempt takes.
+        deployment.redis.signal("CONT");
+    };
+    let (again, ()) = tokio::join!(again, back);
+    assert!(again.errors().contains("starts when the shared tier answers"), "{}", again.errors());
+    assert_eq!(again.client().get("/session").await.status, 401);
+}

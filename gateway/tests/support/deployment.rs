@@ -26,7 +26,13 @@ impl Deployment {
         Self::start_with(gateways, &format!("announce = {announce:?}\ndrain = {drain:?}"), "").await
     }
 
-    async fn start_with(gateways: usize, edge: &str, more: &str) -> Self {
+    /// Starts another gateway on the address of one that runs, which must share it.
+    pub async fn beside(&self, n: usize, edge: &str) -> Instance {
+        let http = self.gateways[n].ports.http;
+        self.gateway(Ports { http, ..Ports::free() }, edge, "").await
+    }
+
+    pub async fn start_with(gateways: usize, edge: &str, more: &str) -> Self {
         let dir = Arc::new(TempDir::new().expect("a directory"));
         let redis = Redis::start().await;
         let ports: Vec<_> = (0..gateways).map(|_| Ports::free()).collect();
@@ -56,13 +62,20 @@ impl Deployment {
 
     /// Where a gateway works.
     pub fn gateway_data(&self, n: usize) -> PathBuf {
-        self.dir.path().join(format!("gateway-{}", self.gateways[n].ports.http))
+        self.dir.path().join(format!("gateway-{}", self.gateways[n].ports.private))
+    }
+
+    /// Starts a gateway again, after it was killed.
+    pub async fn start_again(&self, n: usize) -> Instance {
+        let ports = self.gateways[n].ports;
+        let path = self.dir.path().join(format!("gateway-{}.toml", ports.private));
+        Instance::run(self.dir.clone(), ports, command_of("gateway", &path), "Aldgate is ready").await
     }
 
     /// Starts a gateway that takes over from one that runs.
     pub async fn take_over(&self, n: usize) -> Instance {
         let ports = self.gateways[n].ports;
-        let path = self.dir.path().join(format!("gateway-{}.toml", ports.http));
+        let path = self.dir.path().join(format!("gateway-{}.toml", ports.private));
         let mut command = command_of("gateway", &path);
         command.arg("--take-over");
         Instance::run(self.dir.clone(), ports, command, "Aldgate is ready").await
@@ -90,11 +103,11 @@ impl Deployment {
             {shared}
             {more}
             "#,
-            dir.join(format!("gateway-{http}")),
+            dir.join(format!("gateway-{private}")),
             dir.join("data/keys"),
             dir.join("data/run"),
         );
-        let path = dir.join(format!("gateway-{http}.toml"));
+        let path = dir.join(format!("gateway-{private}.toml"));
         std::fs::write(&path, text).expect("a file");
         Instance::run(self.dir.clone(), ports, command_of("gateway", &path), "Aldgate is ready").await
     }

@@ -68,6 +68,7 @@ pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
         private: private.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8081))),
         authz_grpc,
         threads: usize::try_from(threads).unwrap_or(1),
+        reuse_port: file.reuse_port.unwrap_or(false),
         announce,
         drain,
         certificate,
