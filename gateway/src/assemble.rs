@@ -103,6 +103,7 @@ pub fn assemble(
         access_log: AccessLog::open(&config.access_log, metrics.clone())?,
         metrics,
         ready: AtomicBool::new(true),
+        closing: Arc::default(),
         run_id: u32::from_be_bytes(shared.entropy.bytes()?),
         requests: AtomicU64::new(0),
     };

@@ -27,6 +27,7 @@ use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The edge, as Pingora drives it.
@@ -144,6 +145,9 @@ impl ProxyHttp for Edge {
 
     async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
         deadline::header_is_complete(session);
+        if self.state.closing.load(Ordering::Relaxed) {
+            session.set_keepalive(None); // Its client comes back to whoever goes on.
+        }
         admit::welcome(session, exchange);
         Ok(())
     }

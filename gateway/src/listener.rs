@@ -82,8 +82,10 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>, inherit: Option<&Pa
     let mut h2 = default_h2_options();
     h2.max_concurrent_streams(H2_STREAMS_MAX).max_header_list_size(H2_HEADER_LIST_BYTES_MAX);
     proxy.h2_options = Some(h2);
-    let mut edge =
-        Service::new("edge".into(), WithDeadline::new(Arc::new(proxy)).lingering(config.drain.mul_f32(IDLE_LINGERS)));
+    let mut edge = Service::new(
+        "edge".into(),
+        WithDeadline::new(Arc::new(proxy)).lingering(config.drain.mul_f32(IDLE_LINGERS), state.closing.clone()),
+    );
     edge.threads = Some(config.threads);
     let buffers = || L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);
     let public = |address: SocketAddr| {

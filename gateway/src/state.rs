@@ -72,6 +72,8 @@ pub struct EdgeState {
     pub access_log: AccessLog,
     /// Whether this gateway takes part; false while it drains.
     pub ready: AtomicBool,
+    /// Whether listening has stopped, so that the answer to a request is the last on its connection.
+    pub closing: Arc<AtomicBool>,
     /// The first half of this process's request references.
     pub run_id: u32,
     /// How many requests have been begun; the second half.
