@@ -145,10 +145,10 @@ impl ProxyHttp for Edge {
 
     async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
         deadline::header_is_complete(session);
+        admit::welcome(session, exchange);
         if self.state.closing.load(Ordering::Relaxed) {
             session.set_keepalive(None); // Its client comes back to whoever goes on.
         }
-        admit::welcome(session, exchange);
         Ok(())
     }
 
