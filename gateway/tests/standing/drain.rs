@@ -82,18 +82,7 @@ impl Load {
                         Some((_, sender)) => sender,
                         None => dial(address).await?,
                     };
-                    let mut asked = check(&mut sender, &client).await;
-                    if asked
-                        .as_ref()
-                        .err()
-                        .and_then(|error| error.downcast_ref())
-                        .is_some_and(hyper::Error::is_canceled)
-                    {
-                        // The kept connection was gone, and nothing was sent: every client takes another one then.
-                        sender = dial(address).await?;
-                        asked = check(&mut sender, &client).await;
-                    }
-                    let goes_on = asked?;
+                    let goes_on = check(&mut sender, &client).await?;
                     Ok::<_, Failed>((keeps && goes_on).then_some((address, sender)))
                 };
                 match asked.await {
