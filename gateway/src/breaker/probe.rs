@@ -23,11 +23,20 @@ const PAUSE: Duration = Duration::from_millis(200);
 const TICK: Duration = Duration::from_millis(100);
 const TICKS: u32 = 5;
 
+/// Questions at the start that may fail: in one process with the gateway, the backend listens a moment later.
+const STARTING: u32 = 50;
+
 type Failed = Box<dyn Error + Send + Sync>;
 
 /// Asks for ever, and opens and closes the breaker by what comes back. To be spawned beside the listeners.
 pub async fn watch(breaker: Arc<Breaker>, socket: PathBuf) {
     let mut line = Line { socket, sender: None };
+    for _ in 0..STARTING {
+        if within_deadline(line.ask()).await.is_ok() {
+            break;
+        }
+        sleep(TICK / 5).await;
+    }
     loop {
         match within_deadline(line.ask()).await {
             Ok(()) => breaker.close(),
