@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 const TICK: Duration = Duration::from_millis(100);
 const TICKS: u32 = 5;
 
-/// Questions at the start that may fail: in one process with the gateway, the backend listens a moment later.
+/// Questions at the start that may find nobody, for a second: in one process with the gateway, the backend listens a
+/// moment later. One that listens and says nothing is no such case.
 const STARTING: u32 = 50;
 
 type Failed = Box<dyn Error + Send + Sync>;
@@ -32,10 +34,10 @@ type Failed = Box<dyn Error + Send + Sync>;
 pub async fn watch(breaker: Arc<Breaker>, socket: PathBuf) {
     let mut line = Line { socket, sender: None };
     for _ in 0..STARTING {
-        if within_deadline(line.ask()).await.is_ok() {
-            break;
+        match within_deadline(line.ask()).await {
+            Err(error) if does_not_listen_yet(&error) => sleep(TICK / 5).await,
+            _ => break,
         }
-        sleep(TICK / 5).await;
     }
     loop {
         match within_deadline(line.ask()).await {
@@ -47,6 +49,11 @@ pub async fn watch(breaker: Arc<Breaker>, socket: PathBuf) {
         }
         sleep(PAUSE).await;
     }
+}
+
+fn does_not_listen_yet(error: &Failed) -> bool {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    matches!(kind, Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused))
 }
 
 async fn within_deadline(asking: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
