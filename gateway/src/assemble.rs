@@ -3,6 +3,7 @@
 use crate::access_log::AccessLog;
 use crate::admission::Admission;
 use crate::asset::Assets;
+use crate::breaker::Breaker;
 use crate::config::Config;
 use crate::config::fault::Fault;
 use crate::files::Files;
@@ -91,6 +92,7 @@ pub fn assemble(
         waiting_room: WaitingRoom::new(config.waiting_room.as_ref(), &*shared.entropy, shared.clock.now())?,
         assets: Assets::default(),
         log_ins_told: Seldom::default(),
+        breaker: Arc::new(Breaker::default()),
         backend_told: Seldom::default(),
         relying_party: config.relying_party.clone(),
         challenge_key: ChallengeKey::of(&shared.master),
@@ -106,6 +108,7 @@ pub fn assemble(
         metrics,
         ready: AtomicBool::new(true),
         fast_lane: config.edge.fast_lane,
+        closing: Arc::default(),
         run_id: u32::from_be_bytes(shared.entropy.bytes()?),
         requests: AtomicU64::new(0),
     };

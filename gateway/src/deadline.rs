@@ -35,12 +35,23 @@ pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// An application whose HTTP/1 connections have the deadline.
 pub struct WithDeadline<A> {
     app: Arc<A>,
+    linger: Duration,
+    closing: Arc<AtomicBool>,
 }
 
 impl<A> WithDeadline<A> {
     /// Wraps an application.
-    pub const fn new(app: Arc<A>) -> Self {
-        Self { app }
+    pub fn new(app: Arc<A>) -> Self {
+        Self { app, linger: Duration::ZERO, closing: Arc::default() }
+    }
+
+    /// The same, which leaves idle connections open for so long once listening has stopped. Whoever closes an idle
+    /// connection races with the request that its client is just sending; this way the client is told with its answer:
+    /// `closing` is set then, and not before: a client that was told while the listener stood would come back to it.
+    #[must_use]
+    pub fn lingering(mut self, linger: Duration, closing: Arc<AtomicBool>) -> Self {
+        (self.linger, self.closing) = (linger, closing);
+        self
     }
 }
 
@@ -53,6 +64,8 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for WithDeadline<A> {
     }
 
     async fn cleanup(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        sleep(self.linger).await;
         self.app.cleanup().await;
     }
 }

@@ -33,6 +33,7 @@ use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The edge, as Pingora drives it.
@@ -137,6 +138,9 @@ impl Edge {
             Target::Backend if declares_too_much(session.req_header()) => {
                 self.refuse(Problem::TooLarge, session, exchange).await?
             }
+            Target::Backend if self.state.breaker.is_open() => {
+                self.refuse(Problem::Unavailable, session, exchange).await?
+            }
             // It stands behind another proxy, which asks the private listener: nothing leads to it from here.
             Target::Service(service) if service.upstream.is_none() => {
                 self.refuse(Problem::NotFound, session, exchange).await?
@@ -177,6 +181,9 @@ impl ProxyHttp for Edge {
     async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
         deadline::header_is_complete(session);
         admit::welcome(session, exchange);
+        if self.state.closing.load(Ordering::Relaxed) {
+            session.set_keepalive(None); // Its client comes back to whoever goes on.
+        }
         Ok(())
     }
 
@@ -206,6 +213,12 @@ impl ProxyHttp for Edge {
         let permit = exchange.permit.as_ref();
         let peer = permit.and_then(|permit| exchange.generation.upstreams.peer(&permit.route().target));
         let mut peer = Box::new(peer.ok_or_else(|| Error::new(ErrorType::InternalError))?.clone());
+        if exchange.answered_by == AnsweredBy::Backend {
+            if self.state.breaker.is_open() {
+                return Err(Error::explain(ErrorType::ConnectRefused, "the backend does not answer"));
+            }
+            peer.options.custom_l4 = Some(self.state.breaker.clone());
+        }
         if session.is_upgrade_req() {
             // A WebSocket may be silent for longer than any request.
             session.set_read_timeout(Some(UPGRADED_IDLE));
@@ -221,7 +234,11 @@ impl ProxyHttp for Edge {
         exchange: &mut Exchange,
     ) -> Result<()> {
         forward::dress(header, exchange, &self.state)
-            .map_err(|error| Error::because(ErrorType::InternalError, "forwarding", error))
+            .map_err(|error| Error::because(ErrorType::InternalError, "forwarding", error))?;
+        if exchange.answered_by == AnsweredBy::Backend {
+            header.insert_header(http::header::CONNECTION, "close")?; // Why: see breaker/connection.rs.
+        }
+        Ok(())
     }
 
     async fn request_body_filter(

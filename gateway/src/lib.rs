@@ -9,6 +9,7 @@ pub mod admission;
 pub mod assemble;
 pub mod asset;
 pub mod authz;
+pub mod breaker;
 pub mod certificate;
 pub mod challenge;
 pub mod clock;

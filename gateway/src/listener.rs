@@ -10,13 +10,15 @@ use crate::edge::{Edge, H2_IDLE, RETRIES_MAX};
 use crate::private::Private;
 use crate::state::EdgeState;
 use pingora::apps::HttpServerOptions;
-use pingora::listeners::{L4BufferSettings, ListenerConfig};
+use pingora::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
 use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::http_proxy;
 use pingora::server::Server;
-use pingora::server::configuration::ServerConf;
+use pingora::server::configuration::{Opt, ServerConf};
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Read and write buffer of a connection. Pingora's 64 KiB for reading is far more than a header needs; its 1,460
@@ -38,6 +40,9 @@ const UPSTREAM_POOL: usize = 1_024;
 /// request that is forwarded, so a few threads keep up with a proxy that has all other cores.
 const AUTHZ_THREADS_MAX: usize = 4;
 
+/// The part of the drain for which idle connections are left open: the rest is for what comes on them last.
+const IDLE_LINGERS: f32 = 0.75;
+
 /// How long runtimes are given to end after the drain.
 const RUNTIME_END_SECS: u64 = 1;
 
@@ -52,20 +57,23 @@ impl From<CannotShake> for BadListener {
     }
 }
 
-/// A Pingora server with the edge and the private listener on it.
+/// A Pingora server with the edge and the private listener on it. If it inherits, it waits at that socket for the
+/// listeners of the process before it.
 ///
 /// # Errors
 /// [`BadListener`] when there shall be TLS and there is no certificate.
-pub fn server(config: &config::Edge, state: &Arc<EdgeState>) -> Result<Server, BadListener> {
+pub fn server(config: &config::Edge, state: &Arc<EdgeState>, inherit: Option<&Path>) -> Result<Server, BadListener> {
     let conf = ServerConf {
         threads: config.threads,
         grace_period_seconds: Some(config.drain.as_secs()),
         graceful_shutdown_timeout_seconds: Some(RUNTIME_END_SECS),
         max_retries: RETRIES_MAX,
         upstream_keepalive_pool_size: UPSTREAM_POOL,
+        upgrade_sock: inherit.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default(),
         ..ServerConf::default()
     };
-    let mut server = Server::new_with_opt_and_conf(None, conf);
+    let options = inherit.map(|_| Opt { upgrade: true, ..Opt::default() });
+    let mut server = Server::new_with_opt_and_conf(options, conf);
     let mut options = HttpServerOptions::default();
     options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION_MAX);
     options.h2_idle_timeout = Some(H2_IDLE);
@@ -75,13 +83,19 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>) -> Result<Server, B
     h2.max_concurrent_streams(H2_STREAMS_MAX).max_header_list_size(H2_HEADER_LIST_BYTES_MAX);
     proxy.h2_options = Some(h2);
     let watched = Watch::new(Arc::new(proxy), state.metrics.clone());
-    let proxy = Arc::new(WithDeadline::new(Arc::new(watched)));
-    let mut edge = Service::new("edge".into(), Door::new(proxy, config, state)?);
+    let proxy =
+        WithDeadline::new(Arc::new(watched)).lingering(config.drain.mul_f32(IDLE_LINGERS), state.closing.clone());
+    let mut edge = Service::new("edge".into(), Door::new(Arc::new(proxy), config, state)?);
     edge.threads = Some(config.threads);
     let buffers = || L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);
+    let public = |address: SocketAddr| {
+        let mut options = TcpSocketOptions::default();
+        options.so_reuseport = config.reuse_port.then_some(true);
+        ListenerConfig::tcp(address.to_string()).tcp_socket_options(options)
+    };
     // TLS is the door's affair, which knows the connections that came for it by their address.
     for address in [config.http, config.https].into_iter().flatten() {
-        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
+        edge.add_listener(public(address).l4_buffer(buffers()));
     }
     let mut private = Service::new("private".into(), Private::new(state.clone()));
     private.threads = Some(config.threads.min(AUTHZ_THREADS_MAX));

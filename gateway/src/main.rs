@@ -33,6 +33,9 @@ enum Command {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Take the listening sockets over from the gateway that runs on the same data directory, which then ends.
+        #[arg(long)]
+        take_over: bool,
     },
     /// Run the identity backend alone, for gateways in other processes.
     Backend {
@@ -53,7 +56,9 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Up { config } => compose::run(compose::up, config.as_deref()),
-        Command::Gateway { config } => compose::run(compose::gateway, Some(&config)),
+        Command::Gateway { config, take_over } => {
+            compose::run(if take_over { compose::take_over } else { compose::gateway }, Some(&config))
+        }
         Command::Backend { config } => compose::run(compose::backend, Some(&config)),
         Command::RedisFunctions => compose::redis_functions(),
         Command::Check { config } => compose::check::run(&config),

@@ -213,6 +213,13 @@ impl FeedMetrics {
     }
 }
 
+impl Metrics {
+    /// Whether the changes of the shared tier arrive.
+    pub fn feed_is_live(&self) -> bool {
+        self.feed.live.get() == 1
+    }
+}
+
 impl Follower for Metrics {
     fn apply(&self, _: &Change) {
         self.feed.changes.inc();

@@ -46,10 +46,24 @@ impl Private {
                 self.state.metrics.exposition(&self.state.hot)
             }),
             "/livez" => text(200, "alive\n"),
-            "/readyz" if self.state.ready.load(Ordering::Relaxed) => text(200, "ready\n"),
-            "/readyz" => text(503, "draining\n"),
+            "/readyz" => self.readiness(),
             _ => text(404, "/metrics, /livez, /readyz, /authz/ and /tokens/revoke are here\n"),
         }
+    }
+
+    /// Whether a balancer should send requests here. A gateway whose backend or warm tier is down stays: it serves what
+    /// is hot, all gateways would leave at once, and nobody would be better off. The answer says what is missing.
+    fn readiness(&self) -> Reply {
+        if !self.state.ready.load(Ordering::Relaxed) {
+            return text(503, "draining\n");
+        }
+        let said = match (self.state.breaker.is_open(), self.state.metrics.feed_is_live()) {
+            (false, true) => "ready\n",
+            (true, true) => "ready\nthe backend does not answer\n",
+            (false, false) => "ready\nthe warm tier is silent\n",
+            (true, false) => "ready\nthe backend does not answer\nthe warm tier is silent\n",
+        };
+        text(200, said)
     }
 
     /// Answers one request. A proxy may send the original host with its question, so that the guard against other names

@@ -3,6 +3,7 @@
 use crate::access_log::AccessLog;
 use crate::admission::Admission;
 use crate::asset::Assets;
+use crate::breaker::Breaker;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::snapshot::Generations;
@@ -47,6 +48,8 @@ pub struct EdgeState {
     pub assets: Assets,
     /// When it was said last that log-ins cannot be settled.
     pub log_ins_told: Seldom,
+    /// Whether the backend answers.
+    pub breaker: Arc<Breaker>,
     /// When it was said last that the backend does not answer.
     pub backend_told: Seldom,
     /// For whom passkeys are made.
@@ -77,6 +80,8 @@ pub struct EdgeState {
     pub ready: AtomicBool,
     /// Whether plain requests to services take the fast lane ([`crate::lane`]).
     pub fast_lane: bool,
+    /// Whether listening has stopped, so that the answer to a request is the last on its connection.
+    pub closing: Arc<AtomicBool>,
     /// The first half of this process's request references.
     pub run_id: u32,
     /// How many requests have been begun; the second half.

@@ -10,8 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The backend is on this machine: if it does not accept at once, it is down.
-const BACKEND_CONNECT: Duration = Duration::from_millis(200);
+/// The backend is on this machine and accepts at once, or refuses at once. What is longer than a moment is this process
+/// itself, on a machine that is busy: no reason to give up.
+const BACKEND_CONNECT: Duration = Duration::from_secs(1);
 const SERVICE_CONNECT: Duration = Duration::from_secs(1);
 const READ: Duration = Duration::from_secs(30); // The slowest page that anybody waits for.
 const WRITE: Duration = Duration::from_secs(10);

@@ -23,6 +23,7 @@ use crate::journey::Journeys;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::Verifier;
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, handler::Handler};
@@ -99,6 +100,7 @@ fn ceremonies() -> Router<Shared> {
 pub(crate) fn router(front: Shared) -> Router {
     pages()
         .merge(ceremonies())
+        .route("/livez", get(async || StatusCode::NO_CONTENT)) // For gateways: whether anybody is here at all.
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .layer(from_fn_with_state(Arc::clone(&front), guard::refuse_foreign_origins))

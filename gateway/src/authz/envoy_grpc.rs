@@ -25,10 +25,11 @@ use pingora::http::RequestHeader;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status};
@@ -38,6 +39,9 @@ const QUESTION_BYTES_MAX: usize = 128 * 1024;
 
 /// Questions under way on one connection; Envoy opens one a worker.
 const STREAMS_MAX: u32 = 1_024;
+
+/// Connections that wait to be accepted: an Envoy opens one a worker.
+const BACKLOG: u32 = 1_024;
 
 /// How long an idle connection is left before it is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -58,7 +62,7 @@ impl Listener {
 #[async_trait]
 impl BackgroundService for Listener {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let listener = match TcpListener::bind(self.address).await {
+        let listener = match listen(self.address) {
             Ok(listener) => listener,
             Err(error) => {
                 tracing::error!(%error, address = %self.address, "cannot listen for Envoy's questions");
@@ -71,6 +75,15 @@ impl BackgroundService for Listener {
             tracing::error!(%error, "the listener for Envoy's questions has ended");
         }
     }
+}
+
+/// A listener beside that of a process which is being replaced: the port may be shared, with this user alone.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Answers on a listener until told to stop.

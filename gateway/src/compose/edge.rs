@@ -1,5 +1,6 @@
 //! The gateway as a part of this process: on Pingora's own runtimes, until a signal.
 
+use super::hand_over::{HandOver, Sockets};
 use super::place::Role;
 use super::signal::Drain;
 use super::{CannotStart, banner, dev_certificate};
@@ -10,13 +11,15 @@ use aldgate_gateway::config::Config;
 use aldgate_gateway::config::source::Source;
 use aldgate_gateway::reload::{self, Started};
 use aldgate_gateway::state::EdgeState;
-use aldgate_gateway::{listener, snapshot, token};
-use pingora::server::RunArgs;
+use aldgate_gateway::{breaker, listener, snapshot, token};
+use pingora::server::{RunArgs, Server};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
 /// What the process is started with.
 pub(crate) struct Start<'a> {
@@ -52,6 +55,7 @@ impl Edge {
         tokio::spawn(touch_writer.run());
         tokio::spawn(snapshot::rotate_keys(state.clone()));
         tokio::spawn(token::keep_fresh(state.clone()));
+        tokio::spawn(breaker::watch(state.breaker.clone(), config.backend_socket()));
         reload::start(&state, start.path, Started { source: start.source.clone(), development })
             .map_err(|error| CannotStart::because("cannot watch signals", error))?;
         Ok(Self { state, config, began: start.began })
@@ -63,13 +67,39 @@ impl Edge {
     /// # Errors
     /// One line that says what to do.
     pub(crate) fn run(&self, role: Role, runtime: &Runtime) -> Result<(), CannotStart> {
-        let server = listener::server(&self.config.edge, &self.state);
+        let server = listener::server(&self.config.edge, &self.state, None);
         let server = server.map_err(|error| CannotStart(error.to_string()))?;
+        self.serve(server, role, runtime, Arc::default());
+        Ok(())
+    }
+
+    /// The same for a gateway that can be replaced: with the listening sockets of `before`, if it replaces one, and
+    /// until another one has those of this.
+    ///
+    /// # Errors
+    /// One line that says what to do.
+    pub(crate) fn run_replaceable(
+        &self,
+        role: Role,
+        runtime: &Runtime,
+        sockets: &Sockets,
+        before: Option<UnixStream>,
+    ) -> Result<(), CannotStart> {
+        let inherit = before.is_some().then_some(sockets.listeners.as_path());
+        let server = listener::server(&self.config.edge, &self.state, inherit);
+        let mut server = server.map_err(|error| CannotStart(error.to_string()))?;
+        let replaced = Arc::new(Notify::new());
+        server.add_service(HandOver::new(sockets.clone(), before, replaced.clone()));
+        self.serve(server, role, runtime, replaced);
+        Ok(())
+    }
+
+    fn serve(&self, server: Server, role: Role, runtime: &Runtime, replaced: Arc<Notify>) {
         announce(self.config.clone(), role, self.began, runtime);
-        let shutdown_signal = Box::new(Drain { state: self.state.clone(), announce: self.config.edge.announce });
+        let announce = self.config.edge.announce;
+        let shutdown_signal = Box::new(Drain { state: self.state.clone(), announce, replaced });
         server.run(RunArgs { shutdown_signal });
         self.state.access_log.flush();
-        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ mod demo;
 mod dev_certificate;
 mod edge;
 mod gateway;
+mod hand_over;
 mod keys;
 mod log;
 mod place;
@@ -18,7 +19,7 @@ mod tier;
 mod up;
 
 pub(crate) use backend::backend;
-pub(crate) use gateway::gateway;
+pub(crate) use gateway::{gateway, take_over};
 pub(crate) use up::up;
 
 use aldgate_gateway::clock::Stopwatch;

@@ -43,7 +43,7 @@ impl Role {
 /// A directory that is claimed, while this value lives.
 pub(crate) struct Place {
     left_behind: Vec<PathBuf>,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Place {
@@ -52,22 +52,36 @@ impl Place {
     /// # Errors
     /// One line that says what to do.
     pub(crate) fn claim(config: &Config, role: Role) -> Result<Self, CannotStart> {
-        let data = &config.data;
-        for dir in role.dirs() {
-            keys::private_dir(&data.join(dir))?;
-        }
-        let failed = |error: &dyn std::fmt::Display| {
-            CannotStart(format!("cannot write in the directory {}: {error}", data.display()))
-        };
-        let file = |ending| data.join(format!("run/{}.{ending}", role.name()));
-        let lock = File::create(file("lock")).map_err(|error| failed(&error))?;
+        let lock = lock_of(config, role)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(role.taken(data)),
-            Err(TryLockError::Error(error)) => return Err(failed(&error)),
+            Err(TryLockError::WouldBlock) => return Err(role.taken(&config.data)),
+            Err(TryLockError::Error(error)) => return Err(cannot_write(&config.data, &error)),
         }
-        let pid_file = file("pid");
-        std::fs::write(&pid_file, format!("{}\n", std::process::id())).map_err(|error| failed(&error))?;
+        Self::with_pid_file(config, role, Some(lock))
+    }
+
+    /// The same for a process that takes over from one which still holds the claim: it is claimed when that one ends.
+    ///
+    /// # Errors
+    /// One line that says what to do.
+    pub(crate) fn inherit(config: &Config, role: Role) -> Result<Self, CannotStart> {
+        let lock = lock_of(config, role)?;
+        let waiting = std::thread::Builder::new().name("claim".into()).spawn(move || {
+            if let Err(error) = lock.lock() {
+                tracing::warn!(%error, "the data directory cannot be claimed");
+            }
+            loop {
+                std::thread::park(); // It holds the claim until the process ends.
+            }
+        });
+        waiting.map_err(|error| CannotStart::because("cannot start a thread", error))?;
+        Self::with_pid_file(config, role, None)
+    }
+
+    fn with_pid_file(config: &Config, role: Role, lock: Option<File>) -> Result<Self, CannotStart> {
+        let pid_file = file_of(config, role, "pid");
+        std::fs::write(&pid_file, own_pid()).map_err(|error| cannot_write(&config.data, &error))?;
         Ok(Self { left_behind: vec![pid_file], _lock: lock })
     }
 
@@ -93,8 +107,32 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         for path in &self.left_behind {
+            // A process that took over has written its own number there.
+            if path.extension().is_some_and(|it| it == "pid") && std::fs::read_to_string(path).ok() != Some(own_pid()) {
+                continue;
+            }
             // What is left behind is replaced by the next start.
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+fn file_of(config: &Config, role: Role, ending: &str) -> PathBuf {
+    config.data.join(format!("run/{}.{ending}", role.name()))
+}
+
+fn cannot_write(data: &Path, error: &dyn std::fmt::Display) -> CannotStart {
+    CannotStart(format!("cannot write in the directory {}: {error}", data.display()))
+}
+
+fn own_pid() -> String {
+    format!("{}\n", std::process::id())
+}
+
+/// The file that is locked by whoever has the directory, which is made if it is missing.
+fn lock_of(config: &Config, role: Role) -> Result<File, CannotStart> {
+    for dir in role.dirs() {
+        keys::private_dir(&config.data.join(dir))?;
+    }
+    File::create(file_of(config, role, "lock")).map_err(|error| cannot_write(&config.data, &error))
 }

@@ -11,8 +11,8 @@ use std::net::{SocketAddr, TcpListener};
 /// One line that names the address, its key, and what to do.
 pub(crate) fn all_free(config: &Config) -> Result<(), CannotStart> {
     let addresses = [
-        ("edge.http", config.edge.http),
-        ("edge.https", config.edge.https),
+        ("edge.http", config.edge.http.filter(|_| !config.edge.reuse_port)),
+        ("edge.https", config.edge.https.filter(|_| !config.edge.reuse_port)),
         ("edge.private", Some(config.edge.private)),
         ("edge.authz_grpc", config.edge.authz_grpc),
         ("demo.listen", config.demo),

@@ -1,7 +1,8 @@
 //! How the process ends: Ctrl-C and SIGTERM both drain.
 //!
 //! Readiness goes first, while everything still serves, for as long as `edge.announce` says: time for a balancer to
-//! look elsewhere. Then listening stops, and requests under way have `edge.drain`.
+//! look elsewhere. Then listening stops, and requests under way have `edge.drain`. A gateway whose listening sockets
+//! another process has taken over announces nothing: at its address nothing ends.
 
 use aldgate_gateway::state::EdgeState;
 use async_trait::async_trait;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 /// Watches for the end.
 pub(crate) struct Drain {
@@ -17,6 +19,8 @@ pub(crate) struct Drain {
     pub(crate) state: Arc<EdgeState>,
     /// How long the end is announced.
     pub(crate) announce: Duration,
+    /// Told when another process has the listening sockets.
+    pub(crate) replaced: Arc<Notify>,
 }
 
 /// Waits for Ctrl-C or SIGTERM.
@@ -35,9 +39,12 @@ pub(crate) async fn asked_to_end() {
 #[async_trait]
 impl ShutdownSignalWatch for Drain {
     async fn recv(&self) -> ShutdownSignal {
-        asked_to_end().await;
+        let announce = tokio::select! {
+            () = asked_to_end() => self.announce,
+            () = self.replaced.notified() => Duration::ZERO,
+        };
         self.state.ready.store(false, Ordering::SeqCst);
-        tokio::time::sleep(self.announce).await;
+        tokio::time::sleep(announce).await;
         ShutdownSignal::GracefulTerminate
     }
 }

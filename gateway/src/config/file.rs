@@ -153,6 +153,8 @@ table!(
         threads: i64,
         /// Whether plain requests to services take the fast lane.
         fast_lane: bool,
+        /// Whether http and https may be listened on by several processes of this user.
+        reuse_port: bool,
         /// How long the end is announced before listening stops.
         announce: String,
         /// How long requests under way are given after that.

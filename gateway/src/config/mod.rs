@@ -78,6 +78,8 @@ pub struct Edge {
     pub threads: usize,
     /// Whether plain requests to services take the fast lane.
     pub fast_lane: bool,
+    /// Whether other processes of this user may listen on `http` and `https` too (`SO_REUSEPORT`).
+    pub reuse_port: bool,
     /// How long the end is announced (readiness false, still serving), so that a balancer can look elsewhere.
     pub announce: Duration,
     /// How long requests under way are given once listening has stopped.

@@ -4,7 +4,7 @@
 //! then one call to warm that consumes the challenge, settles the counter and opens the session, all or nothing.
 
 use crate::exchange::Exchange;
-use crate::lookup::under_deadline;
+use crate::lookup::WARM_DEADLINE;
 use crate::metrics::LoginOutcome;
 use crate::passkey::{binding, body};
 use crate::problem::Problem;
@@ -144,10 +144,14 @@ async fn log_in(
     let response = AuthenticationResponse::parse(&body)?;
     let response = response.as_assertion();
     let challenge = open_challenge(response.client_data, session, exchange, state)?;
-    let digest = CredentialDigest::of(response.credential_id);
-    let record = state.lookups.credential(&digest, exchange.now).await?.ok_or(LoginRefused::UnknownCredential)?;
-    let verified = assertion::verify(&state.relying_party, &challenge, &response, &record)?;
-    settle(verified, permit, session, exchange, state).await
+    let asking = async {
+        let digest = CredentialDigest::of(response.credential_id);
+        let record = state.lookups.credential(&digest, exchange.now).await?.ok_or(LoginRefused::UnknownCredential)?;
+        let verified = assertion::verify(&state.relying_party, &challenge, &response, &record)?;
+        settle(verified, permit, session, exchange, state).await
+    };
+    let late = |_| LoginRefused::Unavailable(Unavailable("no answer in time".into()));
+    tokio::time::timeout(WARM_DEADLINE, asking).await.map_err(late)?
 }
 
 /// Opens the challenge that the client data name, before anything is looked up.
@@ -183,7 +187,7 @@ async fn settle(
         opening: Opening { session: id, record, replaces: permit.session().map(|old| old.session) },
     };
     let asked = state.hot.ask(exchange.now);
-    match under_deadline(state.warm.settle(&login)).await? {
+    match state.warm.settle(&login).await? {
         Settlement::Settled => {
             state.hot.admit_session(id, record, asked);
             Ok((id, record))

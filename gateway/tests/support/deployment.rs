@@ -3,6 +3,7 @@
 
 use super::instance::{Instance, Ports, command_of};
 use super::redis::Redis;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -17,6 +18,21 @@ pub struct Deployment {
 impl Deployment {
     /// Starts one with this many gateways; `more` is appended to their configuration.
     pub async fn start(gateways: usize, more: &str) -> Self {
+        Self::start_with(gateways, "", more).await
+    }
+
+    /// Starts one whose gateways announce their end for so long, and give requests under way so long.
+    pub async fn start_ending(gateways: usize, announce: &str, drain: &str) -> Self {
+        Self::start_with(gateways, &format!("announce = {announce:?}\ndrain = {drain:?}"), "").await
+    }
+
+    /// Starts another gateway on the address of one that runs, which must share it.
+    pub async fn beside(&self, n: usize, edge: &str) -> Instance {
+        let http = self.gateways[n].ports.http;
+        self.gateway(Ports { http, ..Ports::free() }, edge, "").await
+    }
+
+    pub async fn start_with(gateways: usize, edge: &str, more: &str) -> Self {
         let dir = Arc::new(TempDir::new().expect("a directory"));
         let redis = Redis::start().await;
         let ports: Vec<_> = (0..gateways).map(|_| Ports::free()).collect();
@@ -25,7 +41,7 @@ impl Deployment {
         let backend = Self::backend(&dir, &shared).await;
         let mut deployment = Self { redis, backend, gateways: Vec::new(), dir, shared };
         for ports in ports {
-            let gateway = deployment.gateway(ports, more).await;
+            let gateway = deployment.gateway(ports, edge, more).await;
             deployment.gateways.push(gateway);
         }
         deployment
@@ -44,7 +60,28 @@ impl Deployment {
         self.backend = Self::backend(&self.dir, &self.shared).await;
     }
 
-    async fn gateway(&self, ports: Ports, more: &str) -> Instance {
+    /// Where a gateway works.
+    pub fn gateway_data(&self, n: usize) -> PathBuf {
+        self.dir.path().join(format!("gateway-{}", self.gateways[n].ports.private))
+    }
+
+    /// Starts a gateway again, after it was killed.
+    pub async fn start_again(&self, n: usize) -> Instance {
+        let ports = self.gateways[n].ports;
+        let path = self.dir.path().join(format!("gateway-{}.toml", ports.private));
+        Instance::run(self.dir.clone(), ports, command_of("gateway", &path), "Aldgate is ready").await
+    }
+
+    /// Starts a gateway that takes over from one that runs.
+    pub async fn take_over(&self, n: usize) -> Instance {
+        let ports = self.gateways[n].ports;
+        let path = self.dir.path().join(format!("gateway-{}.toml", ports.private));
+        let mut command = command_of("gateway", &path);
+        command.arg("--take-over");
+        Instance::run(self.dir.clone(), ports, command, "Aldgate is ready").await
+    }
+
+    async fn gateway(&self, ports: Ports, edge: &str, more: &str) -> Instance {
         let Ports { http, private, .. } = ports;
         let shared = &self.shared;
         let dir = self.dir.path();
@@ -62,14 +99,15 @@ impl Deployment {
             private = "127.0.0.1:{private}"
             authz_grpc = ""
             threads = 1
+            {edge}
             {shared}
             {more}
             "#,
-            dir.join(format!("gateway-{http}")),
+            dir.join(format!("gateway-{private}")),
             dir.join("data/keys"),
             dir.join("data/run"),
         );
-        let path = dir.join(format!("gateway-{http}.toml"));
+        let path = dir.join(format!("gateway-{private}.toml"));
         std::fs::write(&path, text).expect("a file");
         Instance::run(self.dir.clone(), ports, command_of("gateway", &path), "Aldgate is ready").await
     }

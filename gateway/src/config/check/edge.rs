@@ -80,6 +80,7 @@ pub(super) fn edge(file: &FileEdge, faults: &mut Faults) -> Edge {
         authz_grpc,
         threads: usize::try_from(threads).unwrap_or(1),
         fast_lane: file.fast_lane.unwrap_or(FAST_LANE),
+        reuse_port: file.reuse_port.unwrap_or(false),
         announce,
         drain,
         certificate,
