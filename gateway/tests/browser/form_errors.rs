@@ -95,6 +95,9 @@ async fn guessing_passwords_ends_with_a_page_that_says_when_to_come_back() {
     page.press("Sign in").await;
     page.arrive("Enter your password").await;
     let errors = page.errors().await;
-    assert!(errors[0].starts_with("You have tried too many times. Try again after "), "{errors:?}");
+    assert!(
+        errors[0].starts_with("Too many passwords were tried, here or somewhere else. Try again after "),
+        "{errors:?}"
+    );
     assert_eq!(page.session().await, None, "even the right one is refused now");
 }
