@@ -9,8 +9,8 @@
 //! 1. **Hop-by-hop fields**: [`plain`] strikes the same as `ProxyHttp`; a request whose `Connection` names a field does
 //!    not fit. Answers pass [`crate::returned`], as on the other way. Tests: `lane/differential.rs`,
 //!    `lane/requests.rs`.
-//! 2. **Host and authority**: judged by the first phase for both ways; [`plain`] gives `Host` the authority of HTTP/2.
-//!    Tests: `lane/differential.rs`.
+//! 2. **Host and authority**: judged by the first phase for both ways; [`plain`] gives `Host` the authority of HTTP/2,
+//!    once. Tests: `lane/http2.rs`, `lane/differential.rs`.
 //! 3. **Framing of requests**: a request with a body, or a word about one, does not fit. Tests: `lane/requests.rs`.
 //! 4. **Framing of answers**: [`head`] and [`body`]. A connection is kept only with a [`body::Reusable`], which only an
 //!    answer that has provably ended gives. Tests: `lane/differential.rs`, `lane/poisoning.rs`, `lane/framing.rs`

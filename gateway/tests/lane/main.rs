@@ -7,6 +7,7 @@ mod support;
 mod agree;
 mod differential;
 mod framing;
+mod http2;
 mod idle;
 mod poisoning;
 mod reference;
