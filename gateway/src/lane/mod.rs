@@ -22,9 +22,10 @@
 //!    [`INTERIM_MAX`]; 101 is refused, and requests with `Upgrade` or `Expect` do not fit. Tests:
 //!    `lane/differential.rs`, `lane/poisoning.rs`.
 //! 7. **Streaming**: a piece is written before the next is read; while the service is waited for, the client is watched,
-//!    and the service's connection closed when it goes; deadlines as in [`crate::upstream`]. Tests: `lane/streaming.rs`.
+//!    and the service's connection closed when it goes; deadlines as in [`crate::upstream`]. Tests: `lane/streaming.rs`,
+//!    `lane/failures.rs`.
 //! 8. **Idle connections**: [`pool`]: bounded in number and age, checked before use, ended with their generation. Tests:
-//!    `lane/idle.rs`.
+//!    `lane/idle.rs`, `lane/unix_socket.rs`.
 
 pub mod body;
 pub mod head;

@@ -6,6 +6,7 @@ mod support;
 
 mod agree;
 mod differential;
+mod failures;
 mod framing;
 mod http2;
 mod idle;
@@ -14,3 +15,4 @@ mod reference;
 mod requests;
 mod service;
 mod streaming;
+mod unix_socket;
