@@ -7,8 +7,8 @@
 //! ways. What leaving `ProxyHttp` would lose, and where it is kept:
 //!
 //! 1. **Hop-by-hop fields**: [`plain`] strikes the same as `ProxyHttp`; a request whose `Connection` names a field does
-//!    not fit. Answers pass [`crate::returned`], as on the other way. Tests: `lane/differential.rs`,
-//!    `lane/requests.rs`.
+//!    not fit. Answers lose theirs in [`crate::returned`], as on the other way. Tests: `lane/differential.rs`,
+//!    `lane/requests.rs`, `lane/hop_by_hop.rs`.
 //! 2. **Host and authority**: judged by the first phase for both ways; [`plain`] gives `Host` the authority of HTTP/2,
 //!    once. Tests: `lane/http2.rs`, `lane/differential.rs`.
 //! 3. **Framing of requests**: a request with a body, or a word about one, does not fit. Tests: `lane/requests.rs`.

@@ -8,6 +8,7 @@ mod agree;
 mod differential;
 mod failures;
 mod framing;
+mod hop_by_hop;
 mod http2;
 mod idle;
 mod poisoning;

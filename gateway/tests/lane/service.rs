@@ -183,8 +183,13 @@ pub async fn pause() {
 
 /// A world whose public route `/raw/` leads to the service, with the lane open or closed.
 pub async fn world(service: &Service, lane: bool) -> World {
+    world_with(service, lane, "").await
+}
+
+/// The same with more in its configuration.
+pub async fn world_with(service: &Service, lane: bool, more: &str) -> World {
     World::with(&format!(
-        "[edge]\nfast_lane = {lane}\n[[service]]\nname = \"raw\"\nupstream = \"{}\"\n[[route]]\npath = \"/raw/\"\nservice = \"raw\"\naccess = \"public\"\n[[route]]\npath = \"/known/\"\nservice = \"raw\"\n",
+        "[edge]\nfast_lane = {lane}\n[[service]]\nname = \"raw\"\nupstream = \"{}\"\n[[route]]\npath = \"/raw/\"\nservice = \"raw\"\naccess = \"public\"\n[[route]]\npath = \"/known/\"\nservice = \"raw\"\n{more}",
         service.upstream
     ))
     .await
