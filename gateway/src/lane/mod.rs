@@ -7,10 +7,10 @@
 //! ways. What leaving `ProxyHttp` would lose, and where it is kept:
 //!
 //! 1. **Hop-by-hop fields**: [`plain`] strikes the same as `ProxyHttp`; a request whose `Connection` names a field does
-//!    not fit. Answers pass [`crate::returned`], as on the other way. Tests: `lane/differential.rs`,
-//!    `lane/requests.rs`.
-//! 2. **Host and authority**: judged by the first phase for both ways; [`plain`] gives `Host` the authority of HTTP/2.
-//!    Tests: `lane/differential.rs`.
+//!    not fit. Answers lose theirs in [`crate::returned`], as on the other way. Tests: `lane/differential.rs`,
+//!    `lane/requests.rs`, `lane/hop_by_hop.rs`.
+//! 2. **Host and authority**: judged by the first phase for both ways; [`plain`] gives `Host` the authority of HTTP/2,
+//!    once. Tests: `lane/http2.rs`, `lane/differential.rs`.
 //! 3. **Framing of requests**: a request with a body, or a word about one, does not fit. Tests: `lane/requests.rs`.
 //! 4. **Framing of answers**: [`head`] and [`body`]. A connection is kept only with a [`body::Reusable`], which only an
 //!    answer that has provably ended gives. Tests: `lane/differential.rs`, `lane/poisoning.rs`, `lane/framing.rs`
@@ -22,9 +22,10 @@
 //!    [`INTERIM_MAX`]; 101 is refused, and requests with `Upgrade` or `Expect` do not fit. Tests:
 //!    `lane/differential.rs`, `lane/poisoning.rs`.
 //! 7. **Streaming**: a piece is written before the next is read; while the service is waited for, the client is watched,
-//!    and the service's connection closed when it goes; deadlines as in [`crate::upstream`]. Tests: `lane/streaming.rs`.
+//!    and the service's connection closed when it goes; deadlines as in [`crate::upstream`]. Tests: `lane/streaming.rs`,
+//!    `lane/failures.rs`.
 //! 8. **Idle connections**: [`pool`]: bounded in number and age, checked before use, ended with their generation. Tests:
-//!    `lane/idle.rs`.
+//!    `lane/idle.rs`, `lane/unix_socket.rs`.
 
 pub mod body;
 pub mod head;

@@ -97,8 +97,8 @@ impl<'a> Dress<'a> {
             let certificate = self.exchange.certificate.as_deref().ok_or(CannotForward)?;
             say(names::CLIENT_CERTIFICATE, certificate.header_value().as_ref())?;
         }
-        let told = self.told.iter().flat_map(|told| told.fields(identity::aliases(&self.route.target)));
-        told.map(|(name, value)| say(name, value)).collect()
+        let mut told = self.told.iter().flat_map(|told| told.fields(identity::aliases(&self.route.target)));
+        told.try_for_each(|(name, value)| say(name, value))
     }
 
     fn say_forwarding(

@@ -112,6 +112,12 @@ fn fields(dice: &mut Dice) -> String {
         "X-Odd:   spaces  ",
         "X-Obs: caf\u{e9}",
         "X-Empty:",
+        "Keep-Alive: timeout=5",
+        "Proxy-Connection: keep-alive",
+        "Trailer: X-Trailer",
+        "Connection: x-service, x-odd",
+        "Connection: content-length, Transfer-Encoding, set-cookie",
+        "Upgrade: h2c",
     ];
     (0..dice.below(6)).map(|_| format!("{}\r\n", dice.pick(&all))).collect()
 }
@@ -306,7 +312,7 @@ fn without_reference(head: &[u8]) -> String {
 
 /// Without what is the gateway's own clock, and the reference in its own refusals.
 fn plain(mut told: Told) -> Told {
-    let refused = told.status() == 502; // The services here never say that.
+    let refused = matches!(told.status(), 400 | 502); // The services here never say that.
     if refused {
         told.body.clear();
     }

@@ -6,10 +6,14 @@ mod support;
 
 mod agree;
 mod differential;
+mod failures;
 mod framing;
+mod hop_by_hop;
+mod http2;
 mod idle;
 mod poisoning;
 mod reference;
 mod requests;
 mod service;
 mod streaming;
+mod unix_socket;

@@ -79,15 +79,3 @@ async fn nobody_passes_the_lane_unjudged() {
     assert_eq!(client.answer(false).await.status(), 401);
     assert_eq!(service.received().len(), 0);
 }
-
-#[tokio::test]
-async fn a_service_that_does_not_listen_is_unavailable_on_both_ways() {
-    for lane in [false, true] {
-        let mut service = Service::start().await;
-        service.port = 1;
-        let world = world(&service, lane).await;
-        let mut client = Client::new(world.connect());
-        client.send(b"GET /raw/ HTTP/1.1\r\nhost: localhost:8080\r\n\r\n").await;
-        assert_eq!(client.answer(false).await.status(), 503, "{lane}");
-    }
-}

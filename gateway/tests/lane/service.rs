@@ -2,9 +2,10 @@
 //! told to; and a client that reads answers byte for byte.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, UnixListener};
 
 use crate::support::world::World;
 
@@ -42,30 +43,52 @@ struct Kept {
 pub struct Service {
     kept: Arc<Mutex<Kept>>,
     hang_up: Arc<tokio::sync::Notify>,
-    pub port: u16,
+    /// As the configuration names it.
+    pub upstream: String,
 }
 
 impl Service {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let service = Self { kept: Arc::default(), hang_up: Arc::default(), port };
+        let service = Self::at(listener.local_addr().expect("an address").to_string());
         let accepting = service.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).expect("no delay");
-                accepting.lock(|kept| (kept.accepted, kept.open) = (kept.accepted + 1, kept.open + 1));
-                let service = accepting.clone();
-                tokio::spawn(async move {
-                    service.serve(stream).await;
-                    service.lock(|kept| (kept.open, kept.ended) = (kept.open - 1, kept.ended + 1));
-                });
+                accepting.accept(stream);
             }
         });
         service
     }
 
-    async fn serve(&self, mut stream: tokio::net::TcpStream) {
+    /// One that listens on a Unix socket.
+    pub fn start_at(path: &Path) -> Self {
+        let listener = UnixListener::bind(path).expect("a socket");
+        let service = Self::at(format!("unix:{}", path.display()));
+        let accepting = service.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                accepting.accept(stream);
+            }
+        });
+        service
+    }
+
+    /// One that nobody has started: nothing listens at the address.
+    pub fn at(upstream: String) -> Self {
+        Self { kept: Arc::default(), hang_up: Arc::default(), upstream }
+    }
+
+    fn accept(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        self.lock(|kept| (kept.accepted, kept.open) = (kept.accepted + 1, kept.open + 1));
+        let service = self.clone();
+        tokio::spawn(async move {
+            service.serve(stream).await;
+            service.lock(|kept| (kept.open, kept.ended) = (kept.open - 1, kept.ended + 1));
+        });
+    }
+
+    async fn serve(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut come = Vec::new();
         let mut piece = [0; 4096];
         loop {
@@ -160,9 +183,14 @@ pub async fn pause() {
 
 /// A world whose public route `/raw/` leads to the service, with the lane open or closed.
 pub async fn world(service: &Service, lane: bool) -> World {
+    world_with(service, lane, "").await
+}
+
+/// The same with more in its configuration.
+pub async fn world_with(service: &Service, lane: bool, more: &str) -> World {
     World::with(&format!(
-        "[edge]\nfast_lane = {lane}\n[[service]]\nname = \"raw\"\nupstream = \"127.0.0.1:{}\"\n[[route]]\npath = \"/raw/\"\nservice = \"raw\"\naccess = \"public\"\n[[route]]\npath = \"/known/\"\nservice = \"raw\"\n",
-        service.port
+        "[edge]\nfast_lane = {lane}\n[[service]]\nname = \"raw\"\nupstream = \"{}\"\n[[route]]\npath = \"/raw/\"\nservice = \"raw\"\naccess = \"public\"\n[[route]]\npath = \"/known/\"\nservice = \"raw\"\n{more}",
+        service.upstream
     ))
     .await
 }
@@ -195,7 +223,7 @@ pub struct Client<S> {
     come: Vec<u8>,
 }
 
-impl<S: AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub const fn new(stream: S) -> Self {
         Self { stream, come: Vec::new() }
     }

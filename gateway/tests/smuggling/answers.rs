@@ -1,10 +1,16 @@
 //! What services answer: a client gets its own answer or an error, and a connection on which an answer was not clear is
 //! never used for anybody else.
 
-use super::gate::Gate;
+use super::gate::{Gate, Way, on_both_ways};
 use super::strict::{self, Unread};
 use super::upstream::Script;
 use std::time::Duration;
+
+on_both_ways!(
+    an_answer_that_is_not_clear_is_nobody_elses,
+    what_a_service_says_unasked_is_nobodys_answer,
+    a_connection_with_clear_answers_is_used_again
+);
 
 /// What somebody else must never get.
 const POISON: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison";
@@ -58,19 +64,18 @@ fn bad() -> Vec<(&'static str, String)> {
     ]
 }
 
-async fn gate(rows: Vec<(&'static str, String)>, closes: bool) -> Gate {
-    Gate::with(move |request| {
+async fn gate(way: Way, rows: Vec<(&'static str, String)>, closes: bool) -> Gate {
+    Gate::with(way, move |request| {
         let at: usize = request.target.strip_prefix("/raw/answer/")?.parse().ok()?;
         Some(Script { bytes: rows[at].1.clone().into_bytes(), closes })
     })
     .await
 }
 
-#[tokio::test]
-async fn an_answer_that_is_not_clear_is_nobody_elses() {
+async fn an_answer_that_is_not_clear_is_nobody_elses(way: Way) {
     for closes in [false, true] {
         let rows = bad();
-        let gate = gate(rows.clone(), closes).await;
+        let gate = gate(way, rows.clone(), closes).await;
         for (at, (name, _)) in rows.iter().enumerate() {
             for method in ["GET", "HEAD"] {
                 let name = format!("{method}: {name} (closes: {closes})");
@@ -95,9 +100,8 @@ async fn an_answer_that_is_not_clear_is_nobody_elses() {
 }
 
 /// The next answer is sent before anybody has asked for it, once the connection lies in the pool.
-#[tokio::test]
-async fn what_a_service_says_unasked_is_nobodys_answer() {
-    let gate = Gate::with(|request| {
+async fn what_a_service_says_unasked_is_nobodys_answer(way: Way) {
+    let gate = Gate::with(way, |request| {
         let ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
         let row = request.target.strip_prefix("/raw/late")?;
         Some(Script { bytes: format!("{ok}{}", if row.is_empty() { POISON } else { "" }).into_bytes(), closes: false })
@@ -113,9 +117,8 @@ async fn what_a_service_says_unasked_is_nobodys_answer() {
     }
 }
 
-#[tokio::test]
-async fn a_connection_with_clear_answers_is_used_again() {
-    let gate = Gate::new().await;
+async fn a_connection_with_clear_answers_is_used_again(way: Way) {
+    let gate = Gate::through(way).await;
     for _ in 0..3 {
         gate.serves_the_innocent("clear").await;
     }

@@ -13,31 +13,37 @@ use tokio::time::timeout;
 /// Longer than anything takes that is not a deadline of the gate's.
 const SOON: Duration = Duration::from_secs(4);
 
-/// Which way requests go through the edge.
+/// Which way plain requests go through the edge to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Everything through Pingora's own proxy.
+    /// As all others: through Pingora's own proxy.
     Proxy,
-    /// Plain requests through the fast lane.
+    /// Through the fast lane, which is the default.
     Lane,
 }
 
 impl Way {
-    /// The way that this run is about: `ALDGATE_TEST_WAY=lane` for the fast lane.
-    fn of_this_run() -> Self {
-        match std::env::var("ALDGATE_TEST_WAY").as_deref() {
-            Ok("lane") => Self::Lane,
-            _ => Self::Proxy,
-        }
-    }
-
     const fn configured(self) -> &'static str {
         match self {
-            Self::Proxy => "",
+            Self::Proxy => "[edge]\nfast_lane = false\n",
             Self::Lane => "[edge]\nfast_lane = true\n",
         }
     }
 }
+
+/// Runs tests of a file on both ways: those where what is sent reaches a service, and its answer comes back. What is
+/// refused before anything is forwarded knows no ways.
+macro_rules! on_both_ways {
+    ($($test:ident),+ $(,)?) => {
+        mod through_the_proxy {
+            $(#[tokio::test] async fn $test() { super::$test(super::Way::Proxy).await; })+
+        }
+        mod through_the_lane {
+            $(#[tokio::test] async fn $test() { super::$test(super::Way::Lane).await; })+
+        }
+    };
+}
+pub(crate) use on_both_ways;
 
 /// Where an attack is aimed: at a service, or at the backend.
 pub const SERVICE: &str = "/raw/x";
@@ -60,15 +66,16 @@ pub struct Said {
 
 impl Gate {
     pub async fn new() -> Self {
-        Self::through(Way::of_this_run(), |_| None).await
+        Self::through(Way::Lane).await
+    }
+
+    /// One that is as it is by default but for the way that requests take.
+    pub async fn through(way: Way) -> Self {
+        Self::with(way, |_| None).await
     }
 
     /// A gate whose service answers some requests in its own way.
-    pub async fn with(scripted: impl Fn(&strict::Request) -> Option<Script> + Send + Sync + 'static) -> Self {
-        Self::through(Way::of_this_run(), scripted).await
-    }
-
-    async fn through(way: Way, scripted: impl Fn(&strict::Request) -> Option<Script> + Send + Sync + 'static) -> Self {
+    pub async fn with(way: Way, scripted: impl Fn(&strict::Request) -> Option<Script> + Send + Sync + 'static) -> Self {
         let (log, sockets) = (Log::default(), TempDir::new().expect("a directory"));
         let address = upstream::tcp(log.clone(), Arc::new(scripted)).await;
         upstream::unix(&sockets.path().join("backend.sock"), log.clone());
@@ -92,6 +99,7 @@ impl Gate {
             way.configured()
         );
         let world = World::with(&more).await;
+        assert_eq!(world.state.fast_lane, way == Way::Lane);
         Self { world, log, innocents: AtomicUsize::new(0), _sockets: sockets }
     }
 
@@ -137,6 +145,21 @@ impl Gate {
         tokio::time::sleep(Duration::from_millis(3)).await; // Long enough for an answer; the rest is judged as it is.
         let _ = client.shutdown().await;
         self.hear(&mut client).await
+    }
+
+    /// Waits until no request is half with the service: what was begun has come whole, or was given up with its
+    /// connection.
+    pub async fn is_settled(&self, before: &[upstream::Heard]) {
+        let is_half = |(at, heard): (usize, &upstream::Heard)| {
+            let old = before.get(at).map_or(0, |heard| heard.bytes.len());
+            !heard.ended && matches!(strict::requests(&heard.bytes[old..]).1, Some(Unread::Unfinished))
+        };
+        let settling = async {
+            while self.log.heard().iter().enumerate().any(is_half) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(SOON, settling).await.expect("a request is neither finished nor given up");
     }
 
     /// The requests that arrived whole since a moment; what is unfinished is none, anything else is a fault.

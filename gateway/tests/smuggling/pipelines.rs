@@ -1,9 +1,16 @@
 //! Several requests on one connection: each is answered as itself, in its turn, or not at all.
 
-use super::gate::{Gate, SERVICE};
+use super::gate::{Gate, SERVICE, Way, on_both_ways};
 use super::strict;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+on_both_ways!(
+    requests_in_one_packet_are_never_mixed_up,
+    requests_that_wait_for_answers_share_a_connection,
+    a_request_that_comes_while_the_first_is_with_its_upstream_is_not_mixed_up_with_it,
+    an_early_answer_of_a_service_ends_the_connection_with_the_body
+);
 
 fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nhost: localhost:8080\r\n\r\n")
@@ -27,9 +34,8 @@ async fn answered_in_order(gate: &Gate, name: &str, asked: &[String], echoes: &[
     gate.serves_the_innocent(name).await;
 }
 
-#[tokio::test]
-async fn requests_in_one_packet_are_never_mixed_up() {
-    let gate = Gate::new().await;
+async fn requests_in_one_packet_are_never_mixed_up(way: Way) {
+    let gate = Gate::through(way).await;
     let (one, two) = (get("/raw/1"), get("/raw/2"));
     answered_in_order(&gate, "two", &[one.clone(), two.clone()], &["GET /raw/1 ", "GET /raw/2 "]).await;
     let posts = [post("/raw/1", "first"), post("/raw/2", "second")];
@@ -43,9 +49,8 @@ async fn requests_in_one_packet_are_never_mixed_up() {
     answered_in_order(&gate, "fifty", &many, &due).await;
 }
 
-#[tokio::test]
-async fn requests_that_wait_for_answers_share_a_connection() {
-    let gate = Gate::new().await;
+async fn requests_that_wait_for_answers_share_a_connection(way: Way) {
+    let gate = Gate::through(way).await;
     for version in ["HTTP/1.1", "HTTP/1.0"] {
         let mut client = gate.world.connect();
         for at in 0..5 {
@@ -62,9 +67,8 @@ async fn requests_that_wait_for_answers_share_a_connection() {
     }
 }
 
-#[tokio::test]
-async fn a_request_that_comes_while_the_first_is_with_its_upstream_is_not_mixed_up_with_it() {
-    let gate = Gate::with(|request| {
+async fn a_request_that_comes_while_the_first_is_with_its_upstream_is_not_mixed_up_with_it(way: Way) {
+    let gate = Gate::with(way, |request| {
         let waits = request.target == "/raw/slow";
         waits.then(|| super::upstream::Script { bytes: Vec::new(), closes: false })
     })
@@ -112,9 +116,8 @@ async fn the_rest_of_a_body_is_never_the_next_request() {
 }
 
 /// A service answers before it has read the body.
-#[tokio::test]
-async fn an_early_answer_of_a_service_ends_the_connection_with_the_body() {
-    let gate = Gate::new().await;
+async fn an_early_answer_of_a_service_ends_the_connection_with_the_body(way: Way) {
+    let gate = Gate::through(way).await;
     let hidden = get("/raw/hidden");
     let head = format!("POST {SERVICE} HTTP/1.1\r\nhost: localhost:8080\r\ncontent-length: 100000\r\n\r\n");
     let before = gate.log.heard();
