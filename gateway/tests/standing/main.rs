@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod backend;
+mod cluster;
 mod drain;
 mod people;
 #[path = "../support/mod.rs"]

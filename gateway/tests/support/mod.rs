@@ -5,11 +5,13 @@
 pub mod asker;
 pub mod axe;
 pub mod browser;
+pub mod cluster;
 pub mod deployment;
 pub mod front;
 pub mod http;
 pub mod instance;
 pub mod issuer;
+pub mod pair;
 pub mod person;
 pub mod redis;
 pub mod world;
