@@ -6,6 +6,7 @@ mod backend;
 mod cluster;
 mod drain;
 mod people;
+mod replacement;
 #[path = "../support/mod.rs"]
 mod support;
 mod warm;
