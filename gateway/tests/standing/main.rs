@@ -5,6 +5,7 @@
 mod backend;
 mod cluster;
 mod drain;
+mod load;
 mod people;
 mod replacement;
 #[path = "../support/mod.rs"]

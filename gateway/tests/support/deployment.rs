@@ -42,7 +42,9 @@ impl<T: Tier> Deployment<T> {
     pub async fn start_on(redis: T, gateways: usize, edge: &str, more: &str) -> Self {
         let dir = Arc::new(TempDir::new().expect("a directory"));
         let ports: Vec<_> = (0..gateways).map(|_| Ports::free()).collect();
-        let origins: Vec<_> = ports.iter().map(|ports| format!("http://localhost:{}", ports.http)).collect();
+        let origins = |ports: &Ports| [("http", ports.http), ("https", ports.https)];
+        let origins = ports.iter().flat_map(origins).map(|(scheme, port)| format!("{scheme}://localhost:{port}"));
+        let origins: Vec<_> = origins.collect();
         let shared = format!("{}\n[relying_party]\norigins = {origins:?}\n", redis.configuration(dir.path()));
         let backend = Self::backend(&dir, &shared).await;
         let mut deployment = Self { redis, backend, gateways: Vec::new(), dir, shared };
@@ -94,7 +96,7 @@ impl<T: Tier> Deployment<T> {
     }
 
     async fn gateway(&self, ports: Ports, edge: &str, more: &str) -> Instance {
-        let Ports { http, private, .. } = ports;
+        let Ports { http, https, private, .. } = ports;
         let shared = &self.shared;
         let dir = self.dir.path();
         let text = format!(
@@ -107,7 +109,7 @@ impl<T: Tier> Deployment<T> {
             sockets = {:?}
             [edge]
             http = "127.0.0.1:{http}"
-            https = ""
+            https = "127.0.0.1:{https}"
             private = "127.0.0.1:{private}"
             authz_grpc = ""
             threads = 1
