@@ -10,4 +10,5 @@ mod people;
 mod replacement;
 #[path = "../support/mod.rs"]
 mod support;
+mod units;
 mod warm;
