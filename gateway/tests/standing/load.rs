@@ -136,11 +136,22 @@ enum Fate {
     NotBegun(hyper::Error),
 }
 
+/// Whether the server says so: a GOAWAY without an error ends those requests only that came after the last one which it
+/// has taken up (RFC 9113, section 6.8; `h2` lets the others go on), and REFUSED_STREAM one (section 8.7).
+fn is_refused(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| {
+        let (gone, refused) = (h2::Reason::NO_ERROR, h2::Reason::REFUSED_STREAM);
+        let says = |reason| cause.is_remote() && cause.reason() == Some(reason);
+        (cause.is_go_away() && says(gone)) || (cause.is_reset() && says(refused))
+    })
+}
+
 /// One session check.
 async fn check(sender: &mut Sender, client: &Client) -> Result<Fate, Failed> {
     let answer = match sender.send(client).await {
         Ok(answer) => answer,
-        Err(error) if error.is_canceled() => return Ok(Fate::NotBegun(error)),
+        Err(error) if error.is_canceled() || is_refused(&error) => return Ok(Fate::NotBegun(error)),
         Err(error) => return Err(error.into()),
     };
     if answer.status() != 200 {
