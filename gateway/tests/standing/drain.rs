@@ -1,119 +1,16 @@
 //! A gateway ends while people go on, or another takes its place: nobody's request fails.
 
+use crate::load::{CLIENTS, Load, Ready, Way};
 use crate::people::eventually;
 use crate::support::deployment::Deployment;
 use crate::support::http::Client;
-use crate::support::instance::Instance;
 use crate::support::person::register;
-use http_body_util::{BodyExt as _, Empty};
-use hyper::Request;
-use hyper::body::Bytes;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, sleep};
-
-type Failed = Box<dyn std::error::Error + Send + Sync>;
-type Sender = SendRequest<Empty<Bytes>>;
-
-/// Requests a second: each second one on a connection of its own, the others on kept ones.
-const EVERY: Duration = Duration::from_millis(4);
-
-/// Kept connections.
-const KEPT: usize = 8;
-
-/// What people send for as long as they are let.
-struct Load {
-    stop: Arc<AtomicBool>,
-    answered: Arc<AtomicUsize>,
-    failures: Arc<std::sync::Mutex<Vec<String>>>,
-    tasks: JoinSet<()>,
-}
-
-async fn dial(address: SocketAddr) -> Result<Sender, Failed> {
-    let (sender, connection) = handshake(TokioIo::new(TcpStream::connect(address).await?)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
-/// One session check. True if the connection may be used again: the server has not said that it closes it.
-async fn check(sender: &mut Sender, client: &Client) -> Result<bool, Failed> {
-    let cookie = client.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
-    let request = Request::get("/session").header("host", &client.host).header("cookie", cookie);
-    let answer = sender.send_request(request.body(Empty::new())?).await?;
-    if answer.status() != 200 {
-        return Err(format!("status {}", answer.status()).into());
-    }
-    let goes_on = answer.headers().get("connection").is_none_or(|said| said != "close");
-    answer.into_body().collect().await?;
-    Ok(goes_on)
-}
-
-impl Load {
-    /// To these gateways: a balancer's client would choose among those that are ready.
-    fn on(client: &Client, ready: &Arc<std::sync::Mutex<SocketAddr>>) -> Self {
-        let mut load =
-            Self { stop: Arc::default(), answered: Arc::default(), failures: Arc::default(), tasks: JoinSet::new() };
-        for n in 0..KEPT {
-            load.spawn(client, ready, n > 0);
-        }
-        load
-    }
-
-    fn spawn(&mut self, client: &Client, ready: &Arc<std::sync::Mutex<SocketAddr>>, keeps: bool) {
-        let (stop, answered, failures) = (self.stop.clone(), self.answered.clone(), self.failures.clone());
-        let (client, ready) = (client.clone(), ready.clone());
-        self.tasks.spawn(async move {
-            let mut due = interval(EVERY);
-            let mut kept: Option<(SocketAddr, Sender)> = None;
-            while !stop.load(Ordering::SeqCst) {
-                due.tick().await;
-                let address = *ready.lock().expect("a lock");
-                let begun = kept.take().filter(|(at, sender)| *at == address && !sender.is_closed());
-                let asked = async {
-                    let mut sender = match begun {
-                        Some((_, sender)) => sender,
-                        None => dial(address).await?,
-                    };
-                    let goes_on = check(&mut sender, &client).await?;
-                    Ok::<_, Failed>((keeps && goes_on).then_some((address, sender)))
-                };
-                match asked.await {
-                    Ok(sender) => {
-                        answered.fetch_add(1, Ordering::SeqCst);
-                        kept = sender;
-                    }
-                    Err(error) => failures.lock().expect("a lock").push(format!("keeps {keeps}: {error:?}")),
-                }
-            }
-        });
-    }
-
-    /// How many requests were answered; none may have failed.
-    async fn none_failed(self) -> usize {
-        let (answered, failures) = self.end().await;
-        assert!(failures.is_empty(), "{} failed, {:?}", failures.len(), failures.first());
-        answered
-    }
-
-    /// How many requests were answered, and what became of the others.
-    async fn end(mut self) -> (usize, Vec<String>) {
-        self.stop.store(true, Ordering::SeqCst);
-        while self.tasks.join_next().await.is_some() {}
-        (self.answered.load(Ordering::SeqCst), self.failures.lock().expect("a lock").clone())
-    }
-}
-
-fn address(gateway: &Instance) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, gateway.ports.http))
-}
+use tokio::time::{Instant, sleep};
 
 async fn somebody(deployment: &Deployment) -> Client {
     let mut client = deployment.gateways[0].client();
@@ -122,12 +19,15 @@ async fn somebody(deployment: &Deployment) -> Client {
     client
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_gateways_in_a_row_take_over_under_load_and_no_request_fails() {
+fn ready(at: std::net::SocketAddr) -> Ready {
+    Arc::new(Mutex::new(at))
+}
+
+async fn three_take_over_under_load(which: impl FnOnce(&Deployment) -> Way) {
     let mut deployment = Deployment::start(1, "").await;
     let client = somebody(&deployment).await;
-    let at = Arc::new(std::sync::Mutex::new(address(&deployment.gateways[0])));
-    let load = Load::on(&client, &at);
+    let way = which(&deployment);
+    let load = Load::on(&client, &ready(way.to(&deployment.gateways[0])), &way);
     sleep(Duration::from_millis(500)).await;
     for _ in 0..3 {
         let after = deployment.take_over(0).await;
@@ -142,6 +42,21 @@ async fn three_gateways_in_a_row_take_over_under_load_and_no_request_fails() {
     assert!(answered > 1_000, "{answered}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_gateways_in_a_row_take_over_under_load_and_no_request_fails() {
+    three_take_over_under_load(|_| Way::Http).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_gateways_in_a_row_take_over_under_load_over_tls_and_no_request_fails() {
+    three_take_over_under_load(Way::https).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_gateways_in_a_row_take_over_under_load_over_http2_and_no_request_fails() {
+    three_take_over_under_load(Way::http2).await;
+}
+
 /// One that dies before it says that it serves has taken nothing away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_dies_while_it_takes_over_harms_nobody() {
@@ -150,8 +65,7 @@ async fn a_gateway_that_dies_while_it_takes_over_harms_nobody() {
     let socket = deployment.gateway_data(0).join("run/gateway.sock");
     let asker = std::os::unix::net::UnixStream::connect(&socket).expect("connected");
     drop(asker);
-    let at = Arc::new(std::sync::Mutex::new(address(&deployment.gateways[0])));
-    let load = Load::on(&client, &at);
+    let load = Load::on(&client, &ready(Way::Http.to(&deployment.gateways[0])), &Way::Http);
     eventually("it says so", async || deployment.gateways[0].errors().contains("nobody has taken over")).await;
     assert!(load.none_failed().await > 0);
     let after = deployment.take_over(0).await;
@@ -160,23 +74,38 @@ async fn a_gateway_that_dies_while_it_takes_over_harms_nobody() {
 }
 
 /// A balancer that follows `/readyz` finds the other one in time.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sigterm_under_load_fails_no_request_of_a_balancer_that_follows_readiness() {
+async fn sigterm_under_load(which: impl FnOnce(&Deployment) -> Way) {
     let mut deployment = Deployment::start_ending(2, "1s", "2s").await;
     let client = somebody(&deployment).await;
-    let at = Arc::new(std::sync::Mutex::new(address(&deployment.gateways[0])));
-    let load = Load::on(&client, &at);
+    let way = which(&deployment);
+    let at = ready(way.to(&deployment.gateways[0]));
+    let load = Load::on(&client, &at, &way);
     sleep(Duration::from_millis(500)).await;
     let begun = Instant::now();
     deployment.gateways[0].signal("TERM");
     let mut asked = deployment.gateways[0].private_client();
     eventually("it is announced", async || asked.get("/readyz").await.status == 503).await;
-    *at.lock().expect("a lock") = address(&deployment.gateways[1]);
+    *at.lock().expect("a lock") = way.to(&deployment.gateways[1]);
     assert!(deployment.gateways[0].ended().await.success());
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(1 + 2 + 1), "announce, drain and a second: {took:?}");
     sleep(Duration::from_millis(300)).await;
     println!("{} requests around a SIGTERM; none failed; ended after {took:?}", load.none_failed().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_under_load_fails_no_request_of_a_balancer_that_follows_readiness() {
+    sigterm_under_load(|_| Way::Http).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_under_load_over_tls_fails_no_request_of_a_balancer_that_follows_readiness() {
+    sigterm_under_load(Way::https).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_under_load_over_http2_fails_no_request_of_a_balancer_that_follows_readiness() {
+    sigterm_under_load(Way::http2).await;
 }
 
 /// What the two share; the end is not announced, since the address goes on.
@@ -189,8 +118,7 @@ async fn gateways_that_share_their_address_replace_one_another_under_load() {
     let migrates = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_migrate_req").is_ok_and(|text| text.trim() == "1");
     let mut deployment = Deployment::start_with(1, SHARED, "").await;
     let client = somebody(&deployment).await;
-    let at = Arc::new(std::sync::Mutex::new(address(&deployment.gateways[0])));
-    let load = Load::on(&client, &at);
+    let load = Load::on(&client, &ready(Way::Http.to(&deployment.gateways[0])), &Way::Http);
     for _ in 0..3 {
         let after = deployment.beside(0, SHARED).await;
         let mut before = std::mem::replace(&mut deployment.gateways[0], after);
@@ -202,7 +130,7 @@ async fn gateways_that_share_their_address_replace_one_another_under_load() {
     println!("{answered} requests over three replacements on a shared address; {} failed", failures.len());
     assert!(answered > 1_000, "{answered}");
     // Each replacement can meet every client at once, no client twice.
-    assert!(failures.len() <= if migrates { 0 } else { 3 * KEPT }, "{failures:?}");
+    assert!(failures.len() <= if migrates { 0 } else { 3 * CLIENTS }, "{failures:?}");
 }
 
 /// Neither a request that is never answered nor a connection that is never used holds the process up.
@@ -215,7 +143,7 @@ async fn a_request_that_hangs_is_cut_at_the_deadline_of_the_drain() {
          [[route]]\npath = \"/hangs/\"\nservice = \"hangs\"\naccess = \"public\"\n"
     );
     let mut deployment = Deployment::start(1, &more).await;
-    let address = address(&deployment.gateways[0]);
+    let address = Way::Http.to(&deployment.gateways[0]);
     let mut stream = TcpStream::connect(address).await.expect("connected");
     let request = format!("GET /hangs/ HTTP/1.1\r\nhost: localhost:{}\r\n\r\n", address.port());
     stream.write_all(request.as_bytes()).await.expect("sent");

@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod backend;
+mod cluster;
 mod drain;
+mod load;
 mod people;
+mod replacement;
 #[path = "../support/mod.rs"]
 mod support;
+mod units;
 mod warm;

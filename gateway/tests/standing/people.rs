@@ -100,10 +100,14 @@ pub(crate) async fn nobody_else_is_let_in(gateway: &Instance, ended: &Client) {
 
 /// Ends this client's session; keeps its cookies, which open nothing now.
 pub(crate) async fn sign_out(client: &Client) -> Client {
-    let ended = client.clone();
+    let out = ask_to_sign_out(client).await;
+    assert_eq!(out.status, 303, "{out:?}");
+    client.clone()
+}
+
+/// The answer to whoever wants to end this client's session.
+pub(crate) async fn ask_to_sign_out(client: &Client) -> Answer {
     let origin = client.origin();
     let form = [("content-type", "application/x-www-form-urlencoded"), ("origin", origin.as_str())];
-    let out = client.clone().send(Method::POST, "/sign-out", &form, "").await;
-    assert_eq!(out.status, 303, "{out:?}");
-    ended
+    client.clone().send(Method::POST, "/sign-out", &form, "").await
 }

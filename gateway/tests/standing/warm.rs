@@ -2,10 +2,7 @@
 
 use crate::people::{CLEAN, Checks, eventually, nobody_else_is_let_in, sign_out};
 use crate::support::deployment::Deployment;
-use crate::support::http::Client;
-use crate::support::person::{log_in, register};
-use aldgate_core::testing::authenticator::Authenticator;
-use hyper::Method;
+use crate::support::person::{attempt, log_in, register};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -27,17 +24,6 @@ async fn strict() -> String {
     )
 }
 
-/// A log-in in two steps: gives the status of the second and how long it took.
-async fn attempt(client: &mut Client, authenticator: &Authenticator) -> (u16, String, Duration) {
-    let json = [("content-type", "application/json")];
-    let options = client.send(Method::POST, "/passkey/login/options", &json, "{}").await;
-    let challenge = options.json()["challenge"].as_str().expect("a challenge").to_owned();
-    let body = authenticator.login_body("localhost", &client.origin(), &challenge);
-    let begun = Instant::now();
-    let answer = client.send(Method::POST, "/passkey/login", &json, &body).await;
-    (answer.status.as_u16(), answer.header("retry-after").to_owned(), begun.elapsed())
-}
-
 async fn with_redis_silent(silence: &str) {
     let deployment = Deployment::start(2, &strict().await).await;
     let mut client = deployment.gateways[0].client();
@@ -53,9 +39,9 @@ async fn with_redis_silent(silence: &str) {
     deployment.redis.signal(silence);
     for _ in 0..3 {
         let mut fresh = deployment.gateways[0].client();
-        let (status, retry, took) = attempt(&mut fresh, &authenticator).await;
-        assert_eq!(status, 503, "no session without the tier");
-        assert!(!retry.is_empty());
+        let (answer, took) = attempt(&mut fresh, &authenticator).await;
+        assert_eq!(answer.status, 503, "no session without the tier");
+        assert!(!answer.header("retry-after").is_empty());
         assert!(took < CLEAN, "{took:?}");
         let begun = Instant::now();
         assert_eq!(cold.get("/session").await.status, 503, "what is not hot is not known");

@@ -3,12 +3,18 @@
 
 use super::instance::{Instance, Ports, command_of};
 use super::redis::Redis;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-pub struct Deployment {
-    pub redis: Redis,
+/// The servers that hold what the processes share.
+pub trait Tier {
+    /// What a configuration says to reach them, `[warm]` and its keys; files that it names are written into `dir`.
+    fn configuration(&self, dir: &Path) -> String;
+}
+
+pub struct Deployment<T = Redis> {
+    pub redis: T,
     pub backend: Instance,
     pub gateways: Vec<Instance>,
     pub dir: Arc<TempDir>,
@@ -26,17 +32,19 @@ impl Deployment {
         Self::start_with(gateways, &format!("announce = {announce:?}\ndrain = {drain:?}"), "").await
     }
 
-    /// Starts another gateway on the address of one that runs, which must share it.
-    pub async fn beside(&self, n: usize, edge: &str) -> Instance {
-        let http = self.gateways[n].ports.http;
-        self.gateway(Ports { http, ..Ports::free() }, edge, "").await
-    }
-
     pub async fn start_with(gateways: usize, edge: &str, more: &str) -> Self {
+        Self::start_on(Redis::start().await, gateways, edge, more).await
+    }
+}
+
+impl<T: Tier> Deployment<T> {
+    /// Starts one whose processes share these servers.
+    pub async fn start_on(redis: T, gateways: usize, edge: &str, more: &str) -> Self {
         let dir = Arc::new(TempDir::new().expect("a directory"));
-        let redis = Redis::start().await;
         let ports: Vec<_> = (0..gateways).map(|_| Ports::free()).collect();
-        let origins: Vec<_> = ports.iter().map(|ports| format!("http://localhost:{}", ports.http)).collect();
+        let origins = |ports: &Ports| [("http", ports.http), ("https", ports.https)];
+        let origins = ports.iter().flat_map(origins).map(|(scheme, port)| format!("{scheme}://localhost:{port}"));
+        let origins: Vec<_> = origins.collect();
         let shared = format!("{}\n[relying_party]\norigins = {origins:?}\n", redis.configuration(dir.path()));
         let backend = Self::backend(&dir, &shared).await;
         let mut deployment = Self { redis, backend, gateways: Vec::new(), dir, shared };
@@ -53,6 +61,12 @@ impl Deployment {
         std::fs::write(&path, text).expect("a file");
         let ready = "Aldgate's backend is ready";
         Instance::run(dir.clone(), Ports::free(), command_of("backend", &path), ready).await
+    }
+
+    /// Starts another gateway on the address of one that runs, which must share it.
+    pub async fn beside(&self, n: usize, edge: &str) -> Instance {
+        let http = self.gateways[n].ports.http;
+        self.gateway(Ports { http, ..Ports::free() }, edge, "").await
     }
 
     /// Starts the backend again, after it was killed.
@@ -82,7 +96,7 @@ impl Deployment {
     }
 
     async fn gateway(&self, ports: Ports, edge: &str, more: &str) -> Instance {
-        let Ports { http, private, .. } = ports;
+        let Ports { http, https, private, .. } = ports;
         let shared = &self.shared;
         let dir = self.dir.path();
         let text = format!(
@@ -95,7 +109,7 @@ impl Deployment {
             sockets = {:?}
             [edge]
             http = "127.0.0.1:{http}"
-            https = ""
+            https = "127.0.0.1:{https}"
             private = "127.0.0.1:{private}"
             authz_grpc = ""
             threads = 1

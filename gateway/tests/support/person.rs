@@ -1,10 +1,12 @@
 //! What a person does at a whole Aldgate: registers, signs in.
 
-use super::http::Client;
+use super::http::{Answer, Client};
 use super::instance::Instance;
 use aldgate_core::testing::authenticator::Authenticator;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Registers an account with a passkey of a software authenticator, as a browser would: pages, code, ceremony.
 pub async fn register(instance: &Instance, client: &mut Client, email: &str, user: u64) -> Authenticator {
@@ -53,4 +55,15 @@ pub async fn log_in(client: &mut Client, authenticator: &Authenticator) -> bool 
     let body = authenticator.login_body("localhost", &origin, &challenge);
     let answer = client.try_send(post, "/passkey/login", &json, body.into()).await;
     answer.is_ok_and(|answer| answer.status == 200)
+}
+
+/// Logs in with a passkey; gives the answer to the second of the two requests, and how long it took.
+pub async fn attempt(client: &mut Client, authenticator: &Authenticator) -> (Answer, Duration) {
+    let json = [("content-type", "application/json")];
+    let options = client.send(hyper::Method::POST, "/passkey/login/options", &json, "{}").await;
+    let challenge = options.json()["challenge"].as_str().expect("a challenge").to_owned();
+    let body = authenticator.login_body("localhost", &client.origin(), &challenge);
+    let begun = Instant::now();
+    let answer = client.send(hyper::Method::POST, "/passkey/login", &json, &body).await;
+    (answer, begun.elapsed())
 }
