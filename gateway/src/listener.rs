@@ -31,6 +31,7 @@ const REQUESTS_PER_CONNECTION_MAX: u32 = 1_000;
 
 const H2_STREAMS_MAX: u32 = 64; // A browser opens a few dozen.
 const H2_HEADER_LIST_BYTES_MAX: u32 = 32 * 1024; // As admit::HEADER_BYTES_MAX.
+const H2_SEND_BUFFER_BYTES: usize = 64 * 1024; // Of a stream. The library's 400 KiB make 25 MiB for who reads nothing.
 
 /// Idle connections to upstreams that are kept. It must exceed the number of concurrent requests: a pool that is too
 /// small costs half as much again for each.
@@ -81,6 +82,7 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>, inherit: Option<&Pa
     proxy.server_options = Some(options);
     let mut h2 = default_h2_options();
     h2.max_concurrent_streams(H2_STREAMS_MAX).max_header_list_size(H2_HEADER_LIST_BYTES_MAX);
+    h2.max_send_buffer_size(H2_SEND_BUFFER_BYTES);
     proxy.h2_options = Some(h2);
     let watched = Watch::new(Arc::new(proxy), state.metrics.clone());
     let proxy =
