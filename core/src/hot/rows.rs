@@ -1,8 +1,9 @@
 //! The map of sessions: rows of sixteen seats, and each session in one of the seats of one row.
 //!
 //! Sessions are what there are millions of, and every request asks for another. So an entry lies in the map itself, in
-//! two lines of the processor's cache; a hash of its handle names its row, and the row's first line says in which seat
-//! it may be. A hit reads these three lines, which lie side by side, whatever the number of sessions.
+//! two lines of the processor's cache; a hash of its handle names its row and the seat that it has if that was empty
+//! when it came, and the row's first line says where it is if not. A hit reads these three lines, which lie close
+//! together, whatever the number of sessions.
 //!
 //! - **Capacity in bytes, exactly.** There are as many rows as fit, and never more. They are made in chunks, each when
 //!   the first session comes that belongs there: a process that few people use takes little.
@@ -12,7 +13,7 @@
 //!   the lock once. All that they read are atomic words, so a torn entry is seen, and thrown away.
 //! - **Eviction is a row's own affair**, after S3-FIFO: whoever comes is let in, on trial; who is used once more while
 //!   on trial stays, and leaves when not used for long. A row whose sessions happen to be many loses one early, while
-//!   others have room (a full map of random handles has room for nine tenths of what it counts seats). A hash with a
+//!   others have room: of as many sessions as there are seats a twelfth, of half as many one in a thousand. A hash with a
 //!   seed of this process's own decides, so nobody can choose whose row they share.
 
 use super::copies::Map;
@@ -68,11 +69,13 @@ struct Row {
 
 const _: () = assert!(size_of::<Row>() == 64 + SEATS * WORDS * 8, "the first line holds all but the seats");
 
-/// A handle as it is compared, and its tag.
+/// A handle as it is compared, its tag, and its home: the seat that it takes if that is empty. Most sit there, and there
+/// the processor reads the entry beside the tags, not after them.
 #[derive(Clone, Copy)]
 struct Key {
     words: [u64; 2],
     tag: u16,
+    home: usize,
 }
 
 impl Row {
@@ -133,7 +136,15 @@ impl Row {
         let is_its = |seat: &[AtomicU64; WORDS]| {
             seat[0].load(Ordering::Relaxed) == key.words[0] && seat[1].load(Ordering::Relaxed) == key.words[1]
         };
+        if self.seats.get(key.home).is_some_and(is_its) && self.tag_of(key.home) == key.tag {
+            return Some(key.home);
+        }
         self.seat_tagged(key.tag, |seat| self.seats.get(seat).is_some_and(is_its))
+    }
+
+    fn tag_of(&self, seat: usize) -> u16 {
+        let tags = self.tags.get(seat / TAGS_A_WORD).map_or(0, |tags| tags.load(Ordering::Relaxed));
+        ((tags >> (seat % TAGS_A_WORD * 16)) & 0xffff) as u16
     }
 
     fn words(&self, seat: usize) -> Option<Words> {
@@ -177,9 +188,13 @@ impl Row {
         }
     }
 
-    /// The seat for a newcomer: an empty one, else one of whoever is on trial, if these have their part of the row, in
-    /// the order in which they came; else of whoever was not used since the hand went by last.
-    fn seat_for_newcomer(&self, hand: &mut u8) -> usize {
+    /// The seat for a newcomer: its home if that is empty, else another that is; else one of whoever is on trial, if these
+    /// have their part of the row, in the order in which they came; else of whoever was not used since the hand went by
+    /// last.
+    fn seat_for_newcomer(&self, hand: &mut u8, home: usize) -> usize {
+        if self.tag_of(home) == EMPTY {
+            return home;
+        }
         if let Some(empty) = self.seat_tagged(EMPTY, |_| true) {
             return empty;
         }
@@ -224,13 +239,13 @@ impl Rows {
     /// The place of a key: its chunk, its row there, and what it is known by in the row.
     fn place(&self, session: &SessionId) -> (usize, usize, Key) {
         let (halves, _) = session.as_bytes().as_chunks::<8>();
-        let [first, second] = halves else { return (0, 0, Key { words: [0; 2], tag: EMPTY }) };
+        let [first, second] = halves else { return (0, 0, Key { words: [0; 2], tag: EMPTY, home: 0 }) };
         let words = [u64::from_le_bytes(*first), u64::from_le_bytes(*second)];
         let product = u128::from(words[0] ^ self.seed[0]).wrapping_mul(u128::from(words[1] ^ self.seed[1]));
         let hash = (product >> 64) as u64 ^ product as u64;
         let scale = |bits: u64, count: usize| ((bits.wrapping_mul(count as u64)) >> 32) as usize;
         let (chunk, row) = (scale(hash >> 32, self.chunks.len()), scale(hash & 0xffff_ffff, self.chunk_rows));
-        (chunk, row, Key { words, tag: hash as u16 | 1 })
+        (chunk, row, Key { words, tag: hash as u16 | 1, home: (hash >> 16) as usize % SEATS })
     }
 
     /// The row of a key, if any session has come to its chunk.
@@ -291,8 +306,8 @@ impl Map<SessionId> for Rows {
             return Some(new);
         }
         let new = decide(None)?;
-        let seat = row.seat_for_newcomer(&mut lock);
-        let was_empty = row.seat_tagged(EMPTY, |empty| empty == seat).is_some();
+        let seat = row.seat_for_newcomer(&mut lock, key.home);
+        let was_empty = row.tag_of(seat) == EMPTY;
         row.seat(&lock, seat, key.tag, &new.to_words());
         row.note_use(seat, ON_TRIAL);
         self.entries.fetch_add(u64::from(was_empty), Ordering::Relaxed);

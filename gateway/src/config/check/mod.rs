@@ -27,7 +27,7 @@ use std::time::Duration;
 const THREADS_MAX: i64 = 1024; // More threads than any machine's cores is a typing error.
 const IDLE: Duration = Duration::from_mins(30); // NIST SP 800-63B-4, AAL2: an hour at most.
 const ABSOLUTE: Duration = Duration::from_hours(12); // The same: a day at most for AAL2, 12 h for AAL3.
-const SESSIONS: u64 = 256 * MIB; // 970,000.
+const SESSIONS: u64 = 256 * MIB; // 2,000,000.
 const CREDENTIALS: u64 = 256 * MIB; // 870,000.
 const GONE: u64 = 32 * MIB; // 50,000 sessions and as many passkeys: as many may end while one look-up is under way.
 const IDENTITIES: u64 = 64 * MIB; // 43,000 at a time, each for half a minute: 1,400 people a second.
