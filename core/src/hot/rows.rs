@@ -13,7 +13,7 @@
 //!   the lock once. All that they read are atomic words, so a torn entry is seen, and thrown away.
 //! - **Eviction is a row's own affair**, after S3-FIFO: whoever comes is let in, on trial; who is used once more while
 //!   on trial stays, and leaves when not used for long. A row whose sessions happen to be many loses one early, while
-//!   others have room: of as many sessions as there are seats a twelfth, of half as many one in a thousand. A hash with a
+//!   others have room: of as many sessions as there are seats a tenth, of half as many one in a thousand. A hash with a
 //!   seed of this process's own decides, so nobody can choose whose row they share.
 
 use super::copies::Map;
@@ -340,8 +340,15 @@ mod tests {
     const CAPACITY: u64 = 1024 * 1024;
     const SEATS_IN_ALL: u64 = CAPACITY / SEAT_BYTES;
 
+    /// As random as a handle is (splitmix64), so that what is asserted of numbers hangs on no seed.
     fn id(n: u64) -> SessionId {
-        SessionId::from_bytes(u128::from(n).to_be_bytes())
+        let mixed = |salt: u64| {
+            let z = n.wrapping_add(salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        SessionId::from_bytes(((u128::from(mixed(1)) << 64) | u128::from(mixed(1 << 40))).to_be_bytes())
     }
 
     fn session(n: u64) -> HotSession {
@@ -392,7 +399,8 @@ mod tests {
 
     #[test]
     fn a_full_map_of_random_handles_loses_few_early() {
-        for (part, least) in [(50, 998), (75, 975), (90, 930), (100, 880)] {
+        // What chance leaves a row (Poisson): 999, 979, 940 and 901 of a thousand.
+        for (part, least) in [(50, 998), (75, 975), (90, 935), (100, 895)] {
             let (rows, people) = (Rows::new(64 * CAPACITY), 64 * SEATS_IN_ALL * part / 100);
             (0..people).for_each(|n| put(&rows, n));
             let stayed = left(&rows, 0..people) * 1_000 / people;
