@@ -149,9 +149,12 @@ impl Edge {
         };
         exchange.answered_by =
             if next == Next::Continue { forward::answers(&permit.route().target) } else { AnsweredBy::Edge };
-        if next == Next::Continue && !session.is_upgrade_req() && !session.as_downstream_mut().is_body_done() {
-            let form = exchange.answered_by == AnsweredBy::Backend;
-            watch::body_begins(if form { watch::FORM_DEADLINE } else { watch::UPLOAD_DEADLINE });
+        // A form for the backend has its deadline where it is read ([`receive::whole`]).
+        if exchange.answered_by == AnsweredBy::Service
+            && !session.is_upgrade_req()
+            && !session.as_downstream_mut().is_body_done()
+        {
+            watch::body_begins(watch::UPLOAD_DEADLINE);
         }
         exchange.permit = Some(permit);
         Ok(next)

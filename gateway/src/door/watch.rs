@@ -1,4 +1,4 @@
-//! A deadline for the body of a request that goes on to its upstream.
+//! A deadline for the body of a request that goes on to a service.
 //!
 //! Pingora bounds the wait between two pieces of a body over HTTP/1, and over HTTP/2 nothing: a client that sends a byte
 //! now and then would hold a stream, a connection to the upstream and the upstream's own patience for hours. Here the
@@ -20,9 +20,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
-
-/// How long the body of a request to the backend may take: its forms have a few kilobytes.
-pub const FORM_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long the body of a request to a service may take, and how much longer for what has arrived: somebody uploads a
 /// photograph from a train.
@@ -138,18 +135,18 @@ mod tests {
     async fn a_body_that_is_late_is_cut_and_one_that_is_over_is_not() {
         let began = Instant::now();
         let late = Box::pin(async {
-            body_begins(FORM_DEADLINE);
+            body_begins(UPLOAD_DEADLINE);
             loop {
                 sleep(Duration::from_millis(300)).await;
             }
         });
         assert_eq!(Watched::<Pin<Box<dyn Future<Output = ()>>>>::new(late).await, None);
-        assert_eq!(began.elapsed().as_secs(), FORM_DEADLINE.as_secs());
+        assert_eq!(began.elapsed().as_secs(), UPLOAD_DEADLINE.as_secs());
         let in_time = Box::pin(async {
-            body_begins(FORM_DEADLINE);
-            sleep(FORM_DEADLINE / 2).await;
+            body_begins(UPLOAD_DEADLINE);
+            sleep(UPLOAD_DEADLINE / 2).await;
             body_is_over();
-            sleep(FORM_DEADLINE * 9).await;
+            sleep(UPLOAD_DEADLINE * 9).await;
         });
         assert_eq!(Watched::new(in_time).await, Some(()));
     }
