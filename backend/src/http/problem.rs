@@ -243,7 +243,11 @@ impl<P: Into<Problem>> From<P> for Document {
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        tracing::error!(error = %fault, "a request failed");
+        match &fault {
+            // Whoever storms us with passwords would write a line for each; the gate counts them as 5xx.
+            Fault::Hashing(HashingFault::Busy) => tracing::debug!("more passwords than can be hashed"),
+            fault => tracing::error!(error = %fault, "a request failed"),
+        }
         match fault {
             Fault::Store(StoreError::Busy)
             | Fault::Warm(_)
