@@ -1,5 +1,5 @@
 //! The fast lane: plain requests to services are forwarded here, by a small HTTP/1 client of our own, in place of
-//! Pingora's `ProxyHttp`, which costs about twice as much for each (two channels, two state machines, a task for each
+//! Pingora's `ProxyHttp`, which costs about a third more for each (two channels, two state machines, a task for each
 //! connection that goes back to its pool). Everything else falls back to `ProxyHttp`, and `edge.fast_lane = false` sends
 //! everything there.
 //!
