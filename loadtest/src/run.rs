@@ -119,6 +119,10 @@ fn floor_if_needed(plan: &Plan) -> Result<Option<Floor>, Trouble> {
     logs_in.then(|| floor::measure(FLOOR)).transpose()
 }
 
+fn no_thread(error: std::io::Error) -> Trouble {
+    Trouble::new(format!("no thread could be started: {error}"), "see this user's limits")
+}
+
 /// The windows of a plan, and what came of them.
 struct Course<'a> {
     plan: &'a Plan,
@@ -217,7 +221,7 @@ impl<'a> Course<'a> {
         };
         let measured = window::run(&window, part.persona.clone(), &mut self.connections, stop, progress)
             .await
-            .map_err(|error| Trouble::new(format!("no thread could be started: {error}"), "see this user's limits"))?;
+            .map_err(no_thread)?;
         self.judgement.add(&window.name, &measured.own, &measured.tally, plan.lag_max);
         self.judgement.add_company(&window.name, measured.others_share(Machine::cores()));
         progress.say(&format!(
@@ -230,11 +234,22 @@ impl<'a> Course<'a> {
             measured.tally.latency.at(0.99).as_secs_f64() * 1e3,
         ));
         part.windows.push(measured);
-        let Some(beside) = &mut self.beside else { return Ok(()) };
+        self.window_beside(index, window, stop, progress).await
+    }
+
+    /// The same window again, with the persona that comes at the same time, if there is one.
+    async fn window_beside(
+        &mut self,
+        index: usize,
+        window: WindowPlan,
+        stop: &watch::Receiver<bool>,
+        progress: &mut Progress,
+    ) -> Result<(), Trouble> {
+        let (Some(part), Some(beside)) = (self.parts.get_mut(index), &mut self.beside) else { return Ok(()) };
         let second = WindowPlan {
             name: format!("{} beside {}", beside.name.as_str(), window.name),
             rate: beside.rate,
-            seed: (plan.seed, window.seed.1 | 1 << 40),
+            seed: (window.seed.0, window.seed.1 | 1 << 40),
             pids: Vec::new(),
             ..window.clone()
         };
@@ -244,9 +259,8 @@ impl<'a> Course<'a> {
             window::run(&first, part.persona.clone(), &mut self.connections, stop, progress),
             window::run(&second, beside.persona.clone(), &mut beside.connections, stop, &mut unseen),
         );
-        let failed = |error| Trouble::new(format!("no thread could be started: {error}"), "see this user's limits");
-        let (measured, other) = (measured.map_err(failed)?, other.map_err(failed)?);
-        self.judgement.add(&first.name, &measured.own, &measured.tally, plan.lag_max);
+        let (measured, other) = (measured.map_err(no_thread)?, other.map_err(no_thread)?);
+        self.judgement.add(&first.name, &measured.own, &measured.tally, self.plan.lag_max);
         part.beside.push(measured);
         beside.windows.push(other);
         Ok(())

@@ -5,6 +5,7 @@ use super::service::{Client, Script, Service, Told, pause, world};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 const GET: &[u8] = b"GET /raw/ HTTP/1.1\r\nhost: localhost:8080\r\naccept: application/json\r\n\r\n";
@@ -62,6 +63,16 @@ async fn a_service_that_goes_without_an_answer_is_a_bad_gateway_on_both_ways() {
     assert_eq!((told[0].0, &told[0]), (502, &told[1]));
 }
 
+/// Asks; when the service has the request, the clock stands still.
+async fn ask_and_stop_the_clock(client: &mut Client<impl AsyncRead + AsyncWrite + Unpin>, service: &Service) {
+    client.send(GET).await;
+    while service.received().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    pause().await;
+    tokio::time::pause();
+}
+
 /// On a clock that is moved by hand from when the service has the request: its silence lasts as long as the gate waits.
 #[tokio::test]
 async fn a_service_that_does_not_answer_in_time_is_a_gateway_timeout_on_both_ways() {
@@ -74,12 +85,7 @@ async fn a_service_that_does_not_answer_in_time_is_a_gateway_timeout_on_both_way
             let world = world(&service, lane).await;
             service.next(Script::whole(begun));
             let mut client = Client::new(world.connect());
-            client.send(GET).await;
-            while service.received().is_empty() {
-                tokio::task::yield_now().await;
-            }
-            pause().await;
-            tokio::time::pause();
+            ask_and_stop_the_clock(&mut client, &service).await;
             let since = Instant::now();
             told.push(problem(&client.answer(false).await));
             assert_eq!(since.elapsed().as_secs(), 30, "lane {lane}");
@@ -100,12 +106,7 @@ async fn an_answer_that_stops_in_its_middle_is_cut_and_never_whole() {
         let world = world(&service, lane).await;
         service.next(Script::whole("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nstops"));
         let mut client = Client::new(world.connect());
-        client.send(GET).await;
-        while service.received().is_empty() {
-            tokio::task::yield_now().await;
-        }
-        pause().await;
-        tokio::time::pause();
+        ask_and_stop_the_clock(&mut client, &service).await;
         let told = client.answer(false).await;
         assert_eq!((told.status(), told.whole, told.body.as_slice()), (200, false, b"stops".as_slice()), "lane {lane}");
         tokio::time::resume();

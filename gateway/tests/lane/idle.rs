@@ -2,9 +2,16 @@
 
 use super::service::{Client, Script, Service, pause, world};
 use aldgate_gateway::metrics::LaneOutcome;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 const GET: &[u8] = b"GET /raw/ HTTP/1.1\r\nhost: localhost:8080\r\n\r\n";
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
+
+/// Asks once; gives the status of the answer.
+async fn get(client: &mut Client<impl AsyncRead + AsyncWrite + Unpin>) -> u16 {
+    client.send(GET).await;
+    client.answer(false).await.status()
+}
 
 #[tokio::test]
 async fn a_service_that_closes_idle_connections_while_requests_flow_fails_none() {
@@ -37,12 +44,10 @@ async fn a_used_connection_that_ends_without_a_byte_hands_the_request_back() {
     let world = world(&service, true).await;
     service.next(Script::whole(GOOD));
     let mut client = Client::new(world.connect());
-    client.send(GET).await;
-    assert_eq!(client.answer(false).await.status(), 200);
+    assert_eq!(get(&mut client).await, 200);
     service.next(Script::default().closing()); // Reads the request, and closes.
     service.next(Script::whole(GOOD));
-    client.send(GET).await;
-    assert_eq!(client.answer(false).await.status(), 200);
+    assert_eq!(get(&mut client).await, 200);
     assert_eq!(world.state.metrics.carried_so_far(LaneOutcome::HandedBack), 1);
     assert_eq!(service.received().len(), 3);
 }
@@ -53,8 +58,7 @@ async fn a_new_connection_that_ends_without_a_byte_is_not_tried_again() {
     let world = world(&service, true).await;
     service.next(Script::default().closing());
     let mut client = Client::new(world.connect());
-    client.send(GET).await;
-    assert_eq!(client.answer(false).await.status(), 502);
+    assert_eq!(get(&mut client).await, 502);
     assert_eq!(service.received().len(), 1);
 }
 
@@ -64,11 +68,9 @@ async fn nothing_is_sent_again_once_a_byte_of_an_answer_has_come() {
     let world = world(&service, true).await;
     service.next(Script::whole(GOOD));
     let mut client = Client::new(world.connect());
-    client.send(GET).await;
-    assert_eq!(client.answer(false).await.status(), 200);
+    assert_eq!(get(&mut client).await, 200);
     service.next(Script::whole("H").closing());
-    client.send(GET).await;
-    assert_eq!(client.answer(false).await.status(), 502);
+    assert_eq!(get(&mut client).await, 502);
     assert_eq!(service.received().len(), 2);
 }
 
@@ -78,8 +80,7 @@ async fn the_idle_connections_end_with_their_generation() {
     let world = world(&service, true).await;
     service.always(Script::whole(GOOD));
     let mut client = Client::new(world.connect());
-    client.send(GET).await;
-    assert_eq!(client.answer(false).await.status(), 200);
+    assert_eq!(get(&mut client).await, 200);
     pause().await;
     assert_eq!((service.accepted(), service.ended()), (1, 0));
     let config = aldgate_gateway::config::Config::parse("").expect("the defaults");
