@@ -85,13 +85,7 @@ impl Admission {
     /// # Errors
     /// [`NotAdmitted`].
     pub async fn admit(&self, class: CostClass, client: Option<IpAddr>, now: Timestamp) -> Result<Ticket, NotAdmitted> {
-        let [check, passkey, refresh, password] = &self.classes;
-        let class = match class {
-            CostClass::Check => check,
-            CostClass::Passkey => passkey,
-            CostClass::Refresh => refresh,
-            CostClass::Password => password,
-        };
+        let class = self.class(class);
         if let (Some(addresses), Some(client)) = (&class.addresses, client) {
             let address = Prefix::of(client);
             if !self.many_behind.contains(&address) {
@@ -108,8 +102,17 @@ impl Admission {
 
     /// How many requests of a class are under way, and how many wait.
     pub fn under_way(&self, class: CostClass) -> (usize, usize) {
-        let places = self.classes.get(class as usize).and_then(|class| class.places.as_ref());
-        places.map_or((0, 0), Places::taken)
+        self.class(class).places.as_ref().map_or((0, 0), Places::taken)
+    }
+
+    const fn class(&self, class: CostClass) -> &Class {
+        let [check, passkey, refresh, password] = &self.classes;
+        match class {
+            CostClass::Check => check,
+            CostClass::Passkey => passkey,
+            CostClass::Refresh => refresh,
+            CostClass::Password => password,
+        }
     }
 
     fn come_back(&self) -> Duration {

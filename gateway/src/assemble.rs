@@ -108,7 +108,7 @@ pub fn assemble(
         metrics,
         ready: AtomicBool::new(true),
         fast_lane: config.edge.fast_lane,
-        closing: Arc::default(),
+        closing: AtomicBool::new(false),
         run_id: u32::from_be_bytes(shared.entropy.bytes()?),
         requests: AtomicU64::new(0),
     };

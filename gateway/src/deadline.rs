@@ -8,25 +8,20 @@
 //!
 //! As it sees every byte before Pingora does, the strict reader of [`crate::framing`] stands here too.
 
+use crate::door::stream::wraps_stream;
 use crate::framing::{Fault, Reader};
 use async_trait::async_trait;
 use pingora::apps::ServerApp;
-use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::tls::{SslDigest, TlsRef};
-use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
-    UniqueID, UniqueIDType,
-};
+use pingora::protocols::{ALPN, Stream};
 use pingora::proxy::Session;
 use pingora::server::ShutdownWatch;
-use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// How long a header may take.
@@ -35,23 +30,12 @@ pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// An application whose HTTP/1 connections have the deadline.
 pub struct WithDeadline<A> {
     app: Arc<A>,
-    linger: Duration,
-    closing: Arc<AtomicBool>,
 }
 
 impl<A> WithDeadline<A> {
     /// Wraps an application.
-    pub fn new(app: Arc<A>) -> Self {
-        Self { app, linger: Duration::ZERO, closing: Arc::default() }
-    }
-
-    /// The same, which leaves idle connections open for so long once listening has stopped. Whoever closes an idle
-    /// connection races with the request that its client is just sending; this way the client is told with its answer:
-    /// `closing` is set then, and not before: a client that was told while the listener stood would come back to it.
-    #[must_use]
-    pub fn lingering(mut self, linger: Duration, closing: Arc<AtomicBool>) -> Self {
-        (self.linger, self.closing) = (linger, closing);
-        self
+    pub const fn new(app: Arc<A>) -> Self {
+        Self { app }
     }
 }
 
@@ -64,8 +48,6 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for WithDeadline<A> {
     }
 
     async fn cleanup(&self) {
-        self.closing.store(true, Ordering::Relaxed);
-        sleep(self.linger).await;
         self.app.cleanup().await;
     }
 }
@@ -129,11 +111,7 @@ struct DeadlineIo {
     at_most: AtomicUsize,
 }
 
-impl fmt::Debug for DeadlineIo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeadlineIo").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
+wraps_stream!(DeadlineIo, write);
 
 impl DeadlineIo {
     fn new(inner: Stream) -> Self {
@@ -202,92 +180,6 @@ impl AsyncRead for DeadlineIo {
                 Poll::Ready(result)
             }
         }
-    }
-}
-
-impl AsyncWrite for DeadlineIo {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(context, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-}
-
-#[async_trait]
-impl Shutdown for DeadlineIo {
-    async fn shutdown(&mut self) {
-        self.inner.shutdown().await;
-    }
-}
-
-impl UniqueID for DeadlineIo {
-    fn id(&self) -> UniqueIDType {
-        self.inner.id()
-    }
-}
-
-impl Ssl for DeadlineIo {
-    fn get_ssl(&self) -> Option<&TlsRef> {
-        self.inner.get_ssl()
-    }
-
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.inner.get_ssl_digest()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.inner.selected_alpn_proto()
-    }
-}
-
-impl GetTimingDigest for DeadlineIo {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.inner.get_timing_digest()
-    }
-
-    fn get_read_pending_time(&self) -> Duration {
-        self.inner.get_read_pending_time()
-    }
-
-    fn get_write_pending_time(&self) -> Duration {
-        self.inner.get_write_pending_time()
-    }
-}
-
-impl GetProxyDigest for DeadlineIo {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.inner.get_proxy_digest()
-    }
-}
-
-impl GetSocketDigest for DeadlineIo {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.inner.get_socket_digest()
-    }
-}
-
-#[async_trait]
-impl Peek for DeadlineIo {
-    async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
-        self.inner.try_peek(buffer).await
     }
 }
 

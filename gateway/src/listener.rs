@@ -41,9 +41,6 @@ const UPSTREAM_POOL: usize = 1_024;
 /// request that is forwarded, so a few threads keep up with a proxy that has all other cores.
 const AUTHZ_THREADS_MAX: usize = 4;
 
-/// The part of the drain for which idle connections are left open: the rest is for what comes on them last.
-const IDLE_LINGERS: f32 = 0.75;
-
 /// How long runtimes are given to end after the drain.
 const RUNTIME_END_SECS: u64 = 1;
 
@@ -85,8 +82,7 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>, inherit: Option<&Pa
     h2.max_send_buffer_size(H2_SEND_BUFFER_BYTES);
     proxy.h2_options = Some(h2);
     let watched = Watch::new(Arc::new(proxy), state.metrics.clone());
-    let proxy =
-        WithDeadline::new(Arc::new(watched)).lingering(config.drain.mul_f32(IDLE_LINGERS), state.closing.clone());
+    let proxy = WithDeadline::new(Arc::new(watched));
     let mut edge = Service::new("edge".into(), Door::new(Arc::new(proxy), config, state)?);
     edge.threads = Some(config.threads);
     let buffers = || L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);

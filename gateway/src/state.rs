@@ -81,7 +81,7 @@ pub struct EdgeState {
     /// Whether plain requests to services take the fast lane ([`crate::lane`]).
     pub fast_lane: bool,
     /// Whether listening has stopped, so that the answer to a request is the last on its connection.
-    pub closing: Arc<AtomicBool>,
+    pub closing: AtomicBool,
     /// The first half of this process's request references.
     pub run_id: u32,
     /// How many requests have been begun; the second half.

@@ -1,7 +1,7 @@
 //! The way in: what happens to a connection before its first request.
 //!
 //! Pingora accepts it; here it takes a place under the caps ([`places`]), makes its TLS handshake under a deadline
-//! ([`handshake`]) and goes on to the proxy. What is refused is counted and said in the log once in a while, never once
+//! ([`handshake`]) and goes on to the proxy. And the way out: what becomes of idle connections when listening has stopped. What is refused is counted and said in the log once in a while, never once
 //! for each: whoever floods us chooses how often it happens.
 
 mod frames;
@@ -23,7 +23,13 @@ use pingora::server::ShutdownWatch;
 use places::{Place, Places};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::sleep;
 use watch::Watched;
+
+/// The part of the drain for which idle connections are left open: the rest is for what comes on them last.
+const IDLE_LINGERS: f32 = 0.75;
 
 /// An application behind the door.
 pub struct Door<A> {
@@ -33,6 +39,8 @@ pub struct Door<A> {
     /// The address at which TLS is spoken, and how.
     tls: Option<(SocketAddr, Handshakes)>,
     full_told: Seldom,
+    /// How long idle connections are left open once listening has stopped.
+    linger: Duration,
 }
 
 impl<A> Door<A> {
@@ -46,7 +54,8 @@ impl<A> Door<A> {
             None => None,
         };
         let places = Arc::new(Places::new(&config.connections));
-        Ok(Self { app, state: state.clone(), places, tls: handshakes, full_told: Seldom::default() })
+        let linger = config.drain.mul_f32(IDLE_LINGERS);
+        Ok(Self { app, state: state.clone(), places, tls: handshakes, full_told: Seldom::default(), linger })
     }
 
     /// A place for the connection; none if it is to be closed, which is also its end if it has gone already.
@@ -93,7 +102,12 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for Door<A> {
         None
     }
 
+    /// Listening has stopped. Whoever closes an idle connection races with the request that its client is just sending;
+    /// so clients are told with their next answer ([`EdgeState::closing`]), and not before now: one that was told while
+    /// the listener stood would come back to it.
     async fn cleanup(&self) {
+        self.state.closing.store(true, Ordering::Relaxed);
+        sleep(self.linger).await;
         self.app.cleanup().await;
     }
 }

@@ -1,12 +1,13 @@
 //! How many connections there may be, in all and from one address.
 //!
-//! An IPv6 address counts with its /64, which is what one subscriber is given (RFC 6177): who owns it has all addresses in
-//! it. The table has an entry for an address only while it has a connection, so it is no larger than the cap on all.
+//! An address counts as [`Prefix`] says: an IPv6 one with its /64. The table has an entry for it only while it has a
+//! connection, so it is no larger than the cap on all.
 
 use crate::config::{Connections, Network};
+use aldgate_core::limit::address::Prefix;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,13 +32,13 @@ pub struct Places {
     per_address: Option<NonZeroU32>,
     uncapped: Vec<Network>,
     taken: AtomicU32,
-    table: [Mutex<HashMap<IpAddr, u32>>; PARTS],
+    table: [Mutex<HashMap<Prefix, u32>>; PARTS],
 }
 
 /// A connection's place, given back when dropped.
 pub struct Place {
     places: Arc<Places>,
-    counted: Option<IpAddr>,
+    counted: Option<Prefix>,
 }
 
 impl Places {
@@ -66,13 +67,12 @@ impl Places {
             self.taken.fetch_sub(1, Ordering::Relaxed);
             return Err(NoPlace::All);
         }
-        let address = address.to_canonical();
         let mut place = Place { places: self.clone(), counted: None };
         let Some(cap) = self.per_address else { return Ok(place) };
         if self.uncapped.iter().any(|network| network.contains(address)) {
             return Ok(place);
         }
-        let subscriber = subscriber(address);
+        let subscriber = Prefix::of(address);
         let mut table = self.part(subscriber);
         let count = table.entry(subscriber).or_default();
         if *count >= cap.get() {
@@ -83,30 +83,18 @@ impl Places {
         Ok(place)
     }
 
-    fn part(&self, address: IpAddr) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
-        let bits = match address {
-            IpAddr::V4(v4) => u64::from(v4.to_bits()),
-            IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
-        };
+    fn part(&self, subscriber: Prefix) -> MutexGuard<'_, HashMap<Prefix, u32>> {
         // The last bits differ most; which part an address lies in is no secret, the map's own hash is.
-        let part = &self.table[bits as usize % PARTS];
+        let part = &self.table[subscriber.as_u64() as usize % PARTS];
         part.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whom an address is counted with.
-fn subscriber(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.places.taken.fetch_sub(1, Ordering::Relaxed);
-        let Some(address) = self.counted else { return };
-        if let Entry::Occupied(mut entry) = self.places.part(address).entry(address) {
+        let Some(subscriber) = self.counted else { return };
+        if let Entry::Occupied(mut entry) = self.places.part(subscriber).entry(subscriber) {
             match entry.get().checked_sub(1) {
                 Some(left @ 1..) => _ = entry.insert(left),
                 _ => _ = entry.remove(),
