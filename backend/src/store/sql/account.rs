@@ -8,6 +8,7 @@ use super::{
     Connection, Readers, Value, account_id, identity_level, query, rows_query, timestamp, unreadable, write_rows,
 };
 use crate::model::{Account, PasswordHash, Revocation};
+use crate::store::audit::{ACCOUNT_CREATED, Act, AuditEntry, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
 use crate::store::seal::Sealer;
 use crate::store::{Creation, StoreError};
@@ -51,6 +52,8 @@ impl Write for Create {
             return Ok(Creation::CredentialTaken);
         }
         insert(tx.connection, std::slice::from_ref(&self.0)).await?;
+        let NewRow { id, created, .. } = self.0;
+        tx.audit(AuditEntry::done(Act::own(id, created), ACCOUNT_CREATED).about(id)).await?;
         Ok(Creation::Created)
     }
 }
@@ -110,6 +113,13 @@ const BY_EMAIL: &str = "
     SELECT a.id, a.email, a.created, a.identity, a.password
     FROM identifier i JOIN account a ON a.n = i.account WHERE i.digest = $1";
 
+/// A few accounts, with their sealed addresses.
+pub(in crate::store) async fn some(readers: &Readers) -> Result<Vec<(AccountId, Vec<u8>)>, StoreError> {
+    let rows: Vec<(Vec<u8>, Vec<u8>)> =
+        query("SELECT id, email FROM account ORDER BY id LIMIT 100").all(readers).await?;
+    rows.into_iter().map(|(id, email)| Ok((account_id(&id)?, email))).collect()
+}
+
 /// The account of this id.
 pub(in crate::store) async fn by_id(
     readers: &Readers,
@@ -146,6 +156,7 @@ pub(in crate::store) struct SetPassword {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) password: PasswordHash,
     pub(in crate::store) keep: Option<SessionId>,
+    pub(in crate::store) act: Act,
 }
 
 #[async_trait]
@@ -154,11 +165,14 @@ impl Write for SetPassword {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let update = query("UPDATE account SET password = $2 WHERE id = $1").bind(self.account);
-        let done = update.bind(self.password.expose()).execute(&mut *tx.connection).await?;
+        if update.bind(self.password.expose()).execute(&mut *tx.connection).await? == 0 {
+            return Ok(false);
+        }
         End { account: self.account, ending: Ending::AllBut(self.keep) }.write(tx).await?;
         let revocation = Revocation { account: self.account, credential: None, keep: self.keep };
         revocation::note(tx.connection, &revocation).await?;
-        Ok(done > 0)
+        tx.audit(AuditEntry::done(self.act.clone(), PASSWORD_SET).about(self.account)).await?;
+        Ok(true)
     }
 }
 

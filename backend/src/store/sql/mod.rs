@@ -8,9 +8,14 @@
 
 pub(super) mod account;
 pub(super) mod attempt;
+pub(super) mod audit;
+pub(super) mod backup;
 pub(super) mod connection;
+pub(super) mod data_key;
+pub(super) mod delivery;
 pub(super) mod login;
 pub(super) mod passkey;
+pub(super) mod reseal;
 pub(super) mod revocation;
 pub(super) mod schema;
 pub(super) mod session;
@@ -27,14 +32,15 @@ use serde::Serialize;
 use sqlx::Connection as _;
 
 pub(super) use connection::{Connection, Readers, begin, commit, rollback};
-use statement::{Value, query, rows_query, write_rows};
+use statement::{Query, Value, query, rows_query, write_rows};
 
 /// `SQLITE_BUSY`: another process writes, and has done so for the whole of the timeout.
 const SQLITE_BUSY: &str = "5";
 
-/// What PostgreSQL and its kin say of a transaction that another has overtaken (`serialization_failure`,
-/// `deadlock_detected`, CockroachDB's `retry transaction`), and of too many connections: it may work in a moment.
-const OVERTAKEN: [&str; 4] = ["40001", "40P01", "CR000", "53300"];
+/// What PostgreSQL and its kin say of a transaction that another has overtaken or holds up (`serialization_failure`,
+/// `deadlock_detected`, `lock_not_available`, CockroachDB's `retry transaction`), and of too many connections: it may
+/// work in a moment.
+const OVERTAKEN: [&str; 5] = ["40001", "40P01", "55P03", "CR000", "53300"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
