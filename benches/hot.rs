@@ -7,9 +7,9 @@
 use aldgate_benches::{capacity_for, session};
 use aldgate_core::hot::{Hot, HotSession, Known, MintedIdentity};
 use aldgate_core::id::SessionId;
+use aldgate_core::identity_header::IdentityLines;
 use aldgate_core::testing::world;
 use aldgate_core::warm::change::{Change, Follower as _};
-use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use moka::policy::EvictionPolicy;
 use std::cell::Cell;
@@ -120,14 +120,15 @@ fn measure_moka_as_used(c: &mut Criterion) {
     let turn = Cell::new(0_u64);
     let next = || turn.replace(turn.get() + 1) % 500;
     c.bench_function("hot/an ended session", |b| b.iter(|| hot.session(black_box(&session(next())), world::NOW)));
-    let values = Arc::new([(); 6].map(|()| Bytes::from("v".repeat(100))));
+    let value = "v".repeat(100);
+    let lines = Arc::new(IdentityLines::of([value.as_str(); 6]).expect("plain"));
     let reuse_until = world::NOW.plus(Duration::from_secs(30));
     for n in 0..500 {
-        hot.keep_identity(session(n), MintedIdentity { service: 1, values: values.clone(), reuse_until });
+        hot.keep_identity(session(n), MintedIdentity { service: 1, lines: lines.clone(), reuse_until });
     }
     c.bench_function("hot/an identity", |b| b.iter(|| hot.identity(black_box(session(next())), 1, world::NOW)));
     let dense = quick_cache::sync::Cache::new(1_000);
-    (0..500).for_each(|n| dense.insert((session(n), 1_u16), (values.clone(), reuse_until)));
+    (0..500).for_each(|n| dense.insert((session(n), 1_u16), (lines.clone(), reuse_until)));
     let key = |n: u64| (session(n), 1_u16);
     c.bench_function("hot/an identity, were it in quick_cache", |b| b.iter(|| dense.get(black_box(&key(next())))));
     c.bench_function(&format!("hot/an identity, {THREADS} threads"), |b| {
@@ -135,7 +136,7 @@ fn measure_moka_as_used(c: &mut Criterion) {
     });
     c.bench_function("hot/an identity is kept", |b| {
         b.iter(|| {
-            let minted = MintedIdentity { service: 1, values: values.clone(), reuse_until };
+            let minted = MintedIdentity { service: 1, lines: lines.clone(), reuse_until };
             hot.keep_identity(session(next()), minted);
         });
     });

@@ -9,12 +9,12 @@ use aldgate_benches::{capacity_for, session};
 use aldgate_core::hot::{CREDENTIAL_BYTES, Capacity, GONE_BYTES, Hot, HotSession, MintedIdentity};
 use aldgate_core::hot::{Held, SESSION_BYTES};
 use aldgate_core::id::CredentialDigest;
+use aldgate_core::identity_header::IdentityLines;
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::world;
 use aldgate_core::warm::change::{Change, Follower as _};
 use aldgate_core::webauthn::credential::CredentialRecord;
-use bytes::Bytes;
 use moka::policy::EvictionPolicy;
 use std::env;
 use std::process::Command;
@@ -129,13 +129,12 @@ fn retired_credentials(entries: u64) -> Filled {
 
 fn identities(entries: u64) -> Filled {
     let hot = Hot::new(Capacity { identities: u64::MAX, ..Capacity::LEAST });
-    let text = |len: usize| Bytes::from("v".repeat(len));
     for n in 0..entries / 10 {
         // The lengths that `identity_header` and a signed assertion have.
-        let values = Arc::new([text(620), text(22), text(22), Bytes::from_static(b"P5"), text(5), text(10)]);
-        // Handed out once, as every identity is.
-        drop(values.iter().map(Bytes::clone).collect::<Vec<_>>());
-        hot.keep_identity(session(n), MintedIdentity { service: 1, values, reuse_until: world::NOW });
+        let (jwt, id) = ("v".repeat(620), "v".repeat(22));
+        let lines = IdentityLines::of([&jwt, &id, &id, "P5", "Cp.Cd", "1234567890"]).expect("plain");
+        let minted = MintedIdentity { service: 1, lines: Arc::new(lines), reuse_until: world::NOW };
+        hot.keep_identity(session(n), minted);
     }
     Filled::hot(hot, |hot| hot.fill().identities)
 }

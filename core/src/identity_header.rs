@@ -4,6 +4,9 @@
 //! no letter or digit as `-`. CGI and WSGI turn `-` into `_`, some servers turn more; a client that may send
 //! `Aldgate_Subject` could otherwise say who it is.
 
+use bytes::Bytes;
+use std::ops::Range;
+
 /// The signed identity assertion (a JWT, see [`crate::token::identity_assertion`]).
 pub const ASSERTION: &str = "aldgate-identity";
 /// The subject: the account's ID.
@@ -24,6 +27,44 @@ pub const CLIENT_CERTIFICATE: &str = "aldgate-client-certificate";
 
 /// The request's own identifier, for logs and support.
 pub const REQUEST_ID: &str = "aldgate-request-id";
+
+/// What [`IDENTITY`] says about one session to one service, as the lines of a header: written once, and sent as they are
+/// with every request for as long as they may be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct IdentityLines {
+    lines: Bytes,
+    values: [Range<usize>; 6],
+}
+
+impl IdentityLines {
+    /// The lines that say these values, which stand in the order of [`IDENTITY`]. `None` if one of them has a byte that
+    /// no header takes (RFC 9110, section 5.5).
+    pub fn of(values: [&str; 6]) -> Option<Self> {
+        let mut lines = Vec::with_capacity(values.iter().zip(IDENTITY).map(|(v, name)| v.len() + name.len() + 4).sum());
+        let mut places = [const { 0..0 }; 6];
+        for ((value, name), place) in values.iter().zip(IDENTITY).zip(&mut places) {
+            if !value.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+                return None;
+            }
+            lines.extend_from_slice(name.as_bytes());
+            lines.extend_from_slice(b": ");
+            *place = lines.len()..lines.len() + value.len();
+            lines.extend_from_slice(value.as_bytes());
+            lines.extend_from_slice(b"\r\n");
+        }
+        Some(Self { lines: lines.into(), values: places })
+    }
+
+    /// The lines, each with its end.
+    pub fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// The value at a place of [`IDENTITY`].
+    pub fn value(&self, place: usize) -> Option<Bytes> {
+        self.values.get(place).map(|range| self.lines.slice(range.clone()))
+    }
+}
 
 const OURS: &[u8] = b"aldgate";
 
@@ -100,6 +141,22 @@ pub fn overrides_method(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_say_the_values_that_they_were_made_of() {
+        let values = ["a.b.c", "subject", "session", "P0", "Cm", "1"];
+        let lines = IdentityLines::of(values).expect("plain values");
+        let expected = "aldgate-identity: a.b.c\r\naldgate-subject: subject\r\naldgate-session: session\r\n\
+                        aldgate-identity-level: P0\r\naldgate-components: Cm\r\naldgate-auth-time: 1\r\n";
+        assert_eq!(std::str::from_utf8(lines.lines()), Ok(expected));
+        for (place, value) in values.into_iter().enumerate() {
+            assert_eq!(lines.value(place).as_deref(), Some(value.as_bytes()));
+        }
+        assert_eq!(lines.value(6), None);
+        for bad in ["a\r\nx: y", "\u{7f}", "\u{e9}", "\0"] {
+            assert_eq!(IdentityLines::of([bad, "", "", "", "", ""]), None, "{bad:?}");
+        }
+    }
 
     #[test]
     fn every_spelling_of_ours_is_ours() {

@@ -12,8 +12,8 @@ use crate::door::stream::wraps_stream;
 use crate::framing::{Fault, Reader};
 use async_trait::async_trait;
 use pingora::apps::ServerApp;
+use pingora::protocols::http::ServerSession;
 use pingora::protocols::{ALPN, Stream};
-use pingora::proxy::Session;
 use pingora::server::ShutdownWatch;
 use std::io;
 use std::pin::Pin;
@@ -53,7 +53,7 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for WithDeadline<A> {
 }
 
 /// The header of this request is complete.
-pub fn header_is_complete(session: &Session) {
+pub fn header_is_complete(session: &ServerSession) {
     if let Some(io) = connection(session) {
         io.armed.store(false, Ordering::Relaxed);
         io.reset.store(true, Ordering::Relaxed);
@@ -61,7 +61,7 @@ pub fn header_is_complete(session: &Session) {
 }
 
 /// This request is over; the next header on the connection has a deadline of its own.
-pub fn request_is_over(session: &Session) {
+pub fn request_is_over(session: &ServerSession) {
     if let Some(io) = connection(session) {
         io.armed.store(true, Ordering::Relaxed);
         io.over.store(true, Ordering::Relaxed);
@@ -72,24 +72,33 @@ pub fn request_is_over(session: &Session) {
 ///
 /// # Errors
 /// The fault, for which the request is refused; one, too, where no such reader stands on the connection.
-pub fn header_as_sent(session: &Session, bytes: usize) -> Result<(), Fault> {
+pub fn header_as_sent(session: &ServerSession, bytes: usize) -> Result<(), Fault> {
     connection(session).map_or(Err(Fault::Disagreement), |io| io.reader.head(bytes))
 }
 
 /// Why the connection can be read no further, if it was what came on it.
-pub fn fault(session: &Session) -> Option<Fault> {
+pub fn fault(session: &ServerSession) -> Option<Fault> {
     connection(session).and_then(|io| io.reader.fault())
 }
 
 /// Bounds each read to so many bytes, or no longer.
-pub fn read_at_most(session: &Session, bytes: Option<usize>) {
+pub fn read_at_most(session: &ServerSession, bytes: Option<usize>) {
     if let Some(io) = connection(session) {
         io.at_most.store(bytes.unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 }
 
-fn connection(session: &Session) -> Option<&DeadlineIo> {
-    session.stream().and_then(|stream| stream.as_any().downcast_ref())
+/// What has come on a connection behind the header of its request, while nothing of the body was read.
+pub fn behind_header(stream: &Stream) -> &[u8] {
+    of(stream).map_or(&[], |io| io.reader.behind_head())
+}
+
+fn connection(session: &ServerSession) -> Option<&DeadlineIo> {
+    session.stream().and_then(of)
+}
+
+fn of(stream: &Stream) -> Option<&DeadlineIo> {
+    stream.as_any().downcast_ref()
 }
 
 /// A connection whose reads fail when a header takes too long.

@@ -1,98 +1,146 @@
 //! The life of a request, in the order in which it runs.
 //!
-//! admit › cross › judge › limit › answer, or receive and forward › record. Pingora calls the hooks; each is a line or
-//! two, and the phases are in the files of their names; crossing, the question of a page's origin, is in
-//! [`crate::cors`]. Plain requests to services are forwarded by [`crate::lane`], all others by Pingora. Caching,
-//! compression and CONNECT stay off.
+//! admit › cross › judge › limit › answer, or forward › record. Each is a line or two here, and the phases are in the
+//! files of their names; crossing, the question of a page's origin, is in [`crate::cors`]. What the edge answers by
+//! itself and what the fast lane ([`crate::lane`]) carries is done with here, beside Pingora's proxy and not inside it:
+//! the future of that proxy has the size of all that it might come to do, seventy kilobytes, which every request would
+//! allocate and fill. Whatever else has an upstream is handed over to it, judged ([`crate::general`]).
 
 use crate::challenge;
 use crate::cors::{self, Crossing};
 use crate::deadline;
-use crate::door::watch;
 use crate::exchange::Exchange;
+use crate::general::{self, General};
 use crate::hsts;
 use crate::lane;
-use crate::metrics::AnsweredBy;
-use crate::passkey::body::BODY_BYTES_MAX;
 use crate::phase::judge::Judgement;
 use crate::phase::{Next, admit, answer, forward, judge, limit, record};
 use crate::problem::Problem;
-use crate::receive;
 use crate::refusal::{method_not_allowed, refusal};
 use crate::reply::Reply;
-use crate::request::declared_length;
-use crate::returned;
 use crate::state::EdgeState;
-use crate::upstream::UPGRADED_IDLE;
 use aldgate_core::policy::route::{EdgeEndpoint, Target};
 use async_trait::async_trait;
-use bytes::Bytes;
-use pingora::http::{RequestHeader, ResponseHeader};
-use pingora::modules::http::HttpModules;
-use pingora::proxy::{FailToProxy, ProxyHttp, Session};
-use pingora::upstreams::peer::HttpPeer;
-use pingora::{Error, ErrorSource, ErrorType, Result};
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::H2Options;
+use pingora::proxy::HttpProxy;
+use pingora::server::ShutdownWatch;
+use pingora::{Error, ErrorType, Result};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
 
-/// The edge, as Pingora drives it.
+/// The edge, as Pingora's listeners drive it.
 pub struct Edge {
     state: Arc<EdgeState>,
+    general: Arc<HttpProxy<General>>,
+    ending: Ending,
+}
+
+/// Whether connections that wait for a request are to end.
+#[derive(Default)]
+struct Ending {
+    begun: AtomicBool,
+    told: Notify,
+}
+
+impl Ending {
+    fn begin(&self) {
+        self.begun.store(true, Ordering::Release);
+        self.told.notify_waiters();
+    }
+
+    async fn begun(&self) {
+        let told = self.told.notified(); // First: what is told between the two is heard.
+        if !self.begun.load(Ordering::Acquire) {
+            told.await;
+        }
+    }
 }
 
 impl Edge {
-    /// An edge over its parts.
-    pub const fn new(state: Arc<EdgeState>) -> Self {
-        Self { state }
+    /// An edge over its parts; `general` carries what the edge does not carry by itself.
+    pub fn new(state: Arc<EdgeState>, general: HttpProxy<General>) -> Self {
+        Self { state, general: Arc::new(general), ending: Ending::default() }
     }
 
-    async fn refuse(&self, problem: Problem, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
-        let reply = refusal(problem, session.req_header(), exchange);
-        self.write(reply, session, exchange).await
-    }
-
-    async fn write(&self, reply: Reply, session: &mut Session, exchange: &Exchange) -> Result<Next> {
-        hsts::on_reply(exchange, reply).write(session).await?;
-        Ok(Next::Answered)
-    }
-
-    async fn admit(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
-        let admitted = admit::as_sent(session).and_then(|()| admit::admit(session.req_header(), exchange));
-        match admitted {
-            Ok(()) => Ok(Next::Continue),
-            Err(problem) => self.refuse_and_close(problem, session, exchange).await,
+    /// The header of the next request; false if there is none, and the connection is over.
+    async fn read_request(&self, session: &mut ServerSession) -> bool {
+        let read = tokio::select! {
+            biased; // A request that has come is answered.
+            read = session.read_request() => read,
+            () = self.ending.begun() => return false,
+        };
+        match read {
+            Ok(is_one) => is_one,
+            Err(error) => {
+                tracing::debug!(%error, "no request on a connection");
+                if error.etype == ErrorType::InvalidHTTPHeader {
+                    let _ = session.respond_error(400).await; // The client may be gone.
+                }
+                session.shutdown().await;
+                false
+            }
         }
     }
 
-    /// Refuses what cannot be told from the next request, which is therefore never read.
-    async fn refuse_and_close(&self, problem: Problem, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
-        session.set_keepalive(None);
-        self.refuse(problem, session, exchange).await
+    /// Sets the deadlines and notes where the request comes from.
+    fn welcome(&self, session: &mut ServerSession, exchange: &mut Exchange, shutdown: &ShutdownWatch) {
+        deadline::header_is_complete(session);
+        admit::welcome(session, exchange, &self.state);
+        if *shutdown.borrow() {
+            session.set_keepalive(None);
+        }
     }
 
-    /// Reads the body, as far as it must have come before the upstream is asked.
-    async fn receive(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
-        let received = match exchange.answered_by {
-            AnsweredBy::Backend => receive::whole(session).await,
-            _ => receive::ahead(session).await,
-        };
-        match received {
+    /// The phases, as far as they go here. An error is the client's or the service's, as
+    /// [`general::fail`] tells them apart.
+    async fn run(&self, session: &mut ServerSession, exchange: &mut Exchange) -> Result<Next> {
+        if self.admit(session, exchange).await? == Next::Answered
+            || self.cross(session, exchange).await? == Next::Answered
+            || self.judge(session, exchange).await? == Next::Answered
+        {
+            return Ok(Next::Answered);
+        }
+        if is_for_the_backend(exchange) {
+            return Ok(Next::Continue); // It is limited where its body is read.
+        }
+        if self.limit(session, exchange).await? == Next::Answered
+            || self.answer(session, exchange).await? == Next::Answered
+            || lane::carry(session, exchange, &self.state).await?
+        {
+            return Ok(Next::Answered);
+        }
+        Ok(Next::Continue)
+    }
+
+    async fn refuse(&self, problem: Problem, session: &mut ServerSession, exchange: &mut Exchange) -> Result<Next> {
+        let reply = refusal(problem, session.req_header(), exchange);
+        write(reply, session, exchange).await
+    }
+
+    async fn admit(&self, session: &mut ServerSession, exchange: &mut Exchange) -> Result<Next> {
+        let admitted = admit::as_sent(session).and_then(|()| admit::admit(session.req_header(), exchange));
+        match admitted {
             Ok(()) => Ok(Next::Continue),
-            Err(problem) => self.refuse_and_close(problem, session, exchange).await,
+            Err(problem) => {
+                session.set_keepalive(None); // It cannot be told from the next request, which is therefore never read.
+                self.refuse(problem, session, exchange).await
+            }
         }
     }
 
     /// Answers preflights, and refuses what a page of another origin may not do.
-    async fn cross(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+    async fn cross(&self, session: &mut ServerSession, exchange: &mut Exchange) -> Result<Next> {
         match cors::cross(session.req_header(), exchange) {
             Crossing::GoesOn => Ok(Next::Continue),
-            Crossing::Granted(reply) => self.write(reply, session, exchange).await,
+            Crossing::Granted(reply) => write(reply, session, exchange).await,
             Crossing::Refused(problem) => self.refuse(problem, session, exchange).await,
         }
     }
 
-    async fn judge(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+    async fn judge(&self, session: &mut ServerSession, exchange: &mut Exchange) -> Result<Next> {
         match judge::judge(session.req_header(), exchange, &self.state).await {
             Judgement::Pass(permit) => {
                 exchange.permit = Some(permit);
@@ -101,29 +149,29 @@ impl Edge {
             Judgement::Refuse(problem) => self.refuse(problem, session, exchange).await,
             Judgement::Method(allowed) => {
                 let reply = method_not_allowed(&allowed, session.req_header(), exchange);
-                self.write(reply, session, exchange).await
+                write(reply, session, exchange).await
             }
             Judgement::Challenge(route, challenge) => {
                 let header = session.req_header();
                 let reply = challenge::reply(&route, &challenge, header, exchange, &self.state);
-                self.write(reply, session, exchange).await
+                write(reply, session, exchange).await
             }
         }
     }
 
     /// Gives it a place among the requests of its class.
-    async fn limit(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+    async fn limit(&self, session: &mut ServerSession, exchange: &mut Exchange) -> Result<Next> {
         match limit::limit(session, exchange, &self.state).await {
             Ok(ticket) => {
                 exchange.ticket = Some(ticket);
                 Ok(Next::Continue)
             }
-            Err(reply) => self.write(reply, session, exchange).await,
+            Err(reply) => write(reply, session, exchange).await,
         }
     }
 
-    /// Answers what is the edge's own; lets everything else go on to its upstream.
-    async fn answer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Next> {
+    /// Answers what is the edge's own; lets everything else go on to its service.
+    async fn answer(&self, session: &mut ServerSession, exchange: &mut Exchange) -> Result<Next> {
         let Some(permit) = exchange.permit.take() else {
             return self.refuse(Problem::Internal, session, exchange).await;
         };
@@ -133,209 +181,79 @@ impl Edge {
                 if let (Some(room), EdgeEndpoint::Login, 200) = (&self.state.waiting_room, endpoint, reply.status) {
                     room.leave(session.req_header());
                 }
-                self.write(reply, session, exchange).await?
-            }
-            Target::Backend if declares_too_much(session.req_header()) => {
-                self.refuse(Problem::TooLarge, session, exchange).await?
-            }
-            Target::Backend if self.state.breaker.is_open() => {
-                self.refuse(Problem::Unavailable, session, exchange).await?
+                write(reply, session, exchange).await?
             }
             // It stands behind another proxy, which asks the private listener: nothing leads to it from here.
             Target::Service(service) if service.upstream.is_none() => {
                 self.refuse(Problem::NotFound, session, exchange).await?
             }
-            Target::Backend | Target::Service(_) => Next::Continue,
+            Target::Backend | Target::Service(_) => {
+                exchange.answered_by = forward::answers(&permit.route().target);
+                Next::Continue
+            }
         };
-        exchange.answered_by =
-            if next == Next::Continue { forward::answers(&permit.route().target) } else { AnsweredBy::Edge };
-        // A form for the backend has its deadline where it is read ([`receive::whole`]).
-        if exchange.answered_by == AnsweredBy::Service
-            && !session.is_upgrade_req()
-            && !session.as_downstream_mut().is_body_done()
-        {
-            watch::body_begins(watch::UPLOAD_DEADLINE);
-        }
         exchange.permit = Some(permit);
         Ok(next)
     }
+
+    /// The end of a request that was answered here: its connection, if it may carry another.
+    async fn end(&self, session: ServerSession, exchange: &Exchange) -> Option<ReusedHttpStream> {
+        record::ended(&session, exchange, &self.state);
+        let settings = HttpPersistentSettings::for_session(&session);
+        let reusable = session.finish().await.ok()??;
+        Some(ReusedHttpStream::from_reusable_stream(reusable, settings))
+    }
+
+    /// The end of a request and of its connection.
+    async fn fail(&self, mut session: ServerSession, error: Box<Error>, exchange: &mut Exchange) {
+        let status = general::fail(&mut session, &error, exchange, &self.state).await;
+        tracing::info!(%error, status, request = general::summary(session.req_header(), exchange), "a request failed");
+        record::ended(&session, exchange, &self.state);
+        session.on_proxy_failure(error);
+    }
 }
 
-/// Whether a request for the backend declares a larger body than any of its forms has.
-fn declares_too_much(header: &RequestHeader) -> bool {
-    declared_length(header).is_some_and(|length| length > BODY_BYTES_MAX as u64)
+fn is_for_the_backend(exchange: &Exchange) -> bool {
+    exchange.permit.as_ref().is_some_and(|permit| permit.route().target == Target::Backend)
 }
 
-fn refuse_body() -> Box<Error> {
-    Error::explain(ErrorType::HTTPStatus(413), "the body is larger than the backend takes")
+async fn write(reply: Reply, session: &mut ServerSession, exchange: &Exchange) -> Result<Next> {
+    hsts::on_reply(exchange, reply).write(session).await?;
+    Ok(Next::Answered)
 }
 
 #[async_trait]
-impl ProxyHttp for Edge {
-    type CTX = Exchange;
-
-    fn new_ctx(&self) -> Exchange {
-        Exchange::begin(&self.state)
-    }
-
-    /// No modules: compression is the services' affair (BREACH), and the default module costs every request a map.
-    fn init_downstream_modules(&self, _: &mut HttpModules) {}
-
-    async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
-        deadline::header_is_complete(session);
-        admit::welcome(session, exchange);
-        if self.state.closing.load(Ordering::Relaxed) {
-            session.set_keepalive(None); // Its client comes back to whoever goes on.
+impl HttpServerApp for Edge {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        if !self.read_request(&mut session).await {
+            return None;
         }
-        Ok(())
-    }
-
-    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        if self.admit(session, exchange).await? == Next::Answered {
-            return Ok(true);
-        }
-        if self.cross(session, exchange).await? == Next::Answered {
-            return Ok(true);
-        }
-        if self.judge(session, exchange).await? == Next::Answered {
-            return Ok(true);
-        }
-        if self.limit(session, exchange).await? == Next::Answered {
-            return Ok(true);
-        }
-        if self.answer(session, exchange).await? == Next::Answered {
-            return Ok(true);
-        }
-        if lane::carry(session.as_downstream_mut(), exchange, &self.state).await? {
-            return Ok(true);
-        }
-        Ok(self.receive(session, exchange).await? == Next::Answered)
-    }
-
-    async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
-        let permit = exchange.permit.as_ref();
-        let peer = permit.and_then(|permit| exchange.generation.upstreams.peer(&permit.route().target));
-        let mut peer = Box::new(peer.ok_or_else(|| Error::new(ErrorType::InternalError))?.clone());
-        if exchange.answered_by == AnsweredBy::Backend {
-            if self.state.breaker.is_open() {
-                return Err(Error::explain(ErrorType::ConnectRefused, "the backend does not answer"));
-            }
-            peer.options.custom_l4 = Some(self.state.breaker.clone());
-        }
-        if session.is_upgrade_req() {
-            // A WebSocket may be silent for longer than any request.
-            session.set_read_timeout(Some(UPGRADED_IDLE));
-            peer.options.read_timeout = Some(UPGRADED_IDLE);
-        }
-        Ok(peer)
-    }
-
-    async fn upstream_request_filter(
-        &self,
-        _: &mut Session,
-        header: &mut RequestHeader,
-        exchange: &mut Exchange,
-    ) -> Result<()> {
-        forward::dress(header, exchange, &self.state)
-            .map_err(|error| Error::because(ErrorType::InternalError, "forwarding", error))?;
-        if exchange.answered_by == AnsweredBy::Backend {
-            header.insert_header(http::header::CONNECTION, "close")?; // Why: see breaker/connection.rs.
-        }
-        Ok(())
-    }
-
-    async fn request_body_filter(
-        &self,
-        _: &mut Session,
-        body: &mut Option<Bytes>,
-        is_over: bool,
-        exchange: &mut Exchange,
-    ) -> Result<()> {
-        let bytes = body.as_ref().map_or(0, Bytes::len);
-        exchange.body_bytes += bytes;
-        if is_over {
-            watch::body_is_over();
-        } else if exchange.answered_by == AnsweredBy::Service {
-            watch::upload_goes_on(bytes);
-        }
-        let too_much = exchange.answered_by == AnsweredBy::Backend && exchange.body_bytes > BODY_BYTES_MAX;
-        if too_much { Err(refuse_body()) } else { Ok(()) }
-    }
-
-    async fn response_filter(
-        &self,
-        session: &mut Session,
-        response: &mut ResponseHeader,
-        exchange: &mut Exchange,
-    ) -> Result<()> {
-        if !forward::is_clear(response) {
-            let unclear = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream's answer can be read in two ways");
-            return Err(unclear.into_up());
-        }
-        if let (Some(room), AnsweredBy::Backend) = (&self.state.waiting_room, exchange.answered_by) {
-            room.leave_with(response, session.req_header());
-            if let Some(cookie) = exchange.cookie.take() {
-                response.append_header("set-cookie", cookie)?;
+        let mut exchange = Box::new(Exchange::begin(&self.state));
+        self.welcome(&mut session, &mut exchange, shutdown);
+        match self.run(&mut session, &mut exchange).await {
+            Ok(Next::Answered) => self.end(session, &exchange).await,
+            Ok(Next::Continue) => general::hand_over(&self.general, session, exchange, shutdown).await,
+            Err(error) => {
+                self.fail(session, error, &mut exchange).await;
+                None
             }
         }
-        returned::rule(response, exchange, &session.req_header().method)
     }
 
-    fn request_summary(&self, session: &Session, exchange: &Exchange) -> String {
-        // Without query and headers: codes and tokens may stand there.
-        format!("{} {} ({})", session.req_header().method, session.req_header().uri.path(), exchange.reference)
+    fn h2_options(&self) -> Option<H2Options> {
+        self.general.h2_options()
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, exchange: &mut Exchange) -> FailToProxy {
-        let faulty = deadline::fault(session).map(|_| Problem::BadRequest);
-        let Some(problem) = faulty.or_else(|| problem_of(error, exchange)) else {
-            return FailToProxy { error_code: 0, can_reuse_downstream: false };
-        };
-        if exchange.answered_by == AnsweredBy::Backend && self.state.backend_told.may(exchange.now) {
-            tracing::warn!(%error, request = exchange.reference, "the backend did not answer a request");
-        }
-        session.set_keepalive(None);
-        if session.response_written().is_none() {
-            let reply = refusal(problem, session.req_header(), exchange);
-            if let Err(error) = hsts::on_reply(exchange, reply).write(session).await {
-                tracing::debug!(%error, "the client went away");
-            }
-        }
-        FailToProxy { error_code: problem.status(), can_reuse_downstream: false }
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        self.general.server_options()
     }
 
-    async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
-        let status = session.response_written().map_or(0, |response| response.status.as_u16());
-        record::record(session.req_header(), status, exchange, &self.state);
-        watch::body_is_over();
-        deadline::request_is_over(session);
+    async fn http_cleanup(&self) {
+        self.ending.begin();
+        self.general.http_cleanup().await;
     }
 }
-
-/// What the client is told about an error of the proxy; nothing if the client itself is gone.
-fn problem_of(error: &Error, exchange: &Exchange) -> Option<Problem> {
-    use ErrorType::{
-        ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, HTTPStatus, ReadError,
-        ReadTimedout, SocketError, WriteError, WriteTimedout,
-    };
-    let to_backend = exchange.answered_by == AnsweredBy::Backend;
-    match (error.esource(), error.etype()) {
-        (_, HTTPStatus(413)) => Some(Problem::TooLarge),
-        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed) => None,
-        (ErrorSource::Downstream, ReadTimedout | WriteTimedout) => Some(Problem::Timeout),
-        (ErrorSource::Downstream, _) => Some(Problem::BadRequest),
-        (_, ConnectError | ConnectRefused | ConnectNoRoute | ConnectTimedout | SocketError) => {
-            Some(Problem::Unavailable)
-        }
-        (ErrorSource::Upstream, _) if to_backend => Some(Problem::Unavailable),
-        (ErrorSource::Upstream, ReadTimedout | WriteTimedout) => Some(Problem::GatewayTimeout),
-        (ErrorSource::Upstream, _) => Some(Problem::BadGateway),
-        (ErrorSource::Internal | ErrorSource::Unset, _) => Some(Problem::Internal),
-    }
-}
-
-/// How often a request that can be repeated is tried on another connection.
-pub const RETRIES_MAX: usize = 2;
-
-/// How long an HTTP/2 connection may lie idle.
-pub const H2_IDLE: Duration = Duration::from_secs(30);

@@ -73,11 +73,12 @@ pub struct Reader {
     place: Place,
     partial: Vec<u8>,
     head_bytes: usize,
+    behind_head: Vec<u8>,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { place: Place::Head, partial: Vec::new(), head_bytes: 0 }
+        Self { place: Place::Head, partial: Vec::new(), head_bytes: 0, behind_head: Vec::new() }
     }
 }
 
@@ -140,6 +141,7 @@ impl Reader {
         if matches!(self.place, Place::Switching) && !rest.is_empty() {
             return Err(Fault::Early);
         }
+        self.behind_head.extend_from_slice(rest);
         self.read_body(rest)
     }
 
@@ -181,6 +183,12 @@ impl Reader {
             _ if self.head_bytes != bytes => Err(Fault::Disagreement),
             _ => Ok(()),
         }
+    }
+
+    /// What came in one piece with the end of the header: the beginning of the body, for somebody who reads the request
+    /// once more.
+    pub fn behind_head(&self) -> &[u8] {
+        &self.behind_head
     }
 
     /// What is wrong with the body, as far as it has come.

@@ -3,7 +3,7 @@
 
 use crate::state::{BACKEND_INDEX, EdgeState};
 use aldgate_core::hot::{HotSession, MintedIdentity};
-use aldgate_core::identity_header as names;
+use aldgate_core::identity_header::{self as names, IdentityLines};
 use aldgate_core::policy::alias::Alias;
 use aldgate_core::policy::platform::BACKEND_AUDIENCE;
 use aldgate_core::policy::route::Target;
@@ -29,7 +29,7 @@ pub struct Told {
 /// The values of `identity_header::IDENTITY`, as they are kept.
 #[derive(Debug)]
 enum Values {
-    OfSession(Arc<[Bytes; 6]>),
+    OfSession(Arc<IdentityLines>),
     OfGrant(Arc<ToldValues>),
 }
 
@@ -47,8 +47,8 @@ pub fn for_permit(state: &EdgeState, permit: &Permit, now: Timestamp) -> Result<
     };
     Ok(match principal {
         Principal::Session(session) => {
-            let values = for_audience(state, session, audience, index, now)?;
-            Some(Told { values: Values::OfSession(values), by_token: false })
+            let lines = for_audience(state, session, audience, index, now)?;
+            Some(Told { values: Values::OfSession(lines), by_token: false })
         }
         Principal::Grant(_) if permit.route().target == Target::Backend => None,
         Principal::Grant(grant) => {
@@ -68,18 +68,31 @@ pub fn aliases(target: &Target) -> &[Alias] {
 
 impl Told {
     /// What stands at a place of `identity_header::IDENTITY`, if it is known.
-    fn value(&self, place: usize) -> Option<&Bytes> {
+    fn value(&self, place: usize) -> Option<Bytes> {
         match &self.values {
-            Values::OfSession(values) => values.get(place),
-            Values::OfGrant(values) => values.get(place)?.as_ref(),
+            Values::OfSession(lines) => lines.value(place),
+            Values::OfGrant(values) => values.get(place)?.clone(),
         }
     }
 
-    /// The fields that say it: ours, then those of the aliases.
-    pub fn fields(&self, aliases: &[Alias]) -> impl Iterator<Item = (&'static str, &Bytes)> {
-        let ours = names::IDENTITY.into_iter().enumerate().map(|(place, name)| (name, place));
-        let theirs = aliases.iter().flat_map(|alias| alias.headers()).map(|(name, fact)| (*name, fact.place()));
-        ours.chain(theirs).filter_map(|(name, place)| Some((name, self.value(place)?)))
+    /// The lines that say what [`Self::fields`] says, where they are written already.
+    pub fn lines(&self) -> Option<&[u8]> {
+        match &self.values {
+            Values::OfSession(lines) => Some(lines.lines()),
+            Values::OfGrant(_) => None,
+        }
+    }
+
+    /// Our fields that say it.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, Bytes)> {
+        let ours = names::IDENTITY.into_iter().enumerate();
+        ours.filter_map(|(place, name)| Some((name, self.value(place)?)))
+    }
+
+    /// Those of other gateways' that say it.
+    pub fn aliased(&self, aliases: &[Alias]) -> impl Iterator<Item = (&'static str, Bytes)> {
+        let theirs = aliases.iter().flat_map(|alias| alias.headers());
+        theirs.filter_map(|(name, fact)| Some((*name, self.value(fact.place())?)))
     }
 
     /// The same as headers.
@@ -87,12 +100,13 @@ impl Told {
         &self,
         aliases: &[Alias],
     ) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), InvalidHeaderValue>> {
-        self.fields(aliases)
-            .map(|(name, value)| Ok((HeaderName::from_static(name), HeaderValue::from_maybe_shared(value.clone())?)))
+        self.fields()
+            .chain(self.aliased(aliases))
+            .map(|(name, value)| Ok((HeaderName::from_static(name), HeaderValue::from_maybe_shared(value)?)))
     }
 }
 
-/// The values of `identity_header::IDENTITY` for one audience, whose place among the services is `index`.
+/// What `identity_header::IDENTITY` says to one audience, whose place among the services is `index`.
 ///
 /// # Errors
 /// [`BrokenSigningKey`]: the request must not go on without it.
@@ -102,23 +116,24 @@ pub fn for_audience(
     audience: &str,
     index: u16,
     now: Timestamp,
-) -> Result<Arc<[Bytes; 6]>, BrokenSigningKey> {
-    if let Some(values) = state.hot.identity(session.session, index, now) {
-        return Ok(values);
+) -> Result<Arc<IdentityLines>, BrokenSigningKey> {
+    if let Some(lines) = state.hot.identity(session.session, index, now) {
+        return Ok(lines);
     }
     let record = &session.record;
     let jwt = state.signing_key.mint(&state.issuer, audience, session.session, record, now)?;
-    let values = Arc::new([
-        Bytes::from(jwt),
-        Bytes::from(record.account.to_string()),
-        Bytes::from(session.session.to_string()),
-        Bytes::from_static(record.identity.as_str().as_bytes()),
-        Bytes::from(record.components.to_string()),
-        Bytes::from(record.authenticated.as_secs().to_string()),
+    let lines = IdentityLines::of([
+        &jwt,
+        &record.account.to_string(),
+        &session.session.to_string(),
+        record.identity.as_str(),
+        &record.components.to_string(),
+        &record.authenticated.as_secs().to_string(),
     ]);
-    let minted = MintedIdentity { service: index, values: values.clone(), reuse_until: now.plus(REUSE) };
+    let lines = Arc::new(lines.ok_or(BrokenSigningKey)?);
+    let minted = MintedIdentity { service: index, lines: lines.clone(), reuse_until: now.plus(REUSE) };
     state.hot.keep_identity(session.session, minted);
-    Ok(values)
+    Ok(lines)
 }
 
 /// The values of `identity_header::IDENTITY` for one service, about an access token: no session, and no time of sign-in

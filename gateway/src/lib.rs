@@ -22,6 +22,7 @@ pub mod edge;
 pub mod exchange;
 pub mod files;
 pub mod framing;
+pub mod general;
 pub mod hand_off;
 pub mod hsts;
 pub mod identity;

@@ -81,7 +81,7 @@ impl Private {
         } else {
             self.health(&header.method, header.uri.path())
         };
-        reply.write_to(session).await
+        reply.write(session).await
     }
 
     /// `POST /tokens/revoke`.

@@ -10,7 +10,7 @@ use crate::deadline;
 use crate::passkey::body::BODY_BYTES_MAX;
 use crate::problem::Problem;
 use http::Method;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use std::time::Duration;
 
 /// How long a whole body for the backend may take, and how long one for a service is waited for.
@@ -26,7 +26,7 @@ const AHEAD_BYTES_MAX: usize = KEPT_BYTES_MAX - PIECE_BYTES_MAX;
 ///
 /// # Errors
 /// The problem to answer with: malformed, too large, too slow, or broken off.
-pub async fn whole(session: &mut Session) -> Result<(), Problem> {
+pub async fn whole(session: &mut ServerSession) -> Result<(), Problem> {
     if session.is_body_done() {
         return Ok(());
     }
@@ -38,7 +38,7 @@ pub async fn whole(session: &mut Session) -> Result<(), Problem> {
 ///
 /// # Errors
 /// The problem to answer with: malformed, broken off, or a body where there may be none.
-pub async fn ahead(session: &mut Session) -> Result<(), Problem> {
+pub async fn ahead(session: &mut ServerSession) -> Result<(), Problem> {
     if session.is_body_done() || session.is_upgrade_req() {
         return Ok(());
     }
@@ -54,7 +54,7 @@ pub async fn ahead(session: &mut Session) -> Result<(), Problem> {
 }
 
 /// Keeps what will be read, and lets a client that waits send it. The upstream is not asked whether it wants it.
-async fn begin(session: &mut Session) -> Result<(), Problem> {
+async fn begin(session: &mut ServerSession) -> Result<(), Problem> {
     session.enable_retry_buffering();
     if session.req_header().headers.contains_key(http::header::EXPECT) {
         session.write_continue_response().await.map_err(|_| Problem::BadRequest)?;
@@ -63,7 +63,7 @@ async fn begin(session: &mut Session) -> Result<(), Problem> {
 }
 
 /// Reads until the end, or for as long as all that was read can be kept.
-async fn read(session: &mut Session, bytes_max: usize) -> Result<(), Problem> {
+async fn read(session: &mut ServerSession, bytes_max: usize) -> Result<(), Problem> {
     let has_none = matches!(session.req_header().method, Method::GET | Method::HEAD);
     let mut bytes = 0;
     while bytes_max != usize::MAX || bytes <= AHEAD_BYTES_MAX {

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::{HttpTask, ServerSession};
-use pingora::proxy::Session;
 use std::time::Duration;
 
 /// How much of a body that nobody asked for is read away to keep the connection.
@@ -75,15 +74,7 @@ impl Reply {
     ///
     /// # Errors
     /// When the client went away.
-    pub async fn write(self, session: &mut Session) -> Result<()> {
-        self.write_to(session.as_downstream_mut()).await
-    }
-
-    /// The same outside the proxy.
-    ///
-    /// # Errors
-    /// When the client went away.
-    pub async fn write_to(self, session: &mut ServerSession) -> Result<()> {
+    pub async fn write(self, session: &mut ServerSession) -> Result<()> {
         drain(session).await;
         let header = Box::new(self.header()?);
         let bodiless = session.req_header().method == http::Method::HEAD || self.body.is_empty();

@@ -7,9 +7,9 @@
 
 use super::dense::Held;
 use crate::id::SessionId;
+use crate::identity_header::IdentityLines;
 use crate::time::Timestamp;
 use crate::token::identity_assertion::REUSE;
-use bytes::Bytes;
 use moka::policy::EvictionPolicy;
 use moka::sync::{CacheBuilder, SegmentedCache};
 use std::sync::Arc;
@@ -17,33 +17,29 @@ use std::sync::Arc;
 /// Segments, each with its share of the capacity and a channel of its own. More cost a process more to start.
 const SEGMENTS: usize = 4;
 
-/// What an entry takes beside its values: moka's bookkeeping, key and value, the array of values with its counts.
-/// Measured together with [`VALUE_BYTES`]; see docs/measured.md, "Memory".
-const ENTRY_BYTES: usize = 480;
-
-/// What a value takes beyond its bytes: the allocation's rounding, and the count that its copies share.
-const VALUE_BYTES: usize = 64;
+/// What an entry takes beside its lines: moka's bookkeeping, key and value, the places of the values, the rounding of the
+/// allocations. See docs/measured.md, "Memory".
+const ENTRY_BYTES: usize = 560;
 
 /// A session's identity as one service is told it, for as long as it may be told again.
 #[derive(Debug, Clone)]
 pub struct MintedIdentity {
     /// The service's place in the table of services.
     pub service: u16,
-    /// The values of [`crate::identity_header::IDENTITY`], in that order, ready to be sent.
-    pub values: Arc<[Bytes; 6]>,
+    /// What it is told.
+    pub lines: Arc<IdentityLines>,
     /// Until when they may be given to the service.
     pub reuse_until: Timestamp,
 }
 
 #[derive(Clone)]
 struct Entry {
-    values: Arc<[Bytes; 6]>,
+    lines: Arc<IdentityLines>,
     reuse_until: Timestamp,
 }
 
 fn weight(entry: &Entry) -> u32 {
-    let values: usize = entry.values.iter().map(|value| VALUE_BYTES + value.len()).sum();
-    u32::try_from(ENTRY_BYTES + values).unwrap_or(u32::MAX)
+    u32::try_from(ENTRY_BYTES + entry.lines.lines().len()).unwrap_or(u32::MAX)
 }
 
 /// The cache of minted identities. moka lets go of them by a clock of its own, which bounds memory only: whether one
@@ -56,14 +52,14 @@ impl Identities {
         Self(cache.eviction_policy(EvictionPolicy::lru()).time_to_live(REUSE).build())
     }
 
-    pub(super) fn get(&self, session: SessionId, service: u16, now: Timestamp) -> Option<Arc<[Bytes; 6]>> {
+    pub(super) fn get(&self, session: SessionId, service: u16, now: Timestamp) -> Option<Arc<IdentityLines>> {
         let kept = self.0.get(&(session, service))?;
-        (now < kept.reuse_until).then_some(kept.values)
+        (now < kept.reuse_until).then_some(kept.lines)
     }
 
     pub(super) fn keep(&self, session: SessionId, minted: MintedIdentity) {
-        let MintedIdentity { service, values, reuse_until } = minted;
-        self.0.insert((session, service), Entry { values, reuse_until });
+        let MintedIdentity { service, lines, reuse_until } = minted;
+        self.0.insert((session, service), Entry { lines, reuse_until });
     }
 
     /// How full it is, with moka's own housekeeping done first.

@@ -32,11 +32,11 @@ pub use identity::MintedIdentity;
 pub use session::{HotSession, Known, SESSION_BYTES};
 
 use crate::id::{CredentialDigest, SessionId};
+use crate::identity_header::IdentityLines;
 use crate::session::record::{SessionRecord, Standing};
 use crate::time::Timestamp;
 use crate::warm::change::{Change, Feed, Follower};
 use crate::webauthn::credential::CredentialRecord;
-use bytes::Bytes;
 use copies::{Copies, Found};
 use dense::Dense;
 use feed::FeedState;
@@ -198,7 +198,7 @@ impl Hot {
     }
 
     /// What a service is told of a session, if it was minted and may still be given out.
-    pub fn identity(&self, session: SessionId, service: u16, now: Timestamp) -> Option<Arc<[Bytes; 6]>> {
+    pub fn identity(&self, session: SessionId, service: u16, now: Timestamp) -> Option<Arc<IdentityLines>> {
         self.identities.get(session, service, now)
     }
 
@@ -413,8 +413,8 @@ mod tests {
     #[test]
     fn an_identity_is_given_out_again_until_its_time() {
         let hot = hot();
-        let values = Arc::new(std::array::from_fn(|_| Bytes::from_static(b"value")));
-        let minted = |service| MintedIdentity { service, values: Arc::clone(&values), reuse_until: NOW };
+        let lines = Arc::new(IdentityLines::of(["value"; 6]).expect("plain"));
+        let minted = |service| MintedIdentity { service, lines: Arc::clone(&lines), reuse_until: NOW };
         let before = Timestamp::from_millis(NOW.as_millis() - 1);
         hot.keep_identity(ID, minted(1));
         assert!(hot.identity(ID, 1, before).is_some());
@@ -488,7 +488,8 @@ mod tests {
     #[test]
     fn every_other_cache_holds_its_capacity_too() {
         let hot = hot();
-        let values = Arc::new(std::array::from_fn(|_| Bytes::from(vec![b'v'; 200])));
+        let value = "v".repeat(200);
+        let lines = Arc::new(IdentityLines::of([value.as_str(); 6]).expect("plain"));
         for n in 0..20_000_u32 {
             let mut handle = [0; 16];
             handle[..4].copy_from_slice(&n.to_be_bytes());
@@ -496,7 +497,7 @@ mod tests {
             hot.admit_credential(Arc::new(CredentialRecord { digest, ..(*credential(1)).clone() }));
             hot.note_absent_session(id, hot.ask(NOW));
             hot.apply(&Change::CredentialRetired(CredentialDigest::of(&handle)));
-            hot.keep_identity(id, MintedIdentity { service: 1, values: Arc::clone(&values), reuse_until: NOW });
+            hot.keep_identity(id, MintedIdentity { service: 1, lines: Arc::clone(&lines), reuse_until: NOW });
         }
         let Fill { credentials, gone, identities, .. } = hot.fill();
         for (name, held) in [("credentials", credentials), ("gone", gone), ("identities", identities)] {

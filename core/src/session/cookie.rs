@@ -3,6 +3,8 @@
 //! Both carry the `__Host-` prefix (RFC 6265bis, section 4.1.3): bound to one host, Secure, Path=/, so that no other
 //! host or plain-text page can plant one.
 
+use memchr::memchr;
+
 /// The session cookie's name.
 pub const SESSION: &str = "__Host-aldgate";
 
@@ -23,20 +25,27 @@ pub enum Found<'a> {
     Several,
 }
 
-/// The pairs of one `Cookie` header, trimmed.
-pub fn pairs(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    header.split(|b| *b == b';').filter_map(|pair| {
-        let pair = pair.trim_ascii();
-        let at = pair.iter().position(|b| *b == b'=')?;
-        Some((pair.get(..at)?, pair.get(at + 1..)?))
+/// What stands between the semicolons of one `Cookie` header, trimmed.
+fn parts(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        let here = rest?;
+        let end = memchr(b';', here).unwrap_or(here.len());
+        rest = here.get(end + 1..);
+        here.get(..end).map(<[u8]>::trim_ascii)
     })
+}
+
+/// The value of a part that is a pair of this name.
+fn value_of<'a>(part: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    part.strip_prefix(name)?.strip_prefix(b"=")
 }
 
 /// Finds the cookie `name` in all `Cookie` headers of a request (HTTP/2 may split them).
 pub fn find<'a>(headers: impl IntoIterator<Item = &'a [u8]>, name: &str) -> Found<'a> {
     let mut found = Found::Nothing;
     for header in headers {
-        for (_, value) in pairs(header).filter(|(n, _)| *n == name.as_bytes()) {
+        for value in parts(header).filter_map(|part| value_of(part, name.as_bytes())) {
             found = match found {
                 Found::Nothing => Found::One(value),
                 Found::One(_) | Found::Several => return Found::Several,
@@ -52,7 +61,7 @@ pub fn find<'a>(headers: impl IntoIterator<Item = &'a [u8]>, name: &str) -> Foun
 pub fn without_ours<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
     let mut kept = Vec::new();
     for header in headers {
-        for part in header.split(|b| *b == b';').map(<[u8]>::trim_ascii) {
+        for part in parts(header) {
             if part.is_empty() || is_ours(part) {
                 continue;
             }

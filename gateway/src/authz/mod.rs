@@ -74,7 +74,7 @@ pub async fn answer(dialect: Dialect, session: &mut ServerSession, state: &EdgeS
     let status = answer.status();
     let written = match answer {
         Answer::Allow(header) => session.write_response_header(header).await,
-        Answer::Deny(reply) => reply.with(REQUEST_ID, exchange.reference.as_str()).write_to(session).await,
+        Answer::Deny(reply) => reply.with(REQUEST_ID, exchange.reference.as_str()).write(session).await,
     };
     let status = if written.is_ok() { status } else { 0 };
     record::record(decision.header.as_ref().unwrap_or(session.req_header()), status, &exchange, state);

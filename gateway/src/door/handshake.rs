@@ -112,6 +112,7 @@ fn server_config(state: &Arc<EdgeState>) -> Result<ServerConfig, CannotShake> {
         .with_client_cert_verifier(Arc::new(ClientVerifier::new(state.clone())))
         .with_cert_resolver(Arc::new(ServedCertificate::new(state.clone())));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.ignore_client_order = true;
     config.ticketer = Arc::new(Tickets::new(state));
     config.send_tls13_tickets = TICKETS;
     // What a process remembers by itself helps nobody after a restart, and would resume TLS 1.2.
@@ -120,7 +121,9 @@ fn server_config(state: &Arc<EdgeState>) -> Result<ServerConfig, CannotShake> {
     Ok(config)
 }
 
-/// Each suite agrees on fresh keys and authenticates what it encrypts.
+/// Each suite agrees on fresh keys and authenticates what it encrypts. They stand in our order, which is the one that
+/// counts: a handshake hashes some thirty times, and SHA-256 has instructions of its own where SHA-384 has none, which
+/// is a twelfth of all that a handshake costs.
 fn provider() -> CryptoProvider {
     use ring::cipher_suite::{
         TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -130,14 +133,14 @@ fn provider() -> CryptoProvider {
     };
     use ring::kx_group::{SECP256R1, SECP384R1, X25519};
     let cipher_suites = vec![
-        TLS13_AES_256_GCM_SHA384,
         TLS13_AES_128_GCM_SHA256,
+        TLS13_AES_256_GCM_SHA384,
         TLS13_CHACHA20_POLY1305_SHA256,
-        TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
         TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
         TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-        TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
         TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
         TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     ];
     CryptoProvider { cipher_suites, kx_groups: vec![X25519, SECP256R1, SECP384R1], ..ring::default_provider() }

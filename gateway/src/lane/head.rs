@@ -12,6 +12,7 @@ use super::body::{Body, Framing};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Version};
+use memchr::memchr;
 use pingora::http::ResponseHeader;
 use std::mem::MaybeUninit;
 
@@ -93,7 +94,7 @@ impl HeadReader {
     fn end(&mut self, come: &[u8]) -> Result<Option<usize>, BadAnswer> {
         loop {
             let rest = come.get(self.lines..).unwrap_or_default();
-            let Some(feed) = rest.iter().position(|byte| *byte == b'\n') else { break };
+            let Some(feed) = memchr(b'\n', rest) else { break };
             if feed == 0 || rest.get(feed - 1) != Some(&b'\r') {
                 return Err(BadAnswer::BareLineFeed);
             }

@@ -3,7 +3,7 @@
 //! connection that goes back to its pool). Everything else falls back to `ProxyHttp`, and `edge.fast_lane = false` sends
 //! everything there.
 //!
-//! It begins after the decision, inside `request_filter`: admission, judgement, record and refusals are the same for both
+//! It begins after the decision, in [`crate::edge`]: admission, judgement, record and refusals are the same for both
 //! ways. What leaving `ProxyHttp` would lose, and where it is kept:
 //!
 //! 1. **Hop-by-hop fields**: [`plain`] strikes the same as `ProxyHttp`; a request whose `Connection` names a field does
@@ -73,7 +73,7 @@ enum Carried {
 /// Forwards the request and writes the answer, if it fits; false if `ProxyHttp` has to.
 ///
 /// # Errors
-/// Pingora's, of the same kinds and sources as `ProxyHttp` has: `fail_to_proxy` answers them.
+/// Pingora's, of the same kinds and sources as `ProxyHttp` has: [`crate::general::fail`] answers them.
 pub async fn carry(session: &mut ServerSession, exchange: &Exchange, state: &EdgeState) -> Result<bool> {
     let Some(pool) = pool(exchange, state) else { return Ok(false) };
     let request = PlainRequest::of(session, exchange, state)

@@ -71,11 +71,18 @@ impl PlainRequest {
             Ok(())
         });
         copied?;
-        dress.say(|name, value| {
+        let mut say = |name: &'static str, value: &[u8]| {
             let plain = is_plain(value);
             field(&mut bytes, name.as_bytes(), value);
             if plain { Ok(()) } else { Err(CannotForward) }
-        })?;
+        };
+        dress.say(&mut say)?;
+        if let Some(told) = dress.told() {
+            match told.lines() {
+                Some(lines) => bytes.extend_from_slice(lines),
+                None => told.fields().try_for_each(|(name, value)| say(name, &value))?,
+            }
+        }
         bytes.put_slice(b"\r\n");
         let asked = if header.method == Method::HEAD { Asked::Head } else { Asked::Other };
         Ok(Some(Self { bytes, asked }))

@@ -5,13 +5,13 @@ use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::session::cookie::{self, Found};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 
 const BYTES: usize = 16;
 const CHARS: usize = 22;
 
 /// The binding that a request presents, if it is one of ours in form.
-pub fn presented(session: &Session) -> Option<&str> {
+pub fn presented(session: &ServerSession) -> Option<&str> {
     match cookie::find(cookies(session.req_header()), cookie::CEREMONY) {
         Found::One(value) if value.len() == CHARS && value.iter().all(u8::is_ascii_graphic) => {
             std::str::from_utf8(value).ok()

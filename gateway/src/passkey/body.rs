@@ -2,7 +2,7 @@
 
 use crate::problem::Problem;
 use crate::request::declared_length;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use std::time::Duration;
 
 /// Longest body of an endpoint; an assertion takes 1 to 4 KiB.
@@ -15,7 +15,7 @@ const BODY_DEADLINE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The problem to answer with: another media type, too large, too slow, or broken off.
-pub async fn read_json(session: &mut Session) -> Result<Vec<u8>, Problem> {
+pub async fn read_json(session: &mut ServerSession) -> Result<Vec<u8>, Problem> {
     if !is_json(session) {
         return Err(Problem::UnsupportedMediaType);
     }
@@ -31,13 +31,13 @@ pub async fn read_json(session: &mut Session) -> Result<Vec<u8>, Problem> {
 
 /// JSON by its declaration. A page of another site can send a form or plain text, but not this, without asking first
 /// (Fetch, "CORS-safelisted request-header").
-fn is_json(session: &Session) -> bool {
+fn is_json(session: &ServerSession) -> bool {
     let declared = session.req_header().headers.get(http::header::CONTENT_TYPE);
     let media_type = declared.and_then(|value| value.to_str().ok()).and_then(|text| text.split(';').next());
     media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
 }
 
-async fn read(session: &mut Session) -> Result<Vec<u8>, Problem> {
+async fn read(session: &mut ServerSession) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
     while let Some(piece) = session.read_request_body().await.map_err(|_| Problem::BadRequest)? {
         if body.len() + piece.len() > BODY_BYTES_MAX {

@@ -24,7 +24,7 @@ use aldgate_core::webauthn::assertion::{self, AssertionRefused, VerifiedAssertio
 use aldgate_core::webauthn::challenge::{Ceremony, ChallengeRefused, OpenedChallenge};
 use aldgate_core::webauthn::client_data::ClientData;
 use aldgate_core::webauthn::json::{AuthenticationResponse, BadMember};
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 
 /// Why a log-in ended without a session.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl LoginRefused {
 }
 
 /// Answers a log-in.
-pub async fn answer(permit: &Permit, session: &mut Session, exchange: &mut Exchange, state: &EdgeState) -> Reply {
+pub async fn answer(permit: &Permit, session: &mut ServerSession, exchange: &mut Exchange, state: &EdgeState) -> Reply {
     match log_in(permit, session, exchange, state).await {
         Ok((opened, record)) => {
             state.metrics.login(LoginOutcome::Settled);
@@ -136,7 +136,7 @@ fn opened_reply(session: SessionId, record: &SessionRecord, state: &EdgeState) -
 
 async fn log_in(
     permit: &Permit,
-    session: &mut Session,
+    session: &mut ServerSession,
     exchange: &Exchange,
     state: &EdgeState,
 ) -> Result<(SessionId, SessionRecord), LoginRefused> {
@@ -157,7 +157,7 @@ async fn log_in(
 /// Opens the challenge that the client data name, before anything is looked up.
 fn open_challenge(
     client_data: &[u8],
-    session: &Session,
+    session: &ServerSession,
     exchange: &Exchange,
     state: &EdgeState,
 ) -> Result<OpenedChallenge, LoginRefused> {
@@ -171,7 +171,7 @@ fn open_challenge(
 async fn settle(
     verified: VerifiedAssertion,
     permit: &Permit,
-    session: &Session,
+    session: &ServerSession,
     exchange: &Exchange,
     state: &EdgeState,
 ) -> Result<(SessionId, SessionRecord), LoginRefused> {
@@ -200,7 +200,7 @@ async fn settle(
 
 fn session_record(
     verified: &VerifiedAssertion,
-    session: &Session,
+    session: &ServerSession,
     exchange: &Exchange,
     state: &EdgeState,
 ) -> SessionRecord {

@@ -10,13 +10,13 @@ use aldgate_core::entropy::EntropyFailed;
 use aldgate_core::session::cookie;
 use aldgate_core::webauthn::challenge::Ceremony;
 use aldgate_core::webauthn::json::request_options;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 
 /// How long the browser keeps the ceremony cookie: it serves several attempts, each with a challenge of its own.
 const BINDING_SECS: u64 = 3_600;
 
 /// Answers with options.
-pub async fn answer(session: &mut Session, exchange: &mut Exchange, state: &EdgeState) -> Reply {
+pub async fn answer(session: &mut ServerSession, exchange: &mut Exchange, state: &EdgeState) -> Reply {
     if let Err((problem, detail)) = readable(session).await {
         return refusal_with(problem, session.req_header(), exchange, detail, detail.map(|_| "body"));
     }
@@ -40,7 +40,7 @@ pub async fn answer(session: &mut Session, exchange: &mut Exchange, state: &Edge
 }
 
 /// The body says nothing, but a broken one is refused, so that a client's mistake shows at once.
-async fn readable(session: &mut Session) -> Result<(), (Problem, Option<&'static str>)> {
+async fn readable(session: &mut ServerSession) -> Result<(), (Problem, Option<&'static str>)> {
     let body = body::read_json(session).await.map_err(|problem| (problem, None))?;
     let parsed = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&body);
     if body.trim_ascii().is_empty() || parsed.is_ok() {

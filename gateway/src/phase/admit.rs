@@ -6,10 +6,12 @@ use crate::deadline;
 use crate::exchange::Exchange;
 use crate::framing::Fault;
 use crate::problem::Problem;
+use crate::state::EdgeState;
 use crate::tls::shown;
 use aldgate_core::session::cookie::COOKIE_HEADER_BYTES_MAX;
 use pingora::http::RequestHeader;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const KEEPALIVE_SECS: u64 = 15; // Browsers reopen cheaply; idle connections cost memory.
@@ -20,12 +22,18 @@ const HEADERS_MAX: usize = 100; // Browsers send about 20.
 const HEADER_BYTES_MAX: usize = 32 * 1024; // Names and values together.
 const HOST_BYTES_MAX: usize = 255; // A DNS name and a port.
 
-/// Sets the connection's deadlines and notes where the request comes from.
-pub fn welcome(session: &mut Session, exchange: &mut Exchange) {
-    session.set_keepalive(Some(KEEPALIVE_SECS));
+/// Sets the connection's deadlines, of which a session knows nothing before its request was read.
+pub fn set_deadlines(session: &mut ServerSession, state: &EdgeState) {
+    let last = state.closing.load(Ordering::Relaxed); // Its client comes back to whoever goes on.
+    session.set_keepalive((!last).then_some(KEEPALIVE_SECS));
     session.set_read_timeout(Some(READ));
     session.set_write_timeout(Some(WRITE));
     session.set_total_drain_timeout(Some(DRAIN));
+}
+
+/// Sets the connection's deadlines and notes where the request comes from.
+pub fn welcome(session: &mut ServerSession, exchange: &mut Exchange, state: &EdgeState) {
+    set_deadlines(session, state);
     exchange.client = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
     exchange.tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
     exchange.certificate = shown::certificate(session, &exchange.generation, exchange.now);
@@ -36,8 +44,8 @@ pub fn welcome(session: &mut Session, exchange: &mut Exchange) {
 ///
 /// # Errors
 /// The problem to answer with.
-pub fn as_sent(session: &Session) -> Result<(), Problem> {
-    let Some(http1) = session.as_downstream().as_http1() else { return Ok(()) };
+pub fn as_sent(session: &ServerSession) -> Result<(), Problem> {
+    let Some(http1) = session.as_http1() else { return Ok(()) };
     deadline::header_as_sent(session, http1.get_headers_raw_bytes().len()).map_err(|fault| {
         tracing::debug!(%fault, "a request was refused");
         if fault == Fault::TooLong { Problem::HeadersTooLarge } else { Problem::BadRequest }

@@ -12,13 +12,13 @@ use aldgate_core::token::identity_assertion::vector_of_trust;
 use aldgate_core::verdict::Permit;
 use http::Method;
 use pingora::http::RequestHeader;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 
 /// Answers a permitted request to one of the edge's own endpoints.
 pub async fn endpoint(
     endpoint: EdgeEndpoint,
     permit: &Permit,
-    session: &mut Session,
+    session: &mut ServerSession,
     exchange: &mut Exchange,
     state: &EdgeState,
 ) -> Reply {

@@ -80,7 +80,7 @@ impl<'a> Dress<'a> {
             || (self.told.as_ref().is_some_and(|told| told.by_token) && (is(&AUTHORIZATION) || is(&DPOP)))
     }
 
-    /// Says each field that the gate says. The client's fields of these names are all struck.
+    /// Says each field that the gate says, but for [`Self::told`]. The client's fields of these names are all struck.
     ///
     /// # Errors
     /// As `say` has them; [`CannotForward`] where something that must be said is not known.
@@ -97,8 +97,13 @@ impl<'a> Dress<'a> {
             let certificate = self.exchange.certificate.as_deref().ok_or(CannotForward)?;
             say(names::CLIENT_CERTIFICATE, certificate.header_value().as_ref())?;
         }
-        let mut told = self.told.iter().flat_map(|told| told.fields(identity::aliases(&self.route.target)));
-        told.try_for_each(|(name, value)| say(name, value))
+        let aliases = identity::aliases(&self.route.target);
+        self.told.iter().flat_map(|told| told.aliased(aliases)).try_for_each(|(name, value)| say(name, &value))
+    }
+
+    /// Who the request is for, which is said beside the rest.
+    pub const fn told(&self) -> Option<&Told> {
+        self.told.as_ref()
     }
 
     fn say_forwarding(
@@ -138,7 +143,9 @@ pub fn dress(header: &mut RequestHeader, exchange: &Exchange, state: &EdgeState)
     for name in struck.cloned().collect::<Vec<_>>() {
         header.remove_header(&name);
     }
-    dress.say(|name, value| Ok(header.insert_header(name, value)?))
+    let mut say = |name, value: &[u8]| Ok(header.insert_header(name, value)?);
+    dress.say(&mut say)?;
+    dress.told().into_iter().flat_map(Told::fields).try_for_each(|(name, value)| say(name, &value))
 }
 
 /// What a service may not say for the whole log-in host: a worker beyond its own path, or that our cookies be cleared.

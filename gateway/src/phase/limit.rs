@@ -10,13 +10,13 @@ use crate::reply::Reply;
 use crate::state::EdgeState;
 use aldgate_core::policy::cost::CostClass;
 use aldgate_core::policy::route::Target;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 
 /// Admits a permitted request.
 ///
 /// # Errors
 /// The answer for whoever is not admitted.
-pub async fn limit(session: &mut Session, exchange: &mut Exchange, state: &EdgeState) -> Result<Ticket, Reply> {
+pub async fn limit(session: &mut ServerSession, exchange: &mut Exchange, state: &EdgeState) -> Result<Ticket, Reply> {
     let Some(permit) = &exchange.permit else {
         return Err(refusal(Problem::Internal, session.req_header(), exchange));
     };

@@ -1,10 +1,21 @@
 //! Last phase: what is kept of a request. Metrics always, a line of the access log if it is on.
 
 use crate::access_log::Line;
+use crate::deadline;
+use crate::door::watch;
 use crate::exchange::Exchange;
 use crate::state::EdgeState;
 use aldgate_core::policy::route::Target;
 use pingora::http::RequestHeader;
+use pingora::protocols::http::ServerSession;
+
+/// Keeps what is to be kept of a request whose answer was written, or will not be; the connection may go on.
+pub fn ended(session: &ServerSession, exchange: &Exchange, state: &EdgeState) {
+    let status = session.response_written().map_or(0, |response| response.status.as_u16());
+    record(session.req_header(), status, exchange, state);
+    watch::body_is_over();
+    deadline::request_is_over(session);
+}
 
 /// Keeps what is to be kept; the status is zero if the client went away.
 pub fn record(header: &RequestHeader, status: u16, exchange: &Exchange, state: &EdgeState) {

@@ -11,8 +11,8 @@ use crate::snapshot::Generation;
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 use pingora::listeners::TlsAccept;
+use pingora::protocols::http::ServerSession;
 use pingora::protocols::tls::TlsRef;
-use pingora::proxy::Session;
 use rustls::pki_types::CertificateDer;
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,7 +72,7 @@ impl TlsAccept for KeepShown {
 }
 
 /// The certificate that the client of this request has shown, if it is good now by what the request is judged by.
-pub fn certificate(session: &Session, generation: &Generation, now: Timestamp) -> Option<Arc<PeerCertificate>> {
+pub fn certificate(session: &ServerSession, generation: &Generation, now: Timestamp) -> Option<Arc<PeerCertificate>> {
     let shown = session.digest()?.ssl_digest.as_ref()?.extension.get::<Shown>()?;
     shown.good(generation.tls.as_ref()?.authorities()?, now)
 }

@@ -17,10 +17,11 @@ use aldgate_gateway::assemble::{Shared, assemble};
 use aldgate_gateway::config::Config;
 use aldgate_gateway::deadline::WithDeadline;
 use aldgate_gateway::edge::Edge;
+use aldgate_gateway::general::General;
 use aldgate_gateway::state::EdgeState;
 use aldgate_gateway::token::Tokens;
 use pingora::protocols::Stream;
-use pingora::proxy::{HttpProxy, http_proxy};
+use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
 use ring::rand::SystemRandom;
@@ -43,7 +44,7 @@ pub struct World {
     pub state: Arc<EdgeState>,
     pub warm: Arc<MemoryWarm>,
     pub clock: Arc<ManualClock>,
-    app: Arc<WithDeadline<HttpProxy<Edge>>>,
+    app: Arc<WithDeadline<Edge>>,
     _dir: TempDir,
     _stop: tokio::sync::watch::Sender<bool>,
     stopped: tokio::sync::watch::Receiver<bool>,
@@ -147,8 +148,8 @@ impl World {
         let key = SigningKey::from_pkcs8(pkcs8.expect("a key").as_ref()).expect("a key");
         let (state, writer) = assemble(&config, key, &shared).expect("parts");
         tokio::spawn(writer.run());
-        let proxy = http_proxy(&Arc::new(ServerConf::default()), Edge::new(state.clone()));
-        let app = Arc::new(WithDeadline::new(Arc::new(proxy)));
+        let proxy = http_proxy(&Arc::new(ServerConf::default()), General::new(state.clone()));
+        let app = Arc::new(WithDeadline::new(Arc::new(Edge::new(state.clone(), proxy))));
         let (stop, stopped) = tokio::sync::watch::channel(false);
         Self { state, warm, clock, app, _dir: dir, _stop: stop, stopped }
     }
@@ -168,7 +169,7 @@ impl World {
     /// Serves a connection of the test's own making.
     pub fn serve(&self, connection: Stream) {
         let (app, stopped) = (self.app.clone(), self.stopped.clone());
-        tokio::spawn(Service::<WithDeadline<HttpProxy<Edge>>>::handle_event(connection, app, stopped));
+        tokio::spawn(Service::<WithDeadline<Edge>>::handle_event(connection, app, stopped));
     }
 
     /// Sends raw bytes on a fresh connection and reads until the gateway closes or falls silent.
