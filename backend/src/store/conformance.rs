@@ -437,3 +437,18 @@ async fn a_missing_or_wrong_data_key_seals_nothing_and_says_so(store: Store) {
     store.look_at_keys(&keys, NOW).await.expect("in order");
     assert_eq!(store.create_account(&with_passkey(2)).await, Ok(Creation::Created));
 }
+
+/// What an operator does to it, and a crash: nobody has to start the backend again.
+#[tokio::test]
+async fn a_postgresql_that_was_away_is_found_again() {
+    let mut server = postgres::Postgres::start();
+    let store = connect(&server.database()).await.expect("a store");
+    assert_eq!(store.create_account(&with_passkey(1)).await, Ok(Creation::Created));
+    server.stop();
+    assert_eq!(store.create_account(&with_passkey(2)).await, Err(StoreError::Busy));
+    assert_eq!(store.account(&with_passkey(1).id).await, Err(StoreError::Busy), "it may work in a moment");
+    server.run_server();
+    assert_eq!(store.create_account(&with_passkey(2)).await, Ok(Creation::Created));
+    assert!(store.account(&with_passkey(1).id).await.expect("read").is_some());
+    store.close().await;
+}

@@ -64,7 +64,9 @@ impl Transactions {
     async fn run<W: Write>(&self, write: &W) -> Result<W::Outcome, StoreError> {
         let mut tries = 0;
         loop {
-            match self.once(write).await {
+            // Whoever gets no connection in time waits no longer: others wait too.
+            let connection = Connection::begin(&self.pool, W::ISOLATION).await?;
+            match self.once(connection, write).await {
                 Err(StoreError::Busy) if tries < RETRIES_MAX => {
                     tokio::time::sleep(self.pause(tries)).await;
                     tries += 1;
@@ -75,8 +77,7 @@ impl Transactions {
     }
 
     /// A transaction that is dropped before it is committed is rolled back.
-    async fn once<W: Write>(&self, write: &W) -> Result<W::Outcome, StoreError> {
-        let mut connection = Connection::begin(&self.pool, W::ISOLATION).await?;
+    async fn once<W: Write>(&self, mut connection: Connection, write: &W) -> Result<W::Outcome, StoreError> {
         let mut tx = Tx { connection: &mut connection, changes: Vec::new(), audit_key: &self.audit_key };
         let outcome = write.write(&mut tx).await?;
         let changes = tx.changes;
