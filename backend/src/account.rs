@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::herald::Herald;
 use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
 use crate::notifier::{Notice, Post};
+use crate::store::audit::{Act, AuditEntry, SESSIONS_ENDED};
 use crate::store::{Addition, Creation, Removal, Store};
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::time::Timestamp;
@@ -24,6 +25,13 @@ pub(crate) struct Change<'a> {
     pub(crate) session: SessionId,
     /// Now.
     pub(crate) now: Timestamp,
+}
+
+impl Change<'_> {
+    /// It, for the audit.
+    const fn act(&self) -> Act {
+        Act::own(self.account.id, self.now)
+    }
 }
 
 /// The accounts.
@@ -80,8 +88,9 @@ impl Accounts {
         id: &AccountId,
         passkey: &CredentialDigest,
         name: &str,
+        now: Timestamp,
     ) -> Result<bool, Fault> {
-        Ok(self.store.rename_passkey(id, passkey, name).await?)
+        Ok(self.store.rename_passkey(id, passkey, name, Act::own(*id, now)).await?)
     }
 
     /// Removes a passkey, ends the sessions that it opened (but for the one it is done in), and lets every gateway
@@ -92,7 +101,7 @@ impl Accounts {
         passkey: &CredentialDigest,
     ) -> Result<Removal, Fault> {
         let id = &change.account.id;
-        let removal = self.store.remove_passkey(id, passkey, Some(change.session)).await?;
+        let removal = self.store.remove_passkey(id, passkey, Some(change.session), change.act()).await?;
         if matches!(removal, Removal::Removed) {
             self.herald.tell().await;
             self.tell(change, Notice::PasskeyRemoved).await;
@@ -103,7 +112,7 @@ impl Accounts {
     /// Sets the password and ends every other session.
     pub(crate) async fn set_password(&self, change: Change<'_>, hash: &PasswordHash) -> Result<(), Fault> {
         let id = &change.account.id;
-        if !self.store.set_password(id, hash, Some(change.session)).await? {
+        if !self.store.set_password(id, hash, Some(change.session), change.act()).await? {
             return Err(Fault::Invariant("an account that was just read exists"));
         }
         self.herald.tell().await;
@@ -117,6 +126,15 @@ impl Accounts {
             self.store.renew_hash(&account.id, old, hash).await?;
         }
         Ok(())
+    }
+
+    /// Notes that sessions were ended by their owner. They are in another place than the audit: they have ended, whether
+    /// it can be noted or not.
+    pub(crate) async fn ended(&self, account: AccountId, which: &'static str, now: Timestamp) {
+        let entry = AuditEntry::done(Act::own(account, now), SESSIONS_ENDED).about(account).with("which", which);
+        if let Err(error) = self.store.audit(entry).await {
+            tracing::error!(%error, "the end of sessions was not noted in the audit");
+        }
     }
 
     /// Lets every gateway know a passkey before it is used. Where that fails, its first use asks for it.

@@ -71,6 +71,8 @@ pub enum Purpose {
     TlsTicket,
     /// Cookies of browsers in which an account's password was right before.
     KnownDevice,
+    /// Tags of the audit's entries.
+    Audit,
 }
 
 impl Purpose {
@@ -87,6 +89,7 @@ impl Purpose {
             Self::DpopNonce => b"aldgate/dpop-nonce/1",
             Self::TlsTicket => b"aldgate/tls-ticket/1",
             Self::KnownDevice => b"aldgate/known-device/1",
+            Self::Audit => b"aldgate/audit/1",
         }
     }
 }

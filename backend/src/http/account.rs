@@ -81,7 +81,7 @@ pub(super) async fn rename(State(front): State<Shared>, owner: Owner, id: Id<Cre
             return answer::page_as(Shown::WithErrors, &PasskeyRename { id: &id.0.to_string(), name: typed, errors });
         }
     };
-    if front.journeys.rename_passkey(&owner.identity, &id.0, &name).await? {
+    if front.journeys.rename_passkey(&owner.identity, &id.0, &name, owner.caller.now).await? {
         answer::see_other(&Done::PasskeyRenamed.after(PASSKEYS))
     } else {
         Err(Problem::NotFound)
@@ -140,7 +140,7 @@ fn session_row(id: SessionId, record: &SessionRecord, this_one: bool) -> Session
 
 /// `POST /account/sessions/{id}/end`.
 pub(super) async fn end_session(State(front): State<Shared>, owner: Owner, id: Id<SessionId>) -> Answer {
-    front.journeys.end_session(&owner.identity, id.0).await?;
+    front.journeys.end_session(&owner.identity, id.0, owner.caller.now).await?;
     if id.0 == owner.identity.session() {
         return answer::without_session(answer::see_other("/signed-out")?);
     }

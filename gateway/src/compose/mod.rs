@@ -1,10 +1,14 @@
 //! The composition root: the only place that knows gateway and backend both. A command is a way of putting the same
 //! parts together.
 
+pub(crate) mod audit;
 mod backend;
+pub(crate) mod backup;
 mod banner;
 pub(crate) mod check;
 mod cold_tier;
+pub(crate) mod data_keys;
+mod database;
 mod demo;
 mod dev_certificate;
 mod edge;
@@ -12,6 +16,7 @@ mod gateway;
 mod hand_over;
 mod keys;
 mod log;
+pub(crate) mod operator;
 mod place;
 mod ports;
 mod signal;
