@@ -5,7 +5,8 @@ use super::passkey::{self, NewPasskey};
 use super::revocation;
 use super::session::{End, Ending};
 use super::{
-    Connection, Readers, Value, account_id, identity_level, query, rows_query, timestamp, unreadable, write_rows,
+    Connection, Readers, Value, account_id, identity_level, query, rows_max, rows_query, timestamp, unreadable,
+    write_rows,
 };
 use crate::model::{Account, PasswordHash, Revocation};
 use crate::store::audit::{ACCOUNT_CREATED, Act, AuditEntry, PASSWORD_SET};
@@ -17,9 +18,9 @@ use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 use std::collections::HashMap;
 
-/// Accounts in one statement of a bulk insertion. Rows are sorted by their random keys within a statement, so that
-/// neighbours fall on one page; larger statements gain little more and hold megabytes.
-const BULK_ACCOUNTS_PER_STATEMENT: usize = 4096;
+/// Accounts of a bulk insertion that are sorted together by their random keys, so that neighbours fall on one page; more
+/// gain little and hold megabytes.
+const BULK_ACCOUNTS_SORTED: usize = 4096;
 
 /// An account to write: its address is sealed already, since the writer has better things to do.
 pub(in crate::store) struct NewRow {
@@ -66,7 +67,7 @@ impl Write for CreateAll {
     type Outcome = ();
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        for chunk in self.0.chunks(BULK_ACCOUNTS_PER_STATEMENT) {
+        for chunk in self.0.chunks(BULK_ACCOUNTS_SORTED) {
             insert(tx.connection, chunk).await?;
         }
         Ok(())
@@ -81,8 +82,11 @@ const INSERT_IDENTIFIERS: &str = "INSERT INTO identifier (digest, account) VALUE
 
 async fn insert(connection: &mut Connection, accounts: &[NewRow]) -> Result<(), StoreError> {
     let rows: Vec<[Value; 5]> = accounts.iter().map(account_row).collect();
-    let given: Vec<(i64, Vec<u8>)> = rows_query(INSERT_ACCOUNTS, &rows).all(&mut *connection).await?;
-    let numbers: HashMap<Vec<u8>, i64> = given.into_iter().map(|(n, id)| (id, n)).collect();
+    let mut numbers = HashMap::with_capacity(accounts.len());
+    for part in rows.chunks(rows_max(5)) {
+        let given: Vec<(i64, Vec<u8>)> = rows_query(INSERT_ACCOUNTS, part).all(&mut *connection).await?;
+        numbers.extend(given.into_iter().map(|(n, id)| (id, n)));
+    }
     let owner = |new: &NewRow| {
         numbers.get(new.id.as_bytes().as_slice()).copied().ok_or_else(|| unreadable("an account without an owner"))
     };

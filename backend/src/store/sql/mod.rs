@@ -32,7 +32,7 @@ use serde::Serialize;
 use sqlx::Connection as _;
 
 pub(super) use connection::{Connection, Readers, begin, commit, rollback};
-use statement::{Query, Value, query, rows_query, write_rows};
+use statement::{Query, Value, query, rows_max, rows_query, write_rows};
 
 /// `SQLITE_BUSY`: another process writes, and has done so for the whole of the timeout.
 const SQLITE_BUSY: &str = "5";
