@@ -7,10 +7,12 @@ use super::Connection;
 use sqlx::AssertSqlSafe;
 
 /// The schema, step by step. A step that has shipped never changes.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../../migrations/0001_account.sql"),
     include_str!("../../../migrations/0002_warm.sql"),
     include_str!("../../../migrations/0003_shared_tier.sql"),
+    include_str!("../../../migrations/0010_grant.sql"),
+    include_str!("../../../migrations/0011_person.sql"),
 ];
 
 /// "Aldg", in the header of each database of ours.
