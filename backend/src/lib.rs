@@ -17,6 +17,7 @@ mod http;
 mod journey;
 pub mod model;
 mod notifier;
+pub mod oidc;
 mod one_time_code;
 mod passkey;
 mod password;
@@ -41,6 +42,7 @@ use journey::Journeys;
 use journey::known_device::KnownDevices;
 use journey::sealed::Sealer;
 use notifier::{FileOutbox, Post};
+use oidc::keys::SigningKeys;
 use one_time_code::OneTimeCodes;
 use passkey::Registration;
 use password::Passwords;
@@ -76,6 +78,8 @@ pub struct Config {
     pub outbox: PathBuf,
     /// Threads that hash passwords: each takes 19 MiB and a core while it works.
     pub argon2_threads: usize,
+    /// When the OpenID provider's signing keys change.
+    pub signing_keys: oidc::keys::Rules,
 }
 
 /// Whoever listens to the messages that are sent.
@@ -107,6 +111,7 @@ pub struct Backend {
     front: Arc<Front>,
     store: Store,
     herald: Arc<Herald>,
+    signing_keys: Arc<SigningKeys>,
 }
 
 impl Backend {
@@ -131,6 +136,7 @@ impl Backend {
         let post = Arc::new(Post::new(Box::new(outbox), on_message));
         let registration = Registration::new(config.relying_party, &master, Arc::clone(&entropy));
         let herald = Arc::new(Herald::new(store.clone(), Arc::clone(&warm)));
+        let signing_keys = SigningKeys::new(store.clone(), &master, Arc::clone(&entropy), config.signing_keys);
         let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
         let journeys = Journeys {
             accounts: Accounts::new(store.clone(), Arc::clone(&warm), Arc::clone(&herald), Arc::clone(&post)),
@@ -148,18 +154,19 @@ impl Backend {
             login_host: config.login_host,
         };
         let front = Arc::new(Front { journeys, verifier, origins: config.origins, clock });
-        Ok(Self { front, store, herald })
+        Ok(Self { front, store, herald, signing_keys: Arc::new(signing_keys) })
     }
 
     /// Does what nobody asks for, as long as it is polled: deletes what has expired, tells the shared tier what it has
-    /// missed, and settles `log_ins`, where that tier keeps any.
+    /// missed, makes signing keys in time, and settles `log_ins`, where that tier keeps any.
     pub async fn tend(&self, log_ins: Option<Arc<dyn LoginEvents>>) {
         let settling = async {
             if let Some(log_ins) = log_ins {
                 Settler { store: self.store.clone(), log_ins }.run().await;
             }
         };
-        tokio::join!(self.store.run_sweeper(&*self.front.clock, SWEEP), self.herald.run(), settling);
+        let clock = &*self.front.clock;
+        tokio::join!(self.store.run_sweeper(clock, SWEEP), self.herald.run(), self.signing_keys.run(clock), settling);
     }
 
     /// The routes, for whoever serves them.

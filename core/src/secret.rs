@@ -71,6 +71,8 @@ pub enum Purpose {
     TlsTicket,
     /// Cookies of browsers in which an account's password was right before.
     KnownDevice,
+    /// Sealing of the OpenID provider's signing keys at rest.
+    SigningKeySeal,
 }
 
 impl Purpose {
@@ -87,6 +89,7 @@ impl Purpose {
             Self::DpopNonce => b"aldgate/dpop-nonce/1",
             Self::TlsTicket => b"aldgate/tls-ticket/1",
             Self::KnownDevice => b"aldgate/known-device/1",
+            Self::SigningKeySeal => b"aldgate/signing-key-seal/1",
         }
     }
 }

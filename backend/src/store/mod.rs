@@ -9,6 +9,7 @@ mod job;
 mod open;
 mod seal;
 mod settling;
+pub(crate) mod signing_key;
 mod sql;
 #[cfg(test)]
 pub(crate) mod tests;

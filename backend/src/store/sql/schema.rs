@@ -7,10 +7,11 @@ use super::Connection;
 use sqlx::AssertSqlSafe;
 
 /// The schema, step by step. A step that has shipped never changes.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/0001_account.sql"),
     include_str!("../../../migrations/0002_warm.sql"),
     include_str!("../../../migrations/0003_shared_tier.sql"),
+    include_str!("../../../migrations/0015_signing_key.sql"),
 ];
 
 /// "Aldg", in the header of each database of ours.
