@@ -82,8 +82,8 @@ pub struct Config {
     pub argon2_threads: usize,
     /// The clients of the OpenID provider.
     pub clients: Registry,
-    /// How its signing keys are made and replaced.
-    pub signing: Rules,
+    /// When its signing keys change.
+    pub signing_keys: Rules,
 }
 
 /// Whoever listens to the messages that are sent.
@@ -115,7 +115,7 @@ pub struct Backend {
     front: Arc<Front>,
     store: Store,
     herald: Arc<Herald>,
-    keys: Arc<SigningKeys>,
+    signing_keys: Arc<SigningKeys>,
 }
 
 impl Backend {
@@ -141,14 +141,15 @@ impl Backend {
         let registration = Registration::new(config.relying_party, &master, Arc::clone(&entropy));
         let herald = Arc::new(Herald::new(store.clone(), Arc::clone(&warm)));
         let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
-        let keys = Arc::new(SigningKeys::new(store.clone(), &master, Arc::clone(&entropy), config.signing));
+        let signing_keys = SigningKeys::new(store.clone(), &master, Arc::clone(&entropy), config.signing_keys);
+        let signing_keys = Arc::new(signing_keys);
         let ground = Ground {
             issuer: config.issuer,
             host: config.login_host.clone(),
             registry: config.clients,
             store: store.clone(),
             warm: Arc::clone(&warm),
-            keys: Arc::clone(&keys),
+            keys: Arc::clone(&signing_keys),
             entropy: Arc::clone(&entropy),
         };
         let provider = Arc::new(Provider::new(ground, &master));
@@ -168,11 +169,11 @@ impl Backend {
             login_host: config.login_host,
         };
         let front = Arc::new(Front { journeys, provider, verifier, origins: config.origins, clock });
-        Ok(Self { front, store, herald, keys })
+        Ok(Self { front, store, herald, signing_keys })
     }
 
     /// Does what nobody asks for, as long as it is polled: deletes what has expired, tells the shared tier what it has
-    /// missed, and settles `log_ins`, where that tier keeps any.
+    /// missed, makes signing keys in time, and settles `log_ins`, where that tier keeps any.
     pub async fn tend(&self, log_ins: Option<Arc<dyn LoginEvents>>) {
         let settling = async {
             if let Some(log_ins) = log_ins {
@@ -180,7 +181,7 @@ impl Backend {
             }
         };
         let clock = &*self.front.clock;
-        tokio::join!(self.store.run_sweeper(clock, SWEEP), self.herald.run(), self.keys.run(clock), settling);
+        tokio::join!(self.store.run_sweeper(clock, SWEEP), self.herald.run(), self.signing_keys.run(clock), settling);
     }
 
     /// The routes, for whoever serves them.

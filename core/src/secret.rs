@@ -81,10 +81,10 @@ pub enum Purpose {
     RefreshToken,
     /// Tags of the names (`jti`) of ID tokens and access tokens.
     TokenName,
-    /// Subjects that differ from sector to sector.
-    PairwiseSubject,
     /// Sealing of the facts about a person at rest.
     PersonSeal,
+    /// Sealing of the OpenID provider's signing keys at rest.
+    SigningKeySeal,
 }
 
 impl Purpose {
@@ -106,8 +106,8 @@ impl Purpose {
             Self::ConsentRequest => b"aldgate/consent-request/1",
             Self::RefreshToken => b"aldgate/refresh-token/1",
             Self::TokenName => b"aldgate/token-name/1",
-            Self::PairwiseSubject => b"aldgate/pairwise-subject/1",
             Self::PersonSeal => b"aldgate/person-seal/1",
+            Self::SigningKeySeal => b"aldgate/signing-key-seal/1",
         }
     }
 }

@@ -7,6 +7,7 @@ use super::page;
 use super::render::rendered;
 use crate::fault::{Fault, NotDone};
 use crate::journey::PasskeyRefused;
+use crate::oidc::jws::NotSigned;
 use crate::passkey::AnswerRefused;
 use crate::password::HashingFault;
 use crate::store::StoreError;
@@ -257,10 +258,13 @@ impl From<Fault> for Problem {
             | Fault::Warm(_)
             | Fault::Hashing(HashingFault::Busy)
             | Fault::Entropy(_)
-            | Fault::NotSent(_) => Self::Unavailable,
-            Fault::Store(StoreError::Broken(_)) | Fault::Hashing(HashingFault::Broken) | Fault::Invariant(_) => {
-                Self::Broken
-            }
+            | Fault::NotSent(_)
+            | Fault::NotSigned(NotSigned::NoKey(_)) => Self::Unavailable,
+            Fault::Store(StoreError::Broken(_))
+            | Fault::Hashing(HashingFault::Broken)
+            | Fault::Keys(_)
+            | Fault::NotSigned(_)
+            | Fault::Invariant(_) => Self::Broken,
         }
     }
 }

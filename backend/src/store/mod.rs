@@ -12,6 +12,7 @@ mod person;
 mod person_seal;
 mod seal;
 mod settling;
+pub(crate) mod signing_key;
 mod sql;
 #[cfg(test)]
 pub(crate) mod tests;

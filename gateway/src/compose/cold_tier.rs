@@ -4,9 +4,11 @@ use super::place::Place;
 use super::tier::Tier;
 use super::{CannotStart, keys};
 use aldgate_backend::cold::StoreCold;
+use aldgate_backend::oidc::keys::Rules;
 use aldgate_backend::store::Store;
 use aldgate_backend::{Backend, OnMessage};
 use aldgate_core::entropy::Entropy;
+use aldgate_core::secret::MasterKey;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_gateway::assemble::Shared;
@@ -47,8 +49,7 @@ impl Ground {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
         let keys = keys::of_deployment(&config.keys, &*entropy)?;
         let master = Arc::new(keys.master);
-        let store = Store::open(&config.data.join("aldgate.db"), &master, entropy.clone()).await;
-        let store = store.map_err(|error| CannotStart(error.to_string()))?;
+        let store = open_store(config, &master, entropy.clone()).await?;
         let tier = match &config.warm {
             Warm::Embedded => Tier::embedded(store.clone()),
             Warm::Redis(redis) => {
@@ -59,6 +60,19 @@ impl Ground {
         let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
         Ok((Self { store, tier, shared }, keys.signing))
     }
+}
+
+/// The store that the configuration names.
+///
+/// # Errors
+/// One line that says what to do.
+pub(crate) async fn open_store(
+    config: &Config,
+    master: &MasterKey,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Store, CannotStart> {
+    let store = Store::open(&config.data.join("aldgate.db"), master, entropy).await;
+    store.map_err(|error| CannotStart(error.to_string()))
 }
 
 impl ColdTier {
@@ -129,5 +143,6 @@ fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
         key_set,
         outbox: config.data.join("outbox"),
         argon2_threads: config.password_threads,
+        signing_keys: Rules::default(),
     }
 }

@@ -12,6 +12,7 @@ mod gateway;
 mod hand_over;
 mod keys;
 mod log;
+pub(crate) mod oidc_keys;
 mod place;
 mod ports;
 mod signal;

@@ -16,6 +16,7 @@ pub(super) mod revocation;
 pub(super) mod schema;
 pub(super) mod session;
 pub(super) mod settling;
+pub(super) mod signing_key;
 pub(super) mod sweep;
 
 use super::StoreError;
