@@ -10,11 +10,11 @@
 pub(crate) mod authorize;
 mod claims;
 pub mod client;
-pub(crate) mod client_assertion;
+pub mod client_assertion;
 mod code;
 mod discovery;
 mod grant_record;
-pub(crate) mod jws;
+pub mod jws;
 pub mod keys;
 pub(crate) mod on_the_way;
 pub(crate) mod parameters;
@@ -95,10 +95,5 @@ impl Provider {
             entropy: on.entropy,
             keys: on.keys,
         }
-    }
-
-    /// Its name.
-    pub(crate) fn issuer(&self) -> &str {
-        &self.issuer
     }
 }

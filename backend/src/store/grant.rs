@@ -50,7 +50,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn rotate(&self, of: &Grant, generation: u32, expires: Timestamp, now: Timestamp) -> Result<Rotation, StoreError> {
+    pub async fn rotate(
+        &self,
+        of: &Grant,
+        generation: u32,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError> {
         let (grant, client) = (of.id, of.client.clone());
         self.writer.write(grant::Rotate { grant, client, generation, expires, now }).await
     }

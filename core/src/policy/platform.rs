@@ -213,7 +213,16 @@ mod tests {
     #[test]
     fn services_cannot_take_the_platforms_paths() {
         let taken = |path: &str| is_taken(&PathPattern::parse(path).expect("pattern"));
-        for path in ["/session", "/account/", "/account/x/", "/passkey/", "/sign-in/x", "/assets/a.css", "/token", "/.well-known/"] {
+        for path in [
+            "/session",
+            "/account/",
+            "/account/x/",
+            "/passkey/",
+            "/sign-in/x",
+            "/assets/a.css",
+            "/token",
+            "/.well-known/",
+        ] {
             assert!(taken(path), "{path}");
         }
         for path in ["/demo/", "/accounts/", "/x", "/"] {

@@ -2,9 +2,10 @@
 
 use super::place::Place;
 use super::tier::Tier;
-use super::{CannotStart, keys};
+use super::{CannotStart, clients, keys};
 use aldgate_backend::cold::StoreCold;
 use aldgate_backend::oidc::keys::Rules;
+use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::Store;
 use aldgate_backend::{Backend, OnMessage};
 use aldgate_core::entropy::Entropy;
@@ -88,8 +89,12 @@ impl ColdTier {
         on_message: Option<OnMessage>,
     ) -> Result<Self, CannotStart> {
         let Ground { store, tier, shared } = ground;
+        let clients = clients::registry(config).map_err(|faults| {
+            let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+            CannotStart(lines.join("\naldgate: "))
+        })?;
         let backend = Backend::new(
-            backend_config(config, key_set),
+            backend_config(config, key_set, clients),
             store.clone(),
             shared.warm,
             shared.master,
@@ -133,7 +138,7 @@ fn serve(what: &'static str, serving: impl Future<Output = io::Result<()>> + Sen
     });
 }
 
-fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
+fn backend_config(config: &Config, key_set: String, clients: Registry) -> aldgate_backend::Config {
     aldgate_backend::Config {
         relying_party: config.relying_party.clone(),
         lifetimes: config.lifetimes,
@@ -143,6 +148,7 @@ fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
         key_set,
         outbox: config.data.join("outbox"),
         argon2_threads: config.password_threads,
+        clients,
         signing_keys: Rules::default(),
     }
 }

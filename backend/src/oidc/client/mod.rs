@@ -246,7 +246,9 @@ pub(crate) mod tests {
         let client = client("rp");
         assert_eq!((client.id().as_str(), client.name()), ("rp", "Appointments"));
         assert!(client.redirect_uri("https://rp.example/cb").is_some());
-        for other in ["https://rp.example/cb/", "https://rp.example/CB", "https://rp.example/cb?x", "https://rp.example:443/cb"] {
+        for other in
+            ["https://rp.example/cb/", "https://rp.example/CB", "https://rp.example/cb?x", "https://rp.example:443/cb"]
+        {
             assert!(client.redirect_uri(other).is_none(), "{other}");
         }
     }

@@ -19,7 +19,10 @@ pub(in crate::store) async fn by_id(readers: &Readers, id: &GrantId) -> Result<O
     row.map(|row| grant(*id, row)).transpose()
 }
 
-fn grant(id: GrantId, (account, client, record, generation, created, expires, revoked): Row) -> Result<Grant, StoreError> {
+fn grant(
+    id: GrantId,
+    (account, client, record, generation, created, expires, revoked): Row,
+) -> Result<Grant, StoreError> {
     Ok(Grant {
         id,
         account: account_id(&account)?,

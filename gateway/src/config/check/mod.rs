@@ -3,6 +3,7 @@
 
 mod admission;
 mod certificate;
+mod client;
 mod cors;
 mod edge;
 mod relying_party;
@@ -85,6 +86,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let login_host = host_of(&issuer).to_ascii_lowercase();
     let (services, routes) = route::services_and_routes(file, demo, &login_host, &mut faults);
     let token_issuers = token_issuer::token_issuers(file, &routes, &mut faults);
+    let clients = client::clients(file, &mut faults);
     if !faults.0.is_empty() {
         return Err(faults.0);
     }
@@ -107,6 +109,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         access_log,
         services,
         token_issuers,
+        clients,
         routes,
     })
 }
