@@ -3,8 +3,8 @@
 //! It answers on a Unix socket to the gate alone and never faces the internet. Who a request is for, the gate says in
 //! a signed assertion (see [`AUDIENCE`]); nothing else about a request is believed.
 //!
-//! Layers, downward only: `http` › `journey` › {`passkey`, `password`, `one_time_code`} › `account` › `notifier` ›
-//! `store` › `model`. The methods never import one another: a journey combines them. Only `http/problem` knows status
+//! Layers, downward only: `http` › {`journey`, `oidc`} › {`passkey`, `password`, `one_time_code`} › `account` ›
+//! `notifier` › `store` › `model`. The methods never import one another: a journey combines them. Only `http/problem` knows status
 //! codes. `warm` is the shared tier on the same store, for a deployment of one machine. Where the tier is another,
 //! `herald` tells it what is revoked, `settler` writes down the log-ins that it has settled, and `cold` is asked for
 //! what it lacks.
@@ -42,7 +42,9 @@ use journey::Journeys;
 use journey::known_device::KnownDevices;
 use journey::sealed::Sealer;
 use notifier::{FileOutbox, Post};
-use oidc::keys::SigningKeys;
+use oidc::keys::{Rules, SigningKeys};
+use oidc::registry::Registry;
+use oidc::{Ground, Provider};
 use one_time_code::OneTimeCodes;
 use passkey::Registration;
 use password::Passwords;
@@ -78,8 +80,10 @@ pub struct Config {
     pub outbox: PathBuf,
     /// Threads that hash passwords: each takes 19 MiB and a core while it works.
     pub argon2_threads: usize,
-    /// When the OpenID provider's signing keys change.
-    pub signing_keys: oidc::keys::Rules,
+    /// The clients of the OpenID provider.
+    pub clients: Registry,
+    /// When its signing keys change.
+    pub signing_keys: Rules,
 }
 
 /// Whoever listens to the messages that are sent.
@@ -136,8 +140,19 @@ impl Backend {
         let post = Arc::new(Post::new(Box::new(outbox), on_message));
         let registration = Registration::new(config.relying_party, &master, Arc::clone(&entropy));
         let herald = Arc::new(Herald::new(store.clone(), Arc::clone(&warm)));
-        let signing_keys = SigningKeys::new(store.clone(), &master, Arc::clone(&entropy), config.signing_keys);
         let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
+        let signing_keys = SigningKeys::new(store.clone(), &master, Arc::clone(&entropy), config.signing_keys);
+        let signing_keys = Arc::new(signing_keys);
+        let ground = Ground {
+            issuer: config.issuer,
+            host: config.login_host.clone(),
+            registry: config.clients,
+            store: store.clone(),
+            warm: Arc::clone(&warm),
+            keys: Arc::clone(&signing_keys),
+            entropy: Arc::clone(&entropy),
+        };
+        let provider = Arc::new(Provider::new(ground, &master));
         let journeys = Journeys {
             accounts: Accounts::new(store.clone(), Arc::clone(&warm), Arc::clone(&herald), Arc::clone(&post)),
             store: store.clone(),
@@ -153,8 +168,8 @@ impl Backend {
             lifetimes: config.lifetimes,
             login_host: config.login_host,
         };
-        let front = Arc::new(Front { journeys, verifier, origins: config.origins, clock });
-        Ok(Self { front, store, herald, signing_keys: Arc::new(signing_keys) })
+        let front = Arc::new(Front { journeys, provider, verifier, origins: config.origins, clock });
+        Ok(Self { front, store, herald, signing_keys })
     }
 
     /// Does what nobody asks for, as long as it is polled: deletes what has expired, tells the shared tier what it has

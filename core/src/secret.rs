@@ -71,6 +71,18 @@ pub enum Purpose {
     TlsTicket,
     /// Cookies of browsers in which an account's password was right before.
     KnownDevice,
+    /// Sealing of authorization codes.
+    AuthorizationCode,
+    /// Sealing of an authorization request while its person signs in.
+    AuthorizationRequest,
+    /// Sealing of an authorization request while its person is asked for consent.
+    ConsentRequest,
+    /// Tags of refresh tokens.
+    RefreshToken,
+    /// Tags of the names (`jti`) of ID tokens and access tokens.
+    TokenName,
+    /// Sealing of the facts about a person at rest.
+    PersonSeal,
     /// Sealing of the OpenID provider's signing keys at rest.
     SigningKeySeal,
 }
@@ -89,6 +101,12 @@ impl Purpose {
             Self::DpopNonce => b"aldgate/dpop-nonce/1",
             Self::TlsTicket => b"aldgate/tls-ticket/1",
             Self::KnownDevice => b"aldgate/known-device/1",
+            Self::AuthorizationCode => b"aldgate/authorization-code/1",
+            Self::AuthorizationRequest => b"aldgate/authorization-request/1",
+            Self::ConsentRequest => b"aldgate/consent-request/1",
+            Self::RefreshToken => b"aldgate/refresh-token/1",
+            Self::TokenName => b"aldgate/token-name/1",
+            Self::PersonSeal => b"aldgate/person-seal/1",
             Self::SigningKeySeal => b"aldgate/signing-key-seal/1",
         }
     }

@@ -10,6 +10,7 @@ mod done;
 mod fields;
 mod guard;
 mod home;
+mod oidc;
 mod page;
 mod passkey;
 mod problem;
@@ -20,6 +21,7 @@ mod sign_out;
 mod wrong;
 
 use crate::journey::Journeys;
+use crate::oidc::Provider;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::Verifier;
 use axum::extract::DefaultBodyLimit;
@@ -41,6 +43,8 @@ const JSON_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Front {
     /// The journeys.
     pub(crate) journeys: Journeys,
+    /// The OpenID provider.
+    pub(crate) provider: Arc<Provider>,
     /// Verifies who the gate says it is.
     pub(crate) verifier: Verifier,
     /// From where forms may be posted.
@@ -61,6 +65,11 @@ where
     T: 'static,
 {
     get(show).post(take)
+}
+
+/// Bounds a form where it is read.
+fn form_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(FORM_BYTES_MAX)
 }
 
 fn pages() -> Router<Shared> {
@@ -86,7 +95,7 @@ fn pages() -> Router<Shared> {
         .route("/account/sessions", get(account::show_sessions))
         .route("/account/sessions/{id}/end", post(account::end_session))
         .route("/account/password", form(account::show_password, account::change_password))
-        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(form_limit())
 }
 
 fn ceremonies() -> Router<Shared> {
@@ -100,6 +109,7 @@ fn ceremonies() -> Router<Shared> {
 pub(crate) fn router(front: Shared) -> Router {
     pages()
         .merge(ceremonies())
+        .merge(oidc::routes())
         .route("/livez", get(async || StatusCode::NO_CONTENT)) // For gateways: whether anybody is here at all.
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)

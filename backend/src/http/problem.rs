@@ -22,6 +22,9 @@ const RETRY_AFTER_SECS: HeaderValue = HeaderValue::from_static("5");
 /// Where problem documents are answered with: the ceremonies, which a script asks for.
 const CEREMONIES: &str = "/passkey/";
 
+/// Where programs ask, and no browser.
+const PROGRAMS: [&str; 2] = ["/token", "/userinfo"];
+
 /// The slug of [`Problem::NotSignedIn`]: the page for passkey problems leads on from it instead of explaining it.
 pub(super) const NOT_SIGNED_IN: &str = "not-signed-in";
 
@@ -212,7 +215,8 @@ impl Problem {
 
     /// As whoever asked for this path understands it.
     pub(super) fn for_path(self, path: &str) -> Response {
-        let mut response = if path.starts_with(CEREMONIES) { self.document() } else { self.page() };
+        let for_programs = path.starts_with(CEREMONIES) || PROGRAMS.contains(&path);
+        let mut response = if for_programs { self.document() } else { self.page() };
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECS);
         }

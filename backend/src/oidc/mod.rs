@@ -1,5 +1,104 @@
 //! The OpenID provider: the protocol, without HTTP.
+//!
+//! A person's service sends them to [`authorize`]; once they have signed in and agreed, it gets a [`code`]; that becomes a
+//! grant and tokens at the [`token`] endpoint; and with an access token it learns of the person what they allowed
+//! ([`userinfo`], [`claims`]). Who may ask for what is the [`registry`]'s to say, by whose rules the [`profile`]'s.
+//!
+//! What is stored of all this is a consent for each person and client, and a row for each grant that a code has made.
+//! Requests, codes and tokens are sealed, tagged or signed, and are held by whoever was given them.
 
-pub mod client_assertion;
-pub mod jws;
+pub(crate) mod authorize;
+mod claims;
+pub mod client;
+pub(crate) mod client_assertion;
+mod code;
+mod discovery;
+mod grant_record;
+pub(crate) mod jws;
 pub mod keys;
+pub(crate) mod on_the_way;
+pub(crate) mod parameters;
+mod pkce;
+mod profile;
+mod refresh_token;
+pub mod registry;
+pub(crate) mod scope;
+mod sealed;
+pub(crate) mod token;
+mod token_name;
+mod trust;
+pub(crate) mod userinfo;
+mod vouched;
+
+use crate::store::Store;
+use aldgate_core::entropy::Entropy;
+use aldgate_core::secret::{MasterKey, Purpose};
+use aldgate_core::warm::Warm;
+use keys::SigningKeys;
+use refresh_token::RefreshTokens;
+use registry::Registry;
+use sealed::Seal;
+use std::sync::Arc;
+use token_name::TokenNames;
+
+/// The provider.
+pub(crate) struct Provider {
+    /// Its name: the origin at which people sign in.
+    issuer: String,
+    /// The host of that.
+    host: String,
+    registry: Registry,
+    store: Store,
+    warm: Arc<dyn Warm>,
+    entropy: Arc<dyn Entropy>,
+    pub(crate) keys: Arc<SigningKeys>,
+    requests: Seal,
+    consents: Seal,
+    codes: Seal,
+    names: TokenNames,
+    refresh_tokens: RefreshTokens,
+}
+
+/// What a provider stands on.
+pub(crate) struct Ground {
+    /// Its name: the origin at which people sign in.
+    pub(crate) issuer: String,
+    /// The host of that.
+    pub(crate) host: String,
+    /// Its clients.
+    pub(crate) registry: Registry,
+    /// Where grants and people are.
+    pub(crate) store: Store,
+    /// Where sessions and single-use values are.
+    pub(crate) warm: Arc<dyn Warm>,
+    /// The keys that it signs with.
+    pub(crate) keys: Arc<SigningKeys>,
+    /// Randomness.
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Provider {
+    /// A provider under the deployment's key of keys.
+    pub(crate) fn new(on: Ground, master: &Arc<MasterKey>) -> Self {
+        let seal = |purpose| Seal::new(master.clone(), on.entropy.clone(), purpose);
+        Self {
+            requests: seal(Purpose::AuthorizationRequest),
+            consents: seal(Purpose::ConsentRequest),
+            codes: seal(Purpose::AuthorizationCode),
+            names: TokenNames::of(master),
+            refresh_tokens: RefreshTokens::of(master.clone()),
+            issuer: on.issuer,
+            host: on.host,
+            registry: on.registry,
+            store: on.store,
+            warm: on.warm,
+            entropy: on.entropy,
+            keys: on.keys,
+        }
+    }
+
+    /// Its name.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+}

@@ -5,8 +5,11 @@
 //! the last way in, is an attempt left) is decided inside the writer's transaction, never by a read before it.
 //! E-mail addresses are sealed ([`seal`]). Time is an argument.
 
+mod grant;
 mod job;
 mod open;
+mod person;
+mod person_seal;
 mod seal;
 mod settling;
 pub(crate) mod signing_key;
@@ -25,7 +28,9 @@ use aldgate_core::warm::change::{Change, Follower, Followers};
 use aldgate_core::warm::login_event::LoginEvent;
 use aldgate_core::warm::{Opening, PasskeyLogin, Settlement};
 use aldgate_core::webauthn::credential::CredentialRecord;
+pub use grant::{Redemption, Rotation};
 pub use open::OpenError;
+use person_seal::PersonSeal;
 use seal::Sealer;
 use settling::Settling;
 use sql::Readers;
@@ -116,6 +121,7 @@ pub struct Store {
     readers: Readers,
     writer: Writer,
     sealer: Arc<Sealer>,
+    person_seal: Arc<PersonSeal>,
     followers: Arc<Followers>,
 }
 
@@ -127,11 +133,12 @@ impl Store {
     /// [`OpenError`].
     pub async fn open(path: &Path, master: &MasterKey, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
         let broken = |error: StoreError| OpenError::Broken { path: path.into(), cause: error.to_string() };
-        let sealer = Arc::new(Sealer::new(master, entropy).map_err(broken)?);
+        let sealer = Arc::new(Sealer::new(master, entropy.clone()).map_err(broken)?);
+        let person_seal = Arc::new(PersonSeal::new(master, entropy).map_err(broken)?);
         let (connection, readers) = open::connect(path).await?;
         let followers = Arc::new(Followers::default());
         let writer = Writer::start(connection, followers.clone());
-        Ok(Self { readers, writer, sealer, followers })
+        Ok(Self { readers, writer, sealer, person_seal, followers })
     }
 
     /// Writes what waits and closes the file. Every later call fails.
@@ -343,7 +350,7 @@ impl Store {
 
 /// Sweeping.
 impl Store {
-    /// Deletes single-use values, attempts and sessions that have ended, in steps between which others may write.
+    /// Deletes single-use values, attempts, sessions and grants that have ended, in steps between which others may write.
     /// Gives how many rows went.
     ///
     /// # Errors

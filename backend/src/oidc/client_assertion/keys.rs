@@ -77,7 +77,7 @@ impl ClientKeys {
     }
 
     /// The key of an ID.
-    pub(super) fn find(&self, key_id: Option<&str>) -> Option<&VerifyingKey> {
+    pub(crate) fn find(&self, key_id: Option<&str>) -> Option<&VerifyingKey> {
         match self {
             Self::Set(set) => set.find(key_id),
             Self::Single(key) => Some(key),

@@ -7,10 +7,12 @@ use super::Connection;
 use sqlx::AssertSqlSafe;
 
 /// The schema, step by step. A step that has shipped never changes.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/0001_account.sql"),
     include_str!("../../../migrations/0002_warm.sql"),
     include_str!("../../../migrations/0003_shared_tier.sql"),
+    include_str!("../../../migrations/0010_grant.sql"),
+    include_str!("../../../migrations/0011_person.sql"),
     include_str!("../../../migrations/0015_signing_key.sql"),
 ];
 

@@ -15,11 +15,12 @@ pub(in crate::store) enum Expiring {
     SingleUse,
     Attempts,
     Sessions,
+    Grants,
 }
 
 impl Expiring {
     /// All of it.
-    pub(in crate::store) const ALL: [Self; 3] = [Self::SingleUse, Self::Attempts, Self::Sessions];
+    pub(in crate::store) const ALL: [Self; 4] = [Self::SingleUse, Self::Attempts, Self::Sessions, Self::Grants];
 
     const fn statement(self) -> &'static str {
         match self {
@@ -28,6 +29,9 @@ impl Expiring {
             }
             Self::Attempts => "DELETE FROM attempt WHERE key IN (SELECT key FROM attempt WHERE resets <= $1 LIMIT $2)",
             Self::Sessions => "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires <= $1 LIMIT $2)",
+            Self::Grants => {
+                "DELETE FROM client_grant WHERE id IN (SELECT id FROM client_grant WHERE expires <= $1 LIMIT $2)"
+            }
         }
     }
 }

@@ -1,0 +1,25 @@
+//! The OpenID provider over HTTP: read what came, one call into [`crate::oidc`], write what comes of it.
+
+mod authorize;
+mod error;
+mod metadata;
+mod token;
+mod userinfo;
+
+use super::{Shared, form_limit};
+use axum::Router;
+use axum::routing::{get, post};
+
+/// The provider's routes.
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/authorize", get(authorize::begin).post(authorize::begin_posted))
+        .route("/authorize/resume", get(authorize::resume))
+        .route("/authorize/consent", post(authorize::answer))
+        .route("/token", post(token::exchange))
+        .route("/userinfo", get(userinfo::tell).post(userinfo::tell_posted).patch(userinfo::keep))
+        .route("/trustmark/{host}", get(metadata::trustmark))
+        .route("/.well-known/openid-configuration", get(metadata::configuration))
+        .route("/.well-known/jwks.json", get(metadata::key_set))
+        .layer(form_limit())
+}

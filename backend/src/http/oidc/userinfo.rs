@@ -1,0 +1,130 @@
+//! `/userinfo`: what an access token tells of a person, and the text that a client keeps about them.
+
+use super::error::{error, failed, unread};
+use crate::fault::NotDone;
+use crate::http::Shared;
+use crate::http::fields::{self, read_body};
+use crate::oidc::parameters::Parameters;
+use crate::oidc::userinfo::{Access, METADATA_CHARS_MAX, UserinfoRefused};
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+
+/// `GET /userinfo`.
+pub(super) async fn tell(State(front): State<Shared>, headers: HeaderMap) -> Response {
+    match bearer(&headers) {
+        Ok(Some(token)) => told(&front, &token).await,
+        Ok(None) => challenge(StatusCode::UNAUTHORIZED, None, None),
+        Err(refused) => refused,
+    }
+}
+
+/// `POST /userinfo`: the token may be in the form instead (RFC 6750, section 2.2), but not in both.
+pub(super) async fn tell_posted(State(front): State<Shared>, request: Request) -> Response {
+    let (headers, is_form) = (request.headers().clone(), fields::is_form(request.headers()));
+    let body = match read_body(request, &front).await {
+        Ok(body) => body,
+        Err(problem) => return unread(problem),
+    };
+    let in_form = match Parameters::read(fields::pairs(if is_form { &body } else { b"" })) {
+        Ok(parameters) => parameters.get("access_token").map(str::to_owned),
+        Err(bad) => return error(StatusCode::BAD_REQUEST, "invalid_request", &bad.to_string()),
+    };
+    match (bearer(&headers), in_form) {
+        (Ok(Some(_)), Some(_)) => {
+            error(StatusCode::BAD_REQUEST, "invalid_request", "the access token is in the header and in the form")
+        }
+        (Ok(Some(token)), None) | (Ok(None), Some(token)) => told(&front, &token).await,
+        (Ok(None), None) => challenge(StatusCode::UNAUTHORIZED, None, None),
+        (Err(refused), _) => refused,
+    }
+}
+
+/// What `PATCH /userinfo` may change.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    client_user_metadata: String,
+}
+
+/// `PATCH /userinfo`: keeps a text for the client; an empty one clears what it kept.
+pub(super) async fn keep(State(front): State<Shared>, request: Request) -> Response {
+    let token = match bearer(request.headers()) {
+        Ok(Some(token)) => token,
+        Ok(None) => return challenge(StatusCode::UNAUTHORIZED, None, None),
+        Err(refused) => return refused,
+    };
+    let access = match front.provider.access(&token, front.clock.now()).await {
+        Ok(access) => access,
+        Err(not_done) => return refused(not_done),
+    };
+    let invalid = |description: &str| error(StatusCode::BAD_REQUEST, "invalid_request", description);
+    let body = match read_body(request, &front).await {
+        Ok(body) => body,
+        Err(problem) => return unread(problem),
+    };
+    let Ok(Change { client_user_metadata: text }) = serde_json::from_slice(&body) else {
+        return invalid("the body must be JSON with client_user_metadata, a text, and nothing else");
+    };
+    if text.chars().count() > METADATA_CHARS_MAX {
+        return invalid("client_user_metadata must be at most 1024 characters");
+    }
+    match front.provider.keep_metadata(&access, &text).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(not_done) => refused(not_done),
+    }
+}
+
+async fn told(front: &Shared, token: &str) -> Response {
+    let told = async {
+        let access: Access = front.provider.access(token, front.clock.now()).await?;
+        front.provider.userinfo(&access).await
+    };
+    match told.await {
+        Ok(claims) => Json(claims).into_response(),
+        Err(not_done) => refused(not_done),
+    }
+}
+
+/// The token of a request; `Ok(None)` where there is none.
+fn bearer(headers: &HeaderMap) -> Result<Option<String>, Response> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (all.next(), all.next()) else {
+        return if headers.contains_key(header::AUTHORIZATION) {
+            Err(error(StatusCode::BAD_REQUEST, "invalid_request", "there are several Authorization headers"))
+        } else {
+            Ok(None)
+        };
+    };
+    let text = value.to_str().unwrap_or_default();
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim().to_owned())),
+        _ => Err(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None)),
+    }
+}
+
+fn refused(not_done: NotDone<UserinfoRefused>) -> Response {
+    match not_done {
+        NotDone::Refused(UserinfoRefused::InvalidToken) => {
+            challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None)
+        }
+        NotDone::Refused(UserinfoRefused::InsufficientScope(scope)) => {
+            challenge(StatusCode::FORBIDDEN, Some("insufficient_scope"), Some(scope))
+        }
+        NotDone::Failed(fault) => failed(fault),
+    }
+}
+
+/// What a client is told in `WWW-Authenticate` (RFC 6750, section 3).
+fn challenge(status: StatusCode, code: Option<&str>, scope: Option<&str>) -> Response {
+    let code = code.map(|code| format!(" error=\"{code}\""));
+    let scope = scope.map(|scope| format!(", scope=\"{scope}\""));
+    let text = format!("Bearer{}{}", code.unwrap_or_default(), scope.unwrap_or_default());
+    let mut response = status.into_response();
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}

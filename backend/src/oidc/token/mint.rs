@@ -1,0 +1,118 @@
+//! The tokens that a client gets, and what they say (NHS login, EIS 4.2 and 4.3).
+
+use crate::fault::Fault;
+use crate::model::{Account, GrantId, Person};
+use crate::oidc::Provider;
+use crate::oidc::claims::Telling;
+use crate::oidc::client::Client;
+use crate::oidc::jws::Kind;
+use crate::oidc::scope::Scopes;
+use crate::oidc::token_name::Named;
+use aldgate_core::assurance::Vector;
+use aldgate_core::time::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// The answer of the token endpoint (RFC 6749, section 5.1).
+#[derive(Debug, Serialize)]
+pub(crate) struct Tokens {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+/// What tokens are made of.
+pub(super) struct Minting<'a> {
+    /// For whom.
+    pub(super) client: &'a Client,
+    /// Of which grant.
+    pub(super) grant: GrantId,
+    /// About whom.
+    pub(super) account: &'a Account,
+    /// What was verified of them.
+    pub(super) person: &'a Person,
+    /// What the tokens are good for.
+    pub(super) scopes: Scopes,
+    /// The vector of trust that was met.
+    pub(super) vector: Vector,
+    /// When the person had last proved who they are.
+    pub(super) authenticated: Timestamp,
+    /// Now.
+    pub(super) now: Timestamp,
+}
+
+impl Minting<'_> {
+    fn telling(&self) -> Telling<'_> {
+        Telling { account: self.account, person: self.person, scopes: self.scopes, level: self.vector.identity }
+    }
+}
+
+impl Provider {
+    /// The tokens; with an ID token where there is a `nonce` to answer or none was asked for.
+    pub(super) fn mint(
+        &self,
+        of: &Minting<'_>,
+        id_token: Option<String>,
+        refresh_token: Option<String>,
+    ) -> Result<Tokens, Fault> {
+        Ok(Tokens {
+            access_token: self.access_token(of)?,
+            token_type: "bearer",
+            expires_in: of.client.profile().rules().access_token.as_secs(),
+            refresh_token,
+            scope: of.scopes.to_string(),
+            id_token,
+        })
+    }
+
+    /// What every token says.
+    fn common(&self, of: &Minting<'_>, kind: Named, expires: Timestamp) -> Result<Map<String, Value>, Fault> {
+        let claims = json!({
+            "iss": self.issuer,
+            "sub": of.account.id.to_string(),
+            "iat": of.now.as_secs(),
+            "exp": expires.as_secs(),
+            "jti": self.names.name(kind, &of.grant, &*self.entropy)?,
+            "auth_time": of.authenticated.as_secs(),
+            "vot": of.vector.to_string(),
+            "vtm": self.trustmark(),
+        });
+        let Value::Object(claims) = claims else { return Err(Fault::Invariant("an object is an object")) };
+        Ok(claims)
+    }
+
+    fn access_token(&self, of: &Minting<'_>) -> Result<String, Fault> {
+        let rules = of.client.profile().rules();
+        let mut claims = self.common(of, Named::Access, of.now.plus(rules.access_token))?;
+        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        put("aud", self.issuer.as_str().into());
+        put("client_id", of.client.id().as_str().into());
+        put("scope", of.scopes.to_string().into());
+        put("token_use", "access".into());
+        put("version", 0.into());
+        if let Some(number) = of.telling().nhs_number() {
+            put("nhs_number", number.into());
+            put("reason_for_request", "patientaccess".into());
+            put("requesting_patient", number.into());
+        }
+        Ok(self.keys.sign(rules.signing, rules.access_token_kind, &claims, of.now)?)
+    }
+
+    /// An ID token (OpenID Connect Core, section 2).
+    pub(super) fn id_token(&self, of: &Minting<'_>, nonce: Option<&str>) -> Result<String, Fault> {
+        let rules = of.client.profile().rules();
+        let mut claims = self.common(of, Named::Id, of.now.plus(rules.id_token))?;
+        claims.extend(of.telling().in_id_token());
+        claims.insert("aud".into(), of.client.id().as_str().into());
+        claims.insert("token_use".into(), "id".into());
+        if let Some(nonce) = nonce {
+            claims.insert("nonce".into(), nonce.into());
+        }
+        Ok(self.keys.sign(rules.signing, Kind::Jwt, &claims, of.now)?)
+    }
+}

@@ -1,0 +1,133 @@
+//! Grants: made once, replaced by compare-and-set, ended for good.
+
+use super::{Readers, account_id, millis, timestamp, unreadable};
+use crate::model::{Grant, GrantId};
+use crate::store::job::{Tx, Write};
+use crate::store::{Redemption, Rotation, StoreError};
+use aldgate_core::id::AccountId;
+use aldgate_core::time::Timestamp;
+use async_trait::async_trait;
+
+type Row = (Vec<u8>, String, Vec<u8>, i64, i64, i64, i64);
+
+const BY_ID: &str = "
+    SELECT account, client, record, generation, created, expires, revoked FROM client_grant WHERE id = $1";
+
+/// The grant of this name.
+pub(in crate::store) async fn by_id(readers: &Readers, id: &GrantId) -> Result<Option<Grant>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(BY_ID).bind(id.as_bytes().to_vec()).fetch_optional(readers).await?;
+    row.map(|row| grant(*id, row)).transpose()
+}
+
+fn grant(id: GrantId, (account, client, record, generation, created, expires, revoked): Row) -> Result<Grant, StoreError> {
+    Ok(Grant {
+        id,
+        account: account_id(&account)?,
+        client,
+        record,
+        generation: u32::try_from(generation).map_err(|_| unreadable("a generation of a grant"))?,
+        created: timestamp(created),
+        expires: timestamp(expires),
+        revoked: revoked != 0,
+    })
+}
+
+/// Makes a grant; one that stands already ends.
+pub(in crate::store) struct Redeem(pub(in crate::store) Grant);
+
+const INSERT: &str = "
+    INSERT INTO client_grant (id, account, client, record, generation, created, expires, revoked)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT (id) DO NOTHING";
+
+const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE id = $1 AND revoked = 0";
+
+#[async_trait]
+impl Write for Redeem {
+    type Outcome = Redemption;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<Redemption, StoreError> {
+        let made = sqlx::query(INSERT)
+            .bind(self.0.id.as_bytes().to_vec())
+            .bind(self.0.account.as_bytes().to_vec())
+            .bind(self.0.client.clone())
+            .bind(self.0.record.clone())
+            .bind(i64::from(self.0.generation))
+            .bind(millis(self.0.created))
+            .bind(millis(self.0.expires))
+            .execute(&mut *tx.connection)
+            .await?;
+        if made.rows_affected() > 0 {
+            return Ok(Redemption::Redeemed);
+        }
+        Revoke(self.0.id).write(tx).await?;
+        Ok(Redemption::Replayed)
+    }
+}
+
+/// Replaces a refresh token.
+pub(in crate::store) struct Rotate {
+    pub(in crate::store) grant: GrantId,
+    pub(in crate::store) client: String,
+    pub(in crate::store) generation: u32,
+    pub(in crate::store) expires: Timestamp,
+    pub(in crate::store) now: Timestamp,
+}
+
+const ADVANCE: &str = "
+    UPDATE client_grant SET generation = generation + 1, expires = $5
+    WHERE id = $1 AND client = $2 AND generation = $3 AND expires > $4 AND revoked = 0";
+
+const REVOKE_REUSED: &str = "
+    UPDATE client_grant SET revoked = 1 WHERE id = $1 AND client = $2 AND generation > $3";
+
+#[async_trait]
+impl Write for Rotate {
+    type Outcome = Rotation;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
+        let advanced = sqlx::query(ADVANCE)
+            .bind(self.grant.as_bytes().to_vec())
+            .bind(self.client.clone())
+            .bind(i64::from(self.generation))
+            .bind(millis(self.now))
+            .bind(millis(self.expires))
+            .execute(&mut *tx.connection)
+            .await?;
+        if advanced.rows_affected() > 0 {
+            return Ok(Rotation::Rotated);
+        }
+        let reused = sqlx::query(REVOKE_REUSED)
+            .bind(self.grant.as_bytes().to_vec())
+            .bind(self.client.clone())
+            .bind(i64::from(self.generation))
+            .execute(&mut *tx.connection)
+            .await?;
+        Ok(if reused.rows_affected() > 0 { Rotation::Reused } else { Rotation::Gone })
+    }
+}
+
+/// Ends a grant.
+pub(in crate::store) struct Revoke(pub(in crate::store) GrantId);
+
+#[async_trait]
+impl Write for Revoke {
+    type Outcome = bool;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let update = sqlx::query(REVOKE).bind(self.0.as_bytes().to_vec());
+        Ok(update.execute(&mut *tx.connection).await?.rows_affected() > 0)
+    }
+}
+
+/// Ends every grant of an account.
+pub(in crate::store) struct RevokeAll(pub(in crate::store) AccountId);
+
+#[async_trait]
+impl Write for RevokeAll {
+    type Outcome = u64;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+        let update = sqlx::query("UPDATE client_grant SET revoked = 1 WHERE account = $1 AND revoked = 0");
+        Ok(update.bind(self.0.as_bytes().to_vec()).execute(&mut *tx.connection).await?.rows_affected())
+    }
+}
