@@ -239,7 +239,7 @@ impl SigningKeys {
         let name = &stored.name;
         let opened = || {
             let algorithm = name.algorithm.parse().ok()?;
-            let pair = Pair::read(algorithm, &*self.sealer.open(stored)?).ok()?;
+            let pair = Pair::read(algorithm, &self.sealer.open(stored)?).ok()?;
             let own = pair.key_id() == name.key_id;
             own.then(|| RingKey { algorithm, term: term(name), pair: Arc::new(pair) })
         };
