@@ -61,7 +61,7 @@ const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
     (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
-const BACKEND: [(&str, Access); 23] = [
+const BACKEND: [(&str, Access); 25] = [
     ("/", Access::Optional),
     ("/register", Access::Optional),
     ("/register/", Access::Optional),
@@ -83,6 +83,8 @@ const BACKEND: [(&str, Access); 23] = [
     ("/authorize", Access::Optional),
     ("/authorize/", Access::Optional),
     ("/token", Access::Public),
+    ("/introspect", Access::Public),
+    ("/revoke", Access::Public),
     ("/userinfo", Access::Public),
     ("/trustmark/", Access::Public),
     ("/.well-known/openid-configuration", Access::Public),

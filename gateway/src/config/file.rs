@@ -362,6 +362,10 @@ table!(
         vectors: Vec<String>,
         /// Clients whose log-ins it may continue.
         sso_from: Vec<String>,
+        /// What it may ask for itself.
+        machine_scopes: Vec<String>,
+        /// Whether it may ask what tokens of other clients are worth.
+        resource_server: bool,
         /// The file with its public key, PEM.
         public_key: String,
         /// The file with its key set.

@@ -206,6 +206,10 @@ pub struct Client {
     pub vectors: Vec<String>,
     /// Clients whose log-ins it may continue.
     pub sso_from: Vec<String>,
+    /// What it may ask for itself, about nobody.
+    pub machine_scopes: Vec<String>,
+    /// Whether it may ask what tokens of other clients are worth.
+    pub resource_server: bool,
     /// The file with its keys.
     pub keys: ClientKeys,
     /// Whether it is out of use.

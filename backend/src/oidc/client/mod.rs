@@ -22,6 +22,10 @@ const REDIRECT_URIS_MAX: usize = 10;
 /// Longest name that people are shown, in characters.
 const NAME_CHARS_MAX: usize = 80;
 
+/// Most scopes that a client asks for itself, and the longest.
+const MACHINE_SCOPES_MAX: usize = 20;
+const MACHINE_SCOPE_BYTES_MAX: usize = 200;
+
 /// Who a client is, as text: what a file or an administrator says.
 #[derive(Debug, Clone, Default)]
 pub struct Registration {
@@ -39,6 +43,10 @@ pub struct Registration {
     pub vectors: Vec<String>,
     /// Clients whose log-ins it may continue (`asserted_login_identity`).
     pub sso_from: Vec<String>,
+    /// What it may ask for itself, about nobody.
+    pub machine_scopes: Vec<String>,
+    /// Whether it may ask what tokens of other clients are worth.
+    pub resource_server: bool,
     /// Whether it is out of use.
     pub disabled: bool,
     /// The keys that verify what it signs.
@@ -73,6 +81,8 @@ pub struct Client {
     scopes: Scopes,
     vectors: Vec<Vector>,
     sso_from: Vec<ClientId>,
+    machine_scopes: Vec<String>,
+    resource_server: bool,
     keys: ClientKeys,
     disabled: bool,
 }
@@ -107,11 +117,21 @@ impl Client {
         let others = from.sso_from.iter().map(|other| faults.keep("sso_from", ClientId::parse(other)));
         let sso_from: Vec<ClientId> = others.collect::<Vec<_>>().into_iter().flatten().collect();
         let keys = keys(from.keys.as_ref(), profile, &mut faults);
+        let machine_scopes = machine_scopes(&from.machine_scopes, &mut faults);
         match (id, name, profile, scopes, keys) {
-            (Some(id), Some(name), Some(profile), Some(scopes), Some(keys)) if faults.0.is_empty() => {
-                let disabled = from.disabled;
-                Ok(Self { id, name, profile, redirect_uris, scopes, vectors, sso_from, keys, disabled })
-            }
+            (Some(id), Some(name), Some(profile), Some(scopes), Some(keys)) if faults.0.is_empty() => Ok(Self {
+                id,
+                name,
+                profile,
+                redirect_uris,
+                scopes,
+                vectors,
+                sso_from,
+                machine_scopes,
+                resource_server: from.resource_server,
+                keys,
+                disabled: from.disabled,
+            }),
             _ => Err(faults.0),
         }
     }
@@ -161,6 +181,16 @@ impl Client {
         self.id == *other || self.sso_from.contains(other)
     }
 
+    /// What it may ask for itself, about nobody.
+    pub(crate) fn machine_scopes(&self) -> &[String] {
+        &self.machine_scopes
+    }
+
+    /// Whether it may ask what tokens of other clients are worth.
+    pub(crate) const fn is_resource_server(&self) -> bool {
+        self.resource_server
+    }
+
     /// Whether it is out of use.
     pub(crate) const fn is_disabled(&self) -> bool {
         self.disabled
@@ -193,6 +223,18 @@ fn redirect_uris(texts: &[String], profile: Option<Profile>, faults: &mut Faults
 fn scopes(names: &[String]) -> Result<Scopes, String> {
     let scopes = Scopes::registered(names.iter().map(String::as_str)).map_err(|error| error.to_string())?;
     if scopes.has(Scope::OpenId) { Ok(scopes) } else { Err("must contain \"openid\"".into()) }
+}
+
+/// Scopes of no meaning here: whoever takes the token knows them (RFC 6749, section 3.3).
+fn machine_scopes(texts: &[String], faults: &mut Faults) -> Vec<String> {
+    let plain = |text: &&String| {
+        let fits = (1..=MACHINE_SCOPE_BYTES_MAX).contains(&text.len());
+        fits && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+    };
+    if texts.len() > MACHINE_SCOPES_MAX || !texts.iter().all(|text| plain(&text)) {
+        faults.add("machine_scopes", "must be at most 20 scopes of visible ASCII without quotes");
+    }
+    texts.to_vec()
 }
 
 fn vectors(texts: &[String], faults: &mut Faults) -> Vec<Vector> {
@@ -264,13 +306,24 @@ pub(crate) mod tests {
             scopes: texts(&["email"]),
             vectors: texts(&["P9"]),
             sso_from: texts(&[""]),
-            disabled: false,
+            machine_scopes: texts(&["a b"]),
             keys: None,
+            ..Registration::default()
         };
         let faults = Client::register(&bad).expect_err("faults");
         let fields: Vec<_> = faults.iter().map(|fault| fault.field).collect();
-        let expected =
-            ["id", "name", "profile", "redirect_uris", "redirect_uris", "scopes", "vectors", "sso_from", "keys"];
+        let expected = [
+            "id",
+            "name",
+            "profile",
+            "redirect_uris",
+            "redirect_uris",
+            "scopes",
+            "vectors",
+            "sso_from",
+            "keys",
+            "machine_scopes",
+        ];
         assert_eq!(fields, expected);
         let query = Registration { redirect_uris: texts(&["https://rp.example/?a=1"]), ..registration("rp") };
         assert!(Client::register(&query).is_err(), "the NHS profile allows no query");
