@@ -8,6 +8,7 @@
 //! Requests, codes and tokens are sealed, tagged or signed, and are held by whoever was given them.
 
 pub(crate) mod authorize;
+pub(crate) mod bound;
 mod claims;
 pub mod client;
 pub mod client_assertion;
@@ -25,6 +26,7 @@ mod refresh_token;
 pub mod registry;
 pub(crate) mod scope;
 mod sealed;
+mod subject;
 pub(crate) mod token;
 mod token_name;
 mod trust;
@@ -38,6 +40,7 @@ use aldgate_core::warm::Warm;
 use keys::SigningKeys;
 use refresh_token::RefreshTokens;
 use registry::Registry;
+use ring::hmac;
 use sealed::Seal;
 use std::sync::Arc;
 use token_name::TokenNames;
@@ -56,6 +59,8 @@ pub(crate) struct Provider {
     requests: Seal,
     consents: Seal,
     codes: Seal,
+    pushes: Seal,
+    pairwise: hmac::Key,
     names: TokenNames,
     refresh_tokens: RefreshTokens,
 }
@@ -86,6 +91,8 @@ impl Provider {
             requests: seal(Purpose::AuthorizationRequest),
             consents: seal(Purpose::ConsentRequest),
             codes: seal(Purpose::AuthorizationCode),
+            pushes: seal(Purpose::PushedRequest),
+            pairwise: hmac::Key::new(hmac::HMAC_SHA256, master.derive(Purpose::PairwiseSubject, 0).expose()),
             names: TokenNames::of(master),
             refresh_tokens: RefreshTokens::of(master.clone()),
             issuer: on.issuer,

@@ -362,6 +362,8 @@ table!(
         vectors: Vec<String>,
         /// Clients whose log-ins it may continue.
         sso_from: Vec<String>,
+        /// The sector in which it knows people by one name.
+        sector: String,
         /// What it may ask for itself.
         machine_scopes: Vec<String>,
         /// Whether it may ask what tokens of other clients are worth.

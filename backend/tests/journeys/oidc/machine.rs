@@ -14,7 +14,8 @@ async fn introspected(world: &World, asking: Service, token: &str) -> Value {
 
 async fn ask(world: &World, asking: Service, path: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
     let assertion = asking.assertion(world);
-    let fields = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str()), ("token", token)];
+    let fields =
+        [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str()), ("token", token)];
     let kind = [("content-type", "application/x-www-form-urlencoded")];
     send(world, "POST", path, &[&kind[..], headers].concat(), &form(&fields)).await
 }
@@ -102,7 +103,11 @@ async fn a_client_ends_its_own_tokens_and_nobody_elses() {
         let tokens = RP.tokens(&world, &mut browser, &[]).await;
         let token = text(&tokens, kind);
         assert_eq!(ask(&world, OTHER, "/revoke", &token, &[]).await.status, 200);
-        assert_eq!(userinfo(&world, &text(&tokens, "access_token")).await.status, 200, "another client changes nothing");
+        assert_eq!(
+            userinfo(&world, &text(&tokens, "access_token")).await.status,
+            200,
+            "another client changes nothing"
+        );
         for _ in 0..2 {
             let answer = ask(&world, RP, "/revoke", &token, &[]).await;
             assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{kind}");

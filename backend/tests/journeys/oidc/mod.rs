@@ -85,6 +85,7 @@ pub(crate) fn registration(id: &str) -> Registration {
         scopes: texts(&SCOPES),
         vectors: texts(&VECTORS),
         sso_from: Vec::new(),
+        sector: None,
         machine_scopes: vec!["provision".into(), "https://login.example/Users.retrieve".into()],
         resource_server: id == "third",
         disabled: false,

@@ -37,6 +37,7 @@ fn client(path: &str, file: &FileClient, faults: &mut Faults) -> Option<Client> 
         scopes: file.scopes.clone()?,
         vectors: file.vectors.clone()?,
         sso_from: file.sso_from.clone().unwrap_or_default(),
+        sector: file.sector.clone(),
         machine_scopes: file.machine_scopes.clone().unwrap_or_default(),
         resource_server: file.resource_server.unwrap_or(false),
         keys: keys?,
