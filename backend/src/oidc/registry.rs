@@ -1,6 +1,7 @@
 //! Where clients are found. Today they come from the configuration, whole, at the start.
 
 use super::client::Client;
+use super::profile::Profile;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -32,6 +33,11 @@ impl Registry {
     /// The client of this name, also if it is out of use.
     pub(crate) fn find(&self, id: &str) -> Option<&Arc<Client>> {
         self.0.get(id)
+    }
+
+    /// Whether any client is served by other rules than NHS login's.
+    pub(crate) fn has_others_than_nhs(&self) -> bool {
+        self.0.values().any(|client| client.profile() != Profile::Nhs)
     }
 
     /// The client of this name, if it is in use.

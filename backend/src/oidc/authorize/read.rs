@@ -219,8 +219,8 @@ impl Reading<'_> {
 
     fn display(&self) -> Result<(), Refusal> {
         match self.parameters.get("display") {
-            None | Some("page" | "touch") => Ok(()),
-            Some(_) => Err(self.invalid("display must be page or touch")),
+            None | Some("page" | "touch" | "popup" | "wap") => Ok(()),
+            Some(_) => Err(self.invalid("display must be page, touch, popup or wap")),
         }
     }
 }
@@ -272,6 +272,9 @@ mod tests {
         assert_eq!((request.prompt, request.max_age, request.allow_registration), (Prompt::AsNeeded, None, true));
         assert_eq!(request.began, NOW);
         let more = [("prompt", "login"), ("max_age", "300"), ("allow_registration", "false"), ("display", "touch")];
+        for display in ["page", "touch", "popup", "wap"] {
+            assert!(reading(&[("display", display)]).is_ok(), "{display}");
+        }
         let request = reading(&more).expect("read").request;
         assert_eq!((request.prompt, request.max_age, request.allow_registration), (Prompt::Login, None, false));
         let long = "x".repeat(STATE_BYTES_MAX);
@@ -325,7 +328,7 @@ mod tests {
             ([("prompt", "consent")], "invalid_request"),
             ([("prompt", "none login")], "invalid_request"),
             ([("max_age", "-1")], "invalid_request"),
-            ([("display", "popup")], "invalid_request"),
+            ([("display", "window")], "invalid_request"),
             ([("code_challenge_method", "S256")], "invalid_request"),
             ([("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")], "invalid_request"),
             ([("request", "x.y.z")], "request_not_supported"),

@@ -5,6 +5,7 @@ mod authorize;
 mod consent;
 mod machine;
 mod metadata;
+mod profiles;
 mod refresh;
 mod sso;
 mod token;
