@@ -112,11 +112,7 @@ impl FromRequest<Shared> for Form {
         let is_form = is_form(request.headers());
         let body = read_body(request, front).await?;
         // A form without fields may come without a type: there is nothing to read.
-        if body.is_empty() || is_form {
-            Ok(Self(Fields::parse(&body)))
-        } else {
-            Err(Problem::ContentType)
-        }
+        if body.is_empty() || is_form { Ok(Self(Fields::parse(&body))) } else { Err(Problem::ContentType) }
     }
 }
 

@@ -177,7 +177,12 @@ mod tests {
             for level in [P0, P5, P9] {
                 let expected: &[&str] = if level >= least { claims } else { &[] };
                 assert_eq!(told(&format!("openid {scope}"), P9, level), expected, "{scope} at {}", level.as_str());
-                assert_eq!(told(&format!("openid {scope}"), level, P9), expected, "{scope}, fallen to {}", level.as_str());
+                assert_eq!(
+                    told(&format!("openid {scope}"), level, P9),
+                    expected,
+                    "{scope}, fallen to {}",
+                    level.as_str()
+                );
             }
         }
         for nothing in ["openid", "openid nhs_app_credentials", "openid client_metadata"] {

@@ -128,7 +128,8 @@ mod tests {
             challenge: Some(Challenge::from_bytes([5; 32])),
             nonce: Some("\"".repeat(STATE_BYTES_MAX)),
         };
-        let seal = Seal::new(Arc::new(world::master_key()), Arc::new(SeededEntropy::new(1)), Purpose::AuthorizationCode);
+        let seal =
+            Seal::new(Arc::new(world::master_key()), Arc::new(SeededEntropy::new(1)), Purpose::AuthorizationCode);
         let text = seal.seal(&code.content(), NOW).expect("sealed");
         assert!(text.len() < 1_100, "{}", text.len());
         assert_eq!(seal.open(&text, NOW).and_then(Code::from_content), Some(code));

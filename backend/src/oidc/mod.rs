@@ -10,20 +10,23 @@
 pub(crate) mod authorize;
 mod claims;
 pub mod client;
-pub(crate) mod client_assertion;
+pub mod client_assertion;
 mod code;
 mod discovery;
 mod grant_record;
-pub(crate) mod jws;
+pub mod jws;
 pub mod keys;
+pub mod logout;
 pub(crate) mod on_the_way;
 pub(crate) mod parameters;
 mod pkce;
 mod profile;
 mod refresh_token;
+pub(crate) mod registration;
 pub mod registry;
 pub(crate) mod scope;
 mod sealed;
+mod session_name;
 pub(crate) mod token;
 mod token_name;
 mod trust;
@@ -33,11 +36,16 @@ mod vouched;
 use crate::store::Store;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::secret::{MasterKey, Purpose};
+use aldgate_core::time::Clock;
 use aldgate_core::warm::Warm;
 use keys::SigningKeys;
+use logout::reach::Reach;
+use logout::{Logouts, NoOutbound};
 use refresh_token::RefreshTokens;
+use registration::{InitialAccess, RegistrationTokens};
 use registry::Registry;
 use sealed::Seal;
+use session_name::SessionNames;
 use std::sync::Arc;
 use token_name::TokenNames;
 
@@ -57,6 +65,10 @@ pub(crate) struct Provider {
     codes: Seal,
     names: TokenNames,
     refresh_tokens: RefreshTokens,
+    sessions: SessionNames,
+    invitations: InitialAccess,
+    registrations: RegistrationTokens,
+    logouts: Arc<Logouts>,
 }
 
 /// What a provider stands on.
@@ -73,20 +85,37 @@ pub(crate) struct Ground {
     pub(crate) warm: Arc<dyn Warm>,
     /// The keys that it signs with.
     pub(crate) keys: Arc<SigningKeys>,
+    /// Which networks clients may be called in.
+    pub(crate) reach: Reach,
     /// Randomness.
     pub(crate) entropy: Arc<dyn Entropy>,
 }
 
 impl Provider {
     /// A provider under the deployment's key of keys.
-    pub(crate) fn new(on: Ground, master: &Arc<MasterKey>) -> Self {
+    ///
+    /// # Errors
+    /// [`NoOutbound`].
+    pub(crate) fn new(on: Ground, master: &Arc<MasterKey>) -> Result<Self, NoOutbound> {
         let seal = |purpose| Seal::new(master.clone(), on.entropy.clone(), purpose);
-        Self {
+        let logouts = Logouts::new(
+            on.store.clone(),
+            on.keys.clone(),
+            Arc::new(on.registry.clone()),
+            on.entropy.clone(),
+            on.issuer.clone(),
+            on.reach,
+        )?;
+        Ok(Self {
             requests: seal(Purpose::AuthorizationRequest),
             consents: seal(Purpose::ConsentRequest),
             codes: seal(Purpose::AuthorizationCode),
             names: TokenNames::of(master),
             refresh_tokens: RefreshTokens::of(master.clone()),
+            sessions: SessionNames::of(master),
+            invitations: InitialAccess::under(seal(Purpose::InitialAccess)),
+            registrations: RegistrationTokens::of(master),
+            logouts: Arc::new(logouts),
             issuer: on.issuer,
             host: on.host,
             registry: on.registry,
@@ -94,11 +123,17 @@ impl Provider {
             warm: on.warm,
             entropy: on.entropy,
             keys: on.keys,
-        }
+        })
     }
 
     /// Its name.
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Does what nobody asks for, as long as it is polled.
+    pub(crate) async fn tend(&self, clock: &dyn Clock) {
+        let registry = self.registry.run(&self.store);
+        tokio::join!(self.keys.run(clock), Arc::clone(&self.logouts).run(clock), registry);
     }
 }

@@ -12,8 +12,8 @@ const VECTORS_MAX: usize = 12;
 /// The twelve vectors of NHS login (EIS, table 21).
 #[cfg(test)]
 pub(crate) const ALL: [&str; 12] = [
-    "P0.Cp", "P0.Cp.Cd", "P0.Cp.Ck", "P0.Cm", "P5.Cp", "P5.Cp.Cd", "P5.Cp.Ck", "P5.Cm", "P9.Cp", "P9.Cp.Cd", "P9.Cp.Ck",
-    "P9.Cm",
+    "P0.Cp", "P0.Cp.Cd", "P0.Cp.Ck", "P0.Cm", "P5.Cp", "P5.Cp.Cd", "P5.Cp.Ck", "P5.Cm", "P9.Cp", "P9.Cp.Cd",
+    "P9.Cp.Ck", "P9.Cm",
 ];
 
 /// What is asked for where a request names nothing.
@@ -37,12 +37,8 @@ pub(crate) enum BadVtr {
 pub fn parse(text: &str) -> Result<Vector, UnknownVector> {
     let vector: Vector = text.parse()?;
     let password = Components::PASSWORD;
-    let known = [
-        password,
-        password.with(Components::DEVICE),
-        password.with(Components::SHARED_KEY),
-        Components::PASSKEY,
-    ];
+    let known =
+        [password, password.with(Components::DEVICE), password.with(Components::SHARED_KEY), Components::PASSKEY];
     if known.contains(&vector.components) { Ok(vector) } else { Err(UnknownVector) }
 }
 
@@ -113,7 +109,8 @@ mod tests {
     #[test]
     fn a_request_names_vectors_of_its_client_or_means_the_default() {
         let registered = vectors(&ALL);
-        let texts = |vtr| requested(vtr, &registered).map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let texts =
+            |vtr| requested(vtr, &registered).map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(texts(None), Ok(DEFAULT.map(str::to_owned).to_vec()));
         assert_eq!(texts(Some(r#"["P0.Cp","P5.Cm"]"#)), Ok(vec!["P0.Cp".into(), "P5.Cm".into()]));
         for bad in ["", "[]", "{}", "P9.Cm", r#"["P9"]"#, r#"[1]"#, r#"["P9.Cm"] x"#, r#"[["P9.Cm"]]"#] {

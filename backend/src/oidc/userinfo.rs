@@ -71,7 +71,8 @@ impl Provider {
         let key_id = jws.key_id().ok_or_else(invalid)?;
         let key = self.keys.verifying(key_id, now).await?.ok_or_else(invalid)?;
         let claims = Claims::read(key.verify(&jws).map_err(|_| invalid())?).map_err(|_| invalid())?;
-        let ours = claims.text("iss").ok().flatten() == Some(&self.issuer) && claims.date("exp").is_ok_and(|exp| exp.is_some());
+        let ours = claims.text("iss").ok().flatten() == Some(&self.issuer)
+            && claims.date("exp").is_ok_and(|exp| exp.is_some());
         if ours && claims.in_time(now).is_ok() { Ok(claims) } else { Err(invalid()) }
     }
 
@@ -79,8 +80,7 @@ impl Provider {
     pub(crate) async fn userinfo(&self, access: &Access) -> Result<Map<String, Value>, NotDone<UserinfoRefused>> {
         let account = &access.account;
         let person = self.store.person(&account.id).await?;
-        let telling =
-            Telling { account, person: &person, scopes: access.scopes, level: access.record.vector.identity };
+        let telling = Telling { account, person: &person, scopes: access.scopes, level: access.record.vector.identity };
         let mut claims = telling.in_userinfo();
         claims.insert("sub".into(), account.id.to_string().into());
         claims.insert("iss".into(), self.issuer.as_str().into());

@@ -46,11 +46,25 @@ impl Store {
         grant::by_id(&self.readers, id).await
     }
 
+    /// The grants of an account whose clients have not been told that their session has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn untold_grants(&self, account: &AccountId, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        grant::untold(&self.readers, account, now).await
+    }
+
     /// Replaces the refresh token of `generation` by the next, and lets the grant live until `expires`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn rotate(&self, of: &Grant, generation: u32, expires: Timestamp, now: Timestamp) -> Result<Rotation, StoreError> {
+    pub async fn rotate(
+        &self,
+        of: &Grant,
+        generation: u32,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError> {
         let (grant, client) = (of.id, of.client.clone());
         self.writer.write(grant::Rotate { grant, client, generation, expires, now }).await
     }

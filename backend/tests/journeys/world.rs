@@ -1,6 +1,8 @@
 //! A small world: the backend on its socket, a gate that asserts who is signed in, and browsers that keep cookies.
 
 use aldgate_backend::oidc::keys::Rules;
+use aldgate_backend::oidc::logout::reach::Reach;
+use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::Store;
 use aldgate_backend::warm::embedded::EmbeddedWarm;
 use aldgate_backend::{AUDIENCE, Backend, Config, Message};
@@ -68,7 +70,9 @@ impl World {
             key_set: gate.key_set(),
             outbox: folder.path().join("outbox"),
             argon2_threads: 2,
+            clients: Registry::default(),
             signing_keys: Rules::default(),
+            reach: Reach::default(),
         };
         let heard = messages.clone();
         let listen = Arc::new(move |message: &Message| heard.lock().expect("lock").push(message.clone()));

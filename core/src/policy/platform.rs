@@ -61,7 +61,7 @@ const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
     (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
-const BACKEND: [(&str, Access); 23] = [
+const BACKEND: [(&str, Access); 25] = [
     ("/", Access::Optional),
     ("/register", Access::Optional),
     ("/register/", Access::Optional),
@@ -84,6 +84,8 @@ const BACKEND: [(&str, Access); 23] = [
     ("/authorize/", Access::Optional),
     ("/token", Access::Public),
     ("/userinfo", Access::Public),
+    ("/oauth/register", Access::Public),
+    ("/oauth/register/", Access::Public),
     ("/trustmark/", Access::Public),
     ("/.well-known/openid-configuration", Access::Public),
     ("/.well-known/jwks.json", Access::Public),
@@ -213,7 +215,16 @@ mod tests {
     #[test]
     fn services_cannot_take_the_platforms_paths() {
         let taken = |path: &str| is_taken(&PathPattern::parse(path).expect("pattern"));
-        for path in ["/session", "/account/", "/account/x/", "/passkey/", "/sign-in/x", "/assets/a.css", "/token", "/.well-known/"] {
+        for path in [
+            "/session",
+            "/account/",
+            "/account/x/",
+            "/passkey/",
+            "/sign-in/x",
+            "/assets/a.css",
+            "/token",
+            "/.well-known/",
+        ] {
             assert!(taken(path), "{path}");
         }
         for path in ["/demo/", "/accounts/", "/x", "/"] {

@@ -5,6 +5,8 @@ use super::tier::Tier;
 use super::{CannotStart, keys};
 use aldgate_backend::cold::StoreCold;
 use aldgate_backend::oidc::keys::Rules;
+use aldgate_backend::oidc::logout::reach::Reach;
+use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::Store;
 use aldgate_backend::{Backend, OnMessage};
 use aldgate_core::entropy::Entropy;
@@ -104,9 +106,12 @@ impl ColdTier {
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
         let pages = place.listen(&config.backend_socket())?;
-        let (tended, log_ins) = (backend.clone(), tier.log_ins());
+        let (tended, administered, log_ins) = (backend.clone(), backend.clone(), tier.log_ins());
         let stop_pages = until();
         serve("the backend", async move { backend.serve(pages, stop_pages).await });
+        let administrators = place.listen(&config.admin_socket())?;
+        let stop_admin = until();
+        serve("the administrators' socket", async move { administered.serve_admin(administrators, stop_admin).await });
         if config.warm != Warm::Embedded {
             let facts = place.listen(&config.cold_socket())?;
             let cold = StoreCold::new(store.clone());
@@ -143,6 +148,8 @@ fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
         key_set,
         outbox: config.data.join("outbox"),
         argon2_threads: config.password_threads,
+        clients: Registry::default(),
         signing_keys: Rules::default(),
+        reach: Reach::default(),
     }
 }

@@ -257,6 +257,11 @@ impl Config {
         self.sockets.join("backend.sock")
     }
 
+    /// The Unix socket on which the backend answers administrators.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.sockets.join("admin.sock")
+    }
+
     /// The Unix socket on which the backend answers gateways themselves.
     pub fn cold_socket(&self) -> PathBuf {
         self.sockets.join("cold.sock")

@@ -89,7 +89,7 @@ async fn told(front: &Shared, token: &str) -> Response {
 }
 
 /// The token of a request; `Ok(None)` where there is none.
-fn bearer(headers: &HeaderMap) -> Result<Option<String>, Response> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Response> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else {
         return if headers.contains_key(header::AUTHORIZATION) {
@@ -118,7 +118,7 @@ fn refused(not_done: NotDone<UserinfoRefused>) -> Response {
 }
 
 /// What a client is told in `WWW-Authenticate` (RFC 6750, section 3).
-fn challenge(status: StatusCode, code: Option<&str>, scope: Option<&str>) -> Response {
+pub(super) fn challenge(status: StatusCode, code: Option<&str>, scope: Option<&str>) -> Response {
     let code = code.map(|code| format!(" error=\"{code}\""));
     let scope = scope.map(|scope| format!(", scope=\"{scope}\""));
     let text = format!("Bearer{}{}", code.unwrap_or_default(), scope.unwrap_or_default());

@@ -31,7 +31,11 @@ impl Consent<'_> {
             shown(Scope::Phone, "your mobile phone number"),
             shown(Scope::Landline, "your landline number"),
             at(medium, Scope::GpRegistrationDetails, "which GP surgery you are registered with"),
-            at(level >= IdentityLevel::P9, Scope::GpIntegrationCredentials, "what opens your record at your GP surgery"),
+            at(
+                level >= IdentityLevel::P9,
+                Scope::GpIntegrationCredentials,
+                "what opens your record at your GP surgery",
+            ),
             shown(Scope::ClientMetadata, "what it has noted about you before"),
         ]
         .into_iter()

@@ -40,7 +40,13 @@ mod tests {
 
     #[test]
     fn passkeys_are_offered_in_the_field_and_on_a_button() {
-        let html = rendered(&SignIn { email: "", errors: Errors::none(), return_to: "/account", reason: None, registration: true });
+        let html = rendered(&SignIn {
+            email: "",
+            errors: Errors::none(),
+            return_to: "/account",
+            reason: None,
+            registration: true,
+        });
         assert!(html.contains("autocomplete=\"username webauthn\" type=\"email\""), "{html}");
         assert!(html.contains("data-passkey=\"sign-in\" data-return-to=\"/account\" hidden>"), "{html}");
         assert!(html.contains("href=\"/register?return_to=%2Faccount\""), "{html}");
@@ -49,7 +55,8 @@ mod tests {
     #[test]
     fn an_address_that_was_not_accepted_comes_back() {
         let reason = Some("For your security, sign in again to change how you sign in.");
-        let page = SignIn { email: HOSTILE, errors: one_error("email"), return_to: HOSTILE, reason, registration: false };
+        let page =
+            SignIn { email: HOSTILE, errors: one_error("email"), return_to: HOSTILE, reason, registration: false };
         let html = rendered_with_error(&page, "email");
         assert!(html.contains("For your security"), "{html}");
         assert!(!html.contains("Create an account"), "{html}");

@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn max_age_is_how_long_ago_one_may_have_signed_in() {
-        let request = AuthorizationRequest { max_age: Some(Duration::from_mins(5)), ..request(Prompt::AsNeeded, &["P0.Cm"]) };
+        let request =
+            AuthorizationRequest { max_age: Some(Duration::from_mins(5)), ..request(Prompt::AsNeeded, &["P0.Cm"]) };
         let consent = allowed(&request, IdentityLevel::P0);
         let after = |minutes| {
             let person = there(IdentityLevel::P0, PASSKEY);

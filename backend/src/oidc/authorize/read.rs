@@ -52,7 +52,7 @@ pub(crate) fn read(parameters: &Parameters, registry: &Registry, now: Timestamp)
     let client = parameters.get("client_id").and_then(|id| registry.find(id)).ok_or(Unaddressed::Client)?;
     let redirect_uri = parameters.get("redirect_uri").and_then(|text| client.redirect_uri(text));
     let redirect_uri = redirect_uri.ok_or(Unaddressed::RedirectUri)?.clone();
-    let reading = Reading { parameters, client, redirect_uri };
+    let reading = Reading { parameters, client: &client, redirect_uri };
     reading.request(now).map_err(NotRead::Refused)
 }
 
@@ -312,7 +312,8 @@ mod tests {
         let from = crate::oidc::client::Registration { scopes: texts, ..registration("rp") };
         let registry = Registry::new([Client::register(&from).expect("a client")]).expect("one");
         let with = |scope: &str| {
-            let pairs = GOOD.iter().filter(|(name, _)| *name != "scope").chain([&("scope", scope)]);
+            let asked = [("scope", scope)];
+            let pairs = GOOD.iter().filter(|(name, _)| *name != "scope").chain(&asked);
             let pairs = pairs.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
             read(&Parameters::read(pairs).expect("parameters"), &registry, NOW)
         };

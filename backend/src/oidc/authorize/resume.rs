@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn the_longest_request_waits_in_an_address() {
-        let seal = Seal::new(Arc::new(world::master_key()), Arc::new(SeededEntropy::new(1)), Purpose::AuthorizationRequest);
+        let seal =
+            Seal::new(Arc::new(world::master_key()), Arc::new(SeededEntropy::new(1)), Purpose::AuthorizationRequest);
         let registry = registry(&registration("rp"));
         let text = seal.seal(&Waiting::of(&longest(&registry)), NOW).expect("sealed");
         assert!(text.len() < 1_950, "a path to return to has 2,048 bytes: {}", text.len());

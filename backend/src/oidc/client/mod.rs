@@ -4,6 +4,7 @@
 //! holds one need not look at its parts again.
 
 mod id;
+pub(crate) mod metadata;
 mod redirect_uri;
 
 pub use id::{ClientId, NotAClientId};
@@ -11,6 +12,7 @@ pub use redirect_uri::{BadRedirectUri, RedirectUri};
 pub(crate) use redirect_uri::{DIGEST_BYTES, digest_of};
 
 use super::client_assertion::ClientKeys;
+use super::logout::LogoutUri;
 use super::profile::Profile;
 use super::scope::{Scope, Scopes};
 use super::trust;
@@ -43,6 +45,8 @@ pub struct Registration {
     pub disabled: bool,
     /// The keys that verify what it signs.
     pub keys: Option<PublicKeys>,
+    /// Where it is told of log-outs, without the browser.
+    pub backchannel_logout_uri: Option<String>,
 }
 
 /// A client's keys, as text.
@@ -74,6 +78,7 @@ pub struct Client {
     vectors: Vec<Vector>,
     sso_from: Vec<ClientId>,
     keys: ClientKeys,
+    logout: Option<LogoutUri>,
     disabled: bool,
 }
 
@@ -107,10 +112,12 @@ impl Client {
         let others = from.sso_from.iter().map(|other| faults.keep("sso_from", ClientId::parse(other)));
         let sso_from: Vec<ClientId> = others.collect::<Vec<_>>().into_iter().flatten().collect();
         let keys = keys(from.keys.as_ref(), profile, &mut faults);
+        let logout = from.backchannel_logout_uri.as_deref().map(LogoutUri::parse);
+        let logout = logout.and_then(|uri| faults.keep("backchannel_logout_uri", uri));
         match (id, name, profile, scopes, keys) {
             (Some(id), Some(name), Some(profile), Some(scopes), Some(keys)) if faults.0.is_empty() => {
                 let disabled = from.disabled;
-                Ok(Self { id, name, profile, redirect_uris, scopes, vectors, sso_from, keys, disabled })
+                Ok(Self { id, name, profile, redirect_uris, scopes, vectors, sso_from, keys, logout, disabled })
             }
             _ => Err(faults.0),
         }
@@ -154,6 +161,11 @@ impl Client {
     /// The keys that verify what it signs.
     pub(crate) const fn keys(&self) -> &ClientKeys {
         &self.keys
+    }
+
+    /// Where it is told of log-outs, without the browser.
+    pub(crate) const fn logout(&self) -> Option<&LogoutUri> {
+        self.logout.as_ref()
     }
 
     /// Whether it may continue a log-in at another client; at itself it always may.
@@ -246,7 +258,9 @@ pub(crate) mod tests {
         let client = client("rp");
         assert_eq!((client.id().as_str(), client.name()), ("rp", "Appointments"));
         assert!(client.redirect_uri("https://rp.example/cb").is_some());
-        for other in ["https://rp.example/cb/", "https://rp.example/CB", "https://rp.example/cb?x", "https://rp.example:443/cb"] {
+        for other in
+            ["https://rp.example/cb/", "https://rp.example/CB", "https://rp.example/cb?x", "https://rp.example:443/cb"]
+        {
             assert!(client.redirect_uri(other).is_none(), "{other}");
         }
     }
@@ -264,11 +278,22 @@ pub(crate) mod tests {
             sso_from: texts(&[""]),
             disabled: false,
             keys: None,
+            backchannel_logout_uri: Some("http://rp.example/".into()),
         };
         let faults = Client::register(&bad).expect_err("faults");
         let fields: Vec<_> = faults.iter().map(|fault| fault.field).collect();
-        let expected =
-            ["id", "name", "profile", "redirect_uris", "redirect_uris", "scopes", "vectors", "sso_from", "keys"];
+        let expected = [
+            "id",
+            "name",
+            "profile",
+            "redirect_uris",
+            "redirect_uris",
+            "scopes",
+            "vectors",
+            "sso_from",
+            "keys",
+            "backchannel_logout_uri",
+        ];
         assert_eq!(fields, expected);
         let query = Registration { redirect_uris: texts(&["https://rp.example/?a=1"]), ..registration("rp") };
         assert!(Client::register(&query).is_err(), "the NHS profile allows no query");

@@ -162,7 +162,10 @@ mod tests {
     #[test]
     fn parameters_are_escaped_and_appended() {
         let uri = RedirectUri::parse("https://rp.example/cb").expect("address");
-        assert_eq!(uri.with(&[("code", "a-b"), ("state", "x y&z=é")]), "https://rp.example/cb?code=a-b&state=x%20y%26z%3D%C3%A9");
+        assert_eq!(
+            uri.with(&[("code", "a-b"), ("state", "x y&z=é")]),
+            "https://rp.example/cb?code=a-b&state=x%20y%26z%3D%C3%A9"
+        );
         let uri = RedirectUri::parse("https://rp.example/cb?a=1").expect("address");
         assert_eq!(uri.with(&[("code", "x")]), "https://rp.example/cb?a=1&code=x");
     }
