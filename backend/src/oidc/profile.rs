@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Whose rules hold for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
+pub(crate) enum Profile {
     /// As NHS login serves its clients.
     Nhs,
 }
@@ -65,7 +65,7 @@ const NHS: Rules = Rules {
 /// The name of no profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be \"nhs\"")]
-pub struct UnknownProfile;
+pub(crate) struct UnknownProfile;
 
 impl std::str::FromStr for Profile {
     type Err = UnknownProfile;

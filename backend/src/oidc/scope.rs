@@ -59,19 +59,19 @@ impl Scope {
 
 /// A set of scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Scopes(u16);
+pub(crate) struct Scopes(u16);
 
 /// A name of no scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a scope")]
-pub struct UnknownScope(String);
+pub(crate) struct UnknownScope(String);
 
 impl Scopes {
     /// What a client is registered for: each name must be known.
     ///
     /// # Errors
     /// [`UnknownScope`].
-    pub fn registered<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownScope> {
+    pub(crate) fn registered<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownScope> {
         names.into_iter().try_fold(Self::default(), |set, name| {
             find(name).map(|scope| set.with(scope)).ok_or_else(|| UnknownScope(name.to_owned()))
         })

@@ -34,7 +34,7 @@ pub(crate) enum BadVtr {
 ///
 /// # Errors
 /// [`UnknownVector`].
-pub fn parse(text: &str) -> Result<Vector, UnknownVector> {
+pub(crate) fn parse(text: &str) -> Result<Vector, UnknownVector> {
     let vector: Vector = text.parse()?;
     let password = Components::PASSWORD;
     let known =

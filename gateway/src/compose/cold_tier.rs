@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::tier::Tier;
-use super::{CannotStart, keys};
+use super::{CannotStart, clients, keys};
 use aldgate_backend::cold::StoreCold;
 use aldgate_backend::oidc::keys::Rules;
 use aldgate_backend::oidc::logout::reach::Reach;
@@ -15,6 +15,7 @@ use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_gateway::assemble::Shared;
 use aldgate_gateway::clock::{SystemClock, SystemEntropy};
+use aldgate_gateway::config::fault::Fault;
 use aldgate_gateway::config::{Config, Warm};
 use std::future::Future;
 use std::io;
@@ -90,8 +91,13 @@ impl ColdTier {
         on_message: Option<OnMessage>,
     ) -> Result<Self, CannotStart> {
         let Ground { store, tier, shared } = ground;
+        let told = |faults: Vec<Fault>| {
+            let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+            CannotStart(lines.join("\naldgate: "))
+        };
+        let (clients, reach) = (clients::registry(config).map_err(told)?, clients::reach(config).map_err(told)?);
         let backend = Backend::new(
-            backend_config(config, key_set),
+            backend_config(config, key_set, clients, reach),
             store.clone(),
             shared.warm,
             shared.master,
@@ -138,7 +144,7 @@ fn serve(what: &'static str, serving: impl Future<Output = io::Result<()>> + Sen
     });
 }
 
-fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
+fn backend_config(config: &Config, key_set: String, clients: Registry, reach: Reach) -> aldgate_backend::Config {
     aldgate_backend::Config {
         relying_party: config.relying_party.clone(),
         lifetimes: config.lifetimes,
@@ -148,8 +154,8 @@ fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
         key_set,
         outbox: config.data.join("outbox"),
         argon2_threads: config.password_threads,
-        clients: Registry::default(),
+        clients,
         signing_keys: Rules::default(),
-        reach: Reach::default(),
+        reach,
     }
 }

@@ -4,6 +4,7 @@
 mod backend;
 mod banner;
 pub(crate) mod check;
+mod clients;
 mod cold_tier;
 mod demo;
 mod dev_certificate;

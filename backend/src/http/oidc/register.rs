@@ -73,7 +73,7 @@ pub(super) async fn remove(State(front): State<Shared>, Path(id): Path<String>, 
 
 /// The token of a request.
 fn shown(headers: &HeaderMap) -> Result<String, Box<Response>> {
-    let token = bearer(headers).map_err(Box::new)?;
+    let token = bearer(headers)?;
     token.ok_or_else(|| Box::new(challenge(StatusCode::UNAUTHORIZED, None, None)))
 }
 

@@ -17,7 +17,7 @@ pub(super) async fn tell(State(front): State<Shared>, headers: HeaderMap) -> Res
     match bearer(&headers) {
         Ok(Some(token)) => told(&front, &token).await,
         Ok(None) => challenge(StatusCode::UNAUTHORIZED, None, None),
-        Err(refused) => refused,
+        Err(refused) => *refused,
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn tell_posted(State(front): State<Shared>, request: Request) -
         }
         (Ok(Some(token)), None) | (Ok(None), Some(token)) => told(&front, &token).await,
         (Ok(None), None) => challenge(StatusCode::UNAUTHORIZED, None, None),
-        (Err(refused), _) => refused,
+        (Err(refused), _) => *refused,
     }
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn keep(State(front): State<Shared>, request: Request) -> Respo
     let token = match bearer(request.headers()) {
         Ok(Some(token)) => token,
         Ok(None) => return challenge(StatusCode::UNAUTHORIZED, None, None),
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let access = match front.provider.access(&token, front.clock.now()).await {
         Ok(access) => access,
@@ -89,11 +89,11 @@ async fn told(front: &Shared, token: &str) -> Response {
 }
 
 /// The token of a request; `Ok(None)` where there is none.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Response> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Box<Response>> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else {
         return if headers.contains_key(header::AUTHORIZATION) {
-            Err(error(StatusCode::BAD_REQUEST, "invalid_request", "there are several Authorization headers"))
+            Err(error(StatusCode::BAD_REQUEST, "invalid_request", "there are several Authorization headers").into())
         } else {
             Ok(None)
         };
@@ -101,7 +101,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Response> {
     let text = value.to_str().unwrap_or_default();
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim().to_owned())),
-        _ => Err(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None)),
+        _ => Err(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None).into()),
     }
 }
 

@@ -11,7 +11,7 @@ mod read;
 mod refusal;
 pub(crate) mod resume;
 
-pub(crate) use flow::{Next, Question};
+pub(crate) use flow::Next;
 pub(crate) use judge::Why;
 pub(crate) use refusal::{ErrorCode, Refusal, Unaddressed};
 

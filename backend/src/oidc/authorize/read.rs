@@ -312,8 +312,8 @@ mod tests {
         let from = crate::oidc::client::Registration { scopes: texts, ..registration("rp") };
         let registry = Registry::new([Client::register(&from).expect("a client")]).expect("one");
         let with = |scope: &str| {
-            let asked = [("scope", scope)];
-            let pairs = GOOD.iter().filter(|(name, _)| *name != "scope").chain(&asked);
+            let scope = [("scope", scope)];
+            let pairs = GOOD.iter().filter(|(name, _)| *name != "scope").chain(&scope);
             let pairs = pairs.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
             read(&Parameters::read(pairs).expect("parameters"), &registry, NOW)
         };
