@@ -14,6 +14,7 @@ pub mod client_assertion;
 mod code;
 mod discovery;
 mod grant_record;
+mod introspection;
 pub mod jws;
 pub mod keys;
 pub mod logout;

@@ -9,7 +9,7 @@ use super::claims::Telling;
 use super::grant_record::GrantRecord;
 use super::scope::{Scope, Scopes};
 use super::token_name::Named;
-use crate::fault::NotDone;
+use crate::fault::{Fault, NotDone};
 use crate::model::{Account, Grant};
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::claims::Claims;
@@ -46,34 +46,28 @@ fn invalid() -> NotDone<UserinfoRefused> {
 impl Provider {
     /// What an access token stands for, if it is good now.
     pub(crate) async fn access(&self, token: &str, now: Timestamp) -> Result<Access, NotDone<UserinfoRefused>> {
-        let claims = self.own_claims(token, now).await?;
+        let claims = self.own_claims(token, now).await?.ok_or_else(invalid)?;
         let name = claims.text("jti").ok().flatten().ok_or_else(invalid)?;
         let grant = self.names.grant(Named::Access, name).ok_or_else(invalid)?;
-        let grant = self.store.grant(&grant).await?.filter(|grant| !grant.revoked).ok_or_else(invalid)?;
+        let grant = self.standing(&grant, now).await?.ok_or_else(invalid)?;
         let record = GrantRecord::decode(&grant.record).ok_or_else(invalid)?;
-        let client = self.registry.in_use(&grant.client).ok_or_else(invalid)?;
         let scopes = claims.get("scope").and_then(Value::as_str).map(Scopes::requested).unwrap_or_default();
         let scopes = scopes.and(record.scopes);
         let account = self.store.account(&grant.account).await?.ok_or_else(invalid)?;
-        let consent = self.store.consent(&account.id, client.id().as_str()).await?;
-        if consent.is_none() {
-            return Err(invalid());
-        }
         Ok(Access { grant, record, scopes, account })
     }
 
     /// The claims of a token that we have signed and whose time has not ended.
-    async fn own_claims(&self, token: &str, now: Timestamp) -> Result<Claims, NotDone<UserinfoRefused>> {
-        if token.len() > TOKEN_BYTES_MAX {
-            return Err(invalid());
-        }
-        let jws = Compact::parse(token).map_err(|_| invalid())?;
-        let key_id = jws.key_id().ok_or_else(invalid)?;
-        let key = self.keys.verifying(key_id, now).await?.ok_or_else(invalid)?;
-        let claims = Claims::read(key.verify(&jws).map_err(|_| invalid())?).map_err(|_| invalid())?;
-        let ours = claims.text("iss").ok().flatten() == Some(&self.issuer)
-            && claims.date("exp").is_ok_and(|exp| exp.is_some());
-        if ours && claims.in_time(now).is_ok() { Ok(claims) } else { Err(invalid()) }
+    pub(crate) async fn own_claims(&self, token: &str, now: Timestamp) -> Result<Option<Claims>, Fault> {
+        let jws = Compact::parse(token).ok().filter(|_| token.len() <= TOKEN_BYTES_MAX);
+        let Some(jws) = jws else { return Ok(None) };
+        let Some(key_id) = jws.key_id() else { return Ok(None) };
+        let Some(key) = self.keys.verifying(key_id, now).await? else { return Ok(None) };
+        let claims = key.verify(&jws).ok().and_then(|payload| Claims::read(payload).ok());
+        Ok(claims.filter(|claims| {
+            let ours = claims.text("iss").ok().flatten() == Some(&self.issuer);
+            ours && claims.date("exp").is_ok_and(|exp| exp.is_some()) && claims.in_time(now).is_ok()
+        }))
     }
 
     /// What the client may know.

@@ -83,6 +83,8 @@ const BACKEND: [(&str, Access); 25] = [
     ("/authorize", Access::Optional),
     ("/authorize/", Access::Optional),
     ("/token", Access::Public),
+    ("/introspect", Access::Public),
+    ("/revoke", Access::Public),
     ("/userinfo", Access::Public),
     ("/oauth/register", Access::Public),
     ("/oauth/register/", Access::Public),

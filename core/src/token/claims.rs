@@ -49,6 +49,11 @@ impl Claims {
         self.0.get(name)
     }
 
+    /// All of them.
+    pub fn into_members(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// A text that is not empty, and in which nothing hides.
     ///
     /// # Errors

@@ -26,6 +26,8 @@ pub(crate) fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
             scopes: client.scopes.clone(),
             vectors: client.vectors.clone(),
             sso_from: client.sso_from.clone(),
+            machine_scopes: client.machine_scopes.clone(),
+            resource_server: client.resource_server,
             disabled: client.disabled,
             backchannel_logout_uri: client.backchannel_logout_uri.clone(),
             keys: keys(&client.keys).map_err(|error| faults.push(Fault::new(&path("keys"), &error))).ok(),

@@ -366,6 +366,10 @@ table!(
         sso_from: Vec<String>,
         /// Where it is told of log-outs, without the browser.
         backchannel_logout_uri: String,
+        /// What it may ask for itself.
+        machine_scopes: Vec<String>,
+        /// Whether it may ask what tokens of other clients are worth.
+        resource_server: bool,
         /// The file with its public key, PEM.
         public_key: String,
         /// The file with its key set.

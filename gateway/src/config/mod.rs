@@ -210,6 +210,10 @@ pub struct Client {
     pub sso_from: Vec<String>,
     /// Where it is told of log-outs, without the browser.
     pub backchannel_logout_uri: Option<String>,
+    /// What it may ask for itself, about nobody.
+    pub machine_scopes: Vec<String>,
+    /// Whether it may ask what tokens of other clients are worth.
+    pub resource_server: bool,
     /// The file with its keys.
     pub keys: ClientKeys,
     /// Whether it is out of use.

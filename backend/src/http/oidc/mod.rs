@@ -21,6 +21,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/authorize/resume", get(authorize::resume))
         .route("/authorize/consent", post(authorize::answer))
         .route("/token", post(token::exchange))
+        .route("/introspect", post(token::introspect))
+        .route("/revoke", post(token::revoke))
         .route("/userinfo", get(userinfo::tell).post(userinfo::tell_posted).patch(userinfo::keep))
         .route("/trustmark/{host}", get(metadata::trustmark))
         .route("/.well-known/openid-configuration", get(metadata::configuration))

@@ -1,4 +1,4 @@
-//! `POST /token`.
+//! `/token`, and what a client may ask about a token: `/introspect` and `/revoke`.
 
 use super::error::{error, failed, unread};
 use crate::fault::NotDone;
@@ -6,10 +6,14 @@ use crate::http::Shared;
 use crate::http::fields::{self, read_body};
 use crate::http::problem::Problem;
 use crate::oidc::parameters::Parameters;
+use crate::oidc::token::{Proven, TokenError};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+
+/// An introspection's answer as a JWT (RFC 9701, section 5).
+const INTROSPECTION_JWT_TYPE: &str = "application/token-introspection+jwt";
 
 /// The parameters of a posted form, or the answer that refuses it.
 pub(super) async fn posted(request: Request, front: &Shared) -> Result<Parameters, Response> {
@@ -35,10 +39,60 @@ pub(super) async fn exchange(State(front): State<Shared>, request: Request) -> R
 async fn tokens(front: &Shared, parameters: &Parameters) -> Response {
     match front.provider.exchange(parameters, front.clock.now()).await {
         Ok(tokens) => Json(tokens).into_response(),
-        Err(NotDone::Refused(refusal)) => {
-            tracing::info!(code = refusal.code(), description = refusal.description(), "no tokens were given");
+        Err(not_done) => refused(not_done),
+    }
+}
+
+fn refused(not_done: NotDone<TokenError>) -> Response {
+    match not_done {
+        NotDone::Refused(refusal) => {
+            tracing::info!(code = refusal.code(), description = refusal.description(), "a client was refused");
             error(StatusCode::BAD_REQUEST, refusal.code(), refusal.description())
         }
-        Err(NotDone::Failed(fault)) => failed(fault),
+        NotDone::Failed(fault) => failed(fault),
+    }
+}
+
+/// What a client that proves itself asks about a token.
+async fn asked(front: &Shared, request: Request) -> Result<(Proven, Parameters), Response> {
+    let parameters = posted(request, front).await?;
+    match front.provider.proven(&parameters, front.clock.now()).await {
+        Ok(proven) => Ok((proven, parameters)),
+        Err(not_done) => Err(refused(not_done)),
+    }
+}
+
+/// `POST /introspect`: as JSON, or signed for whoever says that they take that.
+pub(super) async fn introspect(State(front): State<Shared>, request: Request) -> Response {
+    let signed = request
+        .headers()
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept.as_bytes() == INTROSPECTION_JWT_TYPE.as_bytes());
+    let (proven, parameters) = match asked(&front, request).await {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
+    };
+    let now = front.clock.now();
+    match front.provider.introspect(&proven, &parameters, now).await {
+        Ok(told) if signed => match front.provider.sign_introspection(proven.client(), &told, now) {
+            Ok(text) => {
+                ([(header::CONTENT_TYPE, HeaderValue::from_static(INTROSPECTION_JWT_TYPE))], text).into_response()
+            }
+            Err(fault) => failed(fault),
+        },
+        Ok(told) => Json(told).into_response(),
+        Err(not_done) => refused(not_done),
+    }
+}
+
+/// `POST /revoke`: the same answer whether or not there was such a token.
+pub(super) async fn revoke(State(front): State<Shared>, request: Request) -> Response {
+    let (proven, parameters) = match asked(&front, request).await {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
+    };
+    match front.provider.revoke(&proven, &parameters, front.clock.now()).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(not_done) => refused(not_done),
     }
 }

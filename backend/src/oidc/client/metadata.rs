@@ -8,6 +8,10 @@ use super::{BadRegistration, PublicKeys, Registration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// What a client may exchange for tokens.
+const GRANT_TYPES: [&str; 4] =
+    ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
+
 /// Metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -38,6 +42,10 @@ pub(crate) struct Metadata {
     pub(crate) vectors: Vec<String>,
     /// Ours: clients whose log-ins it may continue.
     pub(crate) sso_from: Vec<String>,
+    /// Ours: what it may ask for itself.
+    pub(crate) machine_scopes: Vec<String>,
+    /// Ours: whether it may ask what tokens of other clients are worth.
+    pub(crate) resource_server: bool,
 }
 
 impl Metadata {
@@ -52,9 +60,11 @@ impl Metadata {
             scopes: self.scope.split_ascii_whitespace().map(str::to_owned).collect(),
             vectors: self.vectors.clone(),
             sso_from: self.sso_from.clone(),
-            disabled: false,
+            machine_scopes: self.machine_scopes.clone(),
+            resource_server: self.resource_server,
             keys,
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+            ..Registration::default()
         }
     }
 
@@ -76,7 +86,7 @@ impl Metadata {
         [
             only("token_endpoint_auth_method", method, "private_key_jwt"),
             only("id_token_signed_response_alg", self.id_token_signed_response_alg.as_ref(), signing),
-            among("grant_types", self.grant_types.as_ref(), &["authorization_code", "refresh_token"]),
+            among("grant_types", self.grant_types.as_ref(), &GRANT_TYPES),
             among("response_types", self.response_types.as_ref(), &["code"]),
             fetched,
         ]

@@ -24,6 +24,10 @@ const REDIRECT_URIS_MAX: usize = 10;
 /// Longest name that people are shown, in characters.
 const NAME_CHARS_MAX: usize = 80;
 
+/// Most scopes that a client asks for itself, and the longest.
+const MACHINE_SCOPES_MAX: usize = 20;
+const MACHINE_SCOPE_BYTES_MAX: usize = 200;
+
 /// Who a client is, as text: what a file or an administrator says.
 #[derive(Debug, Clone, Default)]
 pub struct Registration {
@@ -41,6 +45,10 @@ pub struct Registration {
     pub vectors: Vec<String>,
     /// Clients whose log-ins it may continue (`asserted_login_identity`).
     pub sso_from: Vec<String>,
+    /// What it may ask for itself, about nobody.
+    pub machine_scopes: Vec<String>,
+    /// Whether it may ask what tokens of other clients are worth.
+    pub resource_server: bool,
     /// Whether it is out of use.
     pub disabled: bool,
     /// The keys that verify what it signs.
@@ -77,6 +85,8 @@ pub struct Client {
     scopes: Scopes,
     vectors: Vec<Vector>,
     sso_from: Vec<ClientId>,
+    machine_scopes: Vec<String>,
+    resource_server: bool,
     keys: ClientKeys,
     logout: Option<LogoutUri>,
     disabled: bool,
@@ -114,11 +124,22 @@ impl Client {
         let keys = keys(from.keys.as_ref(), profile, &mut faults);
         let logout = from.backchannel_logout_uri.as_deref().map(LogoutUri::parse);
         let logout = logout.and_then(|uri| faults.keep("backchannel_logout_uri", uri));
+        let machine_scopes = machine_scopes(&from.machine_scopes, &mut faults);
         match (id, name, profile, scopes, keys) {
-            (Some(id), Some(name), Some(profile), Some(scopes), Some(keys)) if faults.0.is_empty() => {
-                let disabled = from.disabled;
-                Ok(Self { id, name, profile, redirect_uris, scopes, vectors, sso_from, keys, logout, disabled })
-            }
+            (Some(id), Some(name), Some(profile), Some(scopes), Some(keys)) if faults.0.is_empty() => Ok(Self {
+                id,
+                name,
+                profile,
+                redirect_uris,
+                scopes,
+                vectors,
+                sso_from,
+                machine_scopes,
+                resource_server: from.resource_server,
+                keys,
+                logout,
+                disabled: from.disabled,
+            }),
             _ => Err(faults.0),
         }
     }
@@ -173,6 +194,16 @@ impl Client {
         self.id == *other || self.sso_from.contains(other)
     }
 
+    /// What it may ask for itself, about nobody.
+    pub(crate) fn machine_scopes(&self) -> &[String] {
+        &self.machine_scopes
+    }
+
+    /// Whether it may ask what tokens of other clients are worth.
+    pub(crate) const fn is_resource_server(&self) -> bool {
+        self.resource_server
+    }
+
     /// Whether it is out of use.
     pub(crate) const fn is_disabled(&self) -> bool {
         self.disabled
@@ -205,6 +236,18 @@ fn redirect_uris(texts: &[String], profile: Option<Profile>, faults: &mut Faults
 fn scopes(names: &[String]) -> Result<Scopes, String> {
     let scopes = Scopes::registered(names.iter().map(String::as_str)).map_err(|error| error.to_string())?;
     if scopes.has(Scope::OpenId) { Ok(scopes) } else { Err("must contain \"openid\"".into()) }
+}
+
+/// Scopes of no meaning here: whoever takes the token knows them (RFC 6749, section 3.3).
+fn machine_scopes(texts: &[String], faults: &mut Faults) -> Vec<String> {
+    let plain = |text: &&String| {
+        let fits = (1..=MACHINE_SCOPE_BYTES_MAX).contains(&text.len());
+        fits && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+    };
+    if texts.len() > MACHINE_SCOPES_MAX || !texts.iter().all(|text| plain(&text)) {
+        faults.add("machine_scopes", "must be at most 20 scopes of visible ASCII without quotes");
+    }
+    texts.to_vec()
 }
 
 fn vectors(texts: &[String], faults: &mut Faults) -> Vec<Vector> {
@@ -276,9 +319,10 @@ pub(crate) mod tests {
             scopes: texts(&["email"]),
             vectors: texts(&["P9"]),
             sso_from: texts(&[""]),
-            disabled: false,
+            machine_scopes: texts(&["a b"]),
             keys: None,
             backchannel_logout_uri: Some("http://rp.example/".into()),
+            ..Registration::default()
         };
         let faults = Client::register(&bad).expect_err("faults");
         let fields: Vec<_> = faults.iter().map(|fault| fault.field).collect();
@@ -293,6 +337,7 @@ pub(crate) mod tests {
             "sso_from",
             "keys",
             "backchannel_logout_uri",
+            "machine_scopes",
         ];
         assert_eq!(fields, expected);
         let query = Registration { redirect_uris: texts(&["https://rp.example/?a=1"]), ..registration("rp") };

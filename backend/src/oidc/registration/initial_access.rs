@@ -99,8 +99,13 @@ impl Invitation {
         if asked.profile.is_some() && asked.profile != self.profile {
             beyond("profile", "is the administrator's to choose");
         }
-        if !asked.sso_from.is_empty() {
-            beyond("sso_from", "is the administrator's to choose");
+        let others = [
+            ("sso_from", !asked.sso_from.is_empty()),
+            ("machine_scopes", !asked.machine_scopes.is_empty()),
+            ("resource_server", asked.resource_server),
+        ];
+        for (field, _) in others.into_iter().filter(|(_, asked)| *asked) {
+            beyond(field, "is the administrator's to choose");
         }
         let allowed: Vec<&str> = self.scope.split_ascii_whitespace().collect();
         if !asked.scope.split_ascii_whitespace().all(|scope| allowed.contains(&scope)) {

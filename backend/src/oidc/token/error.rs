@@ -9,6 +9,8 @@ pub(crate) enum TokenError {
     InvalidClient(String),
     /// What it shows is worth nothing, or nothing any more.
     InvalidGrant(String),
+    /// The client is not registered for this kind of grant.
+    UnauthorizedClient,
     /// A kind of grant that is not known.
     UnsupportedGrantType,
     /// More than was allowed, or nothing that is known.
@@ -22,6 +24,7 @@ impl TokenError {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidClient(_) => "invalid_client",
             Self::InvalidGrant(_) => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope(_) => "invalid_scope",
         }
@@ -34,7 +37,10 @@ impl TokenError {
             | Self::InvalidClient(what)
             | Self::InvalidGrant(what)
             | Self::InvalidScope(what) => what,
-            Self::UnsupportedGrantType => "grant_type must be authorization_code or refresh_token",
+            Self::UnauthorizedClient => "this client is not registered for this grant_type",
+            Self::UnsupportedGrantType => {
+                "grant_type must be authorization_code, refresh_token, client_credentials or jwt-bearer"
+            }
         }
     }
 }

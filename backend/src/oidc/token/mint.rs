@@ -13,6 +13,7 @@ use aldgate_core::id::SessionId;
 use aldgate_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// The answer of the token endpoint (RFC 6749, section 5.1).
 #[derive(Debug, Serialize)]
@@ -25,6 +26,14 @@ pub(crate) struct Tokens {
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
+}
+
+impl Tokens {
+    /// A token of a client's own.
+    pub(super) fn of_machine(access_token: String, life: Duration, scope: String) -> Self {
+        let expires_in = life.as_secs();
+        Self { access_token, token_type: "bearer", expires_in, refresh_token: None, scope, id_token: None }
+    }
 }
 
 /// What tokens are made of.

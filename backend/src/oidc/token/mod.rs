@@ -5,6 +5,7 @@
 
 mod code;
 mod error;
+mod machine;
 mod mint;
 mod refresh;
 
@@ -25,33 +26,63 @@ use std::sync::Arc;
 /// What an exchange comes to.
 type Exchanged<T> = Result<T, NotDone<TokenError>>;
 
+/// The grant type of an assertion that stands for the client itself (RFC 7523, section 2.1).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
 /// A client that has just proven itself.
-struct Proven {
+pub(crate) struct Proven {
     client: Arc<Client>,
     /// That it has.
     _proof: ProvenClient,
+}
+
+impl Proven {
+    /// Which one.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
 }
 
 impl Provider {
     /// Exchanges what a request shows for tokens.
     pub(crate) async fn exchange(&self, parameters: &Parameters, now: Timestamp) -> Exchanged<Tokens> {
         let grant_type = parameters.get("grant_type");
+        if grant_type == Some(JWT_BEARER) {
+            let text = parameters
+                .get("assertion")
+                .ok_or_else(|| NotDone::Refused(TokenError::InvalidRequest("assertion is missing".into())))?;
+            let proven = self.proven_by(text, parameters, TokenError::InvalidGrant, now).await?;
+            return self.for_itself(&proven, parameters, now);
+        }
         let proven = self.proven(parameters, now).await?;
         match grant_type {
             Some("authorization_code") => self.redeem(&proven, parameters, now).await,
             Some("refresh_token") => self.refresh(&proven, parameters, now).await,
+            Some("client_credentials") => self.for_itself(&proven, parameters, now),
             Some(_) => Err(NotDone::Refused(TokenError::UnsupportedGrantType)),
             None => Err(NotDone::Refused(TokenError::InvalidRequest("grant_type is missing".into()))),
         }
     }
 
     /// The client, by the assertion that it has signed (RFC 7523, section 2.2).
-    async fn proven(&self, parameters: &Parameters, now: Timestamp) -> Exchanged<Proven> {
+    pub(crate) async fn proven(&self, parameters: &Parameters, now: Timestamp) -> Exchanged<Proven> {
         let invalid = |description: &str| NotDone::Refused(TokenError::InvalidClient(description.to_owned()));
         if parameters.get("client_assertion_type") != Some(ASSERTION_TYPE) {
             return Err(invalid("client_assertion_type must be that of a JWT"));
         }
         let text = parameters.get("client_assertion").ok_or_else(|| invalid("client_assertion is missing"))?;
+        self.proven_by(text, parameters, TokenError::InvalidClient, now).await
+    }
+
+    /// The client, by an assertion; whatever is wrong with it is refused in the terms of `refusal`.
+    async fn proven_by(
+        &self,
+        text: &str,
+        parameters: &Parameters,
+        refusal: fn(String) -> TokenError,
+        now: Timestamp,
+    ) -> Exchanged<Proven> {
+        let invalid = |description: &str| NotDone::Refused(refusal(description.to_owned()));
         let unverified = UnverifiedAssertion::parse(text).map_err(|refused| invalid(&refused.to_string()))?;
         let client = self.registry.in_use(unverified.client_id()).ok_or_else(|| invalid("the client is not known"))?;
         if parameters.get("client_id").is_some_and(|id| id != client.id().as_str()) {

@@ -3,6 +3,7 @@
 
 mod authorize;
 mod consent;
+mod machine;
 mod metadata;
 mod refresh;
 mod sso;
@@ -84,6 +85,8 @@ pub(crate) fn registration(id: &str) -> Registration {
         scopes: texts(&SCOPES),
         vectors: texts(&VECTORS),
         sso_from: Vec::new(),
+        machine_scopes: vec!["provision".into(), "https://login.example/Users.retrieve".into()],
+        resource_server: id == "third",
         disabled: false,
         keys: Some(PublicKeys::Set(key_set([&*RS512]).into_bytes())),
     }
