@@ -1,29 +1,40 @@
-//! What the OpenID provider's tokens cost: signing by each algorithm beside ring's raw signature, and the parts of a
-//! refresh (the client's assertion verified and used up, the grant's token replaced on SQLite, a new token signed) beside
-//! the signature alone.
+//! What the OpenID provider's tokens cost: signing by each algorithm beside ring's raw signature; the parts of a refresh
+//! (the client's assertion verified and used up, the grant's token replaced on SQLite, a new token signed); and the
+//! token endpoint's whole answer to a client that asks for itself, all but the socket.
 //!
 //! Run with `cargo bench -p aldgate-benches --bench grant`.
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up has no result")]
 
 use aldgate_backend::model::{Grant, GrantId};
+use aldgate_backend::oidc::client::{Client, PublicKeys, Registration};
 use aldgate_backend::oidc::client_assertion::{AssertionRules, Audience, ClientKeys, UnverifiedAssertion};
 use aldgate_backend::oidc::jws::Kind;
 use aldgate_backend::oidc::keys::{Rules, SigningAlgorithm, SigningKeys};
+use aldgate_backend::oidc::logout::reach::Reach;
+use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::{Rotation, Store};
 use aldgate_backend::warm::embedded::EmbeddedWarm;
+use aldgate_backend::{Backend, Config};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::AccountId;
 use aldgate_core::testing::token_issuer::{Signer, key_set};
-use aldgate_core::testing::{SeededEntropy, world};
+use aldgate_core::testing::{ManualClock, SeededEntropy, world};
+use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_core::warm::Warm;
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Request, StatusCode};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jsonwebtoken::Algorithm;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+use tower_service::Service as _;
 
 const ISSUER: &str = "https://login.example";
 
@@ -145,5 +156,90 @@ fn refreshing(c: &mut Criterion) {
     }
 }
 
-criterion_group!(grant_benches, signing, refreshing);
+/// The whole backend, and a client that may ask for itself.
+struct Endpoint {
+    router: axum::Router,
+    client: Signer,
+    entropy: SeededEntropy,
+    _folder: tempfile::TempDir,
+}
+
+impl Endpoint {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (master, entropy) = (Arc::new(world::master_key()), Arc::new(SeededEntropy::new(1)));
+        let store = Store::open(&folder.path().join("aldgate.db"), &master, entropy.clone()).await.expect("a store");
+        let client = Signer::new("RS512", "k");
+        let registration = Registration {
+            id: "rp".into(),
+            name: "Machine".into(),
+            redirect_uris: vec!["https://rp.example/cb".into()],
+            scopes: vec!["openid".into()],
+            vectors: vec!["P0.Cm".into()],
+            machine_scopes: vec!["read".into()],
+            keys: Some(PublicKeys::Set(key_set([&client]).into_bytes())),
+            ..Registration::default()
+        };
+        let clients = Registry::new([Client::register(&registration).expect("a client")]).expect("one");
+        let gate = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("a key");
+        let config = Config {
+            relying_party: world::relying_party(),
+            lifetimes: world::LIFETIMES,
+            origins: vec!["http://localhost:8080".into()],
+            issuer: ISSUER.into(),
+            login_host: "login.example".into(),
+            key_set: SigningKey::from_pkcs8(gate.as_ref()).expect("a key").key_set(),
+            outbox: folder.path().join("outbox"),
+            argon2_threads: 1,
+            clients,
+            signing_keys: Rules::default(),
+            reach: Reach::default(),
+        };
+        let (warm, clock) = (Arc::new(EmbeddedWarm::new(store.clone())), Arc::new(ManualClock::at(world::NOW)));
+        let backend = Backend::new(config, store, warm, master, clock, entropy, None).expect("a backend");
+        let tended = backend.clone();
+        tokio::spawn(async move { tended.tend(None).await });
+        let router = backend.router();
+        let endpoint = Self { router, client, entropy: SeededEntropy::new(2), _folder: folder };
+        while endpoint.ask(endpoint.assertion()).await != StatusCode::OK {
+            tokio::time::sleep(Duration::from_millis(50)).await; // The keys are being made.
+        }
+        endpoint
+    }
+
+    fn assertion(&self) -> String {
+        let id: [u8; 16] = (&self.entropy as &dyn Entropy).bytes().expect("random");
+        let expires = world::NOW.as_secs() + 60;
+        let claims = json!({"iss": "rp", "sub": "rp", "aud": ISSUER, "exp": expires, "jti": format!("{id:?}")});
+        self.client.sign(json!({"alg": "RS512", "kid": "k"}).to_string(), claims.to_string())
+    }
+
+    async fn ask(&self, assertion: String) -> StatusCode {
+        let form = format!(
+            "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3A\
+             jwt-bearer&client_assertion={assertion}"
+        );
+        let request = Request::post("/token").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.body(Body::from(form)).expect("a request");
+        self.router.clone().call(request).await.map(|answer| answer.status()).expect("an answer")
+    }
+}
+
+fn machines(c: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let endpoint = Arc::new(runtime.block_on(Endpoint::new()));
+    let mut group = c.benchmark_group("client credentials");
+    group.throughput(Throughput::Elements(AT_ONCE as u64));
+    let prepare = || (0..AT_ONCE).map(|_| endpoint.assertion()).collect::<Vec<_>>();
+    let ask_all = |all: Vec<String>| {
+        let asked = all.into_iter().map(|assertion| {
+            let endpoint = Arc::clone(&endpoint);
+            async move { assert_eq!(endpoint.ask(assertion).await, StatusCode::OK) }
+        });
+        runtime.block_on(async { asked.collect::<JoinSet<_>>().join_all().await })
+    };
+    group.bench_function("RS512", |b| b.iter_batched(prepare, ask_all, BatchSize::PerIteration));
+}
+
+criterion_group!(grant_benches, signing, refreshing, machines);
 criterion_main!(grant_benches);

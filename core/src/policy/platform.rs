@@ -61,7 +61,7 @@ const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
     (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
-const BACKEND: [(&str, Access); 25] = [
+const BACKEND: [(&str, Access); 27] = [
     ("/", Access::Optional),
     ("/register", Access::Optional),
     ("/register/", Access::Optional),
