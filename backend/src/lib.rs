@@ -43,6 +43,8 @@ use journey::known_device::KnownDevices;
 use journey::sealed::Sealer;
 use notifier::{FileOutbox, Post};
 use oidc::keys::{Rules, SigningKeys};
+use oidc::logout::NoOutbound;
+use oidc::logout::reach::Reach;
 use oidc::registry::Registry;
 use oidc::{Ground, Provider};
 use one_time_code::OneTimeCodes;
@@ -84,6 +86,8 @@ pub struct Config {
     pub clients: Registry,
     /// When its signing keys change.
     pub signing_keys: Rules,
+    /// Which networks, besides the public ones, its clients may be called in.
+    pub reach: Reach,
 }
 
 /// Whoever listens to the messages that are sent.
@@ -104,6 +108,9 @@ pub enum BadConfig {
     /// The folder for messages cannot be made.
     #[error("the outbox cannot be opened: {0}")]
     Outbox(#[source] std::io::Error),
+    /// Clients cannot be called.
+    #[error(transparent)]
+    Outbound(#[from] NoOutbound),
     /// The source of randomness failed.
     #[error("the source of randomness failed")]
     Entropy,
@@ -115,7 +122,6 @@ pub struct Backend {
     front: Arc<Front>,
     store: Store,
     herald: Arc<Herald>,
-    signing_keys: Arc<SigningKeys>,
 }
 
 impl Backend {
@@ -142,17 +148,17 @@ impl Backend {
         let herald = Arc::new(Herald::new(store.clone(), Arc::clone(&warm)));
         let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
         let signing_keys = SigningKeys::new(store.clone(), &master, Arc::clone(&entropy), config.signing_keys);
-        let signing_keys = Arc::new(signing_keys);
         let ground = Ground {
             issuer: config.issuer,
             host: config.login_host.clone(),
             registry: config.clients,
+            reach: config.reach,
             store: store.clone(),
             warm: Arc::clone(&warm),
-            keys: Arc::clone(&signing_keys),
+            keys: Arc::new(signing_keys),
             entropy: Arc::clone(&entropy),
         };
-        let provider = Arc::new(Provider::new(ground, &master));
+        let provider = Provider::new(ground, &master).map_err(BadConfig::Outbound)?;
         let journeys = Journeys {
             accounts: Accounts::new(store.clone(), Arc::clone(&warm), Arc::clone(&herald), Arc::clone(&post)),
             store: store.clone(),
@@ -168,12 +174,13 @@ impl Backend {
             lifetimes: config.lifetimes,
             login_host: config.login_host,
         };
-        let front = Arc::new(Front { journeys, provider, verifier, origins: config.origins, clock });
-        Ok(Self { front, store, herald, signing_keys })
+        let front =
+            Arc::new(Front { journeys, provider: Arc::new(provider), verifier, origins: config.origins, clock });
+        Ok(Self { front, store, herald })
     }
 
     /// Does what nobody asks for, as long as it is polled: deletes what has expired, tells the shared tier what it has
-    /// missed, makes signing keys in time, and settles `log_ins`, where that tier keeps any.
+    /// missed, makes signing keys in time, tells clients of log-outs, and settles `log_ins`, where that tier keeps any.
     pub async fn tend(&self, log_ins: Option<Arc<dyn LoginEvents>>) {
         let settling = async {
             if let Some(log_ins) = log_ins {
@@ -181,7 +188,26 @@ impl Backend {
             }
         };
         let clock = &*self.front.clock;
-        tokio::join!(self.store.run_sweeper(clock, SWEEP), self.herald.run(), self.signing_keys.run(clock), settling);
+        tokio::join!(
+            self.store.run_sweeper(clock, SWEEP),
+            self.herald.run(),
+            self.front.provider.tend(clock),
+            settling
+        );
+    }
+
+    /// Answers administrators on a socket of their own until `shutdown` is done. Whoever can open it may do everything
+    /// with clients.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub async fn serve_admin(
+        &self,
+        listener: tokio::net::UnixListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let router = http::admin_router(Arc::clone(&self.front));
+        axum::serve(listener, router).with_graceful_shutdown(shutdown).await
     }
 
     /// The routes, for whoever serves them.

@@ -87,6 +87,12 @@ pub enum Purpose {
     TokenName,
     /// Sealing of the facts about a person at rest.
     PersonSeal,
+    /// Names of sessions, a different one for each client.
+    ClientSession,
+    /// Tags of the tokens by which a client changes its own registration.
+    RegistrationToken,
+    /// Sealing of the tokens that let somebody register a client.
+    InitialAccess,
     /// Sealing of the OpenID provider's signing keys at rest.
     SigningKeySeal,
 }
@@ -113,6 +119,9 @@ impl Purpose {
             Self::RefreshToken => b"aldgate/refresh-token/1",
             Self::TokenName => b"aldgate/token-name/1",
             Self::PersonSeal => b"aldgate/person-seal/1",
+            Self::ClientSession => b"aldgate/client-session/1",
+            Self::RegistrationToken => b"aldgate/registration-token/1",
+            Self::InitialAccess => b"aldgate/initial-access/1",
             Self::SigningKeySeal => b"aldgate/signing-key-seal/1",
         }
     }

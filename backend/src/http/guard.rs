@@ -36,6 +36,9 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 6] = [
 /// authorization may be posted from anywhere (OpenID Connect Core, section 3.1.2.1), and does nothing by itself.
 const FROM_ANYWHERE: [&str; 6] = ["/authorize", "/token", "/par", "/introspect", "/revoke", "/userinfo"];
 
+/// And whatever is at or below this: clients register there with tokens of their own.
+const REGISTRATION: &str = "/oauth/register";
+
 /// The origin to which a page's forms lead in the end, by redirects: browsers hold those against the page's policy too.
 #[derive(Debug, Clone)]
 pub(super) struct FormsLeadTo(pub(super) String);
@@ -65,7 +68,8 @@ fn policy_with(origin: &str) -> Option<HeaderValue> {
 /// Refuses what another site makes a browser send (CSRF): an unsafe method needs an `Origin` of ours, or, where there
 /// is none, the browser's own word that the page is of this origin.
 pub(super) async fn refuse_foreign_origins(State(front): State<Shared>, request: Request, next: Next) -> Response {
-    let anywhere = FROM_ANYWHERE.contains(&request.uri().path());
+    let path = request.uri().path();
+    let anywhere = FROM_ANYWHERE.contains(&path) || path.starts_with(REGISTRATION);
     if request.method().is_safe() || anywhere || is_from_us(request.headers(), &front.origins) {
         return next.run(request).await;
     }

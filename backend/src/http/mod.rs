@@ -3,6 +3,7 @@
 //! A handler is: extract (typed) › one call into a journey › map to an answer. Whatever is decided is decided below.
 
 mod account;
+mod admin;
 mod answer;
 mod asker;
 mod dates;
@@ -10,6 +11,7 @@ mod done;
 mod fields;
 mod guard;
 mod home;
+mod json;
 mod oidc;
 mod page;
 mod passkey;
@@ -104,6 +106,8 @@ fn ceremonies() -> Router<Shared> {
         .route("/passkey/register", post(passkey::register))
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
 }
+
+pub(crate) use admin::router as admin_router;
 
 /// All routes. The last layer is the first to see a request.
 pub(crate) fn router(front: Shared) -> Router {

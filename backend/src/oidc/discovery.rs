@@ -85,6 +85,7 @@ impl Provider {
             "authorization_endpoint": at("/authorize"),
             "token_endpoint": at("/token"),
             "userinfo_endpoint": at("/userinfo"),
+            "registration_endpoint": at("/oauth/register"),
             "jwks_uri": at("/.well-known/jwks.json"),
             "scopes_supported": Scope::ALL.map(Scope::as_str),
             "response_types_supported": ["code"],
@@ -101,6 +102,8 @@ impl Provider {
             "request_parameter_supported": false,
             "request_uri_parameter_supported": false,
             "authorization_response_iss_parameter_supported": true,
+            "backchannel_logout_supported": true,
+            "backchannel_logout_session_supported": true,
         })
     }
 

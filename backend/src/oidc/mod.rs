@@ -18,14 +18,17 @@ mod grant_record;
 mod introspection;
 pub mod jws;
 pub mod keys;
+pub mod logout;
 pub(crate) mod on_the_way;
 pub(crate) mod parameters;
 mod pkce;
 mod profile;
 mod refresh_token;
+pub(crate) mod registration;
 pub mod registry;
 pub(crate) mod scope;
 mod sealed;
+mod session_name;
 mod subject;
 pub(crate) mod token;
 mod token_name;
@@ -36,12 +39,17 @@ mod vouched;
 use crate::store::Store;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::secret::{MasterKey, Purpose};
+use aldgate_core::time::Clock;
 use aldgate_core::warm::Warm;
 use keys::SigningKeys;
+use logout::reach::Reach;
+use logout::{Logouts, NoOutbound};
 use refresh_token::RefreshTokens;
+use registration::{InitialAccess, RegistrationTokens};
 use registry::Registry;
 use ring::hmac;
 use sealed::Seal;
+use session_name::SessionNames;
 use std::sync::Arc;
 use token_name::TokenNames;
 
@@ -63,6 +71,10 @@ pub(crate) struct Provider {
     pairwise: hmac::Key,
     names: TokenNames,
     refresh_tokens: RefreshTokens,
+    sessions: SessionNames,
+    invitations: InitialAccess,
+    registrations: RegistrationTokens,
+    logouts: Arc<Logouts>,
 }
 
 /// What a provider stands on.
@@ -79,15 +91,28 @@ pub(crate) struct Ground {
     pub(crate) warm: Arc<dyn Warm>,
     /// The keys that it signs with.
     pub(crate) keys: Arc<SigningKeys>,
+    /// Which networks clients may be called in.
+    pub(crate) reach: Reach,
     /// Randomness.
     pub(crate) entropy: Arc<dyn Entropy>,
 }
 
 impl Provider {
     /// A provider under the deployment's key of keys.
-    pub(crate) fn new(on: Ground, master: &Arc<MasterKey>) -> Self {
+    ///
+    /// # Errors
+    /// [`NoOutbound`].
+    pub(crate) fn new(on: Ground, master: &Arc<MasterKey>) -> Result<Self, NoOutbound> {
         let seal = |purpose| Seal::new(master.clone(), on.entropy.clone(), purpose);
-        Self {
+        let logouts = Logouts::new(
+            on.store.clone(),
+            on.keys.clone(),
+            Arc::new(on.registry.clone()),
+            on.entropy.clone(),
+            on.issuer.clone(),
+            on.reach,
+        )?;
+        Ok(Self {
             requests: seal(Purpose::AuthorizationRequest),
             consents: seal(Purpose::ConsentRequest),
             codes: seal(Purpose::AuthorizationCode),
@@ -95,6 +120,10 @@ impl Provider {
             pairwise: hmac::Key::new(hmac::HMAC_SHA256, master.derive(Purpose::PairwiseSubject, 0).expose()),
             names: TokenNames::of(master),
             refresh_tokens: RefreshTokens::of(master.clone()),
+            sessions: SessionNames::of(master),
+            invitations: InitialAccess::under(seal(Purpose::InitialAccess)),
+            registrations: RegistrationTokens::of(master),
+            logouts: Arc::new(logouts),
             issuer: on.issuer,
             host: on.host,
             registry: on.registry,
@@ -102,6 +131,17 @@ impl Provider {
             warm: on.warm,
             entropy: on.entropy,
             keys: on.keys,
-        }
+        })
+    }
+
+    /// Its name.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Does what nobody asks for, as long as it is polled.
+    pub(crate) async fn tend(&self, clock: &dyn Clock) {
+        let registry = self.registry.run(&self.store);
+        tokio::join!(self.keys.run(clock), Arc::clone(&self.logouts).run(clock), registry);
     }
 }

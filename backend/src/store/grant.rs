@@ -46,6 +46,14 @@ impl Store {
         grant::by_id(&self.readers, id).await
     }
 
+    /// The grants of an account whose clients have not been told that their session has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn untold_grants(&self, account: &AccountId, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        grant::untold(&self.readers, account, now).await
+    }
+
     /// Replaces the refresh token of `generation` by the next, and lets the grant live until `expires`.
     ///
     /// # Errors

@@ -5,8 +5,10 @@
 //! the last way in, is an attempt left) is decided inside the writer's transaction, never by a read before it.
 //! E-mail addresses are sealed ([`seal`]). Time is an argument.
 
+pub(crate) mod client;
 mod grant;
 mod job;
+pub(crate) mod logout_notice;
 mod open;
 mod person;
 mod person_seal;

@@ -1,6 +1,7 @@
 //! A small world: the backend on its socket, a gate that asserts who is signed in, and browsers that keep cookies.
 
 use aldgate_backend::oidc::keys::Rules;
+use aldgate_backend::oidc::logout::reach::Reach;
 use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::Store;
 use aldgate_backend::warm::embedded::EmbeddedWarm;
@@ -98,6 +99,7 @@ impl World {
             argon2_threads: 2,
             clients,
             signing_keys: Rules::default(),
+            reach: Reach::default(),
         };
         let heard = messages.clone();
         let listen = Arc::new(move |message: &Message| heard.lock().expect("lock").push(message.clone()));

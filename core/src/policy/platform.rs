@@ -61,7 +61,7 @@ const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
     (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
-const BACKEND: [(&str, Access); 26] = [
+const BACKEND: [(&str, Access); 28] = [
     ("/", Access::Optional),
     ("/register", Access::Optional),
     ("/register/", Access::Optional),
@@ -87,6 +87,8 @@ const BACKEND: [(&str, Access); 26] = [
     ("/introspect", Access::Public),
     ("/revoke", Access::Public),
     ("/userinfo", Access::Public),
+    ("/oauth/register", Access::Public),
+    ("/oauth/register/", Access::Public),
     ("/trustmark/", Access::Public),
     ("/.well-known/openid-configuration", Access::Public),
     ("/.well-known/jwks.json", Access::Public),

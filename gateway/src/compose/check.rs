@@ -11,6 +11,7 @@ pub(crate) fn run(path: &Path) -> ExitCode {
     let checked = loaded.and_then(|source| {
         let config = source.config()?;
         super::clients::registry(&config)?;
+        super::clients::reach(&config)?;
         Ok((config, source.checksum()))
     });
     match checked {

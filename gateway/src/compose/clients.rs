@@ -1,6 +1,7 @@
 //! The clients of the configuration, as the backend takes them: their key files read, every fault of all of them found.
 
 use aldgate_backend::oidc::client::{Client, PublicKeys, Registration};
+use aldgate_backend::oidc::logout::reach::{Network, Reach};
 use aldgate_backend::oidc::registry::Registry;
 use aldgate_gateway::config::fault::Fault;
 use aldgate_gateway::config::{ClientKeys, Config};
@@ -29,6 +30,7 @@ pub(crate) fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
             machine_scopes: client.machine_scopes.clone(),
             resource_server: client.resource_server,
             disabled: client.disabled,
+            backchannel_logout_uri: client.backchannel_logout_uri.clone(),
             keys: keys(&client.keys).map_err(|error| faults.push(Fault::new(&path("keys"), &error))).ok(),
         };
         match Client::register(&registration) {
@@ -45,6 +47,21 @@ pub(crate) fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
         return Err(faults);
     }
     Registry::new(clients).map_err(|doubled| vec![Fault::new("client", &doubled.to_string())])
+}
+
+/// Which networks the clients may be called in.
+///
+/// # Errors
+/// Every fault, each with the path of its key.
+pub(crate) fn reach(config: &Config) -> Result<Reach, Vec<Fault>> {
+    let (mut networks, mut faults) = (Vec::new(), Vec::new());
+    for (at, text) in config.client_networks.iter().enumerate() {
+        match text.parse::<Network>() {
+            Ok(network) => networks.push(network),
+            Err(bad) => faults.push(Fault::new(&format!("backend.client_networks[{at}]"), &bad.to_string())),
+        }
+    }
+    if faults.is_empty() { Ok(Reach::beyond_public(networks)) } else { Err(faults) }
 }
 
 fn keys(place: &ClientKeys) -> Result<PublicKeys, String> {

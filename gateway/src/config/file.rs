@@ -213,6 +213,8 @@ table!(
     FileBackend {
         /// The directory of its sockets.
         sockets: String,
+        /// Networks, beside the public ones, in which clients may be told of log-outs.
+        client_networks: Vec<String>,
     }
 );
 table!(
@@ -364,6 +366,8 @@ table!(
         sso_from: Vec<String>,
         /// The sector in which it knows people by one name.
         sector: String,
+        /// Where it is told of log-outs, without the browser.
+        backchannel_logout_uri: String,
         /// What it may ask for itself.
         machine_scopes: Vec<String>,
         /// Whether it may ask what tokens of other clients are worth.

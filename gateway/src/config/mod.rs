@@ -41,6 +41,8 @@ pub struct Config {
     pub keys: PathBuf,
     /// Where the backend's sockets lie.
     pub sockets: PathBuf,
+    /// Networks, beside the public ones, in which clients may be told of log-outs, as text: the backend reads them.
+    pub client_networks: Vec<String>,
     /// The shared tier.
     pub warm: Warm,
     /// How much the hot tier may hold.
@@ -208,6 +210,8 @@ pub struct Client {
     pub sso_from: Vec<String>,
     /// The sector in which it knows people by one name, if the file says so.
     pub sector: Option<String>,
+    /// Where it is told of log-outs, without the browser.
+    pub backchannel_logout_uri: Option<String>,
     /// What it may ask for itself, about nobody.
     pub machine_scopes: Vec<String>,
     /// Whether it may ask what tokens of other clients are worth.
@@ -295,6 +299,11 @@ impl Config {
     /// The Unix socket on which the backend answers requests that the gate forwards.
     pub fn backend_socket(&self) -> PathBuf {
         self.sockets.join("backend.sock")
+    }
+
+    /// The Unix socket on which the backend answers administrators.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.sockets.join("admin.sock")
     }
 
     /// The Unix socket on which the backend answers gateways themselves.

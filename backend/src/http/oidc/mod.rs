@@ -3,12 +3,16 @@
 mod authorize;
 mod error;
 mod metadata;
+mod register;
 mod token;
 mod userinfo;
 
-use super::{Shared, form_limit};
+use super::{JSON_BYTES_MAX, Shared, form_limit};
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+
+pub(super) use register::word;
 
 /// The provider's routes.
 pub(super) fn routes() -> Router<Shared> {
@@ -25,4 +29,12 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/.well-known/openid-configuration", get(metadata::configuration))
         .route("/.well-known/jwks.json", get(metadata::key_set))
         .layer(form_limit())
+        .merge(registrations())
+}
+
+fn registrations() -> Router<Shared> {
+    Router::new()
+        .route("/oauth/register", post(register::register))
+        .route("/oauth/register/{id}", get(register::tell).put(register::change).delete(register::remove))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
 }

@@ -68,7 +68,7 @@ pub(crate) fn read(
     let client = parameters.get("client_id").and_then(|id| registry.find(id)).ok_or(Unaddressed::Client)?;
     let redirect_uri = parameters.get("redirect_uri").and_then(|text| client.redirect_uri(text));
     let redirect_uri = redirect_uri.ok_or(Unaddressed::RedirectUri)?.clone();
-    let reading = Reading { parameters, client, redirect_uri, way };
+    let reading = Reading { parameters, client: &client, redirect_uri, way };
     reading.request(now).map_err(NotRead::Refused)
 }
 

@@ -4,6 +4,7 @@
 //! holds one need not look at its parts again.
 
 mod id;
+pub(crate) mod metadata;
 mod redirect_uri;
 
 pub use id::{ClientId, NotAClientId};
@@ -11,6 +12,7 @@ pub use redirect_uri::{BadRedirectUri, RedirectUri};
 pub(crate) use redirect_uri::{DIGEST_BYTES, digest_of};
 
 use super::client_assertion::ClientKeys;
+use super::logout::LogoutUri;
 use super::profile::{Profile, SubjectKind};
 use super::scope::{Scope, Scopes};
 use aldgate_core::assurance::Vector;
@@ -53,6 +55,8 @@ pub struct Registration {
     pub disabled: bool,
     /// The keys that verify what it signs.
     pub keys: Option<PublicKeys>,
+    /// Where it is told of log-outs, without the browser.
+    pub backchannel_logout_uri: Option<String>,
 }
 
 /// A client's keys, as text.
@@ -87,6 +91,7 @@ pub struct Client {
     machine_scopes: Vec<String>,
     resource_server: bool,
     keys: ClientKeys,
+    logout: Option<LogoutUri>,
     disabled: bool,
 }
 
@@ -121,6 +126,8 @@ impl Client {
         let others = from.sso_from.iter().map(|other| faults.keep("sso_from", ClientId::parse(other)));
         let sso_from: Vec<ClientId> = others.collect::<Vec<_>>().into_iter().flatten().collect();
         let keys = keys(from.keys.as_ref(), profile, &mut faults);
+        let logout = from.backchannel_logout_uri.as_deref().map(LogoutUri::parse);
+        let logout = logout.and_then(|uri| faults.keep("backchannel_logout_uri", uri));
         let machine_scopes = machine_scopes(&from.machine_scopes, &mut faults);
         match (id, name, profile, scopes, keys, sector) {
             (Some(id), Some(name), Some(profile), Some(scopes), Some(keys), Some(sector)) if faults.0.is_empty() => {
@@ -136,6 +143,7 @@ impl Client {
                     machine_scopes,
                     resource_server: from.resource_server,
                     keys,
+                    logout,
                     disabled: from.disabled,
                 })
             }
@@ -181,6 +189,11 @@ impl Client {
     /// The keys that verify what it signs.
     pub(crate) const fn keys(&self) -> &ClientKeys {
         &self.keys
+    }
+
+    /// Where it is told of log-outs, without the browser.
+    pub(crate) const fn logout(&self) -> Option<&LogoutUri> {
+        self.logout.as_ref()
     }
 
     /// Whether it may continue a log-in at another client; at itself it always may.
@@ -336,6 +349,7 @@ pub(crate) mod tests {
             sso_from: texts(&[""]),
             machine_scopes: texts(&["a b"]),
             keys: None,
+            backchannel_logout_uri: Some("http://rp.example/".into()),
             ..Registration::default()
         };
         let faults = Client::register(&bad).expect_err("faults");
@@ -350,6 +364,7 @@ pub(crate) mod tests {
             "vectors",
             "sso_from",
             "keys",
+            "backchannel_logout_uri",
             "machine_scopes",
         ];
         assert_eq!(fields, expected);

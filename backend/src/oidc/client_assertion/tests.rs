@@ -192,6 +192,11 @@ fn a_signature_is_whole_canonical_and_over_just_this_text() {
     assert_eq!(by_fapi(&moved), Err(AssertionRefused::Signature));
 }
 
+/// A signature is decoded where it is verified: one in another encoding is none.
+fn is_not_read(text: &str) -> bool {
+    matches!(by_fapi(text), Err(AssertionRefused::Malformed | AssertionRefused::Signature))
+}
+
 #[test]
 fn only_the_compact_form_in_its_one_encoding_is_read() {
     let good = assertion(&ES256, &claims());
@@ -219,14 +224,14 @@ fn only_the_compact_form_in_its_one_encoding_is_read() {
         "\u{feff}".to_owned() + &good,
         "a".repeat(ASSERTION_BYTES_MAX + 1),
     ] {
-        assert_eq!(UnverifiedAssertion::parse(&text).map(|_| ()), Err(AssertionRefused::Malformed), "{text:.80}");
+        assert!(is_not_read(&text), "{text:.80}");
     }
     // Bits that no byte holds: another text of the same signature.
     let last = signature.chars().last().expect("a character");
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let at = alphabet.find(last).expect("base64url");
     let other = format!("{}{}", &signature[..signature.len() - 1], &alphabet[at + 1..=at + 1]);
-    assert_eq!(by_fapi(&format!("{header}.{payload}.{other}")), Err(AssertionRefused::Malformed));
+    assert!(is_not_read(&format!("{header}.{payload}.{other}")));
 }
 
 #[test]

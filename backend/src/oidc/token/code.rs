@@ -97,7 +97,7 @@ impl Provider {
             now,
         };
         // Signed first: what cannot be signed leaves the code as it was.
-        let id_token = self.id_token(&minting, code.nonce.as_deref())?;
+        let id_token = self.id_token(&minting, &code.person.session, code.nonce.as_deref())?;
         let refresh_token = rules
             .refresh_token
             .map(|_| self.refresh_tokens.write(RefreshToken { grant: code.grant, generation: 0 }, now));

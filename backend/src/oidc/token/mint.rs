@@ -9,6 +9,7 @@ use crate::oidc::jws::Kind;
 use crate::oidc::scope::Scopes;
 use crate::oidc::token_name::Named;
 use aldgate_core::assurance::Vector;
+use aldgate_core::id::SessionId;
 use aldgate_core::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -131,12 +132,15 @@ impl Provider {
     }
 
     /// An ID token (OpenID Connect Core, section 2).
-    pub(super) fn id_token(&self, of: &Minting<'_>, nonce: Option<&str>) -> Result<String, Fault> {
+    pub(super) fn id_token(&self, of: &Minting<'_>, session: &SessionId, nonce: Option<&str>) -> Result<String, Fault> {
         let rules = of.client.profile().rules();
         let mut claims = self.common(of, Named::Id, of.now.plus(rules.id_token))?;
         claims.extend(of.telling().in_id_token());
         claims.insert("aud".into(), of.client.id().as_str().into());
         claims.insert("token_use".into(), "id".into());
+        if of.client.logout().is_some() {
+            claims.insert("sid".into(), self.sessions.name(session, of.client.id().as_str()).into());
+        }
         if let Some(nonce) = nonce {
             claims.insert("nonce".into(), nonce.into());
         }

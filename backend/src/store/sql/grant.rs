@@ -35,6 +35,28 @@ fn grant(
     })
 }
 
+const UNTOLD: &str = "
+    SELECT id, client, record, generation, created, expires, revoked FROM client_grant
+    WHERE account = $1 AND expires > $2 AND told = 0";
+
+type UntoldRow = (Vec<u8>, String, Vec<u8>, i64, i64, i64, i64);
+
+/// The grants of an account whose clients have not been told that their session has ended.
+pub(in crate::store) async fn untold(
+    readers: &Readers,
+    account: &AccountId,
+    now: Timestamp,
+) -> Result<Vec<Grant>, StoreError> {
+    let asked = sqlx::query_as(UNTOLD).bind(account.as_bytes().to_vec()).bind(millis(now));
+    let rows: Vec<UntoldRow> = asked.fetch_all(readers).await?;
+    let read = |(id, client, record, generation, created, expires, revoked): UntoldRow| {
+        let id: [u8; 16] = id.try_into().map_err(|_| unreadable("a grant's id"))?;
+        let row = (account.as_bytes().to_vec(), client, record, generation, created, expires, revoked);
+        grant(GrantId::from_bytes(id), row)
+    };
+    rows.into_iter().map(read).collect()
+}
+
 /// Makes a grant; one that stands already ends.
 pub(in crate::store) struct Redeem(pub(in crate::store) Grant);
 

@@ -7,9 +7,11 @@
 
 pub(super) mod account;
 pub(super) mod attempt;
+pub(super) mod client;
 pub(super) mod consent;
 pub(super) mod grant;
 pub(super) mod login;
+pub(super) mod logout_notice;
 pub(super) mod passkey;
 pub(super) mod person;
 pub(super) mod revocation;

@@ -7,13 +7,16 @@ use super::Connection;
 use sqlx::AssertSqlSafe;
 
 /// The schema, step by step. A step that has shipped never changes.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../../../migrations/0001_account.sql"),
     include_str!("../../../migrations/0002_warm.sql"),
     include_str!("../../../migrations/0003_shared_tier.sql"),
     include_str!("../../../migrations/0010_grant.sql"),
     include_str!("../../../migrations/0011_person.sql"),
     include_str!("../../../migrations/0015_signing_key.sql"),
+    include_str!("../../../migrations/0016_logout_notice.sql"),
+    include_str!("../../../migrations/0017_grant_told.sql"),
+    include_str!("../../../migrations/0018_client.sql"),
 ];
 
 /// "Aldg", in the header of each database of ours.

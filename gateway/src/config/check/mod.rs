@@ -63,6 +63,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let keys = file.keys.as_ref().and_then(|keys| keys.dir.as_ref()).map_or_else(|| data.join("keys"), PathBuf::from);
     let sockets = file.backend.as_ref().and_then(|backend| backend.sockets.as_ref());
     let sockets = sockets.map_or_else(|| data.join("run"), PathBuf::from);
+    let client_networks = file.backend.as_ref().and_then(|backend| backend.client_networks.clone());
     let warm = warm::warm(file.warm.as_ref().unwrap_or(&FileWarm::default()), &mut faults);
     let hot = hot(file.hot.as_ref().unwrap_or(&FileHot::default()), &mut faults);
     let cores = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(1));
@@ -100,6 +101,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         lifetimes,
         keys,
         sockets,
+        client_networks: client_networks.unwrap_or_default(),
         warm,
         hot,
         password_threads,
