@@ -71,7 +71,7 @@ impl Provider {
         json!({
             "active": true,
             "iss": self.issuer,
-            "sub": self.registry.find(&grant.client).map(|client| self.subject(client, &grant.account)),
+            "sub": self.registry.find(&grant.client).map(|client| self.subject(&client, &grant.account)),
             "client_id": grant.client,
             "scope": scopes.to_string(),
             "iat": grant.created.as_secs(),
