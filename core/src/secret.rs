@@ -75,6 +75,10 @@ pub enum Purpose {
     AuthorizationCode,
     /// Sealing of an authorization request while its person signs in.
     AuthorizationRequest,
+    /// Sealing of an authorization request that its client has pushed.
+    PushedRequest,
+    /// Subjects that differ from sector to sector.
+    PairwiseSubject,
     /// Sealing of an authorization request while its person is asked for consent.
     ConsentRequest,
     /// Tags of refresh tokens.
@@ -109,6 +113,8 @@ impl Purpose {
             Self::KnownDevice => b"aldgate/known-device/1",
             Self::AuthorizationCode => b"aldgate/authorization-code/1",
             Self::AuthorizationRequest => b"aldgate/authorization-request/1",
+            Self::PushedRequest => b"aldgate/pushed-request/1",
+            Self::PairwiseSubject => b"aldgate/pairwise-subject/1",
             Self::ConsentRequest => b"aldgate/consent-request/1",
             Self::RefreshToken => b"aldgate/refresh-token/1",
             Self::TokenName => b"aldgate/token-name/1",

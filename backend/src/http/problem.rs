@@ -23,7 +23,7 @@ const RETRY_AFTER_SECS: HeaderValue = HeaderValue::from_static("5");
 const CEREMONIES: &str = "/passkey/";
 
 /// Where programs ask, and no browser.
-const PROGRAMS: [&str; 4] = ["/token", "/introspect", "/revoke", "/userinfo"];
+const PROGRAMS: [&str; 5] = ["/token", "/par", "/introspect", "/revoke", "/userinfo"];
 
 /// The slug of [`Problem::NotSignedIn`]: the page for passkey problems leads on from it instead of explaining it.
 pub(super) const NOT_SIGNED_IN: &str = "not-signed-in";

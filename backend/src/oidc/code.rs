@@ -37,6 +37,8 @@ pub(crate) struct Code {
     pub(crate) challenge: Option<Challenge>,
     /// For the ID token.
     pub(crate) nonce: Option<String>,
+    /// The thumbprint of the key to which the tokens must be bound.
+    pub(crate) key: Option<[u8; 32]>,
 }
 
 /// A code's content as it is sealed.
@@ -65,6 +67,8 @@ pub(crate) struct SealedCode {
     challenge: Option<ByteArray<CHALLENGE_BYTES>>,
     #[n(10)]
     nonce: Option<String>,
+    #[n(11)]
+    key: Option<ByteArray<32>>,
 }
 
 impl Code {
@@ -82,6 +86,7 @@ impl Code {
             expires: self.expires.as_millis(),
             challenge: self.challenge.map(|challenge| (*challenge.as_bytes()).into()),
             nonce: self.nonce.clone(),
+            key: self.key.map(ByteArray::from),
         }
     }
 
@@ -99,6 +104,7 @@ impl Code {
             expires: Timestamp::from_millis(content.expires),
             challenge: content.challenge.map(|challenge| Challenge::from_bytes(*challenge)),
             nonce: content.nonce,
+            key: content.key.map(|key| *key),
         })
     }
 }
@@ -127,6 +133,7 @@ mod tests {
             expires: NOW,
             challenge: Some(Challenge::from_bytes([5; 32])),
             nonce: Some("\"".repeat(STATE_BYTES_MAX)),
+            key: Some([6; 32]),
         };
         let seal =
             Seal::new(Arc::new(world::master_key()), Arc::new(SeededEntropy::new(1)), Purpose::AuthorizationCode);

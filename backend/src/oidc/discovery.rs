@@ -3,6 +3,7 @@
 
 use super::Provider;
 use super::scope::Scope;
+use aldgate_core::token::dpop::ALGORITHMS;
 use serde_json::{Value, json};
 
 /// What may be told of people. The list is NHS login's, word by word; some of it is announced and never told.
@@ -41,9 +42,42 @@ const CLAIMS: [&str; 32] = [
     "client_user_metadata",
 ];
 
+/// What can be exchanged for tokens.
+const GRANT_TYPES: [&str; 4] =
+    ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
+
 impl Provider {
-    /// The metadata.
+    /// The metadata: as NHS login says it, and what it does not have where there are clients that are served otherwise.
     pub(crate) fn metadata(&self) -> Value {
+        let mut said = self.as_nhs_login_says();
+        if self.registry.has_others_than_nhs() {
+            for (name, value) in self.for_others() {
+                said[name] = value;
+            }
+        }
+        said
+    }
+
+    fn for_others(&self) -> [(&'static str, Value); 12] {
+        let at = |path: &str| json!(format!("{}{path}", self.issuer));
+        let client_signing = json!(["RS512", "ES256", "PS256", "EdDSA", "RS256"]);
+        [
+            ("pushed_authorization_request_endpoint", at("/par")),
+            ("introspection_endpoint", at("/introspect")),
+            ("introspection_endpoint_auth_methods_supported", json!(["private_key_jwt"])),
+            ("introspection_endpoint_auth_signing_alg_values_supported", client_signing.clone()),
+            ("revocation_endpoint", at("/revoke")),
+            ("revocation_endpoint_auth_methods_supported", json!(["private_key_jwt"])),
+            ("revocation_endpoint_auth_signing_alg_values_supported", client_signing.clone()),
+            ("token_endpoint_auth_signing_alg_values_supported", client_signing),
+            ("id_token_signing_alg_values_supported", json!(["RS512", "ES256"])),
+            ("subject_types_supported", json!(["public", "pairwise"])),
+            ("dpop_signing_alg_values_supported", json!(ALGORITHMS.split(' ').collect::<Vec<_>>())),
+            ("grant_types_supported", json!(GRANT_TYPES)),
+        ]
+    }
+
+    fn as_nhs_login_says(&self) -> Value {
         let at = |path: &str| format!("{}{path}", self.issuer);
         let claims: Vec<&str> = CLAIMS.into_iter().chain(["identity_proofing_level"]).collect();
         json!({
@@ -56,7 +90,7 @@ impl Provider {
             "scopes_supported": Scope::ALL.map(Scope::as_str),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "grant_types_supported": GRANT_TYPES,
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS512"],
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],

@@ -18,7 +18,7 @@ use aldgate_core::token::claims::Claims;
 use serde_json::{Map, Value, json};
 
 /// What of an access token's claims an introspection tells.
-const TOLD: [&str; 10] = ["iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "auth_time", "vot"];
+const TOLD: [&str; 11] = ["iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "auth_time", "vot", "cnf"];
 
 /// A token that somebody has shown, and that is good now.
 enum Shown {
@@ -56,7 +56,8 @@ impl Provider {
             Shown::Access(mut claims) => {
                 claims.retain(|name, _| TOLD.contains(&name.as_str()));
                 claims.insert("active".into(), true.into());
-                claims.insert("token_type".into(), "Bearer".into());
+                let kind = if claims.contains_key("cnf") { "DPoP" } else { "Bearer" };
+                claims.insert("token_type".into(), kind.into());
                 Value::Object(claims)
             }
             Shown::Refresh(grant) => {
@@ -70,7 +71,7 @@ impl Provider {
         json!({
             "active": true,
             "iss": self.issuer,
-            "sub": grant.account.to_string(),
+            "sub": self.registry.find(&grant.client).map(|client| self.subject(&client, &grant.account)),
             "client_id": grant.client,
             "scope": scopes.to_string(),
             "iat": grant.created.as_secs(),

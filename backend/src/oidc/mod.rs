@@ -8,6 +8,7 @@
 //! Requests, codes and tokens are sealed, tagged or signed, and are held by whoever was given them.
 
 pub(crate) mod authorize;
+pub(crate) mod bound;
 mod claims;
 pub mod client;
 pub mod client_assertion;
@@ -28,6 +29,7 @@ pub mod registry;
 pub(crate) mod scope;
 mod sealed;
 mod session_name;
+mod subject;
 pub(crate) mod token;
 mod token_name;
 mod trust;
@@ -45,6 +47,7 @@ use logout::{Logouts, NoOutbound};
 use refresh_token::RefreshTokens;
 use registration::{InitialAccess, RegistrationTokens};
 use registry::Registry;
+use ring::hmac;
 use sealed::Seal;
 use session_name::SessionNames;
 use std::sync::Arc;
@@ -64,6 +67,8 @@ pub(crate) struct Provider {
     requests: Seal,
     consents: Seal,
     codes: Seal,
+    pushes: Seal,
+    pairwise: hmac::Key,
     names: TokenNames,
     refresh_tokens: RefreshTokens,
     sessions: SessionNames,
@@ -111,6 +116,8 @@ impl Provider {
             requests: seal(Purpose::AuthorizationRequest),
             consents: seal(Purpose::ConsentRequest),
             codes: seal(Purpose::AuthorizationCode),
+            pushes: seal(Purpose::PushedRequest),
+            pairwise: hmac::Key::new(hmac::HMAC_SHA256, master.derive(Purpose::PairwiseSubject, 0).expose()),
             names: TokenNames::of(master),
             refresh_tokens: RefreshTokens::of(master.clone()),
             sessions: SessionNames::of(master),

@@ -52,6 +52,13 @@ impl Parameters {
         Ok(Self(all))
     }
 
+    /// The same with one parameter set.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.retain(|(other, _)| other != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The value of a parameter, if it has one.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());

@@ -7,6 +7,7 @@
 use super::client::Client;
 use super::client::metadata::Metadata;
 use super::logout::{LogoutTarget, LogoutTargets};
+use super::profile::Profile;
 use crate::store::client::StoredClient;
 use crate::store::{Store, StoreError};
 use arc_swap::ArcSwap;
@@ -70,6 +71,11 @@ impl Registry {
     pub(crate) fn find(&self, id: &str) -> Option<Arc<Client>> {
         let stored = || self.stored.load().get(id).and_then(|known| known.client.clone());
         self.configured.get(id).cloned().or_else(stored)
+    }
+
+    /// Whether any client is served by other rules than NHS login's.
+    pub(crate) fn has_others_than_nhs(&self) -> bool {
+        self.list().iter().any(|listed| listed.client.profile() != Profile::Nhs)
     }
 
     /// The client of this name, if it is in use.

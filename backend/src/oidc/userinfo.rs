@@ -5,7 +5,9 @@
 //! the account and the consent are looked at each time, so that whatever ends one of them ends this too.
 
 use super::Provider;
+use super::bound::Showing;
 use super::claims::Telling;
+use super::client::Client;
 use super::grant_record::GrantRecord;
 use super::scope::{Scope, Scopes};
 use super::token_name::Named;
@@ -15,6 +17,7 @@ use aldgate_core::time::Timestamp;
 use aldgate_core::token::claims::Claims;
 use aldgate_core::token::jws::Compact;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// Longest access token that is read; ours have about 1,200 bytes.
 const TOKEN_BYTES_MAX: usize = 4 * 1024;
@@ -37,6 +40,7 @@ pub(crate) struct Access {
     record: GrantRecord,
     scopes: Scopes,
     account: Account,
+    client: Arc<Client>,
 }
 
 fn invalid() -> NotDone<UserinfoRefused> {
@@ -45,16 +49,25 @@ fn invalid() -> NotDone<UserinfoRefused> {
 
 impl Provider {
     /// What an access token stands for, if it is good now.
-    pub(crate) async fn access(&self, token: &str, now: Timestamp) -> Result<Access, NotDone<UserinfoRefused>> {
+    pub(crate) async fn access(
+        &self,
+        token: &str,
+        showing: Showing<'_>,
+        now: Timestamp,
+    ) -> Result<Access, NotDone<UserinfoRefused>> {
         let claims = self.own_claims(token, now).await?.ok_or_else(invalid)?;
         let name = claims.text("jti").ok().flatten().ok_or_else(invalid)?;
         let grant = self.names.grant(Named::Access, name).ok_or_else(invalid)?;
+        if !self.is_shown_well(token, &claims, showing, now).await? {
+            return Err(invalid());
+        }
         let grant = self.standing(&grant, now).await?.ok_or_else(invalid)?;
         let record = GrantRecord::decode(&grant.record).ok_or_else(invalid)?;
         let scopes = claims.get("scope").and_then(Value::as_str).map(Scopes::requested).unwrap_or_default();
         let scopes = scopes.and(record.scopes);
         let account = self.store.account(&grant.account).await?.ok_or_else(invalid)?;
-        Ok(Access { grant, record, scopes, account })
+        let client = self.registry.in_use(&grant.client).ok_or_else(invalid)?.clone();
+        Ok(Access { grant, record, scopes, account, client })
     }
 
     /// The claims of a token that we have signed and whose time has not ended.
@@ -76,7 +89,7 @@ impl Provider {
         let person = self.store.person(&account.id).await?;
         let telling = Telling { account, person: &person, scopes: access.scopes, level: access.record.vector.identity };
         let mut claims = telling.in_userinfo();
-        claims.insert("sub".into(), account.id.to_string().into());
+        claims.insert("sub".into(), self.subject(&access.client, &account.id).into());
         claims.insert("iss".into(), self.issuer.as_str().into());
         claims.insert("aud".into(), access.grant.client.as_str().into());
         if access.scopes.has(Scope::ClientMetadata) {

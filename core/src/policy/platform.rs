@@ -61,7 +61,7 @@ const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
     (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
-const BACKEND: [(&str, Access); 27] = [
+const BACKEND: [(&str, Access); 28] = [
     ("/", Access::Optional),
     ("/register", Access::Optional),
     ("/register/", Access::Optional),
@@ -83,6 +83,7 @@ const BACKEND: [(&str, Access); 27] = [
     ("/authorize", Access::Optional),
     ("/authorize/", Access::Optional),
     ("/token", Access::Public),
+    ("/par", Access::Public),
     ("/introspect", Access::Public),
     ("/revoke", Access::Public),
     ("/userinfo", Access::Public),

@@ -26,6 +26,7 @@ pub(crate) fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
             scopes: client.scopes.clone(),
             vectors: client.vectors.clone(),
             sso_from: client.sso_from.clone(),
+            sector: client.sector.clone(),
             machine_scopes: client.machine_scopes.clone(),
             resource_server: client.resource_server,
             disabled: client.disabled,

@@ -366,6 +366,8 @@ table!(
         sso_from: Vec<String>,
         /// Where it is told of log-outs, without the browser.
         backchannel_logout_uri: String,
+        /// The sector in which it knows people by one name.
+        sector: String,
         /// What it may ask for itself.
         machine_scopes: Vec<String>,
         /// Whether it may ask what tokens of other clients are worth.

@@ -210,6 +210,8 @@ pub struct Client {
     pub sso_from: Vec<String>,
     /// Where it is told of log-outs, without the browser.
     pub backchannel_logout_uri: Option<String>,
+    /// The sector in which it knows people by one name, if the file says so.
+    pub sector: Option<String>,
     /// What it may ask for itself, about nobody.
     pub machine_scopes: Vec<String>,
     /// Whether it may ask what tokens of other clients are worth.

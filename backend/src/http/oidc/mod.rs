@@ -21,6 +21,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/authorize/resume", get(authorize::resume))
         .route("/authorize/consent", post(authorize::answer))
         .route("/token", post(token::exchange))
+        .route("/par", post(token::push))
         .route("/introspect", post(token::introspect))
         .route("/revoke", post(token::revoke))
         .route("/userinfo", get(userinfo::tell).post(userinfo::tell_posted).patch(userinfo::keep))

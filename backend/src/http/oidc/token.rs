@@ -1,4 +1,4 @@
-//! `/token`, and what a client may ask about a token: `/introspect` and `/revoke`.
+//! `/token`, `/par`, and what a client may ask about a token: `/introspect` and `/revoke`.
 
 use super::error::{error, failed, unread};
 use crate::fault::NotDone;
@@ -9,8 +9,11 @@ use crate::oidc::parameters::Parameters;
 use crate::oidc::token::{Proven, TokenError};
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+
+/// The header with the proof of a key (RFC 9449, section 4.1).
+pub(super) const DPOP: &str = "dpop";
 
 /// An introspection's answer as a JWT (RFC 9701, section 5).
 const INTROSPECTION_JWT_TYPE: &str = "application/token-introspection+jwt";
@@ -28,16 +31,18 @@ pub(super) async fn posted(request: Request, front: &Shared) -> Result<Parameter
 
 /// `POST /token`: whatever the answer is, nobody keeps it.
 pub(super) async fn exchange(State(front): State<Shared>, request: Request) -> Response {
-    let mut response = match posted(request, &front).await {
-        Ok(parameters) => tokens(&front, &parameters).await,
-        Err(refused) => refused,
+    let proof = proof(request.headers());
+    let mut response = match (proof, posted(request, &front).await) {
+        (Ok(proof), Ok(parameters)) => tokens(&front, &parameters, proof.as_deref()).await,
+        (Err(refusal), _) => refused(NotDone::Refused(refusal)),
+        (_, Err(refused)) => refused,
     };
     response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     response
 }
 
-async fn tokens(front: &Shared, parameters: &Parameters) -> Response {
-    match front.provider.exchange(parameters, front.clock.now()).await {
+async fn tokens(front: &Shared, parameters: &Parameters, proof: Option<&str>) -> Response {
+    match front.provider.exchange(parameters, proof, front.clock.now()).await {
         Ok(tokens) => Json(tokens).into_response(),
         Err(not_done) => refused(not_done),
     }
@@ -50,6 +55,37 @@ fn refused(not_done: NotDone<TokenError>) -> Response {
             error(StatusCode::BAD_REQUEST, refusal.code(), refusal.description())
         }
         NotDone::Failed(fault) => failed(fault),
+    }
+}
+
+/// The proof of a key that comes with a request, if one does (RFC 9449, section 4.1).
+fn proof(headers: &HeaderMap) -> Result<Option<String>, TokenError> {
+    let mut all = headers.get_all(DPOP).iter();
+    match (all.next(), all.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => Ok(Some(one.to_str().unwrap_or_default().to_owned())),
+        (Some(_), Some(_)) => Err(TokenError::InvalidDpopProof("there are several DPoP headers".into())),
+    }
+}
+
+/// `POST /par`: a request that a client pushes.
+pub(super) async fn push(State(front): State<Shared>, request: Request) -> Response {
+    let proof = match proof(request.headers()) {
+        Ok(proof) => proof,
+        Err(refusal) => return refused(NotDone::Refused(refusal)),
+    };
+    let (proven, parameters) = match asked(&front, request).await {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
+    };
+    let now = front.clock.now();
+    let pushed = async {
+        let key = front.provider.proven_key(proof.as_deref(), "/par", now).await?;
+        front.provider.push(&proven, &parameters, key, now)
+    };
+    match pushed.await {
+        Ok(pushed) => (StatusCode::CREATED, Json(pushed)).into_response(),
+        Err(not_done) => refused(not_done),
     }
 }
 

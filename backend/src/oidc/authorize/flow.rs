@@ -4,8 +4,9 @@
 //! Nothing is written before a person has proved who they are: a request waits in the browser, and so does a code.
 
 use super::judge::{Step, There, Why, judge};
-use super::read::{Incoming, NotRead, read};
-use super::resume::{Asked, Waiting, WaitingConsent};
+use super::push::reference;
+use super::read::{Incoming, NotRead, Way, read};
+use super::resume::{Asked, LIFETIME, Waiting, WaitingConsent};
 use super::{AuthorizationRequest, ErrorCode, Present, Unaddressed};
 use crate::fault::{Fault, NotDone};
 use crate::model::{Consent, GrantId};
@@ -14,8 +15,10 @@ use crate::oidc::code::Code;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::scope::Scopes;
 use aldgate_core::assurance::{IdentityLevel, Vector};
+use aldgate_core::id::SingleUse;
 use aldgate_core::session::record::Standing;
 use aldgate_core::time::Timestamp;
+use aldgate_core::warm::Consumption;
 
 /// What a browser is led to.
 #[derive(Debug)]
@@ -58,16 +61,17 @@ impl Provider {
         cookies: bool,
         now: Timestamp,
     ) -> Outcome {
-        let Incoming { request, assertion } = match read(parameters, &self.registry, now) {
+        if let Some(reference) = parameters.get("request_uri").and_then(reference) {
+            let request = self.pushed(parameters, reference, now).map_err(NotDone::Refused)?;
+            return if cookies { self.lead(request, present, false, now).await } else { self.again(&request, now) };
+        }
+        let Incoming { request, assertion } = match read(parameters, &self.registry, Way::Browser, now) {
             Ok(incoming) => incoming,
             Err(NotRead::Unaddressed(why)) => return Err(NotDone::Refused(why)),
             Err(NotRead::Refused(refusal)) => return Ok(Next::Leave(refusal.address(&self.issuer))),
         };
         let Some(assertion) = assertion else {
-            if !cookies {
-                return Ok(Next::Again(self.waiting(&request, now)?));
-            }
-            return self.lead(request, present, false, now).await;
+            return if cookies { self.lead(request, present, false, now).await } else { self.again(&request, now) };
         };
         match self.vouched(&request.client, &assertion, now).await {
             Ok(person) => self.lead(request, person, true, now).await,
@@ -133,8 +137,25 @@ impl Provider {
             Ok(Step::AskConsent(there, vector)) => {
                 Next::Ask(self.question(request, there.present, vector.identity, vouched, now)?)
             }
-            Ok(Step::Issue(there, vector)) => Next::Leave(self.code_address(&request, there, vector, now)?),
+            Ok(Step::Issue(there, vector)) => match self.use_up(&request).await? {
+                Consumption::Consumed => Next::Leave(self.code_address(&request, there, vector, now)?),
+                Consumption::AlreadyUsed => {
+                    let refusal = request.refuse(ErrorCode::InvalidRequestUri, "request_uri was used before");
+                    Next::Leave(refusal.address(&self.issuer))
+                }
+            },
         })
+    }
+
+    /// Uses up the name of a request that was pushed: it is good for one code (RFC 9126, section 4).
+    async fn use_up(&self, request: &AuthorizationRequest) -> Result<Consumption, Fault> {
+        let Some(name) = request.pushed else { return Ok(Consumption::Consumed) };
+        let name = SingleUse::of(&[b"pushed-request\0".as_slice(), &name].concat());
+        Ok(self.warm.consume(&name, request.began.plus(LIFETIME)).await?)
+    }
+
+    fn again(&self, request: &AuthorizationRequest, now: Timestamp) -> Outcome {
+        Ok(Next::Again(self.waiting(request, now)?))
     }
 
     /// Who is there, as the shared tier and the store know it now; nobody, if the session or the account has ended.
@@ -192,6 +213,7 @@ impl Provider {
             expires: now.plus(request.client.profile().rules().code),
             challenge: request.challenge,
             nonce: request.nonce.clone(),
+            key: request.key,
         };
         let code = self.codes.seal(&code.content(), now)?;
         let mut parameters = vec![("code", code.as_str())];

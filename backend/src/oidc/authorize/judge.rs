@@ -115,6 +115,8 @@ mod tests {
             challenge: None,
             allow_registration: true,
             began: NOW,
+            key: None,
+            pushed: None,
             client,
         }
     }

@@ -7,6 +7,7 @@
 
 mod flow;
 mod judge;
+mod push;
 mod read;
 mod refusal;
 pub(crate) mod resume;
@@ -72,6 +73,10 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) allow_registration: bool,
     /// When the request came: what `prompt=login` wants must happen after it.
     pub(crate) began: Timestamp,
+    /// The thumbprint of the key to which its tokens shall be bound (RFC 9449, section 10).
+    pub(crate) key: Option<[u8; 32]>,
+    /// The name under which its client has pushed it, which is good for one code.
+    pub(crate) pushed: Option<[u8; 16]>,
 }
 
 impl AuthorizationRequest {

@@ -10,6 +10,8 @@ use crate::oidc::registry::Registry;
 use crate::oidc::scope::{Scope, Scopes};
 use crate::oidc::trust;
 use aldgate_core::time::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,12 +49,26 @@ impl From<Unaddressed> for NotRead {
     }
 }
 
+/// By which way a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Through the person's browser.
+    Browser,
+    /// From the client itself, which has proven to be that (RFC 9126).
+    Pushed,
+}
+
 /// Reads a request.
-pub(crate) fn read(parameters: &Parameters, registry: &Registry, now: Timestamp) -> Result<Incoming, NotRead> {
+pub(crate) fn read(
+    parameters: &Parameters,
+    registry: &Registry,
+    way: Way,
+    now: Timestamp,
+) -> Result<Incoming, NotRead> {
     let client = parameters.get("client_id").and_then(|id| registry.find(id)).ok_or(Unaddressed::Client)?;
     let redirect_uri = parameters.get("redirect_uri").and_then(|text| client.redirect_uri(text));
     let redirect_uri = redirect_uri.ok_or(Unaddressed::RedirectUri)?.clone();
-    let reading = Reading { parameters, client: &client, redirect_uri };
+    let reading = Reading { parameters, client: &client, redirect_uri, way };
     reading.request(now).map_err(NotRead::Refused)
 }
 
@@ -61,6 +77,7 @@ struct Reading<'a> {
     parameters: &'a Parameters,
     client: &'a Arc<Client>,
     redirect_uri: RedirectUri,
+    way: Way,
 }
 
 impl Reading<'_> {
@@ -86,13 +103,18 @@ impl Reading<'_> {
         if let Some((name, error)) = unsupported {
             return Err(self.refusal(*error, format!("{name} is not supported")));
         }
+        if self.way == Way::Browser && self.client.profile().rules().par {
+            return Err(self.invalid("this client must push its requests, and send request_uri here"));
+        }
         self.response()?;
         let (state, nonce) = (self.kept("state")?, self.kept("nonce")?);
         let scopes = self.scopes()?;
-        let vectors = trust::requested(self.parameters.get("vtr"), self.client.vectors());
+        let words = self.client.profile().rules().trust;
+        let vectors = trust::requested(words, self.parameters.get("vtr"), self.client.vectors());
         let vectors = vectors.map_err(|bad| self.invalid(bad))?;
         let (prompt, max_age, challenge) = (self.prompt()?, self.max_age()?, self.challenge()?);
         self.display()?;
+        let key = self.key()?;
         let assertion = self.parameters.get("asserted_login_identity");
         if assertion.is_some_and(|text| text.len() > ASSERTION_BYTES_MAX) {
             return Err(self.invalid("asserted_login_identity is too long"));
@@ -108,6 +130,8 @@ impl Reading<'_> {
             challenge,
             allow_registration: self.parameters.get("allow_registration") != Some("false"),
             began: now,
+            key,
+            pushed: None,
             redirect_uri: self.redirect_uri,
         };
         Ok(Incoming { request, assertion: assertion.map(str::to_owned) })
@@ -183,10 +207,20 @@ impl Reading<'_> {
         Ok(challenge)
     }
 
+    /// The thumbprint in `dpop_jkt` (RFC 9449, section 10).
+    fn key(&self) -> Result<Option<[u8; 32]>, Refusal> {
+        let Some(text) = self.parameters.get("dpop_jkt") else { return Ok(None) };
+        let mut key = [0; 32];
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut key) {
+            Ok(32) => Ok(Some(key)),
+            _ => Err(self.invalid("dpop_jkt must be the base64url of a SHA-256 thumbprint")),
+        }
+    }
+
     fn display(&self) -> Result<(), Refusal> {
         match self.parameters.get("display") {
-            None | Some("page" | "touch") => Ok(()),
-            Some(_) => Err(self.invalid("display must be page or touch")),
+            None | Some("page" | "touch" | "popup" | "wap") => Ok(()),
+            Some(_) => Err(self.invalid("display must be page, touch, popup or wap")),
         }
     }
 }
@@ -220,7 +254,7 @@ mod tests {
         let mut all: Vec<_> = GOOD.iter().filter(|(name, _)| !changes.iter().any(|(other, _)| other == name)).collect();
         all.extend(changes);
         let pairs = all.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
-        read(&Parameters::read(pairs).expect("parameters"), &registry(), NOW)
+        read(&Parameters::read(pairs).expect("parameters"), &registry(), Way::Browser, NOW)
     }
 
     fn refused(changes: &[(&str, &str)]) -> (&'static str, Option<String>) {
@@ -238,6 +272,9 @@ mod tests {
         assert_eq!((request.prompt, request.max_age, request.allow_registration), (Prompt::AsNeeded, None, true));
         assert_eq!(request.began, NOW);
         let more = [("prompt", "login"), ("max_age", "300"), ("allow_registration", "false"), ("display", "touch")];
+        for display in ["page", "touch", "popup", "wap"] {
+            assert!(reading(&[("display", display)]).is_ok(), "{display}");
+        }
         let request = reading(&more).expect("read").request;
         assert_eq!((request.prompt, request.max_age, request.allow_registration), (Prompt::Login, None, false));
         let long = "x".repeat(STATE_BYTES_MAX);
@@ -291,12 +328,13 @@ mod tests {
             ([("prompt", "consent")], "invalid_request"),
             ([("prompt", "none login")], "invalid_request"),
             ([("max_age", "-1")], "invalid_request"),
-            ([("display", "popup")], "invalid_request"),
+            ([("display", "window")], "invalid_request"),
             ([("code_challenge_method", "S256")], "invalid_request"),
             ([("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")], "invalid_request"),
             ([("request", "x.y.z")], "request_not_supported"),
             ([("request_uri", "https://rp.example/r")], "request_uri_not_supported"),
             ([("registration", "{}")], "registration_not_supported"),
+            ([("dpop_jkt", "abc")], "invalid_request"),
         ] {
             assert_eq!(refused(&changes), (error, Some("s".into())), "{changes:?}");
         }
@@ -315,7 +353,7 @@ mod tests {
             let scope = [("scope", scope)];
             let pairs = GOOD.iter().filter(|(name, _)| *name != "scope").chain(&scope);
             let pairs = pairs.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
-            read(&Parameters::read(pairs).expect("parameters"), &registry, NOW)
+            read(&Parameters::read(pairs).expect("parameters"), &registry, Way::Browser, NOW)
         };
         assert!(with("openid basic_demographics").is_ok());
         assert!(matches!(with("openid profile basic_demographics"), Err(NotRead::Refused(_))));

@@ -45,6 +45,10 @@ pub(crate) struct Waiting {
     allow_registration: bool,
     #[n(10)]
     began: u64,
+    #[n(11)]
+    key: Option<ByteArray<32>>,
+    #[n(12)]
+    pushed: Option<ByteArray<16>>,
 }
 
 /// A person as they stand in what waits.
@@ -117,6 +121,8 @@ impl Waiting {
             challenge: request.challenge.map(|challenge| (*challenge.as_bytes()).into()),
             allow_registration: request.allow_registration,
             began: request.began.as_millis(),
+            key: request.key.map(ByteArray::from),
+            pushed: request.pushed.map(ByteArray::from),
         }
     }
 
@@ -149,6 +155,8 @@ impl Waiting {
             challenge: self.challenge.map(|challenge| Challenge::from_bytes(*challenge)),
             allow_registration: self.allow_registration,
             began,
+            key: self.key.map(|key| *key),
+            pushed: self.pushed.map(|name| *name),
             client,
         })
     }
@@ -213,6 +221,8 @@ mod tests {
             challenge: Some(Challenge::from_bytes([7; 32])),
             allow_registration: false,
             began: NOW,
+            key: Some([8; 32]),
+            pushed: Some([9; 16]),
             client,
         }
     }

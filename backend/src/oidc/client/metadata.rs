@@ -42,6 +42,9 @@ pub(crate) struct Metadata {
     pub(crate) vectors: Vec<String>,
     /// Ours: clients whose log-ins it may continue.
     pub(crate) sso_from: Vec<String>,
+    /// Ours: the sector in which it knows people by one name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sector: Option<String>,
     /// Ours: what it may ask for itself.
     pub(crate) machine_scopes: Vec<String>,
     /// Ours: whether it may ask what tokens of other clients are worth.
@@ -60,6 +63,7 @@ impl Metadata {
             scopes: self.scope.split_ascii_whitespace().map(str::to_owned).collect(),
             vectors: self.vectors.clone(),
             sso_from: self.sso_from.clone(),
+            sector: self.sector.clone(),
             machine_scopes: self.machine_scopes.clone(),
             resource_server: self.resource_server,
             keys,

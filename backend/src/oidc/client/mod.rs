@@ -13,9 +13,8 @@ pub(crate) use redirect_uri::{DIGEST_BYTES, digest_of};
 
 use super::client_assertion::ClientKeys;
 use super::logout::LogoutUri;
-use super::profile::Profile;
+use super::profile::{Profile, SubjectKind};
 use super::scope::{Scope, Scopes};
-use super::trust;
 use aldgate_core::assurance::Vector;
 
 /// Most addresses of one client (NHS login, EIS 3.4.1).
@@ -45,6 +44,9 @@ pub struct Registration {
     pub vectors: Vec<String>,
     /// Clients whose log-ins it may continue (`asserted_login_identity`).
     pub sso_from: Vec<String>,
+    /// The sector in which it knows people by one name, where its profile gives such names; the host of its redirect URIs
+    /// if nothing is said.
+    pub sector: Option<String>,
     /// What it may ask for itself, about nobody.
     pub machine_scopes: Vec<String>,
     /// Whether it may ask what tokens of other clients are worth.
@@ -85,6 +87,7 @@ pub struct Client {
     scopes: Scopes,
     vectors: Vec<Vector>,
     sso_from: Vec<ClientId>,
+    sector: String,
     machine_scopes: Vec<String>,
     resource_server: bool,
     keys: ClientKeys,
@@ -118,28 +121,32 @@ impl Client {
         let profile = faults.keep("profile", profile);
         let redirect_uris = redirect_uris(&from.redirect_uris, profile, &mut faults);
         let scopes = faults.keep("scopes", scopes(&from.scopes));
-        let vectors = vectors(&from.vectors, &mut faults);
+        let vectors = vectors(&from.vectors, profile, &mut faults);
+        let sector = faults.keep("sector", sector(from.sector.as_deref(), &redirect_uris, profile));
         let others = from.sso_from.iter().map(|other| faults.keep("sso_from", ClientId::parse(other)));
         let sso_from: Vec<ClientId> = others.collect::<Vec<_>>().into_iter().flatten().collect();
         let keys = keys(from.keys.as_ref(), profile, &mut faults);
         let logout = from.backchannel_logout_uri.as_deref().map(LogoutUri::parse);
         let logout = logout.and_then(|uri| faults.keep("backchannel_logout_uri", uri));
         let machine_scopes = machine_scopes(&from.machine_scopes, &mut faults);
-        match (id, name, profile, scopes, keys) {
-            (Some(id), Some(name), Some(profile), Some(scopes), Some(keys)) if faults.0.is_empty() => Ok(Self {
-                id,
-                name,
-                profile,
-                redirect_uris,
-                scopes,
-                vectors,
-                sso_from,
-                machine_scopes,
-                resource_server: from.resource_server,
-                keys,
-                logout,
-                disabled: from.disabled,
-            }),
+        match (id, name, profile, scopes, keys, sector) {
+            (Some(id), Some(name), Some(profile), Some(scopes), Some(keys), Some(sector)) if faults.0.is_empty() => {
+                Ok(Self {
+                    id,
+                    name,
+                    profile,
+                    redirect_uris,
+                    scopes,
+                    vectors,
+                    sso_from,
+                    sector,
+                    machine_scopes,
+                    resource_server: from.resource_server,
+                    keys,
+                    logout,
+                    disabled: from.disabled,
+                })
+            }
             _ => Err(faults.0),
         }
     }
@@ -192,6 +199,11 @@ impl Client {
     /// Whether it may continue a log-in at another client; at itself it always may.
     pub(crate) fn continues(&self, other: &ClientId) -> bool {
         self.id == *other || self.sso_from.contains(other)
+    }
+
+    /// The sector in which it knows people by one name.
+    pub(crate) fn sector(&self) -> &str {
+        &self.sector
     }
 
     /// What it may ask for itself, about nobody.
@@ -250,12 +262,27 @@ fn machine_scopes(texts: &[String], faults: &mut Faults) -> Vec<String> {
     texts.to_vec()
 }
 
-fn vectors(texts: &[String], faults: &mut Faults) -> Vec<Vector> {
+/// The sector that is named, or the one host of the redirect URIs (OpenID Connect Core, section 8.1).
+fn sector(named: Option<&str>, uris: &[RedirectUri], profile: Option<Profile>) -> Result<String, &'static str> {
+    let pairwise = profile.is_some_and(|profile| profile.rules().subject == SubjectKind::Pairwise);
+    let first = uris.first().map(RedirectUri::host).unwrap_or_default();
+    match named {
+        Some(named) if !named.is_empty() && named.bytes().all(|b| b.is_ascii_graphic()) => Ok(named.to_owned()),
+        Some(_) => Err("must be a host name"),
+        None if pairwise && uris.iter().any(|uri| uri.host() != first) => {
+            Err("is missing: the redirect URIs are on several hosts, and each would be a sector")
+        }
+        None => Ok(first.to_owned()),
+    }
+}
+
+fn vectors(texts: &[String], profile: Option<Profile>, faults: &mut Faults) -> Vec<Vector> {
     if texts.is_empty() {
         faults.add("vectors", "must name at least one vector of trust, such as \"P9.Cm\"");
     }
-    let read = |text: &String| faults.keep("vectors", trust::parse(text).map_err(|error| format!("{text:?}: {error}")));
-    texts.iter().filter_map(read).collect()
+    let words = profile.unwrap_or(Profile::Nhs).rules().trust;
+    let read = |text: &String| faults.keep("vectors", words.parse(text).map_err(|error| format!("{text:?}: {error}")));
+    texts.iter().filter_map(read).flatten().collect()
 }
 
 /// What is a matter of the profile: of which algorithm a key is that does not say so itself.
@@ -276,6 +303,7 @@ fn keys(from: Option<&PublicKeys>, profile: Option<Profile>, faults: &mut Faults
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::oidc::trust;
     use aldgate_core::testing::token_issuer::{Signer, key_set};
 
     pub(crate) fn registration(id: &str) -> Registration {

@@ -76,6 +76,15 @@ impl RedirectUri {
         self.0.get(..end.unwrap_or(self.0.len())).unwrap_or_default()
     }
 
+    /// Its host, without the port.
+    pub(crate) fn host(&self) -> &str {
+        let authority = self.origin().split_once("://").map_or("", |(_, authority)| authority);
+        match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            _ => authority,
+        }
+    }
+
     /// By what a sealed value names it.
     pub(crate) fn digest(&self) -> [u8; DIGEST_BYTES] {
         digest_of(&self.0)
@@ -129,6 +138,7 @@ mod tests {
         ] {
             let uri = RedirectUri::parse(text).expect(text);
             assert_eq!((uri.as_str(), uri.origin()), (text, origin));
+            assert!(matches!(uri.host(), "rp.example" | "localhost" | "[::1]"), "{}", uri.host());
         }
     }
 

@@ -67,10 +67,12 @@ impl Provider {
                 continue;
             }
             farewell.grants.push(grant.id);
-            let wants_to_know = self.registry.find(&grant.client).is_some_and(|client| client.logout().is_some());
-            if wants_to_know && told.insert((grant.client.clone(), record.session)) {
-                let session = self.sessions.name(&record.session, &grant.client);
-                farewell.notices.push(self.logouts.notice(grant.client, account.to_string(), session, now)?);
+            let client = self.registry.find(&grant.client).filter(|client| client.logout().is_some());
+            let Some(client) = client else { continue };
+            if told.insert((grant.client.clone(), record.session)) {
+                let (person, session) =
+                    (self.subject(&client, account), self.sessions.name(&record.session, &grant.client));
+                farewell.notices.push(self.logouts.notice(grant.client, person, session, now)?);
             }
         }
         Ok(farewell)

@@ -18,47 +18,56 @@ use crate::oidc::refresh_token::RefreshToken;
 use crate::store::Redemption;
 use aldgate_core::time::Timestamp;
 
+/// What is shown beside a code.
+struct Shown<'a> {
+    redirect_uri: &'a str,
+    verifier: Option<&'a str>,
+    key: Option<[u8; 32]>,
+}
+
 fn invalid(what: &str) -> NotDone<TokenError> {
     NotDone::Refused(TokenError::InvalidGrant(what.to_owned()))
 }
 
 impl Provider {
     /// Redeems a code.
-    pub(super) async fn redeem(&self, proven: &Proven, parameters: &Parameters, now: Timestamp) -> Exchanged<Tokens> {
+    pub(super) async fn redeem(
+        &self,
+        proven: &Proven,
+        parameters: &Parameters,
+        key: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Exchanged<Tokens> {
         let missing = |name| NotDone::Refused(TokenError::InvalidRequest(format!("{name} is missing")));
         let text = parameters.get("code").ok_or_else(|| missing("code"))?;
         let redirect_uri = parameters.get("redirect_uri").ok_or_else(|| missing("redirect_uri"))?;
         let code = self.codes.open::<SealedCode>(text, now).and_then(Code::from_content);
         let code = code.filter(|code| code.client == proven.client.id().as_str());
         let code = code.ok_or_else(|| invalid("code is not one of this client's"))?;
-        let verifier = parameters.get("code_verifier");
-        let account = match self.redeemable(proven, &code, redirect_uri, verifier, now).await {
+        let shown = Shown { redirect_uri, verifier: parameters.get("code_verifier"), key };
+        let account = match self.redeemable(proven, &code, &shown, now).await {
             Ok(account) => account,
             Err(refusal) => {
                 self.store.revoke_grant(&code.grant).await?; // If it was redeemed before, this is a second use.
                 return Err(refusal);
             }
         };
-        self.make_grant(proven, &code, &account, now).await
+        self.make_grant(proven, &code, &account, key, now).await
     }
 
     /// The account of a code that can be redeemed so.
-    async fn redeemable(
-        &self,
-        proven: &Proven,
-        code: &Code,
-        redirect_uri: &str,
-        verifier: Option<&str>,
-        now: Timestamp,
-    ) -> Exchanged<Account> {
+    async fn redeemable(&self, proven: &Proven, code: &Code, shown: &Shown<'_>, now: Timestamp) -> Exchanged<Account> {
         if now >= code.expires {
             return Err(invalid("code is too old"));
         }
-        if digest_of(redirect_uri) != code.redirect_uri {
+        if digest_of(shown.redirect_uri) != code.redirect_uri {
             return Err(invalid("redirect_uri is not the one that the code went to"));
         }
-        if !pkce::fits(code.challenge.as_ref(), verifier) {
+        if !pkce::fits(code.challenge.as_ref(), shown.verifier) {
             return Err(invalid("code_verifier does not fit the code_challenge"));
+        }
+        if code.key.is_some() && code.key != shown.key {
+            return Err(invalid("the code is bound to another key than that of the DPoP proof"));
         }
         if !self.session_stands(&code.person).await? {
             return Err(invalid("the person has signed out"));
@@ -66,7 +75,14 @@ impl Provider {
         self.resting_on(&proven.client, &code.person.account).await
     }
 
-    async fn make_grant(&self, proven: &Proven, code: &Code, account: &Account, now: Timestamp) -> Exchanged<Tokens> {
+    async fn make_grant(
+        &self,
+        proven: &Proven,
+        code: &Code,
+        account: &Account,
+        key: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Exchanged<Tokens> {
         let rules = proven.client.profile().rules();
         let person = self.store.person(&account.id).await?;
         let minting = Minting {
@@ -77,6 +93,7 @@ impl Provider {
             scopes: code.scopes,
             vector: code.vector,
             authenticated: code.authenticated,
+            key,
             now,
         };
         // Signed first: what cannot be signed leaves the code as it was.

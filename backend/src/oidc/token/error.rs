@@ -11,6 +11,10 @@ pub(crate) enum TokenError {
     InvalidGrant(String),
     /// The client is not registered for this kind of grant.
     UnauthorizedClient,
+    /// The proof of a key is missing or wrong (RFC 9449, section 5).
+    InvalidDpopProof(String),
+    /// A pushed request that may not be made: the code and what is wrong.
+    Request(&'static str, String),
     /// A kind of grant that is not known.
     UnsupportedGrantType,
     /// More than was allowed, or nothing that is known.
@@ -25,6 +29,8 @@ impl TokenError {
             Self::InvalidClient(_) => "invalid_client",
             Self::InvalidGrant(_) => "invalid_grant",
             Self::UnauthorizedClient => "unauthorized_client",
+            Self::InvalidDpopProof(_) => "invalid_dpop_proof",
+            Self::Request(code, _) => code,
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope(_) => "invalid_scope",
         }
@@ -36,7 +42,9 @@ impl TokenError {
             Self::InvalidRequest(what)
             | Self::InvalidClient(what)
             | Self::InvalidGrant(what)
-            | Self::InvalidScope(what) => what,
+            | Self::InvalidScope(what)
+            | Self::InvalidDpopProof(what)
+            | Self::Request(_, what) => what,
             Self::UnauthorizedClient => "this client is not registered for this grant_type",
             Self::UnsupportedGrantType => {
                 "grant_type must be authorization_code, refresh_token, client_credentials or jwt-bearer"

@@ -1,7 +1,7 @@
 //! `client_credentials` (RFC 6749, section 4.4) and `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523, section 2.1):
 //! a client asks for itself, about nobody. The token is not of a grant: it ends with its time, or with the client.
 
-use super::mint::Tokens;
+use super::mint::{Tokens, confirmation};
 use super::{Exchanged, Proven, TokenError};
 use crate::fault::{Fault, NotDone};
 use crate::oidc::Provider;
@@ -14,20 +14,32 @@ use serde_json::json;
 
 impl Provider {
     /// A token for the client itself.
-    pub(super) fn for_itself(&self, proven: &Proven, parameters: &Parameters, now: Timestamp) -> Exchanged<Tokens> {
+    pub(super) fn for_itself(
+        &self,
+        proven: &Proven,
+        parameters: &Parameters,
+        key: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Exchanged<Tokens> {
         let client = &proven.client;
         if client.machine_scopes().is_empty() {
             return Err(NotDone::Refused(TokenError::UnauthorizedClient));
         }
         let scope = asked_for(client, parameters.get("scope")).map_err(NotDone::Refused)?;
-        let access_token = self.machine_token(client, &scope, now)?;
-        Ok(Tokens::of_machine(access_token, client.profile().rules().access_token, scope))
+        let access_token = self.machine_token(client, &scope, key, now)?;
+        Ok(Tokens::of_machine(access_token, client.profile().rules().access_token, scope, key))
     }
 
-    fn machine_token(&self, client: &Client, scope: &str, now: Timestamp) -> Result<String, Fault> {
+    fn machine_token(
+        &self,
+        client: &Client,
+        scope: &str,
+        key: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Result<String, Fault> {
         let rules = client.profile().rules();
         let id: [u8; 16] = self.entropy.bytes()?;
-        let claims = json!({
+        let mut claims = json!({
             "iss": self.issuer,
             "sub": client.id().as_str(),
             "aud": self.issuer,
@@ -39,6 +51,9 @@ impl Provider {
             "token_use": "access",
             "version": 0,
         });
+        if let Some(key) = key {
+            claims["cnf"] = confirmation(&key);
+        }
         Ok(self.keys.sign(rules.signing, rules.access_token_kind, &claims, now)?)
     }
 }

@@ -11,6 +11,8 @@ use crate::oidc::token_name::Named;
 use aldgate_core::assurance::Vector;
 use aldgate_core::id::SessionId;
 use aldgate_core::time::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -30,10 +32,21 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     /// A token of a client's own.
-    pub(super) fn of_machine(access_token: String, life: Duration, scope: String) -> Self {
+    pub(super) fn of_machine(access_token: String, life: Duration, scope: String, key: Option<[u8; 32]>) -> Self {
         let expires_in = life.as_secs();
-        Self { access_token, token_type: "bearer", expires_in, refresh_token: None, scope, id_token: None }
+        let token_type = token_type(key.is_some());
+        Self { access_token, token_type, expires_in, refresh_token: None, scope, id_token: None }
     }
+}
+
+/// RFC 6750, and RFC 9449, section 5.
+const fn token_type(bound: bool) -> &'static str {
+    if bound { "DPoP" } else { "bearer" }
+}
+
+/// To which key a token is bound (RFC 9449, section 6.1).
+pub(super) fn confirmation(key: &[u8; 32]) -> Value {
+    json!({"jkt": URL_SAFE_NO_PAD.encode(key)})
 }
 
 /// What tokens are made of.
@@ -52,6 +65,8 @@ pub(super) struct Minting<'a> {
     pub(super) vector: Vector,
     /// When the person had last proved who they are.
     pub(super) authenticated: Timestamp,
+    /// The key to which the access token is bound.
+    pub(super) key: Option<[u8; 32]>,
     /// Now.
     pub(super) now: Timestamp,
 }
@@ -72,7 +87,7 @@ impl Provider {
     ) -> Result<Tokens, Fault> {
         Ok(Tokens {
             access_token: self.access_token(of)?,
-            token_type: "bearer",
+            token_type: token_type(of.key.is_some()),
             expires_in: of.client.profile().rules().access_token.as_secs(),
             refresh_token,
             scope: of.scopes.to_string(),
@@ -84,12 +99,12 @@ impl Provider {
     fn common(&self, of: &Minting<'_>, kind: Named, expires: Timestamp) -> Result<Map<String, Value>, Fault> {
         let claims = json!({
             "iss": self.issuer,
-            "sub": of.account.id.to_string(),
+            "sub": self.subject(of.client, &of.account.id),
             "iat": of.now.as_secs(),
             "exp": expires.as_secs(),
             "jti": self.names.name(kind, &of.grant, &*self.entropy)?,
             "auth_time": of.authenticated.as_secs(),
-            "vot": of.vector.to_string(),
+            "vot": of.client.profile().rules().trust.tell(of.vector),
             "vtm": self.trustmark(),
         });
         let Value::Object(claims) = claims else { return Err(Fault::Invariant("an object is an object")) };
@@ -105,6 +120,9 @@ impl Provider {
         put("scope", of.scopes.to_string().into());
         put("token_use", "access".into());
         put("version", 0.into());
+        if let Some(key) = &of.key {
+            put("cnf", confirmation(key));
+        }
         if let Some(number) = of.telling().nhs_number() {
             put("nhs_number", number.into());
             put("reason_for_request", "patientaccess".into());

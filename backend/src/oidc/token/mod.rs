@@ -45,23 +45,40 @@ impl Proven {
 
 impl Provider {
     /// Exchanges what a request shows for tokens.
-    pub(crate) async fn exchange(&self, parameters: &Parameters, now: Timestamp) -> Exchanged<Tokens> {
+    pub(crate) async fn exchange(
+        &self,
+        parameters: &Parameters,
+        proof: Option<&str>,
+        now: Timestamp,
+    ) -> Exchanged<Tokens> {
         let grant_type = parameters.get("grant_type");
         if grant_type == Some(JWT_BEARER) {
             let text = parameters
                 .get("assertion")
                 .ok_or_else(|| NotDone::Refused(TokenError::InvalidRequest("assertion is missing".into())))?;
             let proven = self.proven_by(text, parameters, TokenError::InvalidGrant, now).await?;
-            return self.for_itself(&proven, parameters, now);
+            let key = self.key_of(&proven, proof, now).await?;
+            return self.for_itself(&proven, parameters, key, now);
         }
         let proven = self.proven(parameters, now).await?;
+        let key = self.key_of(&proven, proof, now).await?;
         match grant_type {
-            Some("authorization_code") => self.redeem(&proven, parameters, now).await,
-            Some("refresh_token") => self.refresh(&proven, parameters, now).await,
-            Some("client_credentials") => self.for_itself(&proven, parameters, now),
+            Some("authorization_code") => self.redeem(&proven, parameters, key, now).await,
+            Some("refresh_token") => self.refresh(&proven, parameters, key, now).await,
+            Some("client_credentials") => self.for_itself(&proven, parameters, key, now),
             Some(_) => Err(NotDone::Refused(TokenError::UnsupportedGrantType)),
             None => Err(NotDone::Refused(TokenError::InvalidRequest("grant_type is missing".into()))),
         }
+    }
+
+    /// The key to which the tokens are bound; none only where the profile allows that.
+    async fn key_of(&self, proven: &Proven, proof: Option<&str>, now: Timestamp) -> Exchanged<Option<[u8; 32]>> {
+        let key = self.proven_key(proof, "/token", now).await?;
+        if key.is_none() && proven.client.profile().rules().bound_tokens {
+            let missing = "this client's tokens are bound to a key: the DPoP header is missing";
+            return Err(NotDone::Refused(TokenError::InvalidDpopProof(missing.into())));
+        }
+        Ok(key)
     }
 
     /// The client, by the assertion that it has signed (RFC 7523, section 2.2).
@@ -93,7 +110,7 @@ impl Provider {
         let rules = client.profile().rules();
         let rules = AssertionRules {
             algorithms: rules.client_signing,
-            audience: Audience::OneOf(&names),
+            audience: if rules.issuer_alone { Audience::Only(&self.issuer) } else { Audience::OneOf(&names) },
             life_max: rules.assertion_life,
         };
         let unspent = unverified.verify(client.keys(), rules, now).map_err(|refused| invalid(&refused.to_string()))?;

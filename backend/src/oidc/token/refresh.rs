@@ -19,7 +19,13 @@ fn invalid(what: &str) -> NotDone<TokenError> {
 
 impl Provider {
     /// Replaces a refresh token.
-    pub(super) async fn refresh(&self, proven: &Proven, parameters: &Parameters, now: Timestamp) -> Exchanged<Tokens> {
+    pub(super) async fn refresh(
+        &self,
+        proven: &Proven,
+        parameters: &Parameters,
+        key: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Exchanged<Tokens> {
         let missing = || NotDone::Refused(TokenError::InvalidRequest("refresh_token is missing".into()));
         let text = parameters.get("refresh_token").ok_or_else(missing)?;
         let unknown = || invalid("refresh_token is not one of this client's");
@@ -44,6 +50,7 @@ impl Provider {
             scopes,
             vector: record.vector,
             authenticated: record.authenticated,
+            key,
             now,
         };
         let next = RefreshToken { grant: grant.id, generation: token.generation.saturating_add(1) };

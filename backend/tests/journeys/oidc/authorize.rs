@@ -292,3 +292,20 @@ async fn a_request_that_one_begins_and_another_finishes_is_the_others() {
     let answer = ada.post("/authorize/consent", &[("question", &planted), ("decision", "agree")]).await;
     assert!(answer.location().starts_with("/sign-in?"), "{answer:?}");
 }
+
+#[tokio::test]
+async fn unknown_parameters_and_hints_are_passed_over() {
+    let world = provider().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    for (name, value) in [
+        ("extra", "foobar"),
+        ("login_hint", "buffy@example.org"),
+        ("id_token_hint", "x.y.z"),
+        ("ui_locales", "se"),
+        ("claims_locales", "se"),
+        ("acr_values", "1 2"),
+        ("claims", r#"{"userinfo":{"name":{"essential":true}}}"#),
+    ] {
+        assert!(!RP.code(&mut browser, &[(name, value)]).await.is_empty(), "{name}");
+    }
+}

@@ -57,3 +57,25 @@ async fn the_key_set_holds_public_keys_alone() {
         }
     }
 }
+
+/// The table of docs/conformance.md, so that it cannot name a test that is gone.
+#[test]
+fn every_test_that_the_conformance_table_names_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(root.join("../docs/conformance.md")).expect("the table");
+    let mut named = 0;
+    for name in table.split('`').skip(1).step_by(2).filter(|name| name.contains("::")) {
+        let (module, test) = name.rsplit_once("::").expect("a path");
+        let file = match module.strip_suffix("::tests") {
+            Some(unit) => format!("src/oidc/{}.rs", unit.replace("::", "/")),
+            None => format!("tests/journeys/oidc/{module}.rs"),
+        };
+        if test == "tests" {
+            continue; // A whole module of them.
+        }
+        let source = std::fs::read_to_string(root.join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(source.contains(&format!("fn {test}(")), "{name} is not in {file}");
+        named += 1;
+    }
+    assert!(named > 50, "the table names its tests: {named}");
+}

@@ -5,6 +5,7 @@ mod authorize;
 mod consent;
 mod machine;
 mod metadata;
+mod profiles;
 mod refresh;
 mod sso;
 mod token;
@@ -85,6 +86,7 @@ pub(crate) fn registration(id: &str) -> Registration {
         scopes: texts(&SCOPES),
         vectors: texts(&VECTORS),
         sso_from: Vec::new(),
+        sector: None,
         machine_scopes: vec!["provision".into(), "https://login.example/Users.retrieve".into()],
         resource_server: id == "third",
         disabled: false,

@@ -229,7 +229,6 @@ async fn what_cannot_be_read_is_named() {
     let world = provider().await;
     for (fields, code) in [
         (vec![("grant_type", "password"), ("username", "a")], "unsupported_grant_type"),
-        (vec![("grant_type", "client_credentials")], "unsupported_grant_type"),
         (vec![("code", "x")], "invalid_request"),
         (vec![("grant_type", "authorization_code"), ("redirect_uri", "x")], "invalid_request"),
         (vec![("grant_type", "refresh_token")], "invalid_request"),

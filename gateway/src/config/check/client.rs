@@ -38,6 +38,7 @@ fn client(path: &str, file: &FileClient, faults: &mut Faults) -> Option<Client> 
         vectors: file.vectors.clone()?,
         sso_from: file.sso_from.clone().unwrap_or_default(),
         backchannel_logout_uri: file.backchannel_logout_uri.clone(),
+        sector: file.sector.clone(),
         machine_scopes: file.machine_scopes.clone().unwrap_or_default(),
         resource_server: file.resource_server.unwrap_or(false),
         keys: keys?,
