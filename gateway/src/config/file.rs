@@ -364,10 +364,10 @@ table!(
         vectors: Vec<String>,
         /// Clients whose log-ins it may continue.
         sso_from: Vec<String>,
-        /// Where it is told of log-outs, without the browser.
-        backchannel_logout_uri: String,
         /// The sector in which it knows people by one name.
         sector: String,
+        /// Where it is told of log-outs, without the browser.
+        backchannel_logout_uri: String,
         /// What it may ask for itself.
         machine_scopes: Vec<String>,
         /// Whether it may ask what tokens of other clients are worth.

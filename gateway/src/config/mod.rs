@@ -208,10 +208,10 @@ pub struct Client {
     pub vectors: Vec<String>,
     /// Clients whose log-ins it may continue.
     pub sso_from: Vec<String>,
-    /// Where it is told of log-outs, without the browser.
-    pub backchannel_logout_uri: Option<String>,
     /// The sector in which it knows people by one name, if the file says so.
     pub sector: Option<String>,
+    /// Where it is told of log-outs, without the browser.
+    pub backchannel_logout_uri: Option<String>,
     /// What it may ask for itself, about nobody.
     pub machine_scopes: Vec<String>,
     /// Whether it may ask what tokens of other clients are worth.

@@ -111,6 +111,17 @@ async fn told(front: &Shared, token: &Token) -> Response {
     }
 }
 
+/// A bearer token that is none of ours to bind; `Ok(None)` where there is none.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Box<Response>> {
+    let token = shown(&Method::GET, headers)?;
+    match token {
+        Some(Token { proof: Some(_), .. }) => {
+            Err(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None).into())
+        }
+        token => Ok(token.map(|token| token.text)),
+    }
+}
+
 /// The token of a request; `Ok(None)` where there is none.
 fn shown(method: &Method, headers: &HeaderMap) -> Result<Option<Token>, Box<Response>> {
     let invalid = |description: &str| error(StatusCode::BAD_REQUEST, "invalid_request", description);

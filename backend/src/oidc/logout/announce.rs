@@ -67,12 +67,12 @@ impl Provider {
                 continue;
             }
             farewell.grants.push(grant.id);
-            let client = self.registry.find(&grant.client).filter(|client| client.logout().is_some());
-            let Some(client) = client else { continue };
+            let told_client = self.registry.find(&grant.client).filter(|client| client.logout().is_some());
+            let Some(client) = told_client else { continue };
             if told.insert((grant.client.clone(), record.session)) {
-                let (person, session) =
-                    (self.subject(&client, account), self.sessions.name(&record.session, &grant.client));
-                farewell.notices.push(self.logouts.notice(grant.client, person, session, now)?);
+                let session = self.sessions.name(&record.session, &grant.client);
+                let subject = self.subject(&client, account);
+                farewell.notices.push(self.logouts.notice(grant.client, subject, session, now)?);
             }
         }
         Ok(farewell)
