@@ -1,7 +1,7 @@
 //! `/oauth/register`: clients register themselves (RFC 7591) and look after their registration (RFC 7592).
 
 use super::error::{error, failed, plain, unread};
-use super::userinfo::{challenge, one};
+use super::userinfo::{bearer, challenge};
 use crate::fault::NotDone;
 use crate::http::Shared;
 use crate::http::fields::read_body;
@@ -11,7 +11,7 @@ use crate::oidc::client::metadata::Metadata;
 use crate::oidc::registration::{Registration, RegistrationRefused};
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
@@ -73,11 +73,7 @@ pub(super) async fn remove(State(front): State<Shared>, Path(id): Path<String>, 
 
 /// The token of a request.
 fn shown(headers: &HeaderMap) -> Result<String, Box<Response>> {
-    let several = || error(StatusCode::BAD_REQUEST, "invalid_request", "there are several Authorization headers");
-    let value = one(headers, header::AUTHORIZATION.as_str()).map_err(|()| several())?;
-    let token =
-        value.and_then(|value| value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")));
-    let token = token.map(|(_, token)| token.trim().to_owned());
+    let token = bearer(headers)?;
     token.ok_or_else(|| Box::new(challenge(StatusCode::UNAUTHORIZED, None, None)))
 }
 

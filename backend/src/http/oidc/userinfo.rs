@@ -143,7 +143,7 @@ fn shown(method: &Method, headers: &HeaderMap) -> Result<Option<Token>, Box<Resp
 }
 
 /// The one header of a name; an error if there are several.
-pub(super) fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
     let mut all = headers.get_all(name).iter();
     match (all.next(), all.next()) {
         (Some(_), Some(_)) => Err(()),

@@ -87,6 +87,7 @@ pub(crate) fn registration(id: &str) -> Registration {
         vectors: texts(&VECTORS),
         sso_from: Vec::new(),
         sector: None,
+        backchannel_logout_uri: None,
         machine_scopes: vec!["provision".into(), "https://login.example/Users.retrieve".into()],
         resource_server: id == "third",
         disabled: false,
