@@ -34,7 +34,7 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 6] = [
 
 /// What programs call, with credentials of their own and no cookie, or a browser that another site sends: a request for
 /// authorization may be posted from anywhere (OpenID Connect Core, section 3.1.2.1), and does nothing by itself.
-const FROM_ANYWHERE: [&str; 6] = ["/authorize", "/token", "/par", "/introspect", "/revoke", "/userinfo"];
+const FROM_ANYWHERE: [&str; 7] = ["/authorize", "/logout", "/token", "/par", "/introspect", "/revoke", "/userinfo"];
 
 /// And whatever is at or below this: clients register there with tokens of their own.
 const REGISTRATION: &str = "/oauth/register";

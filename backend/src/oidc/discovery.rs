@@ -58,10 +58,13 @@ impl Provider {
         said
     }
 
-    fn for_others(&self) -> [(&'static str, Value); 12] {
+    fn for_others(&self) -> [(&'static str, Value); 15] {
         let at = |path: &str| json!(format!("{}{path}", self.issuer));
         let client_signing = json!(["RS512", "ES256", "PS256", "EdDSA", "RS256"]);
         [
+            ("backchannel_logout_supported", json!(true)),
+            ("backchannel_logout_session_supported", json!(true)),
+            ("end_session_endpoint", at("/logout")),
             ("pushed_authorization_request_endpoint", at("/par")),
             ("introspection_endpoint", at("/introspect")),
             ("introspection_endpoint_auth_methods_supported", json!(["private_key_jwt"])),
@@ -102,8 +105,6 @@ impl Provider {
             "request_parameter_supported": false,
             "request_uri_parameter_supported": false,
             "authorization_response_iss_parameter_supported": true,
-            "backchannel_logout_supported": true,
-            "backchannel_logout_session_supported": true,
         })
     }
 

@@ -14,6 +14,7 @@ pub mod client;
 pub mod client_assertion;
 mod code;
 mod discovery;
+pub(crate) mod end_session;
 mod grant_record;
 mod introspection;
 pub mod jws;

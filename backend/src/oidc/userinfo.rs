@@ -66,7 +66,7 @@ impl Provider {
         let scopes = claims.get("scope").and_then(Value::as_str).map(Scopes::requested).unwrap_or_default();
         let scopes = scopes.and(record.scopes);
         let account = self.store.account(&grant.account).await?.ok_or_else(invalid)?;
-        let client = self.registry.in_use(&grant.client).ok_or_else(invalid)?.clone();
+        let client = self.registry.in_use(&grant.client).ok_or_else(invalid)?;
         Ok(Access { grant, record, scopes, account, client })
     }
 

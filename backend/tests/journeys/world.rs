@@ -33,6 +33,9 @@ pub(crate) const PASSWORD: &str = "three random words";
 pub(crate) const JOURNEY: &str = "__Host-aldgate-journey";
 const ISSUER: &str = "http://localhost:8080";
 
+/// The seed of a world without clients.
+const WITHOUT_CLIENTS: u64 = 11;
+
 /// The backend and all around it.
 pub(crate) struct World {
     folder: tempfile::TempDir,
@@ -57,7 +60,7 @@ impl World {
     pub(crate) async fn with_warm(warm: impl FnOnce(Store) -> Arc<dyn Warm>) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let clock = Arc::new(ManualClock::at(world::NOW));
-        Self::on(folder, clock, Registry::default(), 11, warm).await
+        Self::on(folder, clock, Registry::default(), WITHOUT_CLIENTS, warm).await
     }
 
     /// A world with clients, on a database that has signing keys.
@@ -82,6 +85,7 @@ impl World {
         seed: u64,
         warm: impl FnOnce(Store) -> Arc<dyn Warm>,
     ) -> Self {
+        let has_keys = seed != WITHOUT_CLIENTS; // Else they would be made, and RSA keys take their time.
         let entropy = Arc::new(SeededEntropy::new(seed));
         let path = folder.path().join("aldgate.db");
         let store = Store::open(&path, &world::master_key(), entropy.clone()).await.expect("store");
@@ -107,8 +111,10 @@ impl World {
         let backend = Backend::new(config, store.clone(), warm.clone(), master, clock.clone(), entropy, Some(listen));
         let backend = backend.expect("backend");
         let listener = UnixListener::bind(folder.path().join("backend.sock")).expect("socket");
-        let tended = backend.clone();
-        tokio::spawn(async move { tended.tend(None).await });
+        if has_keys {
+            let tended = backend.clone();
+            tokio::spawn(async move { tended.tend(None).await });
+        }
         tokio::spawn(async move { backend.serve(listener, std::future::pending()).await });
         Self { folder, store, clock, warm, gate, messages }
     }

@@ -61,7 +61,7 @@ const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
     (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
-const BACKEND: [(&str, Access); 28] = [
+const BACKEND: [(&str, Access); 30] = [
     ("/", Access::Optional),
     ("/register", Access::Optional),
     ("/register/", Access::Optional),
@@ -79,9 +79,11 @@ const BACKEND: [(&str, Access); 28] = [
     ("/account/passkeys", SIGNED_IN),
     ("/account/passkeys/", SIGNED_IN_LATELY),
     ("/account/password", SIGNED_IN_LATELY),
-    // The OpenID provider. A browser comes to the first two; to the others come programs, with credentials of their own.
+    // The OpenID provider. A browser comes to the first four; to the others come programs, with credentials of their own.
     ("/authorize", Access::Optional),
     ("/authorize/", Access::Optional),
+    ("/logout", Access::Optional),
+    ("/logout/", Access::Optional),
     ("/token", Access::Public),
     ("/par", Access::Public),
     ("/introspect", Access::Public),

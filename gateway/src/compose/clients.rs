@@ -23,6 +23,7 @@ pub(crate) fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
             name: client.name.clone(),
             profile: client.profile.clone(),
             redirect_uris: client.redirect_uris.clone(),
+            post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
             scopes: client.scopes.clone(),
             vectors: client.vectors.clone(),
             sso_from: client.sso_from.clone(),

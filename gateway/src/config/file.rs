@@ -358,6 +358,8 @@ table!(
         profile: String,
         /// The exact addresses at which it takes its answers.
         redirect_uris: Vec<String>,
+        /// Where it takes people whom it has signed out here.
+        post_logout_redirect_uris: Vec<String>,
         /// What it may ask to know.
         scopes: Vec<String>,
         /// How well it may ask people to be known.

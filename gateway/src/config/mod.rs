@@ -202,6 +202,8 @@ pub struct Client {
     pub profile: Option<String>,
     /// The exact addresses at which it takes its answers.
     pub redirect_uris: Vec<String>,
+    /// Where it takes people whom it has signed out here.
+    pub post_logout_redirect_uris: Vec<String>,
     /// What it may ask to know.
     pub scopes: Vec<String>,
     /// How well it may ask people to be known.

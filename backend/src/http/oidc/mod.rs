@@ -1,6 +1,7 @@
 //! The OpenID provider over HTTP: read what came, one call into [`crate::oidc`], write what comes of it.
 
 mod authorize;
+mod end_session;
 mod error;
 mod metadata;
 mod register;
@@ -21,6 +22,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/authorize/resume", get(authorize::resume))
         .route("/authorize/consent", post(authorize::answer))
         .route("/token", post(token::exchange))
+        .route("/logout", get(end_session::show).post(end_session::posted))
+        .route("/logout/confirm", post(end_session::confirm))
         .route("/par", post(token::push))
         .route("/introspect", post(token::introspect))
         .route("/revoke", post(token::revoke))

@@ -19,7 +19,7 @@ pub(crate) use account::{
 };
 pub(crate) use field_error::{Errors, FieldError};
 pub(crate) use home::Home;
-pub(crate) use oidc::{Consent, ServiceProblem};
+pub(crate) use oidc::{Consent, EndSession, ServiceProblem};
 pub(crate) use passkey_problem::{PasskeyCeremony, PasskeyProblem, PasskeyReason};
 pub(crate) use problem::Problem;
 pub(crate) use register::{RegisterCode, RegisterDone, RegisterEmail, RegisterMethod, RegisterPassword};

@@ -44,6 +44,14 @@ impl Consent<'_> {
     }
 }
 
+/// `GET /logout`: does the person want to be signed out? Posts what the service sent to `/logout/confirm`.
+#[derive(Debug, Template)]
+#[template(path = "end_session.html")]
+pub(crate) struct EndSession<'a> {
+    /// The service's parameters, to be judged again.
+    pub(crate) kept: Vec<(&'static str, &'a str)>,
+}
+
 /// A service has sent somebody with a request that cannot be answered to the service.
 #[derive(Debug, Template)]
 #[template(path = "service_problem.html")]
@@ -69,6 +77,12 @@ mod tests {
         assert!(html.contains("your NHS number") && html.contains("at your GP surgery"), "{html}");
         assert_eq!(Consent::facts(all, IdentityLevel::P5).len(), 6);
         assert_eq!(Consent::facts(all, IdentityLevel::P0).len(), 4);
+    }
+
+    #[test]
+    fn a_service_does_not_sign_anybody_out_by_a_link() {
+        let html = rendered(&EndSession { kept: vec![("state", HOSTILE)] });
+        assert!(html.contains("<form method=\"post\" action=\"/logout/confirm\">"), "{html}");
     }
 
     #[test]

@@ -18,6 +18,9 @@ const GRANT_TYPES: [&str; 4] =
 pub(crate) struct Metadata {
     pub(crate) client_name: String,
     pub(crate) redirect_uris: Vec<String>,
+    pub(crate) post_logout_redirect_uris: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) post_logout_redirect_uris: Vec<String>,
     /// Scopes with a space between them.
     pub(crate) scope: String,
     /// Its public keys; `jwks_uri` is not taken: nothing is fetched from where somebody else says.
@@ -38,6 +41,9 @@ pub(crate) struct Metadata {
     /// Ours: whose rules hold for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) profile: Option<String>,
+    /// Ours: the sector in which it knows people by one name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sector: Option<String>,
     /// Ours: how well it may ask people to be known.
     pub(crate) vectors: Vec<String>,
     /// Ours: clients whose log-ins it may continue.
@@ -60,6 +66,9 @@ impl Metadata {
             name: self.client_name.clone(),
             profile: self.profile.clone(),
             redirect_uris: self.redirect_uris.clone(),
+            post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
+            post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
+            sector: self.sector.clone(),
             scopes: self.scope.split_ascii_whitespace().map(str::to_owned).collect(),
             vectors: self.vectors.clone(),
             sso_from: self.sso_from.clone(),

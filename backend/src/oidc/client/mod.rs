@@ -38,6 +38,8 @@ pub struct Registration {
     pub profile: Option<String>,
     /// Where it takes its answers.
     pub redirect_uris: Vec<String>,
+    /// Where it takes people whom it has signed out here.
+    pub post_logout_redirect_uris: Vec<String>,
     /// What it may ask to know.
     pub scopes: Vec<String>,
     /// How well it may ask people to be known.
@@ -84,6 +86,7 @@ pub struct Client {
     name: String,
     profile: Profile,
     redirect_uris: Vec<RedirectUri>,
+    post_logout_redirect_uris: Vec<RedirectUri>,
     scopes: Scopes,
     vectors: Vec<Vector>,
     sso_from: Vec<ClientId>,
@@ -120,6 +123,7 @@ impl Client {
         let profile = from.profile.as_deref().map_or(Ok(Profile::Nhs), str::parse);
         let profile = faults.keep("profile", profile);
         let redirect_uris = redirect_uris(&from.redirect_uris, profile, &mut faults);
+        let post_logout_redirect_uris = post_logout_redirect_uris(&from.post_logout_redirect_uris, &mut faults);
         let scopes = faults.keep("scopes", scopes(&from.scopes));
         let vectors = vectors(&from.vectors, profile, &mut faults);
         let sector = faults.keep("sector", sector(from.sector.as_deref(), &redirect_uris, profile));
@@ -136,6 +140,7 @@ impl Client {
                     name,
                     profile,
                     redirect_uris,
+                    post_logout_redirect_uris,
                     scopes,
                     vectors,
                     sso_from,
@@ -169,6 +174,11 @@ impl Client {
     /// The registered address that is spelled exactly so.
     pub(crate) fn redirect_uri(&self, text: &str) -> Option<&RedirectUri> {
         self.redirect_uris.iter().find(|uri| uri.as_str() == text)
+    }
+
+    /// The address for people whom it has signed out that is spelled exactly so.
+    pub(crate) fn post_logout_redirect_uri(&self, text: &str) -> Option<&RedirectUri> {
+        self.post_logout_redirect_uris.iter().find(|uri| uri.as_str() == text)
     }
 
     /// The registered address of this digest.
@@ -243,6 +253,15 @@ fn redirect_uris(texts: &[String], profile: Option<Profile>, faults: &mut Faults
         }
     }
     uris
+}
+
+fn post_logout_redirect_uris(texts: &[String], faults: &mut Faults) -> Vec<RedirectUri> {
+    const FIELD: &str = "post_logout_redirect_uris";
+    if texts.len() > REDIRECT_URIS_MAX {
+        faults.add(FIELD, format!("must be at most {REDIRECT_URIS_MAX} addresses"));
+    }
+    let read = |text: &String| faults.keep(FIELD, RedirectUri::parse(text).map_err(|bad| format!("{text:?} {bad}")));
+    texts.iter().filter_map(read).collect()
 }
 
 fn scopes(names: &[String]) -> Result<Scopes, String> {

@@ -27,7 +27,9 @@ async fn discovery_says_what_nhs_login_says() {
     scopes.sort_unstable();
     assert_eq!(said["scopes_supported"], json!(scopes));
     assert_eq!(said["claims_supported"].as_array().map(Vec::len), Some(33));
-    for absent in ["end_session_endpoint", "revocation_endpoint", "introspection_endpoint"] {
+    for absent in
+        ["end_session_endpoint", "revocation_endpoint", "introspection_endpoint", "backchannel_logout_supported"]
+    {
         assert!(said.get(absent).is_none(), "{absent}");
     }
 }

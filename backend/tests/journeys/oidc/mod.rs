@@ -3,6 +3,7 @@
 
 mod authorize;
 mod consent;
+mod end_session;
 mod machine;
 mod metadata;
 mod profiles;
@@ -83,15 +84,13 @@ pub(crate) fn registration(id: &str) -> Registration {
         name: format!("The {id} service"),
         profile: Some("nhs".into()),
         redirect_uris: vec![format!("https://{id}.example/cb"), format!("https://{id}.example/other")],
+        post_logout_redirect_uris: vec![format!("https://{id}.example/bye")],
         scopes: texts(&SCOPES),
         vectors: texts(&VECTORS),
-        sso_from: Vec::new(),
-        sector: None,
-        backchannel_logout_uri: None,
         machine_scopes: vec!["provision".into(), "https://login.example/Users.retrieve".into()],
         resource_server: id == "third",
-        disabled: false,
         keys: Some(PublicKeys::Set(key_set([&*RS512]).into_bytes())),
+        ..Registration::default()
     }
 }
 

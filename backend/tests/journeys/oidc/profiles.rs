@@ -268,6 +268,8 @@ async fn departments_know_a_person_by_names_that_they_cannot_compare() {
     assert!(!names.contains(&account.to_string()));
     let said = send(&world, "GET", "/.well-known/openid-configuration", &[], "").await.json();
     assert_eq!(said["subject_types_supported"], json!(["public", "pairwise"]));
+    assert_eq!(said["backchannel_logout_supported"], true);
+    assert_eq!(said["end_session_endpoint"], format!("{ISSUER}/logout"));
     assert_eq!(said["pushed_authorization_request_endpoint"], format!("{ISSUER}/par"));
     let answer = browser.get(&Service("tax").request(&[("vtr", r#"["Cl.Cm.P2"]"#)])).await;
     assert_eq!(query_of(answer.location())["error"], "invalid_request", "not registered for it");

@@ -34,6 +34,7 @@ fn client(path: &str, file: &FileClient, faults: &mut Faults) -> Option<Client> 
         name: file.name.clone()?,
         profile: file.profile.clone(),
         redirect_uris: file.redirect_uris.clone()?,
+        post_logout_redirect_uris: file.post_logout_redirect_uris.clone().unwrap_or_default(),
         scopes: file.scopes.clone()?,
         vectors: file.vectors.clone()?,
         sso_from: file.sso_from.clone().unwrap_or_default(),
