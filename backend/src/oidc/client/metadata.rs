@@ -19,8 +19,6 @@ pub(crate) struct Metadata {
     pub(crate) client_name: String,
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) post_logout_redirect_uris: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) post_logout_redirect_uris: Vec<String>,
     /// Scopes with a space between them.
     pub(crate) scope: String,
     /// Its public keys; `jwks_uri` is not taken: nothing is fetched from where somebody else says.
@@ -48,9 +46,6 @@ pub(crate) struct Metadata {
     pub(crate) vectors: Vec<String>,
     /// Ours: clients whose log-ins it may continue.
     pub(crate) sso_from: Vec<String>,
-    /// Ours: the sector in which it knows people by one name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) sector: Option<String>,
     /// Ours: what it may ask for itself.
     pub(crate) machine_scopes: Vec<String>,
     /// Ours: whether it may ask what tokens of other clients are worth.
@@ -67,12 +62,10 @@ impl Metadata {
             profile: self.profile.clone(),
             redirect_uris: self.redirect_uris.clone(),
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
-            post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
             sector: self.sector.clone(),
             scopes: self.scope.split_ascii_whitespace().map(str::to_owned).collect(),
             vectors: self.vectors.clone(),
             sso_from: self.sso_from.clone(),
-            sector: self.sector.clone(),
             machine_scopes: self.machine_scopes.clone(),
             resource_server: self.resource_server,
             keys,
