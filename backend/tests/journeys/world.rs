@@ -116,7 +116,19 @@ impl World {
             tokio::spawn(async move { tended.tend(None).await });
         }
         tokio::spawn(async move { backend.serve(listener, std::future::pending()).await });
-        Self { folder, store, clock, warm, gate, messages }
+        let world = Self { folder, store, clock, warm, gate, messages };
+        if has_keys {
+            world.until_keys_are_known().await;
+        }
+        world
+    }
+
+    /// The backend reads its signing keys beside its requests.
+    async fn until_keys_are_known(&self) {
+        let request = b"GET /.well-known/jwks.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        while !self.exchange(request).await.body.contains("RS512") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

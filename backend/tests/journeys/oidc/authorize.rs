@@ -146,7 +146,7 @@ async fn nobody_is_redirected_to_an_address_that_is_not_registered() {
         "client_id=other",
         "redirect_uri=https%3A%2F%2Fother.example%2Fcb",
         "state=2",
-        "prompt=none",
+        "response_type=code",
         "unknown=1&unknown=2",
     ] {
         let answer = browser.get(&format!("{}&{twice}", RP.request(&[]))).await;
