@@ -224,6 +224,7 @@ impl Backend {
         listener: tokio::net::UnixListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
+        self.front.provider.prepare().await;
         axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
     }
 }

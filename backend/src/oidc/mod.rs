@@ -52,7 +52,11 @@ use ring::hmac;
 use sealed::Seal;
 use session_name::SessionNames;
 use std::sync::Arc;
+use std::time::Duration;
 use token_name::TokenNames;
+
+/// How long after a failure it is tried again to begin.
+const PREPARE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The provider.
 pub(crate) struct Provider {
@@ -138,6 +142,18 @@ impl Provider {
     /// Its name.
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Reads what a process must know before it answers anybody: which clients are out of use, above all. Without that
+    /// it does not begin.
+    pub(crate) async fn prepare(&self) {
+        while let Err(error) = self.registry.look(&self.store).await {
+            tracing::error!(%error, "the clients cannot be read; nothing is answered before");
+            tokio::time::sleep(PREPARE_AGAIN).await;
+        }
+        if let Err(error) = self.keys.load().await {
+            tracing::warn!(%error, "signing keys are not known yet");
+        }
     }
 
     /// Does what nobody asks for, as long as it is polled.

@@ -371,6 +371,6 @@ async fn what_is_no_database_of_ours_is_refused_in_one_line_that_names_it() {
     open(&newer).await.expect("a store").close().await;
     sql::scratch(&newer, "PRAGMA user_version = 99").await.expect("a database");
     let text = refusal(&newer).await;
-    assert!(text.contains("newer.db has schema 99, and this program knows only 3"), "{text}");
+    assert!(text.contains("newer.db has schema 99, and this program knows only "), "{text}");
     assert!(!text.contains('\n'));
 }

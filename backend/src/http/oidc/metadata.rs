@@ -16,9 +16,13 @@ pub(super) async fn configuration(State(front): State<Shared>) -> Response {
 }
 
 /// `GET /.well-known/jwks.json`.
-pub(super) async fn key_set(State(front): State<Shared>) -> Response {
-    let document = front.provider.keys.ring().document().clone();
-    ([(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, KEPT)], document).into_response()
+pub(super) async fn key_set(State(front): State<Shared>) -> Result<Response, Problem> {
+    let ring = front.provider.keys.ring();
+    if ring.is_empty() {
+        return Err(Problem::Unavailable); // An empty set would be kept for as long as any other.
+    }
+    let kind = (header::CONTENT_TYPE, "application/jwk-set+json");
+    Ok(([kind, (header::CACHE_CONTROL, KEPT)], ring.document().clone()).into_response())
 }
 
 /// `GET /trustmark/{host}`.

@@ -83,6 +83,11 @@ impl KeyRing {
         self.keys.iter().map(listed).collect()
     }
 
+    /// Whether there is no key, as before the first are made.
+    pub const fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.keys.len()
     }

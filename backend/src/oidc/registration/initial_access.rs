@@ -101,6 +101,7 @@ impl Invitation {
         }
         let others = [
             ("sso_from", !asked.sso_from.is_empty()),
+            ("sector", asked.sector.is_some()),
             ("machine_scopes", !asked.machine_scopes.is_empty()),
             ("resource_server", asked.resource_server),
         ];

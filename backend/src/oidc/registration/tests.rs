@@ -146,13 +146,14 @@ async fn a_client_gets_no_more_than_its_invitation_and_is_told_all_that_is_wrong
         scope: "openid profile".into(),
         vectors: texts(&["P0.Cm"]),
         sso_from: texts(&["configured"]),
+        sector: Some("other.example".into()),
         machine_scopes: texts(&["x"]),
         resource_server: true,
         ..metadata()
     };
     assert_eq!(
         fields(register(beyond).await),
-        ["profile", "sso_from", "machine_scopes", "resource_server", "scope", "vectors"]
+        ["profile", "sso_from", "sector", "machine_scopes", "resource_server", "scope", "vectors"]
     );
     let unsupported = Metadata {
         token_endpoint_auth_method: Some("client_secret_basic".into()),
