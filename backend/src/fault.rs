@@ -1,6 +1,8 @@
 //! What failed of ours. A fault is never a person's doing and says nothing about one: the request fails closed.
 
 use crate::notifier::NotSent;
+use crate::oidc::jws::NotSigned;
+use crate::oidc::keys::KeysFailed;
 use crate::password::HashingFault;
 use crate::store::StoreError;
 use aldgate_core::entropy::EntropyFailed;
@@ -24,6 +26,12 @@ pub(crate) enum Fault {
     /// The way out for messages.
     #[error(transparent)]
     NotSent(#[from] NotSent),
+    /// The OpenID provider's signing keys.
+    #[error(transparent)]
+    Keys(#[from] KeysFailed),
+    /// Signing with one of them.
+    #[error(transparent)]
+    NotSigned(#[from] NotSigned),
     /// Something that cannot be, was.
     #[error("an invariant does not hold: {0}")]
     Invariant(&'static str),

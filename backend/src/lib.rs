@@ -3,8 +3,8 @@
 //! It answers on a Unix socket to the gate alone and never faces the internet. Who a request is for, the gate says in
 //! a signed assertion (see [`AUDIENCE`]); nothing else about a request is believed.
 //!
-//! Layers, downward only: `http` › `journey` › {`passkey`, `password`, `one_time_code`} › `account` › `notifier` ›
-//! `store` › `model`. The methods never import one another: a journey combines them. Only `http/problem` knows status
+//! Layers, downward only: `http` › {`journey`, `oidc`} › {`passkey`, `password`, `one_time_code`} › `account` ›
+//! `notifier` › `store` › `model`. The methods never import one another: a journey combines them. Only `http/problem` knows status
 //! codes. `warm` is the shared tier on the same store, for a deployment of one machine. Where the tier is another,
 //! `herald` tells it what is revoked, `settler` writes down the log-ins that it has settled, and `cold` is asked for
 //! what it lacks.
@@ -18,6 +18,7 @@ mod http;
 mod journey;
 pub mod model;
 mod notifier;
+pub mod oidc;
 mod one_time_code;
 mod passkey;
 mod password;
@@ -43,6 +44,11 @@ use journey::Journeys;
 use journey::known_device::KnownDevices;
 use journey::sealed::Sealer;
 use notifier::{FileOutbox, Post};
+use oidc::keys::{Rules, SigningKeys};
+use oidc::logout::NoOutbound;
+use oidc::logout::reach::Reach;
+use oidc::registry::Registry;
+use oidc::{Ground, Provider};
 use one_time_code::OneTimeCodes;
 use passkey::Registration;
 use password::Passwords;
@@ -78,6 +84,12 @@ pub struct Config {
     pub outbox: PathBuf,
     /// Threads that hash passwords: each takes 19 MiB and a core while it works.
     pub argon2_threads: usize,
+    /// The clients of the OpenID provider.
+    pub clients: Registry,
+    /// When its signing keys change.
+    pub signing_keys: Rules,
+    /// Which networks, besides the public ones, its clients may be called in.
+    pub reach: Reach,
 }
 
 /// Whoever listens to the messages that are sent.
@@ -98,6 +110,9 @@ pub enum BadConfig {
     /// The folder for messages cannot be made.
     #[error("the outbox cannot be opened: {0}")]
     Outbox(#[source] std::io::Error),
+    /// Clients cannot be called.
+    #[error(transparent)]
+    Outbound(#[from] NoOutbound),
     /// The source of randomness failed.
     #[error("the source of randomness failed")]
     Entropy,
@@ -136,6 +151,18 @@ impl Backend {
         let herald = Arc::new(Herald::new(store.clone(), Arc::clone(&warm)));
         let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
         let randomness = Arc::clone(&entropy);
+        let signing_keys = SigningKeys::new(store.clone(), &master, Arc::clone(&entropy), config.signing_keys);
+        let ground = Ground {
+            issuer: config.issuer,
+            host: config.login_host.clone(),
+            registry: config.clients,
+            reach: config.reach,
+            store: store.clone(),
+            warm: Arc::clone(&warm),
+            keys: Arc::new(signing_keys),
+            entropy: Arc::clone(&entropy),
+        };
+        let provider = Provider::new(ground, &master).map_err(BadConfig::Outbound)?;
         let journeys = Journeys {
             accounts: Accounts::new(store.clone(), Arc::clone(&warm), Arc::clone(&herald), Arc::clone(&post)),
             store: store.clone(),
@@ -152,24 +179,42 @@ impl Backend {
             login_host: config.login_host,
         };
         let deliveries = Deliveries::new(store.clone(), Vec::new(), Arc::clone(&clock), randomness);
-        let front = Arc::new(Front { journeys, verifier, origins: config.origins, clock });
+        let front =
+            Arc::new(Front { journeys, provider: Arc::new(provider), verifier, origins: config.origins, clock });
         Ok(Self { front, store, herald, deliveries: Arc::new(deliveries) })
     }
 
     /// Does what nobody asks for, as long as it is polled: deletes what has expired, tells the shared tier what it has
-    /// missed, delivers what is due, and settles `log_ins`, where that tier keeps any.
+    /// missed, makes signing keys in time, tells clients of log-outs, delivers what is due, and settles `log_ins`, where
+    /// that tier keeps any.
     pub async fn tend(&self, log_ins: Option<Arc<dyn LoginEvents>>) {
         let settling = async {
             if let Some(log_ins) = log_ins {
                 Settler { store: self.store.clone(), log_ins }.run().await;
             }
         };
+        let clock = &*self.front.clock;
         tokio::join!(
-            self.store.run_sweeper(&*self.front.clock, SWEEP),
+            self.store.run_sweeper(clock, SWEEP),
             self.herald.run(),
             self.deliveries.run(),
+            self.front.provider.tend(clock),
             settling,
         );
+    }
+
+    /// Answers administrators on a socket of their own until `shutdown` is done. Whoever can open it may do everything
+    /// with clients.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub async fn serve_admin(
+        &self,
+        listener: tokio::net::UnixListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let router = http::admin_router(Arc::clone(&self.front));
+        axum::serve(listener, router).with_graceful_shutdown(shutdown).await
     }
 
     /// The routes, for whoever serves them.
@@ -186,6 +231,7 @@ impl Backend {
         listener: tokio::net::UnixListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
+        self.front.provider.prepare().await;
         axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
     }
 }

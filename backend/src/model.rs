@@ -3,6 +3,12 @@
 //! Text from outside becomes a type here or nowhere (parse, don't validate): who holds an [`EmailAddress`] need not
 //! look at it again. Nothing here knows a database, a page or a status code.
 
+mod grant;
+mod person;
+
+pub use grant::{Consent, Grant, GrantId};
+pub use person::{GpAccount, GpRegistration, Person, Telephone};
+
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::secret::Secret;

@@ -73,6 +73,28 @@ pub enum Purpose {
     KnownDevice,
     /// Tags of the audit's entries.
     Audit,
+    /// Sealing of authorization codes.
+    AuthorizationCode,
+    /// Sealing of an authorization request while its person signs in.
+    AuthorizationRequest,
+    /// Sealing of an authorization request that its client has pushed.
+    PushedRequest,
+    /// Subjects that differ from sector to sector.
+    PairwiseSubject,
+    /// Sealing of an authorization request while its person is asked for consent.
+    ConsentRequest,
+    /// Tags of refresh tokens.
+    RefreshToken,
+    /// Tags of the names (`jti`) of ID tokens and access tokens.
+    TokenName,
+    /// Names of sessions, a different one for each client.
+    ClientSession,
+    /// Tags of the tokens by which a client changes its own registration.
+    RegistrationToken,
+    /// Sealing of the tokens that let somebody register a client.
+    InitialAccess,
+    /// Sealing of the OpenID provider's signing keys at rest.
+    SigningKeySeal,
 }
 
 impl Purpose {
@@ -90,6 +112,17 @@ impl Purpose {
             Self::TlsTicket => b"aldgate/tls-ticket/1",
             Self::KnownDevice => b"aldgate/known-device/1",
             Self::Audit => b"aldgate/audit/1",
+            Self::AuthorizationCode => b"aldgate/authorization-code/1",
+            Self::AuthorizationRequest => b"aldgate/authorization-request/1",
+            Self::PushedRequest => b"aldgate/pushed-request/1",
+            Self::PairwiseSubject => b"aldgate/pairwise-subject/1",
+            Self::ConsentRequest => b"aldgate/consent-request/1",
+            Self::RefreshToken => b"aldgate/refresh-token/1",
+            Self::TokenName => b"aldgate/token-name/1",
+            Self::ClientSession => b"aldgate/client-session/1",
+            Self::RegistrationToken => b"aldgate/registration-token/1",
+            Self::InitialAccess => b"aldgate/initial-access/1",
+            Self::SigningKeySeal => b"aldgate/signing-key-seal/1",
         }
     }
 }

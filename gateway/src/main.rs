@@ -5,7 +5,9 @@
 
 mod compose;
 
+use aldgate_backend::oidc::keys::SigningAlgorithm;
 use clap::{Parser, Subcommand};
+use compose::oidc_keys::Asked;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,6 +44,11 @@ enum Command {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+    /// The keys with which the OpenID provider signs: which there are, and new ones.
+    OidcKeys {
+        #[command(subcommand)]
+        command: OidcKeys,
     },
     /// Print the functions that an administrator loads into Redis (config/redis).
     RedisFunctions,
@@ -149,6 +156,39 @@ fn keys(command: Keys) -> ExitCode {
     }
 }
 
+#[derive(Subcommand)]
+enum OidcKeys {
+    /// List the keys that are published, and how each stands.
+    List {
+        /// The configuration file; without it the built-in defaults stand.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Make the next key of an algorithm now. It is announced for a day before it signs.
+    Rotate {
+        /// The configuration file; without it the built-in defaults stand.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// RS512, ES256, PS256 or EdDSA; all of them if none is named.
+        #[arg(value_name = "ALGORITHM")]
+        algorithm: Option<SigningAlgorithm>,
+        /// Remove every key of this algorithm at once and sign with a new one: what the old ones signed is refused.
+        #[arg(long, value_name = "ALGORITHM", conflicts_with = "algorithm")]
+        compromised: Option<SigningAlgorithm>,
+    },
+}
+
+impl OidcKeys {
+    fn run(self) -> ExitCode {
+        let (config, asked) = match self {
+            Self::List { config } => (config, Asked::List),
+            Self::Rotate { config, compromised: Some(algorithm), .. } => (config, Asked::Replace(algorithm)),
+            Self::Rotate { config, algorithm, compromised: None } => (config, Asked::Rotate(algorithm)),
+        };
+        compose::oidc_keys::run(asked, config.as_deref())
+    }
+}
+
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Up { config } => compose::run(compose::up, config.as_deref()),
@@ -156,6 +196,7 @@ fn main() -> ExitCode {
             compose::run(if take_over { compose::take_over } else { compose::gateway }, Some(&config))
         }
         Command::Backend { config } => compose::run(compose::backend, Some(&config)),
+        Command::OidcKeys { command } => command.run(),
         Command::RedisFunctions => compose::redis_functions(),
         Command::Audit(command) => audit(command),
         Command::Keys(command) => keys(command),

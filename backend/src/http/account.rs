@@ -16,6 +16,7 @@ use super::wrong::{bad_password, too_many_passwords};
 use crate::fault::NotDone;
 use crate::journey::{Overview, PasswordNotChanged, RemovalRefused};
 use crate::model::Passkey;
+use crate::oidc::logout::Ending;
 use crate::passkey::{NAME_CHARS_MAX, NameRefused, PasskeyName};
 use aldgate_core::assurance::Components;
 use aldgate_core::id::{CredentialDigest, SessionId};
@@ -110,8 +111,13 @@ async fn removal(front: &Shared, owner: &Owner, id: &CredentialDigest, shown: Sh
 
 /// `POST /account/passkeys/{id}/remove`.
 pub(super) async fn remove(State(front): State<Shared>, owner: Owner, id: Id<CredentialDigest>) -> Answer {
+    let ending = Ending::OfPasskey { passkey: id.0, keep: owner.identity.session() };
+    let farewell = front.provider.farewell(&owner.identity.account(), ending, owner.caller.now).await;
     match front.journeys.remove_passkey(&owner.identity, &id.0, owner.caller.now).await {
-        Ok(()) => answer::see_other(&Done::PasskeyRemoved.after(PASSKEYS)),
+        Ok(()) => {
+            front.provider.note_farewell(farewell).await;
+            answer::see_other(&Done::PasskeyRemoved.after(PASSKEYS))
+        }
         Err(NotDone::Refused(RemovalRefused::LastWayIn)) => removal(&front, &owner, &id.0, Shown::Conflict).await,
         Err(NotDone::Refused(RemovalRefused::NotFound)) => Err(Problem::NotFound),
         Err(NotDone::Failed(fault)) => Err(fault.into()),
@@ -140,6 +146,9 @@ fn session_row(id: SessionId, record: &SessionRecord, this_one: bool) -> Session
 
 /// `POST /account/sessions/{id}/end`.
 pub(super) async fn end_session(State(front): State<Shared>, owner: Owner, id: Id<SessionId>) -> Answer {
+    let account = owner.identity.account();
+    let farewell = front.provider.farewell(&account, Ending::One(id.0), owner.caller.now).await;
+    front.provider.note_farewell(farewell).await;
     front.journeys.end_session(&owner.identity, id.0, owner.caller.now).await?;
     if id.0 == owner.identity.session() {
         return answer::without_session(answer::see_other("/signed-out")?);
@@ -162,8 +171,13 @@ async fn password_page(front: &Shared, owner: &Owner, errors: Errors, shown: Sho
 pub(super) async fn change_password(State(front): State<Shared>, owner: Owner, form: Form) -> Answer {
     let current = form.optional("current_password")?.map(|text| Secret::new(text.to_owned()));
     let new = form.secret("new_password")?;
+    let ending = Ending::AllBut(Some(owner.identity.session()));
+    let farewell = front.provider.farewell(&owner.identity.account(), ending, owner.caller.now).await;
     match front.journeys.change_password(&owner.identity, current, new, &owner.caller).await {
-        Ok(()) => answer::see_other(&Done::PasswordChanged.after("/account")),
+        Ok(()) => {
+            front.provider.note_farewell(farewell).await;
+            answer::see_other(&Done::PasswordChanged.after("/account"))
+        }
         Err(NotDone::Refused(refusal)) => {
             let (errors, shown) = not_changed(refusal, &owner);
             password_page(&front, &owner, errors, shown).await

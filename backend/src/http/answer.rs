@@ -1,10 +1,11 @@
 //! The forms that an answer takes: a page, a redirect, a cookie with either.
 
 use super::Shared;
+use super::guard::FormsLeadTo;
 use super::problem::{Problem, Shown};
 use super::render::rendered;
 use crate::fault::Fault;
-use crate::journey::{Exhausted, Journey, OpenedSession, known_device, sealed};
+use crate::journey::{Exhausted, Journey, OpenedSession, ReturnTo, known_device, sealed};
 use crate::model::EmailAddress;
 use aldgate_core::session::cookie;
 use aldgate_core::time::Timestamp;
@@ -24,6 +25,15 @@ pub(super) fn page(page: &impl Template) -> Answer {
 #[expect(clippy::unnecessary_wraps, reason = "a handler's last line")]
 pub(super) fn page_as(shown: Shown, page: &impl Template) -> Answer {
     Ok(rendered(shown.status(), page))
+}
+
+/// A page with a form whose end is `return_to`: where that leads on to a client, the form may too.
+pub(super) fn leading_back(answer: Answer, front: &Shared, return_to: &ReturnTo, now: Timestamp) -> Answer {
+    let mut response = answer?;
+    if let Some(origin) = front.provider.on_the_way(return_to.as_str(), now).map(|request| request.target) {
+        response.extensions_mut().insert(FormsLeadTo(origin));
+    }
+    Ok(response)
 }
 
 /// A page that says that something was tried too often, with the word for programs.

@@ -9,7 +9,7 @@ use aldgate_core::secret::Secret;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use std::convert::Infallible;
 
 /// Fields that are read; no form of ours has more than four.
@@ -25,10 +25,21 @@ struct Fields(Vec<(Vec<u8>, Vec<u8>)>);
 #[derive(Debug, PartialEq, Eq)]
 struct Unreadable;
 
+/// The pairs of an encoded text, each decoded.
+pub(super) fn pairs(encoded: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(pair)
+}
+
+/// Whether a request says that its body is a form.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
+    let kind = kind.as_deref().and_then(|kind| kind.split(|byte| *byte == b';').next()).map(<[u8]>::trim_ascii);
+    kind == Some(FORM.as_bytes())
+}
+
 impl Fields {
     fn parse(encoded: &[u8]) -> Self {
-        let pairs = encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).take(FIELDS_MAX);
-        Self(pairs.map(pair).collect())
+        Self(pairs(encoded).take(FIELDS_MAX).collect())
     }
 
     /// The value of the one field of this name, if there is one.
@@ -98,15 +109,10 @@ impl FromRequest<Shared> for Form {
     type Rejection = Problem;
 
     async fn from_request(request: Request, front: &Shared) -> Result<Self, Problem> {
-        let kind = request.headers().get(header::CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
-        let kind = kind.as_deref().and_then(|kind| kind.split(|byte| *byte == b';').next()).map(<[u8]>::trim_ascii);
+        let is_form = is_form(request.headers());
         let body = read_body(request, front).await?;
         // A form without fields may come without a type: there is nothing to read.
-        if body.is_empty() || kind == Some(FORM.as_bytes()) {
-            Ok(Self(Fields::parse(&body)))
-        } else {
-            Err(Problem::ContentType)
-        }
+        if body.is_empty() || is_form { Ok(Self(Fields::parse(&body))) } else { Err(Problem::ContentType) }
     }
 }
 

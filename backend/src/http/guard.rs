@@ -32,18 +32,45 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
-/// Sets the security headers, whatever the answer is.
+/// What programs call, with credentials of their own and no cookie, or a browser that another site sends: a request for
+/// authorization may be posted from anywhere (OpenID Connect Core, section 3.1.2.1), and does nothing by itself.
+const FROM_ANYWHERE: [&str; 7] = ["/authorize", "/logout", "/token", "/par", "/introspect", "/revoke", "/userinfo"];
+
+/// And whatever is at or below this: clients register there with tokens of their own.
+const REGISTRATION: &str = "/oauth/register";
+
+/// The origin to which a page's forms lead in the end, by redirects: browsers hold those against the page's policy too.
+#[derive(Debug, Clone)]
+pub(super) struct FormsLeadTo(pub(super) String);
+
+/// Sets the security headers, whatever the answer is. An answer that says itself for how long it may be kept is believed.
 pub(super) async fn set_security_headers(mut response: Response) -> Response {
+    let target = response.extensions_mut().remove::<FormsLeadTo>();
+    let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
-        response.headers_mut().insert(name, value);
+        if name != header::CACHE_CONTROL || !headers.contains_key(&name) {
+            headers.insert(name, value);
+        }
+    }
+    if let Some(policy) = target.and_then(|FormsLeadTo(origin)| policy_with(&origin)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
+}
+
+/// The policy of pages whose forms lead to an origin. One that cannot stand in a header is left out: the browser then
+/// refuses to go there.
+fn policy_with(origin: &str) -> Option<HeaderValue> {
+    const OURS: &str = "form-action 'self'";
+    HeaderValue::from_str(&PAGE_POLICY.replace(OURS, &format!("{OURS} {origin}"))).ok()
 }
 
 /// Refuses what another site makes a browser send (CSRF): an unsafe method needs an `Origin` of ours, or, where there
 /// is none, the browser's own word that the page is of this origin.
 pub(super) async fn refuse_foreign_origins(State(front): State<Shared>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() || is_from_us(request.headers(), &front.origins) {
+    let path = request.uri().path();
+    let anywhere = FROM_ANYWHERE.contains(&path) || path.starts_with(REGISTRATION);
+    if request.method().is_safe() || anywhere || is_from_us(request.headers(), &front.origins) {
         return next.run(request).await;
     }
     Problem::ForeignOrigin.for_path(request.uri().path())

@@ -3,6 +3,7 @@
 //! A handler is: extract (typed) › one call into a journey › map to an answer. Whatever is decided is decided below.
 
 mod account;
+mod admin;
 mod answer;
 mod asker;
 mod dates;
@@ -10,6 +11,8 @@ mod done;
 mod fields;
 mod guard;
 mod home;
+mod json;
+mod oidc;
 mod page;
 mod passkey;
 mod problem;
@@ -20,6 +23,7 @@ mod sign_out;
 mod wrong;
 
 use crate::journey::Journeys;
+use crate::oidc::Provider;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::Verifier;
 use axum::extract::DefaultBodyLimit;
@@ -41,6 +45,8 @@ const JSON_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Front {
     /// The journeys.
     pub(crate) journeys: Journeys,
+    /// The OpenID provider.
+    pub(crate) provider: Arc<Provider>,
     /// Verifies who the gate says it is.
     pub(crate) verifier: Verifier,
     /// From where forms may be posted.
@@ -61,6 +67,11 @@ where
     T: 'static,
 {
     get(show).post(take)
+}
+
+/// Bounds a form where it is read.
+fn form_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(FORM_BYTES_MAX)
 }
 
 fn pages() -> Router<Shared> {
@@ -86,7 +97,7 @@ fn pages() -> Router<Shared> {
         .route("/account/sessions", get(account::show_sessions))
         .route("/account/sessions/{id}/end", post(account::end_session))
         .route("/account/password", form(account::show_password, account::change_password))
-        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(form_limit())
 }
 
 fn ceremonies() -> Router<Shared> {
@@ -96,10 +107,13 @@ fn ceremonies() -> Router<Shared> {
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
 }
 
+pub(crate) use admin::router as admin_router;
+
 /// All routes. The last layer is the first to see a request.
 pub(crate) fn router(front: Shared) -> Router {
     pages()
         .merge(ceremonies())
+        .merge(oidc::routes())
         .route("/livez", get(async || StatusCode::NO_CONTENT)) // For gateways: whether anybody is here at all.
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)

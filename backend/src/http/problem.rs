@@ -7,6 +7,7 @@ use super::page;
 use super::render::rendered;
 use crate::fault::{Fault, NotDone};
 use crate::journey::PasskeyRefused;
+use crate::oidc::jws::NotSigned;
 use crate::passkey::AnswerRefused;
 use crate::password::HashingFault;
 use crate::store::StoreError;
@@ -20,6 +21,9 @@ const RETRY_AFTER_SECS: HeaderValue = HeaderValue::from_static("5");
 
 /// Where problem documents are answered with: the ceremonies, which a script asks for.
 const CEREMONIES: &str = "/passkey/";
+
+/// Where programs ask, and no browser.
+const PROGRAMS: [&str; 5] = ["/token", "/par", "/introspect", "/revoke", "/userinfo"];
 
 /// The slug of [`Problem::NotSignedIn`]: the page for passkey problems leads on from it instead of explaining it.
 pub(super) const NOT_SIGNED_IN: &str = "not-signed-in";
@@ -211,7 +215,8 @@ impl Problem {
 
     /// As whoever asked for this path understands it.
     pub(super) fn for_path(self, path: &str) -> Response {
-        let mut response = if path.starts_with(CEREMONIES) { self.document() } else { self.page() };
+        let for_programs = path.starts_with(CEREMONIES) || PROGRAMS.contains(&path);
+        let mut response = if for_programs { self.document() } else { self.page() };
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECS);
         }
@@ -253,10 +258,13 @@ impl From<Fault> for Problem {
             | Fault::Warm(_)
             | Fault::Hashing(HashingFault::Busy)
             | Fault::Entropy(_)
-            | Fault::NotSent(_) => Self::Unavailable,
-            Fault::Store(StoreError::Broken(_)) | Fault::Hashing(HashingFault::Broken) | Fault::Invariant(_) => {
-                Self::Broken
-            }
+            | Fault::NotSent(_)
+            | Fault::NotSigned(NotSigned::NoKey(_)) => Self::Unavailable,
+            Fault::Store(StoreError::Broken(_))
+            | Fault::Hashing(HashingFault::Broken)
+            | Fault::Keys(_)
+            | Fault::NotSigned(_)
+            | Fault::Invariant(_) => Self::Broken,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::wrong::{bad_email, too_many_passwords};
 use crate::fault::NotDone;
 use crate::journey::{Caller, Journey, ReturnTo, SignInRefused, SigningIn, Stage};
 use crate::model::EmailAddress;
+use aldgate_core::time::Timestamp;
 use axum::extract::State;
 
 /// Why the gate sends somebody here; anything else says nothing.
@@ -20,16 +21,23 @@ fn reason(why: Option<&str>) -> Option<&'static str> {
         "passkey" => Some(
             "This page needs a passkey. Sign in with a passkey to go on. If you do not have one, sign in another way and add one in your account.",
         ),
+        "password" => Some("This service needs your password. Sign in with your email address and password to go on."),
         "ended" => Some("You were signed out. Sign in again to go on."),
         _ => None,
     }
 }
 
 /// `GET /sign-in`.
-pub(super) async fn show_email(query: Query) -> Answer {
+pub(super) async fn show_email(State(front): State<Shared>, query: Query) -> Answer {
     let return_to = ReturnTo::parse(query.text("return_to"));
     let reason = reason(query.text("why"));
-    answer::page(&SignIn { email: "", errors: Errors::none(), return_to: return_to.as_str(), reason })
+    let registration = may_register(&front, &return_to, front.clock.now());
+    answer::page(&SignIn { email: "", errors: Errors::none(), return_to: return_to.as_str(), reason, registration })
+}
+
+/// Whether the service behind a sign-in, if there is one, lets people get an account on the way to it.
+fn may_register(front: &Shared, return_to: &ReturnTo, now: Timestamp) -> bool {
+    front.provider.on_the_way(return_to.as_str(), now).is_none_or(|request| request.allow_registration)
 }
 
 /// `POST /sign-in`.
@@ -43,8 +51,9 @@ pub(super) async fn take_email(State(front): State<Shared>, asker: Asker, form: 
             answer::with_journey(answer::see_other(&next)?, &front, &journey, asker.caller.now)
         }
         Err(bad) => {
+            let registration = may_register(&front, &return_to, asker.caller.now);
             let (errors, return_to) = (bad_email(bad), return_to.as_str());
-            answer::page_as(Shown::WithErrors, &SignIn { email: typed, errors, return_to, reason: None })
+            answer::page_as(Shown::WithErrors, &SignIn { email: typed, errors, return_to, reason: None, registration })
         }
     }
 }
@@ -61,11 +70,12 @@ fn signing_in(asker: Asker, return_to: Option<&str>) -> Result<(SigningIn, Retur
 }
 
 /// `GET /sign-in/password`.
-pub(super) async fn show_password(asker: Asker, query: Query) -> Answer {
+pub(super) async fn show_password(State(front): State<Shared>, asker: Asker, query: Query) -> Answer {
     match signing_in(asker, query.text("return_to")) {
-        Ok((stage, return_to, _)) => {
-            let (email, return_to) = (stage.email().as_str(), return_to.as_str());
-            answer::page(&SignInPassword { email, errors: Errors::none(), return_to })
+        Ok((stage, return_to, caller)) => {
+            let page =
+                SignInPassword { email: stage.email().as_str(), errors: Errors::none(), return_to: return_to.as_str() };
+            answer::leading_back(answer::page(&page), &front, &return_to, caller.now)
         }
         Err(elsewhere) => answer::see_other(&elsewhere),
     }
@@ -78,10 +88,11 @@ pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, for
         Err(elsewhere) => return answer::see_other(&elsewhere),
     };
     let (typed, email) = (form.secret("password")?, stage.email().as_str());
+    let again = |page| answer::leading_back(page, &front, &return_to, caller.now);
     let page = |errors| SignInPassword { email, errors, return_to: return_to.as_str() };
     if typed.expose().is_empty() {
         let error = FieldError::new("password", "Enter your password");
-        return answer::page_as(Shown::WithErrors, &page(error.into()));
+        return again(answer::page_as(Shown::WithErrors, &page(error.into())));
     }
     match front.journeys.sign_in(&stage, typed, &caller).await {
         Ok(session) => {
@@ -91,10 +102,11 @@ pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, for
         }
         Err(NotDone::Refused(SignInRefused::Wrong)) => {
             let error = FieldError::new("password", "The email address or password is not correct");
-            answer::page_as(Shown::WithErrors, &page(error.into()))
+            again(answer::page_as(Shown::WithErrors, &page(error.into())))
         }
         Err(NotDone::Refused(SignInRefused::Exhausted(refusal))) => {
-            answer::exhausted(&page(too_many_passwords("password", refusal, &caller)), refusal, caller.now)
+            let errors = too_many_passwords("password", refusal, &caller);
+            again(answer::exhausted(&page(errors), refusal, caller.now))
         }
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }

@@ -6,6 +6,7 @@ use super::asker::Asker;
 use super::done::Done;
 use super::fields::Query;
 use super::page::{SignOut, SignedOut};
+use crate::oidc::logout::Ending;
 use axum::extract::State;
 
 const SIGNED_OUT: &str = "/signed-out";
@@ -20,6 +21,9 @@ pub(super) async fn show(State(front): State<Shared>, asker: Asker) -> Answer {
 /// `POST /sign-out`.
 pub(super) async fn here(State(front): State<Shared>, asker: Asker) -> Answer {
     if let Some(identity) = &asker.identity {
+        let ending = Ending::One(identity.session());
+        let farewell = front.provider.farewell(&identity.account(), ending, front.clock.now()).await;
+        front.provider.note_farewell(farewell).await;
         front.journeys.sign_out(identity).await?;
     }
     answer::without_session(answer::see_other(SIGNED_OUT)?)
@@ -30,6 +34,8 @@ pub(super) async fn everywhere(State(front): State<Shared>, asker: Asker) -> Ans
     let Some(identity) = &asker.identity else {
         return answer::without_session(answer::see_other(SIGNED_OUT)?);
     };
+    let farewell = front.provider.farewell(&identity.account(), Ending::AllBut(None), front.clock.now()).await;
+    front.provider.note_farewell(farewell).await;
     front.journeys.sign_out_everywhere(identity, asker.caller.now).await?;
     answer::without_session(answer::see_other(&Done::SignedOutEverywhere.after(SIGNED_OUT))?)
 }

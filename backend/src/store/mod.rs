@@ -12,16 +12,21 @@
 
 pub mod audit;
 mod backup;
+pub(crate) mod client;
 #[cfg(test)]
 mod conformance;
 mod data_key;
 pub mod delivery;
+mod grant;
 mod job;
 mod key_files;
+pub(crate) mod logout_notice;
 mod open;
+mod person;
 mod reseal;
 mod seal;
 mod settling;
+pub(crate) mod signing_key;
 mod sql;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -43,6 +48,7 @@ use audit::Act;
 use audit::chain::AuditKey;
 pub use backup::Unfit;
 pub use data_key::{DATA_KEY_BYTES, DataKey, DataKeys, KeyId, KeysFailed, NotDropped};
+pub use grant::{Redemption, Rotation};
 pub use key_files::KeyFiles;
 pub use open::OpenError;
 pub use open::postgres::{BadUrl, Server, ServerOptions};
@@ -388,7 +394,7 @@ impl Store {
 
 /// Sweeping.
 impl Store {
-    /// Deletes single-use values, attempts and sessions that have ended, in steps between which others may write.
+    /// Deletes single-use values, attempts, sessions and grants that have ended, in steps between which others may write.
     /// Gives how many rows went.
     ///
     /// # Errors

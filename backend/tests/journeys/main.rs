@@ -1,10 +1,11 @@
 //! The backend from the outside: whole journeys over its socket, with a real SQLite file, a clock that is moved by
 //! hand, software authenticators, and a browser and a gate of a few lines each (see [`world`]).
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on says why and ends")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why and ends")]
 
 mod abuse;
 mod account;
+mod oidc;
 mod overtaken;
 mod passkey;
 mod register;

@@ -1,5 +1,8 @@
 //! A small world: the backend on its socket, a gate that asserts who is signed in, and browsers that keep cookies.
 
+use aldgate_backend::oidc::keys::Rules;
+use aldgate_backend::oidc::logout::reach::Reach;
+use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::Store;
 use aldgate_backend::warm::embedded::EmbeddedWarm;
 use aldgate_backend::{AUDIENCE, Backend, Config, Message};
@@ -18,7 +21,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -30,9 +33,13 @@ pub(crate) const PASSWORD: &str = "three random words";
 pub(crate) const JOURNEY: &str = "__Host-aldgate-journey";
 const ISSUER: &str = "http://localhost:8080";
 
+/// The seed of a world without clients.
+const WITHOUT_CLIENTS: u64 = 11;
+
 /// The backend and all around it.
 pub(crate) struct World {
     folder: tempfile::TempDir,
+    pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) warm: Arc<dyn Warm>,
     pub(crate) gate: SigningKey,
@@ -52,11 +59,38 @@ impl World {
     /// A world whose shared tier is another.
     pub(crate) async fn with_warm(warm: impl FnOnce(Store) -> Arc<dyn Warm>) -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let entropy = Arc::new(SeededEntropy::new(11));
+        let clock = Arc::new(ManualClock::at(world::NOW));
+        Self::on(folder, clock, Registry::default(), WITHOUT_CLIENTS, warm).await
+    }
+
+    /// A world with clients, on a database that has signing keys.
+    pub(crate) async fn with_clients(database: &Path, clients: Registry) -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::copy(database, folder.path().join("aldgate.db")).expect("a copy");
+        let clock = Arc::new(ManualClock::at(world::NOW));
+        Self::on(folder, clock, clients, 12, |store| Arc::new(EmbeddedWarm::new(store))).await
+    }
+
+    /// The same world after a restart, with other clients.
+    pub(crate) async fn restarted(self, clients: Registry) -> Self {
+        self.store.close().await;
+        std::fs::remove_file(self.socket()).expect("the old socket");
+        Self::on(self.folder, self.clock, clients, 13, |store| Arc::new(EmbeddedWarm::new(store))).await
+    }
+
+    async fn on(
+        folder: tempfile::TempDir,
+        clock: Arc<ManualClock>,
+        clients: Registry,
+        seed: u64,
+        warm: impl FnOnce(Store) -> Arc<dyn Warm>,
+    ) -> Self {
+        let has_keys = seed != WITHOUT_CLIENTS; // Else they would be made, and RSA keys take their time.
+        let entropy = Arc::new(SeededEntropy::new(seed));
         let path = folder.path().join("aldgate.db");
         let store = Store::open(&path, &world::master_key(), entropy.clone()).await.expect("store");
         let warm = warm(store.clone());
-        let (gate, clock) = (signing_key(), Arc::new(ManualClock::at(world::NOW)));
+        let gate = signing_key();
         let messages = Arc::new(Mutex::new(Vec::new()));
         let config = Config {
             relying_party: world::relying_party(),
@@ -67,15 +101,34 @@ impl World {
             key_set: gate.key_set(),
             outbox: folder.path().join("outbox"),
             argon2_threads: 2,
+            clients,
+            signing_keys: Rules::default(),
+            reach: Reach::default(),
         };
         let heard = messages.clone();
         let listen = Arc::new(move |message: &Message| heard.lock().expect("lock").push(message.clone()));
         let master = Arc::new(world::master_key());
-        let backend = Backend::new(config, store, warm.clone(), master, clock.clone(), entropy, Some(listen));
+        let backend = Backend::new(config, store.clone(), warm.clone(), master, clock.clone(), entropy, Some(listen));
         let backend = backend.expect("backend");
         let listener = UnixListener::bind(folder.path().join("backend.sock")).expect("socket");
+        if has_keys {
+            let tended = backend.clone();
+            tokio::spawn(async move { tended.tend(None).await });
+        }
         tokio::spawn(async move { backend.serve(listener, std::future::pending()).await });
-        Self { folder, clock, warm, gate, messages }
+        let world = Self { folder, store, clock, warm, gate, messages };
+        if has_keys {
+            world.until_keys_are_known().await;
+        }
+        world
+    }
+
+    /// The backend reads its signing keys beside its requests.
+    async fn until_keys_are_known(&self) {
+        let request = b"GET /.well-known/jwks.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        while !self.exchange(request).await.body.contains("RS512") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

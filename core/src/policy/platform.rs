@@ -61,7 +61,7 @@ const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
     (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
-const BACKEND: [(&str, Access); 16] = [
+const BACKEND: [(&str, Access); 30] = [
     ("/", Access::Optional),
     ("/register", Access::Optional),
     ("/register/", Access::Optional),
@@ -79,6 +79,21 @@ const BACKEND: [(&str, Access); 16] = [
     ("/account/passkeys", SIGNED_IN),
     ("/account/passkeys/", SIGNED_IN_LATELY),
     ("/account/password", SIGNED_IN_LATELY),
+    // The OpenID provider. A browser comes to the first four; to the others come programs, with credentials of their own.
+    ("/authorize", Access::Optional),
+    ("/authorize/", Access::Optional),
+    ("/logout", Access::Optional),
+    ("/logout/", Access::Optional),
+    ("/token", Access::Public),
+    ("/par", Access::Public),
+    ("/introspect", Access::Public),
+    ("/revoke", Access::Public),
+    ("/userinfo", Access::Public),
+    ("/oauth/register", Access::Public),
+    ("/oauth/register/", Access::Public),
+    ("/trustmark/", Access::Public),
+    ("/.well-known/openid-configuration", Access::Public),
+    ("/.well-known/jwks.json", Access::Public),
 ];
 
 /// Whether the path is one of those on which people sign in or register.
@@ -205,7 +220,16 @@ mod tests {
     #[test]
     fn services_cannot_take_the_platforms_paths() {
         let taken = |path: &str| is_taken(&PathPattern::parse(path).expect("pattern"));
-        for path in ["/session", "/account/", "/account/x/", "/passkey/", "/sign-in/x", "/assets/a.css"] {
+        for path in [
+            "/session",
+            "/account/",
+            "/account/x/",
+            "/passkey/",
+            "/sign-in/x",
+            "/assets/a.css",
+            "/token",
+            "/.well-known/",
+        ] {
             assert!(taken(path), "{path}");
         }
         for path in ["/demo/", "/accounts/", "/x", "/"] {

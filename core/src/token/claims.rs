@@ -33,19 +33,32 @@ pub struct Expected<'a> {
 
 /// A set of claims.
 #[derive(Debug)]
-pub(super) struct Claims(Map<String, Value>);
+pub struct Claims(Map<String, Value>);
 
 impl Claims {
-    pub(super) fn read(json: &[u8]) -> Result<Self, TokenRefused> {
+    /// Reads the payload of a token.
+    ///
+    /// # Errors
+    /// [`TokenRefused::Malformed`].
+    pub fn read(json: &[u8]) -> Result<Self, TokenRefused> {
         strict_json::object(json).map(Self).map_err(|_| TokenRefused::Malformed)
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+    /// A claim as it stands.
+    pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
+    /// All of them.
+    pub fn into_members(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// A text that is not empty, and in which nothing hides.
-    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, TokenRefused> {
+    ///
+    /// # Errors
+    /// [`TokenRefused::Malformed`] if it is anything else.
+    pub fn text(&self, name: &str) -> Result<Option<&str>, TokenRefused> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let text = value.as_str().ok_or(TokenRefused::Malformed)?;
         let plain = !text.is_empty() && text.len() <= TEXT_BYTES_MAX && !text.contains(char::is_control);
@@ -53,7 +66,10 @@ impl Claims {
     }
 
     /// A name that services are told in a header: visible ASCII.
-    pub(super) fn name(&self, name: &str) -> Result<Option<&str>, TokenRefused> {
+    ///
+    /// # Errors
+    /// [`TokenRefused::Malformed`] if it is anything else.
+    pub fn name(&self, name: &str) -> Result<Option<&str>, TokenRefused> {
         match self.text(name)? {
             Some(text) if text.len() > SUBJECT_BYTES_MAX || !text.bytes().all(|b| b.is_ascii_graphic()) => {
                 Err(TokenRefused::Malformed)
@@ -63,13 +79,19 @@ impl Claims {
     }
 
     /// A moment: a whole number of seconds, not negative. Fractions are allowed by RFC 7519 and sent by nobody.
-    pub(super) fn date(&self, name: &str) -> Result<Option<Timestamp>, TokenRefused> {
+    ///
+    /// # Errors
+    /// [`TokenRefused::Malformed`] if it is anything else.
+    pub fn date(&self, name: &str) -> Result<Option<Timestamp>, TokenRefused> {
         let Some(value) = self.get(name) else { return Ok(None) };
         value.as_u64().map(Timestamp::from_secs).map(Some).ok_or(TokenRefused::Malformed)
     }
 
     /// Whether `aud` contains a name, exactly.
-    pub(super) fn is_for(&self, audience: &str) -> Result<bool, TokenRefused> {
+    ///
+    /// # Errors
+    /// [`TokenRefused::Malformed`] if `aud` is neither a text nor a list of texts.
+    pub fn is_for(&self, audience: &str) -> Result<bool, TokenRefused> {
         match self.get("aud") {
             Some(Value::String(only)) => Ok(only == audience),
             Some(Value::Array(list)) if list.len() <= AUDIENCES_MAX && list.iter().all(Value::is_string) => {
@@ -81,7 +103,10 @@ impl Claims {
     }
 
     /// Whether its time has begun, by `nbf` and `iat`, and has not ended, by `exp`.
-    pub(super) fn in_time(&self, now: Timestamp) -> Result<(), TokenRefused> {
+    ///
+    /// # Errors
+    /// [`TokenRefused::OutOfDate`]; [`TokenRefused::Malformed`] if one of them is no moment.
+    pub fn in_time(&self, now: Timestamp) -> Result<(), TokenRefused> {
         let (expires, latest) = (self.date("exp")?, now.plus(CLOCK_SKEW));
         let begun = self.date("nbf")?.is_none_or(|at| at <= latest) && self.date("iat")?.is_none_or(|at| at <= latest);
         let authenticated = self.date("auth_time")?.is_none_or(|at| at <= latest);

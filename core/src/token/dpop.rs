@@ -98,17 +98,44 @@ fn signed_by_its_own_key(proof: &str) -> Option<(Claims, VerifyingKey)> {
 }
 
 fn for_this_request(claims: &Claims, request: ProvenRequest<'_>, now: Timestamp) -> Option<VerifiedProof> {
+    // RFC 9449, section 4.2: the hash of the token's ASCII characters, which is what its digest is.
+    let token = claims.text("ath").ok()?? == URL_SAFE_NO_PAD.encode(request.token.as_bytes());
+    let verified = for_target(claims, request.method, request.target, request.key, now);
+    verified.filter(|_| token)
+}
+
+/// Verifies a proof for a request that shows no token: it asks for one, which is then bound to the proof's key (RFC 9449,
+/// section 5). Gives the thumbprint of that key.
+///
+/// # Errors
+/// [`TokenRefused::Proof`], whatever is wrong with it.
+pub fn verify_without_token(
+    proof: &str,
+    method: &str,
+    target: &TargetUri,
+    now: Timestamp,
+) -> Result<([u8; 32], VerifiedProof), TokenRefused> {
+    let (claims, key) = signed_by_its_own_key(proof).ok_or(TokenRefused::Proof)?;
+    let verified = for_target(&claims, method, target, key.thumbprint(), now).ok_or(TokenRefused::Proof)?;
+    Ok((*key.thumbprint(), verified))
+}
+
+fn for_target(
+    claims: &Claims,
+    method: &str,
+    expected: &TargetUri,
+    key: &[u8; 32],
+    now: Timestamp,
+) -> Option<VerifiedProof> {
     let id = claims.text("jti").ok()??;
     let made = claims.date("iat").ok()??;
     let target = TargetUri::parse(claims.get("htu").and_then(Value::as_str)?)?;
-    // RFC 9449, section 4.2: the hash of the token's ASCII characters, which is what its digest is.
-    let token = claims.text("ath").ok()?? == URL_SAFE_NO_PAD.encode(request.token.as_bytes());
     let lately = made <= now.plus(WINDOW) && now.since(made) <= WINDOW;
-    let fits = claims.text("htm").ok()?? == request.method && target == *request.target && token && lately;
+    let fits = claims.text("htm").ok()?? == method && target == *expected && lately;
     if !fits || id.len() > ID_BYTES_MAX {
         return None;
     }
-    let used = [request.key, id.as_bytes(), b"\0", target.as_str().as_bytes()].concat();
+    let used = [key, id.as_bytes(), b"\0", target.as_str().as_bytes()].concat();
     Some(VerifiedProof {
         single_use: SingleUse::of(&[b"dpop\0", used.as_slice()].concat()),
         remember_until: made.plus(WINDOW).plus(REMEMBERED_LONGER),

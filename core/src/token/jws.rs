@@ -102,6 +102,12 @@ impl<'a> Compact<'a> {
         self.signature
     }
 
+    /// What the text says before anybody has verified it: good for finding the key that it must be verified with, and
+    /// for nothing else.
+    pub fn unverified_payload(&self) -> &[u8] {
+        &self.payload
+    }
+
     /// The payload: not to be believed before [`super::verifying_key::VerifyingKey::verify`] gives it.
     pub(super) fn payload(&self) -> &[u8] {
         &self.payload

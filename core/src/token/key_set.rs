@@ -1,7 +1,8 @@
 //! An issuer's key set (RFC 7517, section 5): which keys verify its access tokens, each for one algorithm.
 //!
 //! What says that it is for something else is passed over, as RFC 7517 asks: another `use`, `key_ops` without `verify`,
-//! a type, curve, size or algorithm that is not verified here, an RSA key that does not say for which algorithm it is.
+//! a type, curve, size or algorithm that is not verified here, an RSA key of which nobody says for which algorithm it
+//! is.
 //! What is wrong makes the whole set refused, so that the one before it stays: text that is not strict JSON, a secret
 //! or malformed key, one `kid` on two keys, one key for two algorithms, more than is bounded, or no key at all that
 //! could verify anything.
@@ -48,6 +49,14 @@ impl KeySet {
     /// # Errors
     /// [`BadKeySet`].
     pub fn parse(text: &[u8]) -> Result<Self, BadKeySet> {
+        Self::parse_for(text, None)
+    }
+
+    /// Reads a key set whose owner signs by one algorithm of RSA, `rsa`, also where a key does not say so.
+    ///
+    /// # Errors
+    /// [`BadKeySet`].
+    pub fn parse_for(text: &[u8], rsa: Option<&str>) -> Result<Self, BadKeySet> {
         if text.len() > KEY_SET_BYTES_MAX {
             return Err(BadKeySet::Malformed);
         }
@@ -59,7 +68,8 @@ impl KeySet {
         let mut keys: Vec<(Option<String>, VerifyingKey)> = Vec::new();
         for jwk in listed {
             let jwk = jwk.as_object().ok_or(BadKeySet::Malformed)?;
-            let key = match VerifyingKey::from_jwk(jwk, None) {
+            let unsaid = !jwk.contains_key("alg") && jwk.get("kty").is_some_and(|kty| kty == "RSA");
+            let key = match VerifyingKey::from_jwk(jwk, rsa.filter(|_| unsaid)) {
                 Err(Unfit::NotTaken) => continue,
                 Err(unfit) => return Err(unfit.into()),
                 Ok(_) if !is_for_verifying(jwk) => continue,

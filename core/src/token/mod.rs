@@ -6,7 +6,7 @@
 
 pub mod access_token;
 pub mod authorization;
-mod claims;
+pub mod claims;
 pub mod dpop;
 pub mod dpop_nonce;
 pub mod grant;
@@ -16,6 +16,6 @@ pub mod jws;
 pub mod kept;
 pub mod key_set;
 pub mod ring_provider;
-mod strict_json;
+pub mod strict_json;
 pub mod target_uri;
 pub mod verifying_key;

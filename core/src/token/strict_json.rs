@@ -13,13 +13,13 @@ const DEPTH_MAX: usize = 8;
 /// Not UTF-8, not JSON, no object, a name twice, or too deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a JSON object with each name once")]
-pub(super) struct NotStrict;
+pub struct NotStrict;
 
 /// Reads one object and nothing after it. The caller has bounded the size.
 ///
 /// # Errors
 /// [`NotStrict`].
-pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, NotStrict> {
+pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, NotStrict> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = Strict { depth_left: DEPTH_MAX }.deserialize(&mut json).map_err(|_| NotStrict)?;
     json.end().map_err(|_| NotStrict)?;

@@ -8,7 +8,13 @@ use std::process::ExitCode;
 #[expect(clippy::print_stdout, reason = "a command speaks to its user")]
 pub(crate) fn run(path: &Path) -> ExitCode {
     let loaded = Source::read(Some(path)).map_err(|fault| vec![fault]);
-    match loaded.and_then(|source| Ok((source.config()?, source.checksum()))) {
+    let checked = loaded.and_then(|source| {
+        let config = source.config()?;
+        super::clients::registry(&config)?;
+        super::clients::reach(&config)?;
+        Ok((config, source.checksum()))
+    });
+    match checked {
         Err(faults) => super::report_faults(Some(path), &faults),
         Ok((config, checksum)) => {
             let (routes, services) = (config.routes.len(), config.services.len());

@@ -2,15 +2,20 @@
 
 use super::place::Place;
 use super::tier::Tier;
-use super::{CannotStart, database, keys};
+use super::{CannotStart, clients, database, keys};
 use aldgate_backend::cold::StoreCold;
+use aldgate_backend::oidc::keys::Rules;
+use aldgate_backend::oidc::logout::reach::Reach;
+use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::{KeyFiles, Store};
 use aldgate_backend::{Backend, OnMessage};
 use aldgate_core::entropy::Entropy;
+use aldgate_core::secret::MasterKey;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_gateway::assemble::Shared;
 use aldgate_gateway::clock::{SystemClock, SystemEntropy};
+use aldgate_gateway::config::fault::Fault;
 use aldgate_gateway::config::{Config, Warm};
 use std::future::Future;
 use std::io;
@@ -76,8 +81,13 @@ impl ColdTier {
     ) -> Result<Self, CannotStart> {
         let Ground { store, tier, shared } = ground;
         let clock = shared.clock.clone();
+        let told = |faults: Vec<Fault>| {
+            let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+            CannotStart(lines.join("\naldgate: "))
+        };
+        let (clients, reach) = (clients::registry(config).map_err(told)?, clients::reach(config).map_err(told)?);
         let backend = Backend::new(
-            backend_config(config, key_set),
+            backend_config(config, key_set, clients, reach),
             store.clone(),
             shared.warm,
             shared.master,
@@ -92,9 +102,12 @@ impl ColdTier {
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
         let pages = place.listen(&config.backend_socket())?;
-        let (tended, log_ins) = (backend.clone(), tier.log_ins());
+        let (tended, administered, log_ins) = (backend.clone(), backend.clone(), tier.log_ins());
         let stop_pages = until();
         serve("the backend", async move { backend.serve(pages, stop_pages).await });
+        let administrators = place.listen(&config.admin_socket())?;
+        let stop_admin = until();
+        serve("the administrators' socket", async move { administered.serve_admin(administrators, stop_admin).await });
         if config.warm != Warm::Embedded {
             let facts = place.listen(&config.cold_socket())?;
             let cold = StoreCold::new(store.clone());
@@ -123,7 +136,7 @@ fn serve(what: &'static str, serving: impl Future<Output = io::Result<()>> + Sen
     });
 }
 
-fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
+fn backend_config(config: &Config, key_set: String, clients: Registry, reach: Reach) -> aldgate_backend::Config {
     aldgate_backend::Config {
         relying_party: config.relying_party.clone(),
         lifetimes: config.lifetimes,
@@ -133,5 +146,8 @@ fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
         key_set,
         outbox: config.data.join("outbox"),
         argon2_threads: config.password_threads,
+        clients,
+        signing_keys: Rules::default(),
+        reach,
     }
 }

@@ -129,6 +129,8 @@ table!(
         service: Vec<FileService>,
         /// `[[token_issuer]]`
         token_issuer: Vec<FileTokenIssuer>,
+        /// `[[client]]`
+        client: Vec<FileClient>,
         /// `[[route]]`
         route: Vec<FileRoute>,
     }
@@ -213,6 +215,8 @@ table!(
     FileBackend {
         /// The directory of its sockets.
         sockets: String,
+        /// Networks, beside the public ones, in which clients may be told of log-outs.
+        client_networks: Vec<String>,
     }
 );
 table!(
@@ -356,6 +360,41 @@ table!(
         cache: String,
         /// Whether DPoP proofs must carry a nonce of ours.
         dpop_nonce: bool,
+    }
+);
+table!(
+    /// `[[client]]`: a service that people sign in to by OpenID Connect.
+    FileClient {
+        /// Its name on the wire.
+        id: String,
+        /// Its name for people.
+        name: String,
+        /// Whose rules hold for it.
+        profile: String,
+        /// The exact addresses at which it takes its answers.
+        redirect_uris: Vec<String>,
+        /// Where it takes people whom it has signed out here.
+        post_logout_redirect_uris: Vec<String>,
+        /// What it may ask to know.
+        scopes: Vec<String>,
+        /// How well it may ask people to be known.
+        vectors: Vec<String>,
+        /// Clients whose log-ins it may continue.
+        sso_from: Vec<String>,
+        /// The sector in which it knows people by one name.
+        sector: String,
+        /// Where it is told of log-outs, without the browser.
+        backchannel_logout_uri: String,
+        /// What it may ask for itself.
+        machine_scopes: Vec<String>,
+        /// Whether it may ask what tokens of other clients are worth.
+        resource_server: bool,
+        /// The file with its public key, PEM.
+        public_key: String,
+        /// The file with its key set.
+        key_set: String,
+        /// Whether it is out of use.
+        disabled: bool,
     }
 );
 table!(

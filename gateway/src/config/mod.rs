@@ -43,6 +43,8 @@ pub struct Config {
     pub sockets: PathBuf,
     /// The backend's database.
     pub store: Store,
+    /// Networks, beside the public ones, in which clients may be told of log-outs, as text: the backend reads them.
+    pub client_networks: Vec<String>,
     /// The shared tier.
     pub warm: Warm,
     /// How much the hot tier may hold.
@@ -61,6 +63,8 @@ pub struct Config {
     pub services: Vec<Arc<Service>>,
     /// Whose access tokens are taken, on the routes that take any.
     pub token_issuers: Vec<TokenIssuer>,
+    /// The services that people sign in to by OpenID Connect.
+    pub clients: Vec<Client>,
     /// The routes to them; the platform's own are added by the edge.
     pub routes: Vec<Route>,
 }
@@ -211,6 +215,48 @@ pub struct Introspection {
     pub cache: Duration,
 }
 
+/// A service that people sign in to by OpenID Connect, as the file says it: whether it can be served so, the backend judges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its name on the wire.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Whose rules hold for it, if the file says so.
+    pub profile: Option<String>,
+    /// The exact addresses at which it takes its answers.
+    pub redirect_uris: Vec<String>,
+    /// Where it takes people whom it has signed out here.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// What it may ask to know.
+    pub scopes: Vec<String>,
+    /// How well it may ask people to be known.
+    pub vectors: Vec<String>,
+    /// Clients whose log-ins it may continue.
+    pub sso_from: Vec<String>,
+    /// The sector in which it knows people by one name, if the file says so.
+    pub sector: Option<String>,
+    /// Where it is told of log-outs, without the browser.
+    pub backchannel_logout_uri: Option<String>,
+    /// What it may ask for itself, about nobody.
+    pub machine_scopes: Vec<String>,
+    /// Whether it may ask what tokens of other clients are worth.
+    pub resource_server: bool,
+    /// The file with its keys.
+    pub keys: ClientKeys,
+    /// Whether it is out of use.
+    pub disabled: bool,
+}
+
+/// Where a client's public keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientKeys {
+    /// One key, in PEM.
+    Pem(PathBuf),
+    /// A key set (RFC 7517).
+    Set(PathBuf),
+}
+
 /// How much may be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admission {
@@ -284,6 +330,11 @@ impl Config {
     /// The Unix socket on which the backend answers requests that the gate forwards.
     pub fn backend_socket(&self) -> PathBuf {
         self.sockets.join("backend.sock")
+    }
+
+    /// The Unix socket on which the backend answers administrators.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.sockets.join("admin.sock")
     }
 
     /// The Unix socket on which the backend answers gateways themselves.

@@ -6,6 +6,7 @@
 mod account;
 mod field_error;
 mod home;
+mod oidc;
 mod passkey_problem;
 mod problem;
 mod register;
@@ -18,6 +19,7 @@ pub(crate) use account::{
 };
 pub(crate) use field_error::{Errors, FieldError};
 pub(crate) use home::Home;
+pub(crate) use oidc::{Consent, EndSession, ServiceProblem};
 pub(crate) use passkey_problem::{PasskeyCeremony, PasskeyProblem, PasskeyReason};
 pub(crate) use problem::Problem;
 pub(crate) use register::{RegisterCode, RegisterDone, RegisterEmail, RegisterMethod, RegisterPassword};

@@ -16,6 +16,8 @@ pub(crate) struct SignIn<'a> {
     pub(crate) return_to: &'a str,
     /// Why whoever is signed in has to do it again, as a sentence of our own.
     pub(crate) reason: Option<&'static str>,
+    /// Whether somebody without an account is shown how to get one.
+    pub(crate) registration: bool,
 }
 
 /// `GET`, `POST /sign-in/password`: the password. Posts `email`, `password` and `return_to`.
@@ -38,7 +40,13 @@ mod tests {
 
     #[test]
     fn passkeys_are_offered_in_the_field_and_on_a_button() {
-        let html = rendered(&SignIn { email: "", errors: Errors::none(), return_to: "/account", reason: None });
+        let html = rendered(&SignIn {
+            email: "",
+            errors: Errors::none(),
+            return_to: "/account",
+            reason: None,
+            registration: true,
+        });
         assert!(html.contains("autocomplete=\"username webauthn\" type=\"email\""), "{html}");
         assert!(html.contains("data-passkey=\"sign-in\" data-return-to=\"/account\" hidden>"), "{html}");
         assert!(html.contains("href=\"/register?return_to=%2Faccount\""), "{html}");
@@ -47,9 +55,11 @@ mod tests {
     #[test]
     fn an_address_that_was_not_accepted_comes_back() {
         let reason = Some("For your security, sign in again to change how you sign in.");
-        let page = SignIn { email: HOSTILE, errors: one_error("email"), return_to: HOSTILE, reason };
+        let page =
+            SignIn { email: HOSTILE, errors: one_error("email"), return_to: HOSTILE, reason, registration: false };
         let html = rendered_with_error(&page, "email");
         assert!(html.contains("For your security"), "{html}");
+        assert!(!html.contains("Create an account"), "{html}");
     }
 
     #[test]

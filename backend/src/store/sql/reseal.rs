@@ -4,7 +4,7 @@
 //! it to [`PLACES`]; what is not here stays under its old key for ever, and that key cannot be told from one in use.
 
 use super::connection::On;
-use super::{Connection, Readers, Value, delivery, query, write_rows};
+use super::{Connection, Readers, Value, delivery, person, query, write_rows};
 use crate::store::StoreError;
 use crate::store::data_key::KeyId;
 use crate::store::seal::{EMAIL, Place};
@@ -57,8 +57,11 @@ macro_rules! sealed {
 }
 
 /// Every place.
-pub(in crate::store) const PLACES: &[Sealed] =
-    &[sealed!(EMAIL, "account", "id", "email"), sealed!(delivery::PLACE, "delivery", "id", "payload")];
+pub(in crate::store) const PLACES: &[Sealed] = &[
+    sealed!(EMAIL, "account", "id", "email"),
+    sealed!(delivery::PLACE, "delivery", "id", "payload"),
+    sealed!(person::PLACE, "person", "account", "record"),
+];
 
 /// Rows after a key, by their keys: key and sealed value.
 pub(in crate::store) async fn after(

@@ -16,11 +16,12 @@ pub(in crate::store) enum Expiring {
     SingleUse,
     Attempts,
     Sessions,
+    Grants,
 }
 
 impl Expiring {
     /// What does so in every database.
-    pub(in crate::store) const COLD: [Self; 1] = [Self::Attempts];
+    pub(in crate::store) const COLD: [Self; 2] = [Self::Attempts, Self::Grants];
 
     /// What does so in the embedded warm tier.
     pub(in crate::store) const WARM: [Self; 2] = [Self::SingleUse, Self::Sessions];
@@ -32,6 +33,9 @@ impl Expiring {
             }
             Self::Attempts => "DELETE FROM attempt WHERE key IN (SELECT key FROM attempt WHERE resets <= $1 LIMIT $2)",
             Self::Sessions => "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires <= $1 LIMIT $2)",
+            Self::Grants => {
+                "DELETE FROM client_grant WHERE id IN (SELECT id FROM client_grant WHERE expires <= $1 LIMIT $2)"
+            }
         }
     }
 }

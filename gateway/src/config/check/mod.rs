@@ -3,6 +3,7 @@
 
 mod admission;
 mod certificate;
+mod client;
 mod cors;
 mod edge;
 mod relying_party;
@@ -63,6 +64,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let keys = file.keys.as_ref().and_then(|keys| keys.dir.as_ref()).map_or_else(|| data.join("keys"), PathBuf::from);
     let sockets = file.backend.as_ref().and_then(|backend| backend.sockets.as_ref());
     let sockets = sockets.map_or_else(|| data.join("run"), PathBuf::from);
+    let client_networks = file.backend.as_ref().and_then(|backend| backend.client_networks.clone());
     let warm = warm::warm(file.warm.as_ref().unwrap_or(&FileWarm::default()), &mut faults);
     let store = store::store(file.store.as_ref().unwrap_or(&FileStore::default()), &warm, &mut faults);
     let hot = hot(file.hot.as_ref().unwrap_or(&FileHot::default()), &mut faults);
@@ -87,6 +89,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let login_host = host_of(&issuer).to_ascii_lowercase();
     let (services, routes) = route::services_and_routes(file, demo, &login_host, &mut faults);
     let token_issuers = token_issuer::token_issuers(file, &routes, &mut faults);
+    let clients = client::clients(file, &mut faults);
     if !faults.0.is_empty() {
         return Err(faults.0);
     }
@@ -101,6 +104,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         keys,
         sockets,
         store,
+        client_networks: client_networks.unwrap_or_default(),
         warm,
         hot,
         password_threads,
@@ -110,6 +114,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         access_log,
         services,
         token_issuers,
+        clients,
         routes,
     })
 }

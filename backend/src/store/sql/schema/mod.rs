@@ -8,13 +8,19 @@ pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
-pub(in crate::store) const MIGRATIONS: [&str; 6] = [
+pub(in crate::store) const MIGRATIONS: [&str; 12] = [
     include_str!("../../../../migrations/0001_account.sql"),
     include_str!("../../../../migrations/0002_warm.sql"),
     include_str!("../../../../migrations/0003_shared_tier.sql"),
     include_str!("../../../../migrations/0004_audit.sql"),
     include_str!("../../../../migrations/0005_delivery.sql"),
     include_str!("../../../../migrations/0006_data_key.sql"),
+    include_str!("../../../../migrations/0010_grant.sql"),
+    include_str!("../../../../migrations/0011_person.sql"),
+    include_str!("../../../../migrations/0015_signing_key.sql"),
+    include_str!("../../../../migrations/0016_logout_notice.sql"),
+    include_str!("../../../../migrations/0017_grant_told.sql"),
+    include_str!("../../../../migrations/0018_client.sql"),
 ];
 
 /// How a database was found.

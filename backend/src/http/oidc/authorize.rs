@@ -1,0 +1,106 @@
+//! `/authorize`: where a service sends a person, where they come back to after a sign-in, and where they agree.
+
+use crate::fault::NotDone;
+use crate::http::Shared;
+use crate::http::answer::{self, Answer};
+use crate::http::asker::Asker;
+use crate::http::fields::{self, Form, Query, read_body};
+use crate::http::guard::FormsLeadTo;
+use crate::http::page::{Consent, ServiceProblem};
+use crate::http::problem::Problem;
+use crate::http::render::rendered;
+use crate::journey::ReturnTo;
+use crate::oidc::authorize::{Next, Present, Unaddressed, Why};
+use crate::oidc::on_the_way::path_to;
+use crate::oidc::parameters::Parameters;
+use axum::extract::{FromRequestParts as _, RawQuery, Request, State};
+use axum::http::StatusCode;
+
+/// The longest query that is read; the gate takes no longer one.
+const QUERY_BYTES_MAX: usize = 16 * 1024;
+
+impl Asker {
+    fn present(&self) -> Option<Present> {
+        self.identity.as_ref().map(|identity| Present { account: identity.account(), session: identity.session() })
+    }
+}
+
+/// `GET /authorize`.
+pub(super) async fn begin(State(front): State<Shared>, asker: Asker, RawQuery(query): RawQuery) -> Answer {
+    let query = query.unwrap_or_default();
+    if query.len() > QUERY_BYTES_MAX {
+        return Err(Problem::TooLong);
+    }
+    judge(&front, &asker, query.as_bytes(), true).await
+}
+
+/// `POST /authorize`. A browser that another site sends shows no cookie here, and would look as if nobody were signed in.
+pub(super) async fn begin_posted(State(front): State<Shared>, request: Request) -> Answer {
+    let (mut parts, body) = request.into_parts();
+    let asker = Asker::from_request_parts(&mut parts, &front).await?;
+    if !fields::is_form(&parts.headers) {
+        return Err(Problem::ContentType);
+    }
+    let body = read_body(Request::from_parts(parts, body), &front).await?;
+    judge(&front, &asker, &body, asker.identity.is_some()).await
+}
+
+async fn judge(front: &Shared, asker: &Asker, encoded: &[u8], cookies: bool) -> Answer {
+    let parameters = match Parameters::read(fields::pairs(encoded)) {
+        Ok(parameters) => parameters,
+        Err(bad) => return told(&Unaddressed::Parameters(bad.to_string())),
+    };
+    let next = front.provider.begin(&parameters, asker.present(), cookies, asker.caller.now).await;
+    lead(next)
+}
+
+/// `GET /authorize/resume`: a request that has waited for a sign-in.
+pub(super) async fn resume(State(front): State<Shared>, asker: Asker, query: Query) -> Answer {
+    let waiting = query.text("request").unwrap_or_default();
+    lead(front.provider.resume(waiting, asker.present(), asker.caller.now).await)
+}
+
+/// `POST /authorize/consent`: what the person has decided. Anything but a clear yes is a no.
+pub(super) async fn answer(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+    let (question, allowed) = (form.text("question")?, form.text("decision")? == "agree");
+    lead(front.provider.answer(question, allowed, asker.present(), asker.caller.now).await)
+}
+
+/// Leads a browser on.
+fn lead(next: Result<Next, NotDone<Unaddressed>>) -> Answer {
+    match next {
+        Ok(Next::Leave(address)) => answer::see_other(&address),
+        Ok(Next::Again(waiting)) => answer::see_other(&path_to(&waiting)),
+        Ok(Next::SignIn(why, waiting)) => answer::see_other(&sign_in(why, &waiting)),
+        Ok(Next::Ask(question)) => {
+            let page = Consent {
+                client: &question.client,
+                facts: Consent::facts(question.scopes, question.level),
+                question: &question.sealed,
+            };
+            let mut response = rendered(StatusCode::OK, &page);
+            response.extensions_mut().insert(FormsLeadTo(question.target));
+            Ok(response)
+        }
+        Err(NotDone::Refused(why)) => told(&why),
+        Err(NotDone::Failed(fault)) => Err(fault.into()),
+    }
+}
+
+fn sign_in(why: Why, waiting: &str) -> String {
+    let why = match why {
+        Why::Nobody => "",
+        Why::Again => "&why=step-up",
+        Why::Passkey => "&why=passkey",
+        Why::Password => "&why=password",
+    };
+    let return_to = ReturnTo::parse(Some(&path_to(waiting)));
+    format!("/sign-in?return_to={}{why}", return_to.query_value())
+}
+
+/// Tells the person what their service did wrong: it cannot be told itself.
+#[expect(clippy::unnecessary_wraps, reason = "a handler's last line")]
+fn told(why: &Unaddressed) -> Answer {
+    let reason = why.to_string();
+    Ok(rendered(StatusCode::BAD_REQUEST, &ServiceProblem { expired: *why == Unaddressed::Expired, reason: &reason }))
+}

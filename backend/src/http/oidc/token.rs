@@ -1,0 +1,134 @@
+//! `/token`, `/par`, and what a client may ask about a token: `/introspect` and `/revoke`.
+
+use super::error::{error, failed, unread};
+use crate::fault::NotDone;
+use crate::http::Shared;
+use crate::http::fields::{self, read_body};
+use crate::http::problem::Problem;
+use crate::oidc::parameters::Parameters;
+use crate::oidc::token::{Proven, TokenError};
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+/// The header with the proof of a key (RFC 9449, section 4.1).
+pub(super) const DPOP: &str = "dpop";
+
+/// An introspection's answer as a JWT (RFC 9701, section 5).
+const INTROSPECTION_JWT_TYPE: &str = "application/token-introspection+jwt";
+
+/// The parameters of a posted form, or the answer that refuses it.
+pub(super) async fn posted(request: Request, front: &Shared) -> Result<Parameters, Response> {
+    let is_form = fields::is_form(request.headers());
+    let body = read_body(request, front).await.map_err(unread)?;
+    if !is_form {
+        return Err(unread(Problem::ContentType));
+    }
+    let parameters = Parameters::read(fields::pairs(&body));
+    parameters.map_err(|bad| error(StatusCode::BAD_REQUEST, "invalid_request", &bad.to_string()))
+}
+
+/// `POST /token`: whatever the answer is, nobody keeps it.
+pub(super) async fn exchange(State(front): State<Shared>, request: Request) -> Response {
+    let proof = proof(request.headers());
+    let mut response = match (proof, posted(request, &front).await) {
+        (Ok(proof), Ok(parameters)) => tokens(&front, &parameters, proof.as_deref()).await,
+        (Err(refusal), _) => refused(NotDone::Refused(refusal)),
+        (_, Err(refused)) => refused,
+    };
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+async fn tokens(front: &Shared, parameters: &Parameters, proof: Option<&str>) -> Response {
+    match front.provider.exchange(parameters, proof, front.clock.now()).await {
+        Ok(tokens) => Json(tokens).into_response(),
+        Err(not_done) => refused(not_done),
+    }
+}
+
+fn refused(not_done: NotDone<TokenError>) -> Response {
+    match not_done {
+        NotDone::Refused(refusal) => {
+            tracing::info!(code = refusal.code(), description = refusal.description(), "a client was refused");
+            error(StatusCode::BAD_REQUEST, refusal.code(), refusal.description())
+        }
+        NotDone::Failed(fault) => failed(fault),
+    }
+}
+
+/// The proof of a key that comes with a request, if one does (RFC 9449, section 4.1).
+fn proof(headers: &HeaderMap) -> Result<Option<String>, TokenError> {
+    let mut all = headers.get_all(DPOP).iter();
+    match (all.next(), all.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => Ok(Some(one.to_str().unwrap_or_default().to_owned())),
+        (Some(_), Some(_)) => Err(TokenError::InvalidDpopProof("there are several DPoP headers".into())),
+    }
+}
+
+/// `POST /par`: a request that a client pushes.
+pub(super) async fn push(State(front): State<Shared>, request: Request) -> Response {
+    let proof = match proof(request.headers()) {
+        Ok(proof) => proof,
+        Err(refusal) => return refused(NotDone::Refused(refusal)),
+    };
+    let (proven, parameters) = match asked(&front, request).await {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
+    };
+    let now = front.clock.now();
+    let pushed = async {
+        let key = front.provider.proven_key(proof.as_deref(), "/par", now).await?;
+        front.provider.push(&proven, &parameters, key, now)
+    };
+    match pushed.await {
+        Ok(pushed) => (StatusCode::CREATED, Json(pushed)).into_response(),
+        Err(not_done) => refused(not_done),
+    }
+}
+
+/// What a client that proves itself asks about a token.
+async fn asked(front: &Shared, request: Request) -> Result<(Proven, Parameters), Response> {
+    let parameters = posted(request, front).await?;
+    match front.provider.proven(&parameters, front.clock.now()).await {
+        Ok(proven) => Ok((proven, parameters)),
+        Err(not_done) => Err(refused(not_done)),
+    }
+}
+
+/// `POST /introspect`: as JSON, or signed for whoever says that they take that.
+pub(super) async fn introspect(State(front): State<Shared>, request: Request) -> Response {
+    let signed = request
+        .headers()
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept.as_bytes() == INTROSPECTION_JWT_TYPE.as_bytes());
+    let (proven, parameters) = match asked(&front, request).await {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
+    };
+    let now = front.clock.now();
+    match front.provider.introspect(&proven, &parameters, now).await {
+        Ok(told) if signed => match front.provider.sign_introspection(proven.client(), &told, now) {
+            Ok(text) => {
+                ([(header::CONTENT_TYPE, HeaderValue::from_static(INTROSPECTION_JWT_TYPE))], text).into_response()
+            }
+            Err(fault) => failed(fault),
+        },
+        Ok(told) => Json(told).into_response(),
+        Err(not_done) => refused(not_done),
+    }
+}
+
+/// `POST /revoke`: the same answer whether or not there was such a token.
+pub(super) async fn revoke(State(front): State<Shared>, request: Request) -> Response {
+    let (proven, parameters) = match asked(&front, request).await {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
+    };
+    match front.provider.revoke(&proven, &parameters, front.clock.now()).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(not_done) => refused(not_done),
+    }
+}

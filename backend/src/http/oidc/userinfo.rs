@@ -1,0 +1,175 @@
+//! `/userinfo`: what an access token tells of a person, and the text that a client keeps about them.
+
+use super::error::{error, failed, unread};
+use super::token::DPOP;
+use crate::fault::NotDone;
+use crate::http::Shared;
+use crate::http::fields::{self, read_body};
+use crate::oidc::bound::Showing;
+use crate::oidc::parameters::Parameters;
+use crate::oidc::userinfo::{Access, METADATA_CHARS_MAX, UserinfoRefused};
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+
+const PATH: &str = "/userinfo";
+
+/// An access token as it came.
+struct Token {
+    text: String,
+    /// The proof of its key, where it was shown as one that is bound.
+    proof: Option<String>,
+    method: Method,
+}
+
+impl Token {
+    fn showing(&self) -> Showing<'_> {
+        match &self.proof {
+            Some(proof) => Showing::Proven { proof, method: self.method.as_str(), path: PATH },
+            None => Showing::Bearer,
+        }
+    }
+}
+
+/// `GET /userinfo`.
+pub(super) async fn tell(State(front): State<Shared>, request: Request) -> Response {
+    match shown(request.method(), request.headers()) {
+        Ok(Some(token)) => told(&front, &token).await,
+        Ok(None) => challenge(StatusCode::UNAUTHORIZED, None, None),
+        Err(refused) => *refused,
+    }
+}
+
+/// `POST /userinfo`: the token may be in the form instead (RFC 6750, section 2.2), but not in both.
+pub(super) async fn tell_posted(State(front): State<Shared>, request: Request) -> Response {
+    let in_header = shown(request.method(), request.headers());
+    let is_form = fields::is_form(request.headers());
+    let body = match read_body(request, &front).await {
+        Ok(body) => body,
+        Err(problem) => return unread(problem),
+    };
+    let in_form = match Parameters::read(fields::pairs(if is_form { &body } else { b"" })) {
+        Ok(parameters) => parameters.get("access_token").map(str::to_owned),
+        Err(bad) => return error(StatusCode::BAD_REQUEST, "invalid_request", &bad.to_string()),
+    };
+    match (in_header, in_form) {
+        (Ok(Some(_)), Some(_)) => {
+            error(StatusCode::BAD_REQUEST, "invalid_request", "the access token is in the header and in the form")
+        }
+        (Ok(Some(token)), None) => told(&front, &token).await,
+        (Ok(None), Some(text)) => told(&front, &Token { text, proof: None, method: Method::POST }).await,
+        (Ok(None), None) => challenge(StatusCode::UNAUTHORIZED, None, None),
+        (Err(refused), _) => *refused,
+    }
+}
+
+/// What `PATCH /userinfo` may change.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    client_user_metadata: String,
+}
+
+/// `PATCH /userinfo`: keeps a text for the client; an empty one clears what it kept.
+pub(super) async fn keep(State(front): State<Shared>, request: Request) -> Response {
+    let token = match shown(request.method(), request.headers()) {
+        Ok(Some(token)) => token,
+        Ok(None) => return challenge(StatusCode::UNAUTHORIZED, None, None),
+        Err(refused) => return *refused,
+    };
+    let access = match front.provider.access(&token.text, token.showing(), front.clock.now()).await {
+        Ok(access) => access,
+        Err(not_done) => return refused(not_done),
+    };
+    let invalid = |description: &str| error(StatusCode::BAD_REQUEST, "invalid_request", description);
+    let body = match read_body(request, &front).await {
+        Ok(body) => body,
+        Err(problem) => return unread(problem),
+    };
+    let Ok(Change { client_user_metadata: text }) = serde_json::from_slice(&body) else {
+        return invalid("the body must be JSON with client_user_metadata, a text, and nothing else");
+    };
+    if text.chars().count() > METADATA_CHARS_MAX {
+        return invalid("client_user_metadata must be at most 1024 characters");
+    }
+    match front.provider.keep_metadata(&access, &text).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(not_done) => refused(not_done),
+    }
+}
+
+async fn told(front: &Shared, token: &Token) -> Response {
+    let told = async {
+        let access: Access = front.provider.access(&token.text, token.showing(), front.clock.now()).await?;
+        front.provider.userinfo(&access).await
+    };
+    match told.await {
+        Ok(claims) => Json(claims).into_response(),
+        Err(not_done) => refused(not_done),
+    }
+}
+
+/// A bearer token that is none of ours to bind; `Ok(None)` where there is none.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Box<Response>> {
+    let token = shown(&Method::GET, headers)?;
+    match token {
+        Some(Token { proof: Some(_), .. }) => {
+            Err(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None).into())
+        }
+        token => Ok(token.map(|token| token.text)),
+    }
+}
+
+/// The token of a request; `Ok(None)` where there is none.
+fn shown(method: &Method, headers: &HeaderMap) -> Result<Option<Token>, Box<Response>> {
+    let invalid = |description: &str| error(StatusCode::BAD_REQUEST, "invalid_request", description);
+    let Some(value) = one(headers, header::AUTHORIZATION.as_str())
+        .map_err(|()| invalid("there are several Authorization headers"))?
+    else {
+        return Ok(None);
+    };
+    let proof = one(headers, DPOP).map_err(|()| invalid("there are several DPoP headers"))?;
+    let (scheme, text) = value.split_once(' ').unwrap_or_default();
+    let proof = match proof {
+        None if scheme.eq_ignore_ascii_case("bearer") => None,
+        // A proof beside a token that is shown as it is proves nothing.
+        Some(_) if scheme.eq_ignore_ascii_case("bearer") => None,
+        Some(proof) if scheme.eq_ignore_ascii_case("dpop") => Some(proof.to_owned()),
+        _ => return Err(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None).into()),
+    };
+    Ok(Some(Token { text: text.trim().to_owned(), proof, method: method.clone() }))
+}
+
+/// The one header of a name; an error if there are several.
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
+    let mut all = headers.get_all(name).iter();
+    match (all.next(), all.next()) {
+        (Some(_), Some(_)) => Err(()),
+        (first, _) => Ok(first.map(|value| value.to_str().unwrap_or_default())),
+    }
+}
+
+fn refused(not_done: NotDone<UserinfoRefused>) -> Response {
+    match not_done {
+        NotDone::Refused(UserinfoRefused::InvalidToken) => {
+            challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None)
+        }
+        NotDone::Refused(UserinfoRefused::InsufficientScope(scope)) => {
+            challenge(StatusCode::FORBIDDEN, Some("insufficient_scope"), Some(scope))
+        }
+        NotDone::Failed(fault) => failed(fault),
+    }
+}
+
+/// What a client is told in `WWW-Authenticate` (RFC 6750, section 3; RFC 9449, section 7.1).
+pub(super) fn challenge(status: StatusCode, code: Option<&str>, scope: Option<&str>) -> Response {
+    let code = code.map(|code| format!(" error=\"{code}\"")).unwrap_or_default();
+    let scope = scope.map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
+    let mut response = status.into_response();
+    if let Ok(value) = HeaderValue::from_str(&format!("Bearer{code}{scope}")) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}

@@ -1,0 +1,95 @@
+//! The pages of the OpenID provider: what a service asks to know, and what a service did wrong.
+
+use crate::oidc::scope::{Scope, Scopes};
+use aldgate_core::assurance::IdentityLevel;
+use askama::Template;
+
+/// `GET /authorize`: may the service know this? Posts `question` and `decision` to `/authorize/consent`.
+#[derive(Debug, Template)]
+#[template(path = "consent.html")]
+pub(crate) struct Consent<'a> {
+    /// The service.
+    pub(crate) client: &'a str,
+    /// What it asks to know, each as a person would say it.
+    pub(crate) facts: Vec<&'static str>,
+    /// The question itself, sealed.
+    pub(crate) question: &'a str,
+}
+
+impl Consent<'_> {
+    /// What scopes mean at a level, in the words of people.
+    pub(crate) fn facts(scopes: Scopes, level: IdentityLevel) -> Vec<&'static str> {
+        let medium = level >= IdentityLevel::P5;
+        let shown = |scope, fact| scopes.has(scope).then_some(fact);
+        let at = |enough: bool, scope, fact| shown(scope, fact).filter(|_| enough);
+        [
+            shown(Scope::OpenId, "that it is you, each time you sign in to it"),
+            at(medium, Scope::Profile, "your NHS number, family name and date of birth"),
+            at(medium, Scope::BasicDemographics, "your family name and date of birth"),
+            at(medium, Scope::ProfileExtended, "your first name"),
+            shown(Scope::Email, "your email address"),
+            shown(Scope::Phone, "your mobile phone number"),
+            shown(Scope::Landline, "your landline number"),
+            at(medium, Scope::GpRegistrationDetails, "which GP surgery you are registered with"),
+            at(
+                level >= IdentityLevel::P9,
+                Scope::GpIntegrationCredentials,
+                "what opens your record at your GP surgery",
+            ),
+            shown(Scope::ClientMetadata, "what it has noted about you before"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// `GET /logout`: does the person want to be signed out? Posts what the service sent to `/logout/confirm`.
+#[derive(Debug, Template)]
+#[template(path = "end_session.html")]
+pub(crate) struct EndSession<'a> {
+    /// The service's parameters, to be judged again.
+    pub(crate) kept: Vec<(&'static str, &'a str)>,
+}
+
+/// A service has sent somebody with a request that cannot be answered to the service.
+#[derive(Debug, Template)]
+#[template(path = "service_problem.html")]
+pub(crate) struct ServiceProblem<'a> {
+    /// Whether it was a good request that took too long.
+    pub(crate) expired: bool,
+    /// What is wrong, for the service's people.
+    pub(crate) reason: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{HOSTILE, rendered};
+    use super::*;
+
+    #[test]
+    fn one_is_asked_for_what_the_level_tells_and_can_say_no() {
+        let all = Scopes::requested("openid profile profile_extended email phone landline gp_integration_credentials");
+        let facts = Consent::facts(all, IdentityLevel::P9);
+        let html = rendered(&Consent { client: HOSTILE, facts, question: HOSTILE });
+        assert!(html.contains("<form method=\"post\" action=\"/authorize/consent\">"), "{html}");
+        assert!(html.contains("value=\"agree\">") && html.contains("value=\"refuse\">"), "{html}");
+        assert!(html.contains("your NHS number") && html.contains("at your GP surgery"), "{html}");
+        assert_eq!(Consent::facts(all, IdentityLevel::P5).len(), 6);
+        assert_eq!(Consent::facts(all, IdentityLevel::P0).len(), 4);
+    }
+
+    #[test]
+    fn a_service_does_not_sign_anybody_out_by_a_link() {
+        let html = rendered(&EndSession { kept: vec![("state", HOSTILE)] });
+        assert!(html.contains("<form method=\"post\" action=\"/logout/confirm\">"), "{html}");
+    }
+
+    #[test]
+    fn a_services_fault_is_told_to_the_person_without_blame() {
+        let html = rendered(&ServiceProblem { expired: false, reason: HOSTILE });
+        assert!(html.contains("You have done nothing wrong"), "{html}");
+        let html = rendered(&ServiceProblem { expired: true, reason: "" });
+        assert!(html.contains("<h1>This took too long</h1>"), "{html}");
+    }
+}

@@ -1,0 +1,234 @@
+//! A request on its way: read, judged, and led to its next step. What is decided is decided in [`super::judge`]; here the
+//! facts for it are fetched and its outcome is carried out.
+//!
+//! Nothing is written before a person has proved who they are: a request waits in the browser, and so does a code.
+
+use super::judge::{Step, There, Why, judge};
+use super::push::reference;
+use super::read::{Incoming, NotRead, Way, read};
+use super::resume::{Asked, LIFETIME, Waiting, WaitingConsent};
+use super::{AuthorizationRequest, ErrorCode, Present, Unaddressed};
+use crate::fault::{Fault, NotDone};
+use crate::model::{Consent, GrantId};
+use crate::oidc::Provider;
+use crate::oidc::code::Code;
+use crate::oidc::parameters::Parameters;
+use crate::oidc::scope::Scopes;
+use aldgate_core::assurance::{IdentityLevel, Vector};
+use aldgate_core::id::SingleUse;
+use aldgate_core::session::record::Standing;
+use aldgate_core::time::Timestamp;
+use aldgate_core::warm::Consumption;
+
+/// What a browser is led to.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// To sign in, and then back to the request that waits.
+    SignIn(Why, String),
+    /// To the request that waits, with the cookies of this host.
+    Again(String),
+    /// To a page that asks for consent.
+    Ask(Question),
+    /// To its client.
+    Leave(String),
+}
+
+/// A question for consent.
+#[derive(Debug)]
+pub(crate) struct Question {
+    /// Who wants to know.
+    pub(crate) client: String,
+    /// What.
+    pub(crate) scopes: Scopes,
+    /// As far as the person's level goes.
+    pub(crate) level: IdentityLevel,
+    /// The question itself, sealed, for the form that answers it.
+    pub(crate) sealed: String,
+    /// The origin that the form leads to in the end.
+    pub(crate) target: String,
+}
+
+/// What a step may come to: a person is told where no client can be.
+type Outcome = Result<Next, NotDone<Unaddressed>>;
+
+impl Provider {
+    /// A request that has just come, in a browser in which somebody may be signed in. With `cookies` false the browser
+    /// came from another site in a way in which it shows no cookie: it is asked to come again.
+    pub(crate) async fn begin(
+        &self,
+        parameters: &Parameters,
+        present: Option<Present>,
+        cookies: bool,
+        now: Timestamp,
+    ) -> Outcome {
+        if let Some(reference) = parameters.get("request_uri").and_then(reference) {
+            let request = self.pushed(parameters, reference, now).map_err(NotDone::Refused)?;
+            return if cookies { self.lead(request, present, false, now).await } else { self.again(&request, now) };
+        }
+        let Incoming { request, assertion } = match read(parameters, &self.registry, Way::Browser, now) {
+            Ok(incoming) => incoming,
+            Err(NotRead::Unaddressed(why)) => return Err(NotDone::Refused(why)),
+            Err(NotRead::Refused(refusal)) => return Ok(Next::Leave(refusal.address(&self.issuer))),
+        };
+        let Some(assertion) = assertion else {
+            return if cookies { self.lead(request, present, false, now).await } else { self.again(&request, now) };
+        };
+        match self.vouched(&request.client, &assertion, now).await {
+            Ok(person) => self.lead(request, person, true, now).await,
+            Err(NotDone::Refused(why)) => {
+                let refusal = request.refuse(ErrorCode::InvalidRequest, why.to_string());
+                Ok(Next::Leave(refusal.address(&self.issuer)))
+            }
+            Err(NotDone::Failed(fault)) => Err(fault.into()),
+        }
+    }
+
+    /// A request that has waited.
+    pub(crate) async fn resume(&self, waiting: &str, present: Option<Present>, now: Timestamp) -> Outcome {
+        let request = self.waited(waiting, now).map_err(NotDone::Refused)?;
+        self.lead(request, present, false, now).await
+    }
+
+    /// The answer to a question for consent.
+    pub(crate) async fn answer(
+        &self,
+        question: &str,
+        allowed: bool,
+        present: Option<Present>,
+        now: Timestamp,
+    ) -> Outcome {
+        let asked: WaitingConsent = self.consents.open(question, now).ok_or(NotDone::Refused(Unaddressed::Expired))?;
+        let Asked { request, person, level, vouched } = asked.resume(&self.registry, now).map_err(NotDone::Refused)?;
+        if !vouched && present != Some(person) {
+            // Another session than the one that was asked: it is asked itself.
+            return self.lead(request, present, false, now).await;
+        }
+        if !allowed {
+            let refusal = request.refuse(ErrorCode::AccessDenied, "the person did not agree");
+            return Ok(Next::Leave(refusal.address(&self.issuer)));
+        }
+        let there = self.there(Some(person), now).await?.filter(|there| there.identity >= level);
+        if let (Some(there), Ok(Step::AskConsent(_, vector))) = (there, judge(&request, there, None, now))
+            && vector.identity == level
+        {
+            let given = Consent { scopes: request.scopes.bits(), level, at: now };
+            self.store.give_consent(&there.present.account, request.client.id().as_str(), given).await?;
+        }
+        self.lead(request, Some(person), vouched, now).await
+    }
+
+    /// From a request and who is there to what comes next.
+    async fn lead(
+        &self,
+        request: AuthorizationRequest,
+        present: Option<Present>,
+        vouched: bool,
+        now: Timestamp,
+    ) -> Outcome {
+        let there = self.there(present, now).await?;
+        let client = request.client.id().as_str();
+        let consent = match &there {
+            Some(there) => self.store.consent(&there.present.account, client).await?,
+            None => None,
+        };
+        Ok(match judge(&request, there, consent.as_ref(), now) {
+            Err(refusal) => Next::Leave(refusal.address(&self.issuer)),
+            Ok(Step::SignIn(why)) => Next::SignIn(why, self.waiting(&request, now)?),
+            Ok(Step::AskConsent(there, vector)) => {
+                Next::Ask(self.question(request, there.present, vector.identity, vouched, now)?)
+            }
+            Ok(Step::Issue(there, vector)) => match self.use_up(&request).await? {
+                Consumption::Consumed => Next::Leave(self.code_address(&request, there, vector, now)?),
+                Consumption::AlreadyUsed => {
+                    let refusal = request.refuse(ErrorCode::InvalidRequestUri, "request_uri was used before");
+                    Next::Leave(refusal.address(&self.issuer))
+                }
+            },
+        })
+    }
+
+    /// Uses up the name of a request that was pushed: it is good for one code (RFC 9126, section 4).
+    async fn use_up(&self, request: &AuthorizationRequest) -> Result<Consumption, Fault> {
+        let Some(name) = request.pushed else { return Ok(Consumption::Consumed) };
+        let name = SingleUse::of(&[b"pushed-request\0".as_slice(), &name].concat());
+        Ok(self.warm.consume(&name, request.began.plus(LIFETIME)).await?)
+    }
+
+    fn again(&self, request: &AuthorizationRequest, now: Timestamp) -> Outcome {
+        Ok(Next::Again(self.waiting(request, now)?))
+    }
+
+    /// Who is there, as the shared tier and the store know it now; nobody, if the session or the account has ended.
+    async fn there(&self, present: Option<Present>, now: Timestamp) -> Result<Option<There>, Fault> {
+        let Some(present) = present else { return Ok(None) };
+        let Some(record) = self.warm.session(&present.session).await? else { return Ok(None) };
+        if record.account != present.account || record.standing(record.seen, now) != Standing::Live {
+            return Ok(None);
+        }
+        let account = self.store.account(&present.account).await?;
+        Ok(account.map(|account| There {
+            present,
+            identity: account.identity,
+            components: record.components,
+            authenticated: record.authenticated,
+        }))
+    }
+
+    fn question(
+        &self,
+        request: AuthorizationRequest,
+        person: Present,
+        level: IdentityLevel,
+        vouched: bool,
+        now: Timestamp,
+    ) -> Result<Question, Fault> {
+        let asked = Asked { request, person, level, vouched };
+        let sealed = self.consents.seal(&WaitingConsent::of(&asked), now)?;
+        let Asked { request, .. } = asked;
+        Ok(Question {
+            client: request.client.name().to_owned(),
+            scopes: request.scopes,
+            level,
+            sealed,
+            target: request.redirect_uri.origin().to_owned(),
+        })
+    }
+
+    /// Where the client takes a code.
+    fn code_address(
+        &self,
+        request: &AuthorizationRequest,
+        there: There,
+        vector: Vector,
+        now: Timestamp,
+    ) -> Result<String, Fault> {
+        let code = Code {
+            grant: GrantId::random(&*self.entropy)?,
+            person: there.present,
+            client: request.client.id().to_string(),
+            redirect_uri: request.redirect_uri.digest(),
+            scopes: request.scopes,
+            vector,
+            authenticated: there.authenticated,
+            expires: now.plus(request.client.profile().rules().code),
+            challenge: request.challenge,
+            nonce: request.nonce.clone(),
+            key: request.key,
+        };
+        let code = self.codes.seal(&code.content(), now)?;
+        let mut parameters = vec![("code", code.as_str())];
+        parameters.extend(request.state.as_deref().map(|state| ("state", state)));
+        parameters.push(("iss", &self.issuer)); // RFC 9207.
+        Ok(request.redirect_uri.with(&parameters))
+    }
+
+    fn waiting(&self, request: &AuthorizationRequest, now: Timestamp) -> Result<String, Fault> {
+        Ok(self.requests.seal(&Waiting::of(request), now)?)
+    }
+
+    /// The request that waits.
+    pub(crate) fn waited(&self, waiting: &str, now: Timestamp) -> Result<AuthorizationRequest, Unaddressed> {
+        let waiting: Waiting = self.requests.open(waiting, now).ok_or(Unaddressed::Expired)?;
+        waiting.resume(&self.registry, now)
+    }
+}

@@ -1,0 +1,92 @@
+//! The authorization request (OpenID Connect Core, section 3.1.2; NHS login, EIS 3.4.1): read as [`AuthorizationRequest`], which
+//! is a request that its client may make; judged against who is there ([`judge`]); kept over a sign-in ([`resume`]); and
+//! led from step to step ([`flow`]).
+//!
+//! Two kinds of refusal are two types: what is wrong before the redirect URI is known to be the client's is told to the
+//! person on a page of ours ([`Unaddressed`]); what is wrong after it is told to the client ([`Refusal`]).
+
+mod flow;
+mod judge;
+mod push;
+mod read;
+mod refusal;
+pub(crate) mod resume;
+
+pub(crate) use flow::Next;
+pub(crate) use judge::Why;
+pub(crate) use refusal::{ErrorCode, Refusal, Unaddressed};
+
+use super::client::{Client, RedirectUri};
+use super::pkce::Challenge;
+use super::scope::Scopes;
+use aldgate_core::assurance::Vector;
+use aldgate_core::id::{AccountId, SessionId};
+use aldgate_core::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest `state` and `nonce`: a request has to fit into an address while its person signs in.
+pub(crate) const STATE_BYTES_MAX: usize = 512;
+
+/// What a client wants of a person who is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    /// Nothing in particular: sign in if nobody is.
+    AsNeeded,
+    /// No page at all: an answer, or an error.
+    None,
+    /// Sign in, even if somebody is.
+    Login,
+}
+
+/// A person who is there: in a session of this browser, or vouched for by another client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Present {
+    /// Who.
+    pub(crate) account: AccountId,
+    /// In which session.
+    pub(crate) session: SessionId,
+}
+
+/// A request that its client may make.
+#[derive(Debug, Clone)]
+pub(crate) struct AuthorizationRequest {
+    /// Who asks.
+    pub(crate) client: Arc<Client>,
+    /// Where the answer goes: one of the client's.
+    pub(crate) redirect_uri: RedirectUri,
+    /// What it asks to know: all of it approved, `openid` among it.
+    pub(crate) scopes: Scopes,
+    /// Given back as it came.
+    pub(crate) state: Option<String>,
+    /// For the ID token.
+    pub(crate) nonce: Option<String>,
+    /// How well the person must be known: one of these; never empty.
+    pub(crate) vectors: Vec<Vector>,
+    /// What it wants of a person who is there.
+    pub(crate) prompt: Prompt,
+    /// How long ago the person may have signed in, where that counts.
+    pub(crate) max_age: Option<Duration>,
+    /// To what the code is bound.
+    pub(crate) challenge: Option<Challenge>,
+    /// Whether somebody without an account may be shown how to get one.
+    pub(crate) allow_registration: bool,
+    /// When the request came: what `prompt=login` wants must happen after it.
+    pub(crate) began: Timestamp,
+    /// The thumbprint of the key to which its tokens shall be bound (RFC 9449, section 10).
+    pub(crate) key: Option<[u8; 32]>,
+    /// The name under which its client has pushed it, which is good for one code.
+    pub(crate) pushed: Option<[u8; 16]>,
+}
+
+impl AuthorizationRequest {
+    /// A refusal of this request.
+    pub(crate) fn refuse(&self, error: ErrorCode, description: impl Into<String>) -> Refusal {
+        Refusal {
+            error,
+            description: description.into(),
+            redirect_uri: self.redirect_uri.clone(),
+            state: self.state.clone(),
+        }
+    }
+}

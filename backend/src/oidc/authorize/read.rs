@@ -1,0 +1,361 @@
+//! From parameters to a request that its client may make.
+//!
+//! The order is the safety: first the client, then its redirect URI, byte by byte; only then is anything told to it.
+
+use super::{AuthorizationRequest, ErrorCode, Prompt, Refusal, STATE_BYTES_MAX, Unaddressed};
+use crate::oidc::client::{Client, RedirectUri};
+use crate::oidc::parameters::Parameters;
+use crate::oidc::pkce::Challenge;
+use crate::oidc::registry::Registry;
+use crate::oidc::scope::{Scope, Scopes};
+use crate::oidc::trust;
+use aldgate_core::time::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest `asserted_login_identity`: a JWT of a 4,096-bit key.
+const ASSERTION_BYTES_MAX: usize = 2 * 1024;
+
+/// Parameters that would change a request and are not understood here (OpenID Connect Core, section 6 and 7.2.1).
+const NOT_SUPPORTED: [(&str, ErrorCode); 3] = [
+    ("request", ErrorCode::RequestNotSupported),
+    ("request_uri", ErrorCode::RequestUriNotSupported),
+    ("registration", ErrorCode::RegistrationNotSupported),
+];
+
+/// A request, and what another client says about who is there: still to be verified.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    /// The request.
+    pub(crate) request: AuthorizationRequest,
+    /// `asserted_login_identity`, as it came.
+    pub(crate) assertion: Option<String>,
+}
+
+/// A request that is not made.
+#[derive(Debug)]
+pub(crate) enum NotRead {
+    /// The person is told.
+    Unaddressed(Unaddressed),
+    /// The client is told.
+    Refused(Refusal),
+}
+
+impl From<Unaddressed> for NotRead {
+    fn from(why: Unaddressed) -> Self {
+        Self::Unaddressed(why)
+    }
+}
+
+/// By which way a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Through the person's browser.
+    Browser,
+    /// From the client itself, which has proven to be that (RFC 9126).
+    Pushed,
+}
+
+/// Reads a request.
+pub(crate) fn read(
+    parameters: &Parameters,
+    registry: &Registry,
+    way: Way,
+    now: Timestamp,
+) -> Result<Incoming, NotRead> {
+    let client = parameters.get("client_id").and_then(|id| registry.find(id)).ok_or(Unaddressed::Client)?;
+    let redirect_uri = parameters.get("redirect_uri").and_then(|text| client.redirect_uri(text));
+    let redirect_uri = redirect_uri.ok_or(Unaddressed::RedirectUri)?.clone();
+    let reading = Reading { parameters, client: &client, redirect_uri, way };
+    reading.request(now).map_err(NotRead::Refused)
+}
+
+/// Parameters, once it is known whose they are.
+struct Reading<'a> {
+    parameters: &'a Parameters,
+    client: &'a Arc<Client>,
+    redirect_uri: RedirectUri,
+    way: Way,
+}
+
+impl Reading<'_> {
+    fn refusal(&self, error: ErrorCode, description: impl ToString) -> Refusal {
+        let state = self.parameters.get("state").filter(|state| state.len() <= STATE_BYTES_MAX);
+        Refusal {
+            error,
+            description: description.to_string(),
+            redirect_uri: self.redirect_uri.clone(),
+            state: state.map(str::to_owned),
+        }
+    }
+
+    fn invalid(&self, description: impl ToString) -> Refusal {
+        self.refusal(ErrorCode::InvalidRequest, description)
+    }
+
+    fn request(self, now: Timestamp) -> Result<Incoming, Refusal> {
+        if self.client.is_disabled() {
+            return Err(self.refusal(ErrorCode::UnauthorizedClient, "this client is out of use"));
+        }
+        let unsupported = NOT_SUPPORTED.iter().find(|(name, _)| self.parameters.get(name).is_some());
+        if let Some((name, error)) = unsupported {
+            return Err(self.refusal(*error, format!("{name} is not supported")));
+        }
+        if self.way == Way::Browser && self.client.profile().rules().par {
+            return Err(self.invalid("this client must push its requests, and send request_uri here"));
+        }
+        self.response()?;
+        let (state, nonce) = (self.kept("state")?, self.kept("nonce")?);
+        let scopes = self.scopes()?;
+        let words = self.client.profile().rules().trust;
+        let vectors = trust::requested(words, self.parameters.get("vtr"), self.client.vectors());
+        let vectors = vectors.map_err(|bad| self.invalid(bad))?;
+        let (prompt, max_age, challenge) = (self.prompt()?, self.max_age()?, self.challenge()?);
+        self.display()?;
+        let key = self.key()?;
+        let assertion = self.parameters.get("asserted_login_identity");
+        if assertion.is_some_and(|text| text.len() > ASSERTION_BYTES_MAX) {
+            return Err(self.invalid("asserted_login_identity is too long"));
+        }
+        let request = AuthorizationRequest {
+            client: self.client.clone(),
+            scopes,
+            state,
+            nonce,
+            vectors,
+            prompt,
+            max_age,
+            challenge,
+            allow_registration: self.parameters.get("allow_registration") != Some("false"),
+            began: now,
+            key,
+            pushed: None,
+            redirect_uri: self.redirect_uri,
+        };
+        Ok(Incoming { request, assertion: assertion.map(str::to_owned) })
+    }
+
+    /// Codes only, and only in the query.
+    fn response(&self) -> Result<(), Refusal> {
+        match self.parameters.get("response_type") {
+            Some("code") => {}
+            Some(_) => return Err(self.refusal(ErrorCode::UnsupportedResponseType, "response_type must be code")),
+            None => return Err(self.invalid("response_type is missing")),
+        }
+        match self.parameters.get("response_mode") {
+            None | Some("query") => Ok(()),
+            Some(_) => Err(self.invalid("response_mode must be query")),
+        }
+    }
+
+    /// `state` or `nonce`: given back, so bounded and plain (RFC 6749, appendix A.5).
+    fn kept(&self, name: &'static str) -> Result<Option<String>, Refusal> {
+        match self.parameters.get(name) {
+            None if self.client.profile().rules().state_and_nonce => Err(self.invalid(format!("{name} is missing"))),
+            None => Ok(None),
+            Some(text) if text.len() > STATE_BYTES_MAX => {
+                Err(self.invalid(format!("{name} is longer than {STATE_BYTES_MAX} characters")))
+            }
+            Some(text) if !text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) => {
+                Err(self.invalid(format!("{name} must be ASCII")))
+            }
+            Some(text) => Ok(Some(text.to_owned())),
+        }
+    }
+
+    fn scopes(&self) -> Result<Scopes, Refusal> {
+        let invalid = |description: &str| self.refusal(ErrorCode::InvalidScope, description);
+        let text = self.parameters.get("scope").ok_or_else(|| self.invalid("scope is missing"))?;
+        let scopes = Scopes::requested(text);
+        if !scopes.has(Scope::OpenId) {
+            return Err(invalid("scope must contain openid"));
+        }
+        if !scopes.is_within(self.client.scopes()) {
+            return Err(invalid("scope holds one that this client is not approved for"));
+        }
+        if scopes.has(Scope::Profile) && scopes.has(Scope::BasicDemographics) {
+            return Err(invalid("profile and basic_demographics cannot be asked for together"));
+        }
+        Ok(scopes)
+    }
+
+    fn prompt(&self) -> Result<Prompt, Refusal> {
+        match self.parameters.get("prompt").map(str::trim) {
+            None | Some("") => Ok(Prompt::AsNeeded),
+            Some("none") => Ok(Prompt::None),
+            Some("login") => Ok(Prompt::Login),
+            Some(_) => Err(self.invalid("prompt must be none or login")),
+        }
+    }
+
+    /// Accepted from everybody; it counts where the profile says so.
+    fn max_age(&self) -> Result<Option<Duration>, Refusal> {
+        let Some(text) = self.parameters.get("max_age") else { return Ok(None) };
+        let secs: u32 = text.parse().map_err(|_| self.invalid("max_age must be a number of seconds"))?;
+        let counts = self.client.profile().rules().max_age;
+        Ok(counts.then(|| Duration::from_secs(secs.into())))
+    }
+
+    fn challenge(&self) -> Result<Option<Challenge>, Refusal> {
+        let (challenge, method) = (self.parameters.get("code_challenge"), self.parameters.get("code_challenge_method"));
+        let challenge = Challenge::parse(challenge, method).map_err(|bad| self.invalid(bad))?;
+        if challenge.is_none() && self.client.profile().rules().pkce {
+            return Err(self.invalid("code_challenge is missing"));
+        }
+        Ok(challenge)
+    }
+
+    /// The thumbprint in `dpop_jkt` (RFC 9449, section 10).
+    fn key(&self) -> Result<Option<[u8; 32]>, Refusal> {
+        let Some(text) = self.parameters.get("dpop_jkt") else { return Ok(None) };
+        let mut key = [0; 32];
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut key) {
+            Ok(32) => Ok(Some(key)),
+            _ => Err(self.invalid("dpop_jkt must be the base64url of a SHA-256 thumbprint")),
+        }
+    }
+
+    fn display(&self) -> Result<(), Refusal> {
+        match self.parameters.get("display") {
+            None | Some("page" | "touch" | "popup" | "wap") => Ok(()),
+            Some(_) => Err(self.invalid("display must be page, touch, popup or wap")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oidc::client::tests::registration;
+    use aldgate_core::testing::world::NOW;
+
+    const GOOD: [(&str, &str); 7] = [
+        ("client_id", "rp"),
+        ("redirect_uri", "https://rp.example/cb"),
+        ("response_type", "code"),
+        ("scope", "openid profile"),
+        ("state", "s"),
+        ("nonce", "n"),
+        ("vtr", r#"["P0.Cm"]"#),
+    ];
+
+    fn registry() -> Registry {
+        let client = |id, disabled| {
+            let from = crate::oidc::client::Registration { disabled, ..registration(id) };
+            Client::register(&from).expect("a client")
+        };
+        Registry::new([client("rp", false), client("old", true)]).expect("two clients")
+    }
+
+    /// Reads the good request with other parameters; an empty value leaves one out.
+    fn reading(changes: &[(&str, &str)]) -> Result<Incoming, NotRead> {
+        let mut all: Vec<_> = GOOD.iter().filter(|(name, _)| !changes.iter().any(|(other, _)| other == name)).collect();
+        all.extend(changes);
+        let pairs = all.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        read(&Parameters::read(pairs).expect("parameters"), &registry(), Way::Browser, NOW)
+    }
+
+    fn refused(changes: &[(&str, &str)]) -> (&'static str, Option<String>) {
+        match reading(changes) {
+            Err(NotRead::Refused(refusal)) => (refusal.error.as_str(), refusal.state),
+            other => panic!("{changes:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_good_request_is_read() {
+        let Incoming { request, assertion } = reading(&[]).expect("read");
+        assert_eq!((request.scopes.to_string().as_str(), assertion), ("openid profile", None));
+        assert_eq!((request.state.as_deref(), request.nonce.as_deref()), (Some("s"), Some("n")));
+        assert_eq!((request.prompt, request.max_age, request.allow_registration), (Prompt::AsNeeded, None, true));
+        assert_eq!(request.began, NOW);
+        let more = [("prompt", "login"), ("max_age", "300"), ("allow_registration", "false"), ("display", "touch")];
+        for display in ["page", "touch", "popup", "wap"] {
+            assert!(reading(&[("display", display)]).is_ok(), "{display}");
+        }
+        let request = reading(&more).expect("read").request;
+        assert_eq!((request.prompt, request.max_age, request.allow_registration), (Prompt::Login, None, false));
+        let long = "x".repeat(STATE_BYTES_MAX);
+        assert!(reading(&[("state", &long), ("nonce", &long), ("scope", "openid unknown")]).is_ok());
+    }
+
+    #[test]
+    fn nobody_is_redirected_to_what_is_not_registered() {
+        for changes in [[("client_id", "")], [("client_id", "RP")], [("client_id", "nobody")]] {
+            assert!(matches!(reading(&changes), Err(NotRead::Unaddressed(Unaddressed::Client))), "{changes:?}");
+        }
+        for uri in [
+            "",
+            "https://rp.example/cb/",
+            "https://rp.example/cb?x=1",
+            "https://rp.example/cb#",
+            "https://rp.example/CB",
+            "https://RP.example/cb",
+            "https://rp.example:443/cb",
+            "http://rp.example/cb",
+            "https://rp.example./cb",
+            "https://rp.example/%63b",
+            "https://rp.example@evil.example/cb",
+            "https://user@rp.example/cb",
+            "https://rp.example/cb/../cb",
+            " https://rp.example/cb",
+            "https://evil.example/https://rp.example/cb",
+            "https://rp.example.evil.example/cb",
+            "//rp.example/cb",
+            "https://old.example/cb",
+        ] {
+            let read = reading(&[("redirect_uri", uri), ("scope", "")]);
+            assert!(matches!(read, Err(NotRead::Unaddressed(Unaddressed::RedirectUri))), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_to_the_client_with_its_state() {
+        for (changes, error) in [
+            ([("response_type", "")], "invalid_request"),
+            ([("response_type", "token")], "unsupported_response_type"),
+            ([("response_type", "code id_token")], "unsupported_response_type"),
+            ([("response_mode", "fragment")], "invalid_request"),
+            ([("scope", "")], "invalid_request"),
+            ([("scope", "profile")], "invalid_scope"),
+            ([("scope", "openid phone")], "invalid_scope"),
+            ([("nonce", "")], "invalid_request"),
+            ([("nonce", "\u{e9}")], "invalid_request"),
+            ([("vtr", "P0.Cm")], "invalid_request"),
+            ([("vtr", r#"["P1.Cm"]"#)], "invalid_request"),
+            ([("prompt", "consent")], "invalid_request"),
+            ([("prompt", "none login")], "invalid_request"),
+            ([("max_age", "-1")], "invalid_request"),
+            ([("display", "window")], "invalid_request"),
+            ([("code_challenge_method", "S256")], "invalid_request"),
+            ([("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")], "invalid_request"),
+            ([("request", "x.y.z")], "request_not_supported"),
+            ([("request_uri", "https://rp.example/r")], "request_uri_not_supported"),
+            ([("registration", "{}")], "registration_not_supported"),
+            ([("dpop_jkt", "abc")], "invalid_request"),
+        ] {
+            assert_eq!(refused(&changes), (error, Some("s".into())), "{changes:?}");
+        }
+        assert_eq!(refused(&[("state", "")]), ("invalid_request", None));
+        assert_eq!(refused(&[("state", &"x".repeat(STATE_BYTES_MAX + 1))]), ("invalid_request", None));
+        let old = [("client_id", "old"), ("redirect_uri", "https://old.example/cb")];
+        assert_eq!(refused(&old), ("unauthorized_client", Some("s".into())));
+    }
+
+    #[test]
+    fn one_of_two_views_of_a_profile_can_be_asked_for() {
+        let texts = ["openid", "profile", "basic_demographics"].map(str::to_owned).to_vec();
+        let from = crate::oidc::client::Registration { scopes: texts, ..registration("rp") };
+        let registry = Registry::new([Client::register(&from).expect("a client")]).expect("one");
+        let with = |scope: &str| {
+            let scope = [("scope", scope)];
+            let pairs = GOOD.iter().filter(|(name, _)| *name != "scope").chain(&scope);
+            let pairs = pairs.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+            read(&Parameters::read(pairs).expect("parameters"), &registry, Way::Browser, NOW)
+        };
+        assert!(with("openid basic_demographics").is_ok());
+        assert!(matches!(with("openid profile basic_demographics"), Err(NotRead::Refused(_))));
+    }
+}

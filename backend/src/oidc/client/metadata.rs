@@ -1,0 +1,103 @@
+//! A client's metadata in the words of dynamic registration (RFC 7591, section 2; OpenID Connect Dynamic Client
+//! Registration, section 2): what comes in a registration, what lies in the store, what an administrator reads.
+//!
+//! A member that is not known is passed over, as RFC 7591 demands; one that is known and asks for what is not done here is
+//! refused, since a client that believes something else about itself than we do is a danger to its people.
+
+use super::{BadRegistration, PublicKeys, Registration};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What a client may exchange for tokens.
+const GRANT_TYPES: [&str; 4] =
+    ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
+
+/// Metadata.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Metadata {
+    pub(crate) client_name: String,
+    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) post_logout_redirect_uris: Vec<String>,
+    /// Scopes with a space between them.
+    pub(crate) scope: String,
+    /// Its public keys; `jwks_uri` is not taken: nothing is fetched from where somebody else says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jwks: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jwks_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) backchannel_logout_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_endpoint_auth_method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) grant_types: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) response_types: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id_token_signed_response_alg: Option<String>,
+    /// Ours: whose rules hold for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) profile: Option<String>,
+    /// Ours: the sector in which it knows people by one name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sector: Option<String>,
+    /// Ours: how well it may ask people to be known.
+    pub(crate) vectors: Vec<String>,
+    /// Ours: clients whose log-ins it may continue.
+    pub(crate) sso_from: Vec<String>,
+    /// Ours: what it may ask for itself.
+    pub(crate) machine_scopes: Vec<String>,
+    /// Ours: whether it may ask what tokens of other clients are worth.
+    pub(crate) resource_server: bool,
+}
+
+impl Metadata {
+    /// The registration that it asks for, under a name.
+    pub(crate) fn registration(&self, id: &str) -> Registration {
+        let keys = self.jwks.as_ref().map(|jwks| PublicKeys::Set(Value::Object(jwks.clone()).to_string().into_bytes()));
+        Registration {
+            id: id.to_owned(),
+            name: self.client_name.clone(),
+            profile: self.profile.clone(),
+            redirect_uris: self.redirect_uris.clone(),
+            post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
+            sector: self.sector.clone(),
+            scopes: self.scope.split_ascii_whitespace().map(str::to_owned).collect(),
+            vectors: self.vectors.clone(),
+            sso_from: self.sso_from.clone(),
+            machine_scopes: self.machine_scopes.clone(),
+            resource_server: self.resource_server,
+            keys,
+            backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+            ..Registration::default()
+        }
+    }
+
+    /// What it asks for and is not done here. `signing` is the algorithm of the profile's ID tokens.
+    pub(crate) fn unsupported(&self, signing: &str) -> Vec<BadRegistration> {
+        let only = |field, value: Option<&String>, ours: &str| {
+            let other = value.filter(|value| *value != ours);
+            other.map(|_| BadRegistration { field, message: format!("must be {ours:?}, or left out") })
+        };
+        let among = |field, values: Option<&Vec<String>>, ours: &[&str]| {
+            let other = values.filter(|values| !values.iter().all(|value| ours.contains(&value.as_str())));
+            other.map(|_| BadRegistration { field, message: format!("may hold {}", ours.join(" and ")) })
+        };
+        let fetched = self.jwks_uri.as_ref().map(|_| BadRegistration {
+            field: "jwks_uri",
+            message: "is not fetched: send the keys themselves as jwks".to_owned(),
+        });
+        let method = self.token_endpoint_auth_method.as_ref();
+        [
+            only("token_endpoint_auth_method", method, "private_key_jwt"),
+            only("id_token_signed_response_alg", self.id_token_signed_response_alg.as_ref(), signing),
+            among("grant_types", self.grant_types.as_ref(), &GRANT_TYPES),
+            among("response_types", self.response_types.as_ref(), &["code"]),
+            fetched,
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}

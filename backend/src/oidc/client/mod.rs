@@ -1,0 +1,393 @@
+//! Clients: the services that people sign in to here (OAuth 2.0's clients, OpenID Connect's relying parties).
+//!
+//! A [`Client`] is made of a [`Registration`] by [`Client::register`] alone, which finds every fault at once: whoever
+//! holds one need not look at its parts again.
+
+mod id;
+pub(crate) mod metadata;
+mod redirect_uri;
+
+pub use id::{ClientId, NotAClientId};
+pub use redirect_uri::{BadRedirectUri, RedirectUri};
+pub(crate) use redirect_uri::{DIGEST_BYTES, digest_of};
+
+use super::client_assertion::ClientKeys;
+use super::logout::LogoutUri;
+use super::profile::{Profile, SubjectKind};
+use super::scope::{Scope, Scopes};
+use aldgate_core::assurance::Vector;
+
+/// Most addresses of one client (NHS login, EIS 3.4.1).
+const REDIRECT_URIS_MAX: usize = 10;
+
+/// Longest name that people are shown, in characters.
+const NAME_CHARS_MAX: usize = 80;
+
+/// Most scopes that a client asks for itself, and the longest.
+const MACHINE_SCOPES_MAX: usize = 20;
+const MACHINE_SCOPE_BYTES_MAX: usize = 200;
+
+/// Who a client is, as text: what a file or an administrator says.
+#[derive(Debug, Clone, Default)]
+pub struct Registration {
+    /// Its name on the wire.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Whose rules hold for it; the NHS's if nothing is said.
+    pub profile: Option<String>,
+    /// Where it takes its answers.
+    pub redirect_uris: Vec<String>,
+    /// Where it takes people whom it has signed out here.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// What it may ask to know.
+    pub scopes: Vec<String>,
+    /// How well it may ask people to be known.
+    pub vectors: Vec<String>,
+    /// Clients whose log-ins it may continue (`asserted_login_identity`).
+    pub sso_from: Vec<String>,
+    /// The sector in which it knows people by one name, where its profile gives such names; the host of its redirect URIs
+    /// if nothing is said.
+    pub sector: Option<String>,
+    /// What it may ask for itself, about nobody.
+    pub machine_scopes: Vec<String>,
+    /// Whether it may ask what tokens of other clients are worth.
+    pub resource_server: bool,
+    /// Whether it is out of use.
+    pub disabled: bool,
+    /// The keys that verify what it signs.
+    pub keys: Option<PublicKeys>,
+    /// Where it is told of log-outs, without the browser.
+    pub backchannel_logout_uri: Option<String>,
+}
+
+/// A client's keys, as text.
+#[derive(Debug, Clone)]
+pub enum PublicKeys {
+    /// One key, as PEM.
+    Pem(Vec<u8>),
+    /// A key set (RFC 7517).
+    Set(Vec<u8>),
+}
+
+/// What is wrong with one part of a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRegistration {
+    /// The part, as [`Registration`] names it.
+    pub field: &'static str,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// A client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    id: ClientId,
+    name: String,
+    profile: Profile,
+    redirect_uris: Vec<RedirectUri>,
+    post_logout_redirect_uris: Vec<RedirectUri>,
+    scopes: Scopes,
+    vectors: Vec<Vector>,
+    sso_from: Vec<ClientId>,
+    sector: String,
+    machine_scopes: Vec<String>,
+    resource_server: bool,
+    keys: ClientKeys,
+    logout: Option<LogoutUri>,
+    disabled: bool,
+}
+
+/// Where faults are gathered.
+struct Faults(Vec<BadRegistration>);
+
+impl Faults {
+    fn add(&mut self, field: &'static str, message: impl ToString) {
+        self.0.push(BadRegistration { field, message: message.to_string() });
+    }
+
+    fn keep<T, E: ToString>(&mut self, field: &'static str, value: Result<T, E>) -> Option<T> {
+        value.map_err(|error| self.add(field, error)).ok()
+    }
+}
+
+impl Client {
+    /// A client.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn register(from: &Registration) -> Result<Self, Vec<BadRegistration>> {
+        let mut faults = Faults(Vec::new());
+        let id = faults.keep("id", ClientId::parse(&from.id));
+        let name = faults.keep("name", name(&from.name));
+        let profile = from.profile.as_deref().map_or(Ok(Profile::Nhs), str::parse);
+        let profile = faults.keep("profile", profile);
+        let redirect_uris = redirect_uris(&from.redirect_uris, profile, &mut faults);
+        let post_logout_redirect_uris = post_logout_redirect_uris(&from.post_logout_redirect_uris, &mut faults);
+        let scopes = faults.keep("scopes", scopes(&from.scopes));
+        let vectors = vectors(&from.vectors, profile, &mut faults);
+        let sector = faults.keep("sector", sector(from.sector.as_deref(), &redirect_uris, profile));
+        let others = from.sso_from.iter().map(|other| faults.keep("sso_from", ClientId::parse(other)));
+        let sso_from: Vec<ClientId> = others.collect::<Vec<_>>().into_iter().flatten().collect();
+        let keys = keys(from.keys.as_ref(), profile, &mut faults);
+        let logout = from.backchannel_logout_uri.as_deref().map(LogoutUri::parse);
+        let logout = logout.and_then(|uri| faults.keep("backchannel_logout_uri", uri));
+        let machine_scopes = machine_scopes(&from.machine_scopes, &mut faults);
+        match (id, name, profile, scopes, keys, sector) {
+            (Some(id), Some(name), Some(profile), Some(scopes), Some(keys), Some(sector)) if faults.0.is_empty() => {
+                Ok(Self {
+                    id,
+                    name,
+                    profile,
+                    redirect_uris,
+                    post_logout_redirect_uris,
+                    scopes,
+                    vectors,
+                    sso_from,
+                    sector,
+                    machine_scopes,
+                    resource_server: from.resource_server,
+                    keys,
+                    logout,
+                    disabled: from.disabled,
+                })
+            }
+            _ => Err(faults.0),
+        }
+    }
+
+    /// Its name on the wire.
+    pub const fn id(&self) -> &ClientId {
+        &self.id
+    }
+
+    /// Its name for people.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whose rules hold for it.
+    pub(crate) const fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// The registered address that is spelled exactly so.
+    pub(crate) fn redirect_uri(&self, text: &str) -> Option<&RedirectUri> {
+        self.redirect_uris.iter().find(|uri| uri.as_str() == text)
+    }
+
+    /// The address for people whom it has signed out that is spelled exactly so.
+    pub(crate) fn post_logout_redirect_uri(&self, text: &str) -> Option<&RedirectUri> {
+        self.post_logout_redirect_uris.iter().find(|uri| uri.as_str() == text)
+    }
+
+    /// The registered address of this digest.
+    pub(crate) fn redirect_uri_of(&self, digest: &[u8; DIGEST_BYTES]) -> Option<&RedirectUri> {
+        self.redirect_uris.iter().find(|uri| uri.digest() == *digest)
+    }
+
+    /// What it may ask to know.
+    pub(crate) const fn scopes(&self) -> Scopes {
+        self.scopes
+    }
+
+    /// How well it may ask people to be known.
+    pub(crate) fn vectors(&self) -> &[Vector] {
+        &self.vectors
+    }
+
+    /// The keys that verify what it signs.
+    pub(crate) const fn keys(&self) -> &ClientKeys {
+        &self.keys
+    }
+
+    /// Where it is told of log-outs, without the browser.
+    pub(crate) const fn logout(&self) -> Option<&LogoutUri> {
+        self.logout.as_ref()
+    }
+
+    /// Whether it may continue a log-in at another client; at itself it always may.
+    pub(crate) fn continues(&self, other: &ClientId) -> bool {
+        self.id == *other || self.sso_from.contains(other)
+    }
+
+    /// The sector in which it knows people by one name.
+    pub(crate) fn sector(&self) -> &str {
+        &self.sector
+    }
+
+    /// What it may ask for itself, about nobody.
+    pub(crate) fn machine_scopes(&self) -> &[String] {
+        &self.machine_scopes
+    }
+
+    /// Whether it may ask what tokens of other clients are worth.
+    pub(crate) const fn is_resource_server(&self) -> bool {
+        self.resource_server
+    }
+
+    /// Whether it is out of use.
+    pub(crate) const fn is_disabled(&self) -> bool {
+        self.disabled
+    }
+}
+
+fn name(text: &str) -> Result<String, &'static str> {
+    let fits = (1..=NAME_CHARS_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
+    if fits && text.trim() == text { Ok(text.to_owned()) } else { Err("must be 1 to 80 characters that can be shown") }
+}
+
+fn redirect_uris(texts: &[String], profile: Option<Profile>, faults: &mut Faults) -> Vec<RedirectUri> {
+    const FIELD: &str = "redirect_uris";
+    if texts.is_empty() || texts.len() > REDIRECT_URIS_MAX {
+        faults.add(FIELD, format!("must be 1 to {REDIRECT_URIS_MAX} addresses"));
+    }
+    let no_query = profile.is_some_and(|profile| !profile.rules().redirect_query);
+    let mut uris: Vec<RedirectUri> = Vec::new();
+    for text in texts {
+        match RedirectUri::parse(text) {
+            Ok(uri) if no_query && uri.has_query() => faults.add(FIELD, format!("{text:?} has a query")),
+            Ok(uri) if uris.contains(&uri) => faults.add(FIELD, format!("{text:?} stands twice")),
+            Ok(uri) => uris.push(uri),
+            Err(bad) => faults.add(FIELD, format!("{text:?} {bad}")),
+        }
+    }
+    uris
+}
+
+fn post_logout_redirect_uris(texts: &[String], faults: &mut Faults) -> Vec<RedirectUri> {
+    const FIELD: &str = "post_logout_redirect_uris";
+    if texts.len() > REDIRECT_URIS_MAX {
+        faults.add(FIELD, format!("must be at most {REDIRECT_URIS_MAX} addresses"));
+    }
+    let read = |text: &String| faults.keep(FIELD, RedirectUri::parse(text).map_err(|bad| format!("{text:?} {bad}")));
+    texts.iter().filter_map(read).collect()
+}
+
+fn scopes(names: &[String]) -> Result<Scopes, String> {
+    let scopes = Scopes::registered(names.iter().map(String::as_str)).map_err(|error| error.to_string())?;
+    if scopes.has(Scope::OpenId) { Ok(scopes) } else { Err("must contain \"openid\"".into()) }
+}
+
+/// Scopes of no meaning here: whoever takes the token knows them (RFC 6749, section 3.3).
+fn machine_scopes(texts: &[String], faults: &mut Faults) -> Vec<String> {
+    let plain = |text: &&String| {
+        let fits = (1..=MACHINE_SCOPE_BYTES_MAX).contains(&text.len());
+        fits && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+    };
+    if texts.len() > MACHINE_SCOPES_MAX || !texts.iter().all(|text| plain(&text)) {
+        faults.add("machine_scopes", "must be at most 20 scopes of visible ASCII without quotes");
+    }
+    texts.to_vec()
+}
+
+/// The sector that is named, or the one host of the redirect URIs (OpenID Connect Core, section 8.1).
+fn sector(named: Option<&str>, uris: &[RedirectUri], profile: Option<Profile>) -> Result<String, &'static str> {
+    let pairwise = profile.is_some_and(|profile| profile.rules().subject == SubjectKind::Pairwise);
+    let first = uris.first().map(RedirectUri::host).unwrap_or_default();
+    match named {
+        Some(named) if !named.is_empty() && named.bytes().all(|b| b.is_ascii_graphic()) => Ok(named.to_owned()),
+        Some(_) => Err("must be a host name"),
+        None if pairwise && uris.iter().any(|uri| uri.host() != first) => {
+            Err("is missing: the redirect URIs are on several hosts, and each would be a sector")
+        }
+        None => Ok(first.to_owned()),
+    }
+}
+
+fn vectors(texts: &[String], profile: Option<Profile>, faults: &mut Faults) -> Vec<Vector> {
+    if texts.is_empty() {
+        faults.add("vectors", "must name at least one vector of trust, such as \"P9.Cm\"");
+    }
+    let words = profile.unwrap_or(Profile::Nhs).rules().trust;
+    let read = |text: &String| faults.keep("vectors", words.parse(text).map_err(|error| format!("{text:?}: {error}")));
+    texts.iter().filter_map(read).flatten().collect()
+}
+
+/// What is a matter of the profile: of which algorithm a key is that does not say so itself.
+fn keys(from: Option<&PublicKeys>, profile: Option<Profile>, faults: &mut Faults) -> Option<ClientKeys> {
+    const FIELD: &str = "keys";
+    let algorithm = profile.unwrap_or(Profile::Nhs).rules().client_key;
+    let read = match from {
+        None => {
+            faults.add(FIELD, "are missing: a client proves itself with a key of its own");
+            return None;
+        }
+        Some(PublicKeys::Pem(text)) => ClientKeys::from_pem(text, algorithm),
+        Some(PublicKeys::Set(text)) => ClientKeys::from_jwks(text, Some(algorithm)),
+    };
+    faults.keep(FIELD, read)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::oidc::trust;
+    use aldgate_core::testing::token_issuer::{Signer, key_set};
+
+    pub(crate) fn registration(id: &str) -> Registration {
+        let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
+        Registration {
+            id: id.into(),
+            name: "Appointments".into(),
+            redirect_uris: vec![format!("https://{id}.example/cb")],
+            scopes: texts(&["openid", "profile", "email"]),
+            vectors: texts(&trust::ALL),
+            keys: Some(PublicKeys::Set(key_set([&Signer::new("RS512", "key")]).into_bytes())),
+            ..Registration::default()
+        }
+    }
+
+    /// A client of that registration.
+    pub(crate) fn client(id: &str) -> Client {
+        Client::register(&registration(id)).expect("a client")
+    }
+
+    #[test]
+    fn a_client_is_what_was_registered() {
+        let client = client("rp");
+        assert_eq!((client.id().as_str(), client.name()), ("rp", "Appointments"));
+        assert!(client.redirect_uri("https://rp.example/cb").is_some());
+        for other in
+            ["https://rp.example/cb/", "https://rp.example/CB", "https://rp.example/cb?x", "https://rp.example:443/cb"]
+        {
+            assert!(client.redirect_uri(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
+        let bad = Registration {
+            id: "a b".into(),
+            name: " x".into(),
+            profile: Some("x".into()),
+            redirect_uris: texts(&["http://rp.example/", "https://rp.example/a", "https://rp.example/a"]),
+            scopes: texts(&["email"]),
+            vectors: texts(&["P9"]),
+            sso_from: texts(&[""]),
+            machine_scopes: texts(&["a b"]),
+            keys: None,
+            backchannel_logout_uri: Some("http://rp.example/".into()),
+            ..Registration::default()
+        };
+        let faults = Client::register(&bad).expect_err("faults");
+        let fields: Vec<_> = faults.iter().map(|fault| fault.field).collect();
+        let expected = [
+            "id",
+            "name",
+            "profile",
+            "redirect_uris",
+            "redirect_uris",
+            "scopes",
+            "vectors",
+            "sso_from",
+            "keys",
+            "backchannel_logout_uri",
+            "machine_scopes",
+        ];
+        assert_eq!(fields, expected);
+        let query = Registration { redirect_uris: texts(&["https://rp.example/?a=1"]), ..registration("rp") };
+        assert!(Client::register(&query).is_err(), "the NHS profile allows no query");
+    }
+}

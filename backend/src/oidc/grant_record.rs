@@ -1,0 +1,79 @@
+//! What exactly a grant allows, as its row keeps it: CBOR, to which fields can be added.
+
+use super::authorize::resume::{pack, unpack};
+use super::scope::Scopes;
+use aldgate_core::assurance::Vector;
+use aldgate_core::id::SessionId;
+use aldgate_core::time::Timestamp;
+use minicbor::bytes::ByteArray;
+use minicbor::{Decode, Encode};
+
+/// What a grant allows, and how it came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GrantRecord {
+    /// The session in which it was allowed.
+    pub(crate) session: SessionId,
+    /// What was allowed.
+    pub(crate) scopes: Scopes,
+    /// The vector of trust that was met.
+    pub(crate) vector: Vector,
+    /// When the person had last proved who they are.
+    pub(crate) authenticated: Timestamp,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Encoded {
+    #[n(0)]
+    session: ByteArray<16>,
+    #[n(1)]
+    scopes: u16,
+    #[n(2)]
+    vector: u16,
+    #[n(3)]
+    authenticated: u64,
+}
+
+impl GrantRecord {
+    /// The bytes of the row.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let encoded = Encoded {
+            session: (*self.session.as_bytes()).into(),
+            scopes: self.scopes.bits(),
+            vector: pack(self.vector),
+            authenticated: self.authenticated.as_millis(),
+        };
+        minicbor::to_vec(encoded).unwrap_or_default() // A `Vec` takes whatever is written.
+    }
+
+    /// What [`GrantRecord::encode`] wrote; `None` for anything else, which allows nothing.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let encoded: Encoded = minicbor::decode(bytes).ok()?;
+        Some(Self {
+            session: SessionId::from_bytes(*encoded.session),
+            scopes: Scopes::from_bits(encoded.scopes),
+            vector: unpack(encoded.vector)?,
+            authenticated: Timestamp::from_millis(encoded.authenticated),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oidc::trust;
+    use aldgate_core::testing::world::NOW;
+
+    #[test]
+    fn bytes_and_back() {
+        let record = GrantRecord {
+            session: SessionId::from_bytes([1; 16]),
+            scopes: Scopes::requested("openid email"),
+            vector: trust::parse("P9.Cm").expect("vector"),
+            authenticated: NOW,
+        };
+        assert_eq!(GrantRecord::decode(&record.encode()), Some(record));
+        assert_eq!(GrantRecord::decode(&[]), None);
+        assert_eq!(GrantRecord::decode(&record.encode()[1..]), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! What a token is worth now, for whoever is shown one (RFC 7662), and its end before its time (RFC 7009).
+//!
+//! A client may ask about its own tokens; one that is registered as a resource server, about everybody's. About anything
+//! else the answer is the same as about a token that there never was.
+
+use super::Provider;
+use super::client::Client;
+use super::grant_record::GrantRecord;
+use super::jws::Kind;
+use super::scope::Scopes;
+use super::token::{Proven, TokenError};
+use super::token_name::Named;
+use crate::fault::{Fault, NotDone};
+use crate::model::{Grant, GrantId};
+use crate::oidc::parameters::Parameters;
+use aldgate_core::time::Timestamp;
+use aldgate_core::token::claims::Claims;
+use serde_json::{Map, Value, json};
+
+/// What of an access token's claims an introspection tells.
+const TOLD: [&str; 11] = ["iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "auth_time", "vot", "cnf"];
+
+/// A token that somebody has shown, and that is good now.
+enum Shown {
+    /// An access token: its claims.
+    Access(Map<String, Value>),
+    /// The refresh token that is the good one of its family.
+    Refresh(Grant),
+}
+
+impl Shown {
+    fn client(&self) -> Option<&str> {
+        match self {
+            Self::Access(claims) => claims.get("client_id").and_then(Value::as_str),
+            Self::Refresh(grant) => Some(&grant.client),
+        }
+    }
+}
+
+impl Provider {
+    /// Says what a token is worth (RFC 7662, section 2.2).
+    pub(crate) async fn introspect(
+        &self,
+        asking: &Proven,
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<Value, NotDone<TokenError>> {
+        let inactive = json!({"active": false});
+        let Some(shown) = self.shown(token(parameters)?, now).await? else { return Ok(inactive) };
+        let client = asking.client();
+        let may_know = client.is_resource_server() || shown.client() == Some(client.id().as_str());
+        if !may_know {
+            return Ok(inactive);
+        }
+        Ok(match shown {
+            Shown::Access(mut claims) => {
+                claims.retain(|name, _| TOLD.contains(&name.as_str()));
+                claims.insert("active".into(), true.into());
+                let kind = if claims.contains_key("cnf") { "DPoP" } else { "Bearer" };
+                claims.insert("token_type".into(), kind.into());
+                Value::Object(claims)
+            }
+            Shown::Refresh(grant) => {
+                let scopes = GrantRecord::decode(&grant.record).map(|record| record.scopes).unwrap_or_default();
+                self.told_of_refresh(&grant, scopes)
+            }
+        })
+    }
+
+    fn told_of_refresh(&self, grant: &Grant, scopes: Scopes) -> Value {
+        json!({
+            "active": true,
+            "iss": self.issuer,
+            "sub": self.registry.find(&grant.client).map(|client| self.subject(&client, &grant.account)),
+            "client_id": grant.client,
+            "scope": scopes.to_string(),
+            "iat": grant.created.as_secs(),
+            "exp": grant.expires.as_secs(),
+        })
+    }
+
+    /// The same as a signed answer for whoever asked (RFC 9701, section 5).
+    pub(crate) fn sign_introspection(&self, asking: &Client, told: &Value, now: Timestamp) -> Result<String, Fault> {
+        let claims = json!({
+            "iss": self.issuer,
+            "aud": asking.id().as_str(),
+            "iat": now.as_secs(),
+            "token_introspection": told,
+        });
+        Ok(self.keys.sign(asking.profile().rules().signing, Kind::Introspection, &claims, now)?)
+    }
+
+    /// Ends the grant of a token, if it is the client's own (RFC 7009, section 2.1). Nothing is said of whether there was
+    /// one.
+    pub(crate) async fn revoke(
+        &self,
+        asking: &Proven,
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<(), NotDone<TokenError>> {
+        let token = token(parameters)?;
+        let grant = match self.refresh_tokens.read(token, now) {
+            Some(refresh) => Some(refresh.grant), // An older one of the family ends it as well.
+            None => self.own_claims(token, now).await?.and_then(|claims| self.grant_of(&claims)),
+        };
+        let Some(id) = grant else { return Ok(()) };
+        let grant = self.store.grant(&id).await?;
+        if grant.is_some_and(|grant| grant.client == asking.client().id().as_str()) {
+            self.store.revoke_grant(&id).await?;
+        }
+        Ok(())
+    }
+
+    fn grant_of(&self, claims: &Claims) -> Option<GrantId> {
+        self.names.grant(Named::Access, claims.text("jti").ok().flatten()?)
+    }
+
+    /// A token, if it is good now.
+    async fn shown(&self, token: &str, now: Timestamp) -> Result<Option<Shown>, Fault> {
+        if let Some(refresh) = self.refresh_tokens.read(token, now) {
+            let grant = self.standing(&refresh.grant, now).await?;
+            return Ok(grant.filter(|grant| grant.generation == refresh.generation).map(Shown::Refresh));
+        }
+        let Some(claims) = self.own_claims(token, now).await? else { return Ok(None) };
+        let is_access = claims.get("token_use").and_then(Value::as_str) == Some("access");
+        let client = claims.text("client_id").ok().flatten().and_then(|id| self.registry.in_use(id));
+        let (true, Some(client)) = (is_access, client) else { return Ok(None) };
+        if claims.text("sub").ok().flatten() == Some(client.id().as_str()) {
+            return Ok(Some(Shown::Access(claims.into_members())));
+        }
+        let Some(id) = self.grant_of(&claims) else { return Ok(None) };
+        let grant = self.standing(&id, now).await?;
+        Ok(grant.map(|_| Shown::Access(claims.into_members())))
+    }
+
+    /// A grant whose client, account and consent stand, and that has not ended.
+    pub(crate) async fn standing(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, Fault> {
+        let grant = self.store.grant(id).await?.filter(|grant| !grant.revoked && grant.expires > now);
+        let Some(grant) = grant.filter(|grant| self.registry.in_use(&grant.client).is_some()) else { return Ok(None) };
+        let account = self.store.account(&grant.account).await?;
+        let consent = self.store.consent(&grant.account, &grant.client).await?;
+        Ok((account.is_some() && consent.is_some()).then_some(grant))
+    }
+}
+
+fn token(parameters: &Parameters) -> Result<&str, NotDone<TokenError>> {
+    parameters.get("token").ok_or_else(|| NotDone::Refused(TokenError::InvalidRequest("token is missing".into())))
+}

@@ -1,0 +1,54 @@
+//! The log-out token (OpenID Connect Back-Channel Logout 1.0, section 2.4): who is to be signed out, from which
+//! session, in the words of the ID token. It has a `typ` and an event of its own and no `nonce`, so that it can never be
+//! taken for one.
+
+use crate::store::logout_notice::LogoutNotice;
+use aldgate_core::entropy::{Entropy, EntropyFailed};
+use aldgate_core::time::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// Its life: two minutes, which section 4 calls preferable.
+const LIFETIME: Duration = Duration::from_mins(2);
+
+/// What it says happened.
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+/// Its claims.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct LogoutClaims {
+    iss: String,
+    sub: String,
+    aud: String,
+    iat: u64,
+    exp: u64,
+    jti: String,
+    sid: String,
+    events: Value,
+}
+
+impl LogoutClaims {
+    /// Of one notice. Each try has an ID of its own: a client that took the first and whose answer was lost would take
+    /// the second for a replay.
+    pub(super) fn of(
+        notice: &LogoutNotice,
+        issuer: &str,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> Result<Self, EntropyFailed> {
+        let id: [u8; 16] = entropy.bytes()?;
+        Ok(Self {
+            iss: issuer.to_owned(),
+            sub: notice.subject.clone(),
+            aud: notice.client.clone(),
+            iat: now.as_secs(),
+            exp: now.plus(LIFETIME).as_secs(),
+            jti: URL_SAFE_NO_PAD.encode(id),
+            sid: notice.session.clone(),
+            events: Value::Object(Map::from_iter([(EVENT.to_owned(), Value::Object(Map::new()))])),
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! The rules by which a client is served: one table, a row a profile, so that no handler asks which one it is.
+
+use super::jws::Kind;
+use super::keys::SigningAlgorithm;
+use super::trust::Words;
+use jsonwebtoken::Algorithm;
+use std::time::Duration;
+
+/// Whose rules hold for a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// As NHS login serves its clients.
+    Nhs,
+    /// As GOV.UK One Login serves clients of other departments.
+    CrossGovernment,
+    /// FAPI 2.0 Security Profile.
+    Fapi2,
+}
+
+/// What a client learns of who somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SubjectKind {
+    /// The same name for every client.
+    Public,
+    /// Another name in each sector.
+    Pairwise,
+}
+
+/// What a profile demands and gives.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// By what our tokens are signed.
+    pub(crate) signing: SigningAlgorithm,
+    /// By what clients may sign.
+    pub(crate) client_signing: &'static [Algorithm],
+    /// Of which algorithm a client's RSA key is that does not say so.
+    pub(crate) client_key: &'static str,
+    /// How far ahead the end of a client's assertion may lie.
+    pub(crate) assertion_life: Duration,
+    /// How long a code can be redeemed.
+    pub(crate) code: Duration,
+    /// Life of an ID token.
+    pub(crate) id_token: Duration,
+    /// Life of an access token.
+    pub(crate) access_token: Duration,
+    /// Life of a refresh token; `None` where there is none.
+    pub(crate) refresh_token: Option<Duration>,
+    /// What an access token says that it is.
+    pub(crate) access_token_kind: Kind,
+    /// What `sub` is.
+    pub(crate) subject: SubjectKind,
+    /// In which words trust is asked for and told.
+    pub(crate) trust: Words,
+    /// Whether a client's assertion must name the issuer, and nobody else.
+    pub(crate) issuer_alone: bool,
+    /// Whether requests must be pushed.
+    pub(crate) par: bool,
+    /// Whether access tokens must be bound to a key of the client's.
+    pub(crate) bound_tokens: bool,
+    /// Whether every code is bound to a PKCE challenge.
+    pub(crate) pkce: bool,
+    /// Whether `state` and `nonce` must be there.
+    pub(crate) state_and_nonce: bool,
+    /// Whether a redirect URI may have a query.
+    pub(crate) redirect_query: bool,
+    /// Whether `max_age` is more than accepted.
+    pub(crate) max_age: bool,
+    /// What `prompt=none` is refused with where nobody is signed in.
+    pub(crate) login_required: &'static str,
+}
+
+const NHS: Rules = Rules {
+    signing: SigningAlgorithm::Rs512,
+    client_signing: &[Algorithm::RS512],
+    client_key: "RS512",
+    assertion_life: Duration::from_hours(1),
+    code: Duration::from_mins(10),
+    id_token: Duration::from_hours(1),
+    access_token: Duration::from_mins(5),
+    refresh_token: Some(Duration::from_hours(30 * 24)),
+    access_token_kind: Kind::Jwt,
+    subject: SubjectKind::Public,
+    trust: Words::Nhs,
+    issuer_alone: false,
+    par: false,
+    bound_tokens: false,
+    pkce: false,
+    state_and_nonce: true,
+    redirect_query: false,
+    max_age: false,
+    login_required: "sso_login_required",
+};
+
+const CROSS_GOVERNMENT: Rules = Rules {
+    signing: SigningAlgorithm::Es256,
+    client_signing: &[Algorithm::ES256, Algorithm::PS256, Algorithm::RS256, Algorithm::RS512],
+    client_key: "RS256",
+    assertion_life: Duration::from_mins(10),
+    code: Duration::from_mins(5),
+    id_token: Duration::from_mins(2),
+    access_token: Duration::from_mins(3),
+    refresh_token: None,
+    access_token_kind: Kind::AccessToken,
+    subject: SubjectKind::Pairwise,
+    trust: Words::OneLogin,
+    issuer_alone: false,
+    par: false,
+    bound_tokens: false,
+    pkce: false,
+    state_and_nonce: true,
+    redirect_query: true,
+    max_age: true,
+    login_required: "login_required",
+};
+
+const FAPI2: Rules = Rules {
+    signing: SigningAlgorithm::Es256,
+    client_signing: &[Algorithm::ES256, Algorithm::PS256, Algorithm::EdDSA],
+    client_key: "PS256",
+    assertion_life: Duration::from_mins(10),
+    code: Duration::from_mins(1),
+    id_token: Duration::from_mins(5),
+    access_token: Duration::from_mins(5),
+    refresh_token: Some(Duration::from_hours(30 * 24)),
+    access_token_kind: Kind::AccessToken,
+    subject: SubjectKind::Public,
+    trust: Words::Nhs,
+    issuer_alone: true,
+    par: true,
+    bound_tokens: true,
+    pkce: true,
+    state_and_nonce: false,
+    redirect_query: true,
+    max_age: true,
+    login_required: "login_required",
+};
+
+/// The name of no profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be \"nhs\", \"cross-government\" or \"fapi2\"")]
+pub(crate) struct UnknownProfile;
+
+impl std::str::FromStr for Profile {
+    type Err = UnknownProfile;
+
+    fn from_str(text: &str) -> Result<Self, UnknownProfile> {
+        match text {
+            "nhs" => Ok(Self::Nhs),
+            "cross-government" => Ok(Self::CrossGovernment),
+            "fapi2" => Ok(Self::Fapi2),
+            _ => Err(UnknownProfile),
+        }
+    }
+}
+
+impl Profile {
+    /// Its rules.
+    pub(crate) const fn rules(self) -> &'static Rules {
+        match self {
+            Self::Nhs => &NHS,
+            Self::CrossGovernment => &CROSS_GOVERNMENT,
+            Self::Fapi2 => &FAPI2,
+        }
+    }
+}

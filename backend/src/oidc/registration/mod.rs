@@ -1,0 +1,187 @@
+//! Registering clients while the provider runs: by an administrator, and by themselves with an initial access token
+//! (RFC 7591), who then change their own registration with a token of their own (RFC 7592).
+//!
+//! Whatever is registered is a [`Client`] by the same rules as one of the configuration. A token of an administrator's
+//! says for what a client may register itself at most.
+
+mod initial_access;
+#[cfg(test)]
+pub(crate) mod tests;
+mod token;
+
+pub(crate) use initial_access::{InitialAccess, Invitation};
+pub(crate) use token::RegistrationTokens;
+
+use super::Provider;
+use super::client::metadata::Metadata;
+use super::client::{BadRegistration, Client, ClientId};
+use super::profile::Profile;
+use super::registry::Listed;
+use crate::fault::{Fault, NotDone};
+use crate::store::client::StoredClient;
+use aldgate_core::time::Timestamp;
+use aldgate_core::warm::Consumption;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// Why something is not registered, changed or told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RegistrationRefused {
+    /// The token is missing, not ours, too old, used before, or another client's.
+    InvalidToken,
+    /// The metadata; everything that is wrong with them.
+    Metadata(Vec<BadRegistration>),
+    /// A client of this name is there already.
+    Taken,
+    /// There is no such client.
+    NotFound,
+}
+
+type Registered<T> = Result<T, NotDone<RegistrationRefused>>;
+
+fn refused<T>(refusal: RegistrationRefused) -> Registered<T> {
+    Err(NotDone::Refused(refusal))
+}
+
+/// A client that has registered itself.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    /// Its name on the wire.
+    pub(crate) id: ClientId,
+    /// What is registered of it.
+    pub(crate) metadata: Metadata,
+    /// By what it changes that.
+    pub(crate) token: String,
+    /// Since when.
+    pub(crate) created: Timestamp,
+}
+
+impl Provider {
+    /// An initial access token, for an administrator to hand on.
+    pub(crate) fn invite(&self, invitation: &Invitation, now: Timestamp) -> Result<String, Fault> {
+        Ok(self.invitations.write(invitation, &*self.entropy, now)?)
+    }
+
+    /// Registers a client that shows an initial access token, which is good once: used up last, so that a client whose
+    /// metadata are wrong can try again.
+    pub(crate) async fn register_itself(
+        &self,
+        token: &str,
+        asked: Metadata,
+        now: Timestamp,
+    ) -> Registered<Registration> {
+        let Some(access) = self.invitations.read(token, now) else {
+            return refused(RegistrationRefused::InvalidToken);
+        };
+        let metadata = access.invitation.limit(asked).map_err(of_metadata)?;
+        let id: [u8; 16] = self.entropy.bytes()?;
+        let id = URL_SAFE_NO_PAD.encode(id);
+        let client = self.checked(&id, &metadata).map_err(of_metadata)?;
+        match self.warm.consume(&access.single_use, access.expires).await? {
+            Consumption::Consumed => {}
+            Consumption::AlreadyUsed => return refused(RegistrationRefused::InvalidToken),
+        }
+        self.keep(&client, &metadata, now).await?;
+        let token = self.registrations.write(&id, 0);
+        Ok(Registration { id: client.id().clone(), metadata, token, created: now })
+    }
+
+    /// What is registered of a client that shows its own token.
+    pub(crate) async fn own_registration(&self, id: &str, token: &str) -> Registered<Registration> {
+        let (stored, metadata) = self.owned(id, token).await?;
+        let id = ClientId::parse(&stored.id).map_err(|_| Fault::Invariant("a client that is stored has a name"))?;
+        Ok(Registration { id, metadata, token: token.to_owned(), created: stored.created })
+    }
+
+    /// Replaces what is registered of a client that shows its own token. What an administrator alone decides stays.
+    pub(crate) async fn change_own_registration(
+        &self,
+        id: &str,
+        token: &str,
+        asked: Metadata,
+    ) -> Registered<Registration> {
+        let (stored, before) = self.owned(id, token).await?;
+        let metadata = Invitation::of(&before).limit(asked).map_err(of_metadata)?;
+        let client = self.checked(&stored.id, &metadata).map_err(of_metadata)?;
+        let record = written(&metadata)?;
+        if !self.store.change_client(&stored.id, record).await? {
+            return refused(RegistrationRefused::InvalidToken);
+        }
+        self.registry.look(&self.store).await?;
+        let (id, token) = (client.id().clone(), token.to_owned());
+        Ok(Registration { id, metadata, token, created: stored.created })
+    }
+
+    /// Forgets a client that shows its own token: whatever it was given is good for nothing from now on.
+    pub(crate) async fn remove_own_registration(&self, id: &str, token: &str) -> Registered<()> {
+        let (stored, _) = self.owned(id, token).await?;
+        self.store.remove_client(&stored.id).await?;
+        Ok(self.registry.look(&self.store).await?)
+    }
+
+    /// Registers a client of an administrator's.
+    pub(crate) async fn register(&self, id: &str, metadata: &Metadata, now: Timestamp) -> Registered<()> {
+        let client = self.checked(id, metadata).map_err(of_metadata)?;
+        self.keep(&client, metadata, now).await
+    }
+
+    /// Puts a client out of use, or into use again: from the moment at which this returns, nothing that it was given is
+    /// good here, and in other processes a second later.
+    pub(crate) async fn set_disabled(&self, id: &str, disabled: bool, now: Timestamp) -> Registered<()> {
+        self.registry.look(&self.store).await?;
+        if self.registry.find(id).is_none() {
+            return refused(RegistrationRefused::NotFound);
+        }
+        self.store.set_client_disabled(id, disabled, now).await?;
+        Ok(self.registry.look(&self.store).await?)
+    }
+
+    /// All clients.
+    pub(crate) fn clients(&self) -> Vec<Listed> {
+        self.registry.list()
+    }
+
+    async fn keep(&self, client: &Client, metadata: &Metadata, now: Timestamp) -> Registered<()> {
+        let id = client.id().as_str();
+        let taken = self.registry.is_configured(id) || !self.store.add_client(id, written(metadata)?, now).await?;
+        if taken {
+            return refused(RegistrationRefused::Taken);
+        }
+        Ok(self.registry.look(&self.store).await?)
+    }
+
+    /// The client that metadata describe, if there is nothing wrong with it.
+    fn checked(&self, id: &str, metadata: &Metadata) -> Result<Client, Vec<BadRegistration>> {
+        let profile = metadata.profile.as_deref().and_then(|name| name.parse().ok()).unwrap_or(Profile::Nhs);
+        let mut faults = metadata.unsupported(profile.rules().signing.as_str());
+        match Client::register(&metadata.registration(id)) {
+            Ok(client) if faults.is_empty() => Ok(client),
+            Ok(_) => Err(faults),
+            Err(others) => {
+                faults.extend(others);
+                Err(faults)
+            }
+        }
+    }
+
+    /// A client of the store, if this is its token and it is in use.
+    async fn owned(&self, id: &str, token: &str) -> Registered<(StoredClient, Metadata)> {
+        let Some(generation) = self.registrations.read(id, token) else {
+            return refused(RegistrationRefused::InvalidToken);
+        };
+        let stored = self.store.client(id).await?;
+        let stored = stored.filter(|stored| !stored.disabled && stored.generation == generation);
+        let Some(stored) = stored else { return refused(RegistrationRefused::InvalidToken) };
+        let metadata = stored.record.as_deref().and_then(|record| serde_json::from_slice(record).ok());
+        let metadata = metadata.ok_or(Fault::Invariant("what is registered of a client can be read"))?;
+        Ok((stored, metadata))
+    }
+}
+
+fn of_metadata(faults: Vec<BadRegistration>) -> NotDone<RegistrationRefused> {
+    NotDone::Refused(RegistrationRefused::Metadata(faults))
+}
+
+fn written(metadata: &Metadata) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(metadata).map_err(|_| Fault::Invariant("metadata are JSON"))
+}

@@ -1,0 +1,263 @@
+//! Registering clients on a real store: who may, for what, once; and a client that is put out of use is out of use for
+//! every process, after a restart too.
+
+use super::*;
+use crate::oidc::Ground;
+use crate::oidc::client::tests::registration;
+use crate::oidc::keys::{Rules, SigningKeys};
+use crate::oidc::logout::reach::Reach;
+use crate::oidc::registry::Registry;
+use crate::store::Store;
+use crate::store::tests::Home;
+use aldgate_core::testing::SeededEntropy;
+use aldgate_core::testing::token_issuer::{Signer, key_set};
+use aldgate_core::testing::world::{NOW, master_key};
+use aldgate_core::warm::Warm;
+use aldgate_core::warm::memory::MemoryWarm;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A provider with one client of the configuration, `configured`.
+pub(crate) fn provider(store: Store, warm: Arc<dyn Warm>, seed: u64) -> Provider {
+    let from = crate::oidc::client::Registration {
+        backchannel_logout_uri: Some("https://configured.example/logout".into()),
+        ..registration("configured")
+    };
+    let client = Client::register(&from).expect("a client");
+    let (master, entropy) = (Arc::new(master_key()), Arc::new(SeededEntropy::new(seed)));
+    let keys = SigningKeys::new(store.clone(), &master, entropy.clone(), Rules::default());
+    let ground = Ground {
+        issuer: "https://login.example".into(),
+        host: "login.example".into(),
+        registry: Registry::new([client]).expect("one"),
+        store,
+        warm,
+        keys: Arc::new(keys),
+        reach: Reach::default(),
+        entropy,
+    };
+    Provider::new(ground, &master).expect("set up")
+}
+
+struct World {
+    home: Home,
+    warm: Arc<MemoryWarm>,
+    provider: Provider,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (home, warm) = (Home::new().await, Arc::new(MemoryWarm::default()));
+        let provider = provider(home.store.clone(), warm.clone(), 1);
+        Self { home, warm, provider }
+    }
+
+    /// Another process, or this one after a restart.
+    async fn other(&self) -> Provider {
+        let other = provider(self.home.store.clone(), self.warm.clone(), 2);
+        other.registry.look(&self.home.store).await.expect("looked");
+        other
+    }
+
+    fn invite(&self) -> String {
+        let vectors = ["P0.Cp", "P9.Cm"].map(str::to_owned).to_vec();
+        let invitation = Invitation { profile: None, scope: "openid email".into(), vectors };
+        self.provider.invite(&invitation, NOW).expect("a token")
+    }
+}
+
+fn metadata() -> Metadata {
+    let jwks = serde_json::from_str(&key_set([&Signer::new("RS512", "k")])).expect("JSON");
+    Metadata {
+        client_name: "Appointments".into(),
+        redirect_uris: vec!["https://rp.example/cb".into()],
+        scope: "openid".into(),
+        jwks: Some(jwks),
+        vectors: vec!["P9.Cm".into()],
+        ..Metadata::default()
+    }
+}
+
+fn refusal<T: std::fmt::Debug>(result: Registered<T>) -> RegistrationRefused {
+    match result {
+        Err(NotDone::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The parts of the metadata that are refused.
+fn fields<T: std::fmt::Debug>(result: Registered<T>) -> Vec<&'static str> {
+    match refusal(result) {
+        RegistrationRefused::Metadata(faults) => faults.iter().map(|fault| fault.field).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_client_registers_itself_once_with_a_token_and_every_process_knows_it() {
+    let world = World::new().await;
+    let token = world.invite();
+    let registered = world.provider.register_itself(&token, metadata(), NOW).await.expect("registered");
+    let id = registered.id.as_str();
+    let client = world.provider.registry.in_use(id).expect("known at once");
+    assert_eq!(client.name(), "Appointments");
+    assert!(world.other().await.registry.in_use(id).is_some());
+    let again = world.provider.register_itself(&token, metadata(), NOW).await;
+    assert_eq!(refusal(again), RegistrationRefused::InvalidToken, "a token is good once");
+}
+
+#[tokio::test]
+async fn of_many_who_use_one_token_at_once_one_registers() {
+    let world = World::new().await;
+    let (token, provider) = (world.invite(), Arc::new(world.provider));
+    let tries = (0..20).map(|_| {
+        let (token, provider) = (token.clone(), Arc::clone(&provider));
+        async move { provider.register_itself(&token, metadata(), NOW).await.is_ok() }
+    });
+    let registered = tries.collect::<tokio::task::JoinSet<_>>().join_all().await;
+    assert_eq!(registered.into_iter().filter(|one| *one).count(), 1);
+}
+
+#[tokio::test]
+async fn without_a_good_token_nobody_registers() {
+    let world = World::new().await;
+    let token = world.invite();
+    for bad in ["", "x", &token[1..], &format!("{token}A")] {
+        let refused = world.provider.register_itself(bad, metadata(), NOW).await;
+        assert_eq!(refusal(refused), RegistrationRefused::InvalidToken, "{bad:.20}");
+    }
+    let late = NOW.plus(Duration::from_hours(24));
+    assert_eq!(
+        refusal(world.provider.register_itself(&token, metadata(), late).await),
+        RegistrationRefused::InvalidToken
+    );
+    assert_eq!(world.provider.clients().len(), 1, "the one of the configuration");
+}
+
+#[tokio::test]
+async fn a_client_gets_no_more_than_its_invitation_and_is_told_all_that_is_wrong() {
+    let world = World::new().await;
+    let token = world.invite();
+    let register = |asked: Metadata| world.provider.register_itself(&token, asked, NOW);
+    let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let beyond = Metadata {
+        profile: Some("nhs".into()),
+        scope: "openid profile".into(),
+        vectors: texts(&["P0.Cm"]),
+        sso_from: texts(&["configured"]),
+        sector: Some("other.example".into()),
+        machine_scopes: texts(&["x"]),
+        resource_server: true,
+        ..metadata()
+    };
+    assert_eq!(
+        fields(register(beyond).await),
+        ["profile", "sso_from", "sector", "machine_scopes", "resource_server", "scope", "vectors"]
+    );
+    let unsupported = Metadata {
+        token_endpoint_auth_method: Some("client_secret_basic".into()),
+        id_token_signed_response_alg: Some("none".into()),
+        grant_types: Some(texts(&["implicit"])),
+        response_types: Some(texts(&["code", "token"])),
+        jwks_uri: Some("https://rp.example/jwks".into()),
+        redirect_uris: texts(&["http://rp.example/cb"]),
+        backchannel_logout_uri: Some("http://169.254.169.254/".into()),
+        jwks: None,
+        ..metadata()
+    };
+    let expected = [
+        "token_endpoint_auth_method",
+        "id_token_signed_response_alg",
+        "grant_types",
+        "response_types",
+        "jwks_uri",
+        "redirect_uris",
+        "keys",
+        "backchannel_logout_uri",
+    ];
+    assert_eq!(fields(register(unsupported).await), expected);
+    let unsaid = Metadata { scope: String::new(), vectors: Vec::new(), ..metadata() };
+    let registered = register(unsaid).await.expect("a refusal uses no token up");
+    assert_eq!((registered.metadata.scope.as_str(), registered.metadata.vectors.len()), ("openid email", 2));
+}
+
+#[tokio::test]
+async fn a_client_looks_after_its_own_registration_and_no_others() {
+    let world = World::new().await;
+    let register = || async {
+        let token = world.invite();
+        world.provider.register_itself(&token, metadata(), NOW).await.expect("registered")
+    };
+    let (mine, other) = (register().await, register().await);
+    let id = mine.id.as_str();
+    let read = world.provider.own_registration(id, &mine.token).await.expect("read");
+    assert_eq!((read.metadata, read.created), (metadata(), NOW));
+    for token in [other.token.as_str(), "", "x"] {
+        assert_eq!(refusal(world.provider.own_registration(id, token).await), RegistrationRefused::InvalidToken);
+        let changed = world.provider.change_own_registration(id, token, metadata()).await;
+        assert_eq!(refusal(changed), RegistrationRefused::InvalidToken);
+        assert_eq!(refusal(world.provider.remove_own_registration(id, token).await), RegistrationRefused::InvalidToken);
+    }
+    assert_eq!(
+        refusal(world.provider.own_registration("configured", &mine.token).await),
+        RegistrationRefused::InvalidToken
+    );
+    let renamed = Metadata { client_name: "Letters".into(), ..metadata() };
+    let _ = world.provider.change_own_registration(id, &mine.token, renamed).await.expect("changed");
+    assert_eq!(world.provider.registry.find(id).expect("a client").name(), "Letters");
+    assert_eq!(world.other().await.registry.find(id).expect("a client").name(), "Letters");
+    let more = Metadata { scope: "openid email".into(), ..metadata() };
+    assert_eq!(fields(world.provider.change_own_registration(id, &mine.token, more).await), ["scope"]);
+    world.provider.remove_own_registration(id, &mine.token).await.expect("removed");
+    assert!(world.provider.registry.find(id).is_none() && world.other().await.registry.find(id).is_none());
+    assert_eq!(refusal(world.provider.own_registration(id, &mine.token).await), RegistrationRefused::InvalidToken);
+    assert!(world.provider.registry.find(other.id.as_str()).is_some());
+}
+
+#[tokio::test]
+async fn a_disabled_client_is_out_of_use_at_once_everywhere_and_after_a_restart() {
+    let world = World::new().await;
+    let token = world.invite();
+    let own = world.provider.register_itself(&token, metadata(), NOW).await.expect("registered");
+    for id in ["configured", own.id.as_str()] {
+        let running = world.other().await;
+        assert!(running.registry.in_use(id).is_some(), "{id}");
+        world.provider.set_disabled(id, true, NOW).await.expect("disabled");
+        assert!(world.provider.registry.in_use(id).is_none() && world.provider.registry.find(id).is_some(), "{id}");
+        running.registry.look(&world.home.store).await.expect("looked");
+        assert!(running.registry.in_use(id).is_none(), "{id}: another process, a look later");
+        assert!(world.other().await.registry.in_use(id).is_none(), "{id}: after a restart");
+    }
+    let changed = world.provider.change_own_registration(own.id.as_str(), &own.token, metadata()).await;
+    assert_eq!(refusal(changed), RegistrationRefused::InvalidToken, "nor does it change its registration");
+    let standing: Vec<_> = world.provider.clients().iter().map(|one| (one.configured, one.disabled)).collect();
+    assert_eq!((standing.len(), standing.iter().all(|(_, disabled)| *disabled)), (2, true));
+    for id in ["configured", own.id.as_str()] {
+        world.provider.set_disabled(id, false, NOW).await.expect("enabled");
+        assert!(world.provider.registry.in_use(id).is_some() && world.other().await.registry.in_use(id).is_some());
+    }
+    assert_eq!(refusal(world.provider.set_disabled("nobody", true, NOW).await), RegistrationRefused::NotFound);
+}
+
+#[tokio::test]
+async fn an_administrator_registers_clients_under_names_that_are_free() {
+    let world = World::new().await;
+    world.provider.register("letters", &metadata(), NOW).await.expect("registered");
+    assert!(world.other().await.registry.in_use("letters").is_some());
+    for taken in ["letters", "configured"] {
+        assert_eq!(refusal(world.provider.register(taken, &metadata(), NOW).await), RegistrationRefused::Taken);
+    }
+    assert_eq!(fields(world.provider.register("a b", &metadata(), NOW).await), ["id"]);
+    // What an administrator has disabled in the configuration's place is no client of the store's.
+    world.provider.set_disabled("configured", true, NOW).await.expect("disabled");
+    assert_eq!(refusal(world.provider.register("configured", &metadata(), NOW).await), RegistrationRefused::Taken);
+}
+
+#[test]
+fn metadata_that_are_not_known_are_passed_over() {
+    let text = json!({"client_name": "A", "software_id": "x", "client_uri": {"a": 1}}).to_string();
+    let metadata: Metadata = serde_json::from_str(&text).expect("metadata");
+    assert_eq!(metadata, Metadata { client_name: "A".into(), ..Metadata::default() });
+    assert!(serde_json::from_str::<Metadata>(r#"{"redirect_uris": "https://rp.example"}"#).is_err());
+}

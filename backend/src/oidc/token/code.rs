@@ -1,0 +1,127 @@
+//! `authorization_code`: a code becomes a grant, once (RFC 6749, section 4.1.3; RFC 9700, section 2.1.1).
+//!
+//! Of many who redeem one code at once, the first makes the grant and each other ends it: nobody can tell which of them
+//! was the thief, so the tokens of none of them are good (RFC 6749, section 10.5). Whoever shows a code again that was
+//! redeemed ends its family, however late and whatever else is wrong with the request.
+
+use super::mint::{Minting, Tokens};
+use super::{Exchanged, Proven, TokenError};
+use crate::fault::NotDone;
+use crate::model::{Account, Grant};
+use crate::oidc::Provider;
+use crate::oidc::client::digest_of;
+use crate::oidc::code::{Code, SealedCode};
+use crate::oidc::grant_record::GrantRecord;
+use crate::oidc::parameters::Parameters;
+use crate::oidc::pkce;
+use crate::oidc::refresh_token::RefreshToken;
+use crate::store::Redemption;
+use aldgate_core::time::Timestamp;
+
+/// What is shown beside a code.
+struct Shown<'a> {
+    redirect_uri: &'a str,
+    verifier: Option<&'a str>,
+    key: Option<[u8; 32]>,
+}
+
+fn invalid(what: &str) -> NotDone<TokenError> {
+    NotDone::Refused(TokenError::InvalidGrant(what.to_owned()))
+}
+
+impl Provider {
+    /// Redeems a code.
+    pub(super) async fn redeem(
+        &self,
+        proven: &Proven,
+        parameters: &Parameters,
+        key: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Exchanged<Tokens> {
+        let missing = |name| NotDone::Refused(TokenError::InvalidRequest(format!("{name} is missing")));
+        let text = parameters.get("code").ok_or_else(|| missing("code"))?;
+        let redirect_uri = parameters.get("redirect_uri").ok_or_else(|| missing("redirect_uri"))?;
+        let code = self.codes.open::<SealedCode>(text, now).and_then(Code::from_content);
+        let code = code.filter(|code| code.client == proven.client.id().as_str());
+        let code = code.ok_or_else(|| invalid("code is not one of this client's"))?;
+        let shown = Shown { redirect_uri, verifier: parameters.get("code_verifier"), key };
+        let account = match self.redeemable(proven, &code, &shown, now).await {
+            Ok(account) => account,
+            Err(refusal) => {
+                self.store.revoke_grant(&code.grant).await?; // If it was redeemed before, this is a second use.
+                return Err(refusal);
+            }
+        };
+        self.make_grant(proven, &code, &account, key, now).await
+    }
+
+    /// The account of a code that can be redeemed so.
+    async fn redeemable(&self, proven: &Proven, code: &Code, shown: &Shown<'_>, now: Timestamp) -> Exchanged<Account> {
+        if now >= code.expires {
+            return Err(invalid("code is too old"));
+        }
+        if digest_of(shown.redirect_uri) != code.redirect_uri {
+            return Err(invalid("redirect_uri is not the one that the code went to"));
+        }
+        if !pkce::fits(code.challenge.as_ref(), shown.verifier) {
+            return Err(invalid("code_verifier does not fit the code_challenge"));
+        }
+        if code.key.is_some() && code.key != shown.key {
+            return Err(invalid("the code is bound to another key than that of the DPoP proof"));
+        }
+        if !self.session_stands(&code.person).await? {
+            return Err(invalid("the person has signed out"));
+        }
+        self.resting_on(&proven.client, &code.person.account).await
+    }
+
+    async fn make_grant(
+        &self,
+        proven: &Proven,
+        code: &Code,
+        account: &Account,
+        key: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Exchanged<Tokens> {
+        let rules = proven.client.profile().rules();
+        let person = self.store.person(&account.id).await?;
+        let minting = Minting {
+            client: &proven.client,
+            grant: code.grant,
+            account,
+            person: &person,
+            scopes: code.scopes,
+            vector: code.vector,
+            authenticated: code.authenticated,
+            key,
+            now,
+        };
+        // Signed first: what cannot be signed leaves the code as it was.
+        let id_token = self.id_token(&minting, &code.person.session, code.nonce.as_deref())?;
+        let refresh_token = rules
+            .refresh_token
+            .map(|_| self.refresh_tokens.write(RefreshToken { grant: code.grant, generation: 0 }, now));
+        let tokens = self.mint(&minting, Some(id_token), refresh_token)?;
+        let record = GrantRecord {
+            session: code.person.session,
+            scopes: code.scopes,
+            vector: code.vector,
+            authenticated: code.authenticated,
+        };
+        let grant = Grant {
+            id: code.grant,
+            account: account.id,
+            client: code.client.clone(),
+            record: record.encode(),
+            generation: 0,
+            created: now,
+            // As long as anything of it is good, and as long as its code could be shown again.
+            expires: now.plus(rules.refresh_token.unwrap_or(rules.code + rules.id_token)),
+            revoked: false,
+        };
+        match self.store.redeem(&grant).await? {
+            Redemption::Redeemed => Ok(tokens),
+            Redemption::Replayed => Err(invalid("code was used before")),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `client_credentials` (RFC 6749, section 4.4) and `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523, section 2.1):
+//! a client asks for itself, about nobody. The token is not of a grant: it ends with its time, or with the client.
+
+use super::mint::{Tokens, confirmation};
+use super::{Exchanged, Proven, TokenError};
+use crate::fault::{Fault, NotDone};
+use crate::oidc::Provider;
+use crate::oidc::client::Client;
+use crate::oidc::parameters::Parameters;
+use aldgate_core::time::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+impl Provider {
+    /// A token for the client itself.
+    pub(super) fn for_itself(
+        &self,
+        proven: &Proven,
+        parameters: &Parameters,
+        key: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Exchanged<Tokens> {
+        let client = &proven.client;
+        if client.machine_scopes().is_empty() {
+            return Err(NotDone::Refused(TokenError::UnauthorizedClient));
+        }
+        let scope = asked_for(client, parameters.get("scope")).map_err(NotDone::Refused)?;
+        let access_token = self.machine_token(client, &scope, key, now)?;
+        Ok(Tokens::of_machine(access_token, client.profile().rules().access_token, scope, key))
+    }
+
+    fn machine_token(
+        &self,
+        client: &Client,
+        scope: &str,
+        key: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Result<String, Fault> {
+        let rules = client.profile().rules();
+        let id: [u8; 16] = self.entropy.bytes()?;
+        let mut claims = json!({
+            "iss": self.issuer,
+            "sub": client.id().as_str(),
+            "aud": self.issuer,
+            "client_id": client.id().as_str(),
+            "iat": now.as_secs(),
+            "exp": now.plus(rules.access_token).as_secs(),
+            "jti": URL_SAFE_NO_PAD.encode(id),
+            "scope": scope,
+            "token_use": "access",
+            "version": 0,
+        });
+        if let Some(key) = key {
+            claims["cnf"] = confirmation(&key);
+        }
+        Ok(self.keys.sign(rules.signing, rules.access_token_kind, &claims, now)?)
+    }
+}
+
+/// What is asked for, of what the client is registered for; all of that, if nothing is said.
+fn asked_for(client: &Client, scope: Option<&str>) -> Result<String, TokenError> {
+    let Some(text) = scope else { return Ok(client.machine_scopes().join(" ")) };
+    let mut scopes: Vec<&str> = Vec::new();
+    for scope in text.split(' ').filter(|scope| !scope.is_empty()) {
+        if !client.machine_scopes().iter().any(|registered| registered == scope) {
+            return Err(TokenError::InvalidScope("scope holds one that this client is not approved for".into()));
+        }
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    if scopes.is_empty() { Err(TokenError::InvalidScope("scope is empty".into())) } else { Ok(scopes.join(" ")) }
+}

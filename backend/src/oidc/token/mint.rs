@@ -1,0 +1,149 @@
+//! The tokens that a client gets, and what they say (NHS login, EIS 4.2 and 4.3).
+
+use crate::fault::Fault;
+use crate::model::{Account, GrantId, Person};
+use crate::oidc::Provider;
+use crate::oidc::claims::Telling;
+use crate::oidc::client::Client;
+use crate::oidc::jws::Kind;
+use crate::oidc::scope::Scopes;
+use crate::oidc::token_name::Named;
+use aldgate_core::assurance::Vector;
+use aldgate_core::id::SessionId;
+use aldgate_core::time::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// The answer of the token endpoint (RFC 6749, section 5.1).
+#[derive(Debug, Serialize)]
+pub(crate) struct Tokens {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+impl Tokens {
+    /// A token of a client's own.
+    pub(super) fn of_machine(access_token: String, life: Duration, scope: String, key: Option<[u8; 32]>) -> Self {
+        let expires_in = life.as_secs();
+        let token_type = token_type(key.is_some());
+        Self { access_token, token_type, expires_in, refresh_token: None, scope, id_token: None }
+    }
+}
+
+/// RFC 6750, and RFC 9449, section 5.
+const fn token_type(bound: bool) -> &'static str {
+    if bound { "DPoP" } else { "bearer" }
+}
+
+/// To which key a token is bound (RFC 9449, section 6.1).
+pub(super) fn confirmation(key: &[u8; 32]) -> Value {
+    json!({"jkt": URL_SAFE_NO_PAD.encode(key)})
+}
+
+/// What tokens are made of.
+pub(super) struct Minting<'a> {
+    /// For whom.
+    pub(super) client: &'a Client,
+    /// Of which grant.
+    pub(super) grant: GrantId,
+    /// About whom.
+    pub(super) account: &'a Account,
+    /// What was verified of them.
+    pub(super) person: &'a Person,
+    /// What the tokens are good for.
+    pub(super) scopes: Scopes,
+    /// The vector of trust that was met.
+    pub(super) vector: Vector,
+    /// When the person had last proved who they are.
+    pub(super) authenticated: Timestamp,
+    /// The key to which the access token is bound.
+    pub(super) key: Option<[u8; 32]>,
+    /// Now.
+    pub(super) now: Timestamp,
+}
+
+impl Minting<'_> {
+    fn telling(&self) -> Telling<'_> {
+        Telling { account: self.account, person: self.person, scopes: self.scopes, level: self.vector.identity }
+    }
+}
+
+impl Provider {
+    /// The tokens; with an ID token where there is a `nonce` to answer or none was asked for.
+    pub(super) fn mint(
+        &self,
+        of: &Minting<'_>,
+        id_token: Option<String>,
+        refresh_token: Option<String>,
+    ) -> Result<Tokens, Fault> {
+        Ok(Tokens {
+            access_token: self.access_token(of)?,
+            token_type: token_type(of.key.is_some()),
+            expires_in: of.client.profile().rules().access_token.as_secs(),
+            refresh_token,
+            scope: of.scopes.to_string(),
+            id_token,
+        })
+    }
+
+    /// What every token says.
+    fn common(&self, of: &Minting<'_>, kind: Named, expires: Timestamp) -> Result<Map<String, Value>, Fault> {
+        let claims = json!({
+            "iss": self.issuer,
+            "sub": self.subject(of.client, &of.account.id),
+            "iat": of.now.as_secs(),
+            "exp": expires.as_secs(),
+            "jti": self.names.name(kind, &of.grant, &*self.entropy)?,
+            "auth_time": of.authenticated.as_secs(),
+            "vot": of.client.profile().rules().trust.tell(of.vector),
+            "vtm": self.trustmark(),
+        });
+        let Value::Object(claims) = claims else { return Err(Fault::Invariant("an object is an object")) };
+        Ok(claims)
+    }
+
+    fn access_token(&self, of: &Minting<'_>) -> Result<String, Fault> {
+        let rules = of.client.profile().rules();
+        let mut claims = self.common(of, Named::Access, of.now.plus(rules.access_token))?;
+        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        put("aud", self.issuer.as_str().into());
+        put("client_id", of.client.id().as_str().into());
+        put("scope", of.scopes.to_string().into());
+        put("token_use", "access".into());
+        put("version", 0.into());
+        if let Some(key) = &of.key {
+            put("cnf", confirmation(key));
+        }
+        if let Some(number) = of.telling().nhs_number() {
+            put("nhs_number", number.into());
+            put("reason_for_request", "patientaccess".into());
+            put("requesting_patient", number.into());
+        }
+        Ok(self.keys.sign(rules.signing, rules.access_token_kind, &claims, of.now)?)
+    }
+
+    /// An ID token (OpenID Connect Core, section 2).
+    pub(super) fn id_token(&self, of: &Minting<'_>, session: &SessionId, nonce: Option<&str>) -> Result<String, Fault> {
+        let rules = of.client.profile().rules();
+        let mut claims = self.common(of, Named::Id, of.now.plus(rules.id_token))?;
+        claims.extend(of.telling().in_id_token());
+        claims.insert("aud".into(), of.client.id().as_str().into());
+        claims.insert("token_use".into(), "id".into());
+        if of.client.logout().is_some() {
+            claims.insert("sid".into(), self.sessions.name(session, of.client.id().as_str()).into());
+        }
+        if let Some(nonce) = nonce {
+            claims.insert("nonce".into(), nonce.into());
+        }
+        Ok(self.keys.sign(rules.signing, Kind::Jwt, &claims, of.now)?)
+    }
+}

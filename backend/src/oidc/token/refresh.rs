@@ -1,0 +1,70 @@
+//! `refresh_token`: the good one of a family is replaced by the next (RFC 6749, section 6; RFC 9700, section 4.14.2).
+//!
+//! One that was replaced and is shown again has been copied: its family ends, whoever shows it.
+
+use super::mint::{Minting, Tokens};
+use super::{Exchanged, Proven, TokenError};
+use crate::fault::NotDone;
+use crate::oidc::Provider;
+use crate::oidc::grant_record::GrantRecord;
+use crate::oidc::parameters::Parameters;
+use crate::oidc::refresh_token::RefreshToken;
+use crate::oidc::scope::{Scope, Scopes};
+use crate::store::Rotation;
+use aldgate_core::time::Timestamp;
+
+fn invalid(what: &str) -> NotDone<TokenError> {
+    NotDone::Refused(TokenError::InvalidGrant(what.to_owned()))
+}
+
+impl Provider {
+    /// Replaces a refresh token.
+    pub(super) async fn refresh(
+        &self,
+        proven: &Proven,
+        parameters: &Parameters,
+        key: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Exchanged<Tokens> {
+        let missing = || NotDone::Refused(TokenError::InvalidRequest("refresh_token is missing".into()));
+        let text = parameters.get("refresh_token").ok_or_else(missing)?;
+        let unknown = || invalid("refresh_token is not one of this client's");
+        let token = self.refresh_tokens.read(text, now).ok_or_else(unknown)?;
+        let grant = self.store.grant(&token.grant).await?;
+        let grant = grant.filter(|grant| grant.client == proven.client.id().as_str()).ok_or_else(unknown)?;
+        let record = GrantRecord::decode(&grant.record).ok_or_else(unknown)?;
+        let life = proven.client.profile().rules().refresh_token.ok_or_else(unknown)?;
+        let scopes = narrowed(parameters.get("scope"), record.scopes)?;
+        let account = self.resting_on(&proven.client, &grant.account).await?;
+        match self.store.rotate(&grant, token.generation, now.plus(life), now).await? {
+            Rotation::Rotated => {}
+            Rotation::Reused => return Err(invalid("refresh_token was replaced before: all tokens of it have ended")),
+            Rotation::Gone => return Err(invalid("refresh_token has ended")),
+        }
+        let person = self.store.person(&account.id).await?;
+        let minting = Minting {
+            client: &proven.client,
+            grant: grant.id,
+            account: &account,
+            person: &person,
+            scopes,
+            vector: record.vector,
+            authenticated: record.authenticated,
+            key,
+            now,
+        };
+        let next = RefreshToken { grant: grant.id, generation: token.generation.saturating_add(1) };
+        Ok(self.mint(&minting, None, Some(self.refresh_tokens.write(next, now)))?)
+    }
+}
+
+/// What is asked for, of what was allowed: less, and never more.
+fn narrowed(scope: Option<&str>, allowed: Scopes) -> Result<Scopes, NotDone<TokenError>> {
+    let Some(text) = scope else { return Ok(allowed) };
+    let invalid = |what: &str| NotDone::Refused(TokenError::InvalidScope(what.to_owned()));
+    let scopes = Scopes::requested(text);
+    if !scopes.is_within(allowed) {
+        return Err(invalid("scope is more than was allowed"));
+    }
+    if scopes.has(Scope::OpenId) { Ok(scopes) } else { Err(invalid("scope must contain openid")) }
+}

@@ -1,0 +1,111 @@
+//! What a client may know of a person, for an access token of theirs (OpenID Connect Core, section 5.3), and what it keeps
+//! with us about them.
+//!
+//! The token is one of our own: signed by us, and named by us as an access token of a grant. The grant's row, the client,
+//! the account and the consent are looked at each time, so that whatever ends one of them ends this too.
+
+use super::Provider;
+use super::bound::Showing;
+use super::claims::Telling;
+use super::client::Client;
+use super::grant_record::GrantRecord;
+use super::scope::{Scope, Scopes};
+use super::token_name::Named;
+use crate::fault::{Fault, NotDone};
+use crate::model::{Account, Grant};
+use aldgate_core::time::Timestamp;
+use aldgate_core::token::claims::Claims;
+use aldgate_core::token::jws::Compact;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// Longest access token that is read; ours have about 1,200 bytes.
+const TOKEN_BYTES_MAX: usize = 4 * 1024;
+
+/// Longest text that a client keeps about a person, in characters (NHS login, EIS 3.6).
+pub(crate) const METADATA_CHARS_MAX: usize = 1_024;
+
+/// Why nothing is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UserinfoRefused {
+    /// The token is none of ours, or none any more.
+    InvalidToken,
+    /// The token is not for that.
+    InsufficientScope(&'static str),
+}
+
+/// What a good access token stands for.
+pub(crate) struct Access {
+    grant: Grant,
+    record: GrantRecord,
+    scopes: Scopes,
+    account: Account,
+    client: Arc<Client>,
+}
+
+fn invalid() -> NotDone<UserinfoRefused> {
+    NotDone::Refused(UserinfoRefused::InvalidToken)
+}
+
+impl Provider {
+    /// What an access token stands for, if it is good now.
+    pub(crate) async fn access(
+        &self,
+        token: &str,
+        showing: Showing<'_>,
+        now: Timestamp,
+    ) -> Result<Access, NotDone<UserinfoRefused>> {
+        let claims = self.own_claims(token, now).await?.ok_or_else(invalid)?;
+        let name = claims.text("jti").ok().flatten().ok_or_else(invalid)?;
+        let grant = self.names.grant(Named::Access, name).ok_or_else(invalid)?;
+        if !self.is_shown_well(token, &claims, showing, now).await? {
+            return Err(invalid());
+        }
+        let grant = self.standing(&grant, now).await?.ok_or_else(invalid)?;
+        let record = GrantRecord::decode(&grant.record).ok_or_else(invalid)?;
+        let scopes = claims.get("scope").and_then(Value::as_str).map(Scopes::requested).unwrap_or_default();
+        let scopes = scopes.and(record.scopes);
+        let account = self.store.account(&grant.account).await?.ok_or_else(invalid)?;
+        let client = self.registry.in_use(&grant.client).ok_or_else(invalid)?;
+        Ok(Access { grant, record, scopes, account, client })
+    }
+
+    /// The claims of a token that we have signed and whose time has not ended.
+    pub(crate) async fn own_claims(&self, token: &str, now: Timestamp) -> Result<Option<Claims>, Fault> {
+        let jws = Compact::parse(token).ok().filter(|_| token.len() <= TOKEN_BYTES_MAX);
+        let Some(jws) = jws else { return Ok(None) };
+        let Some(key_id) = jws.key_id() else { return Ok(None) };
+        let Some(key) = self.keys.verifying(key_id, now).await? else { return Ok(None) };
+        let claims = key.verify(&jws).ok().and_then(|payload| Claims::read(payload).ok());
+        Ok(claims.filter(|claims| {
+            let ours = claims.text("iss").ok().flatten() == Some(&self.issuer);
+            ours && claims.date("exp").is_ok_and(|exp| exp.is_some()) && claims.in_time(now).is_ok()
+        }))
+    }
+
+    /// What the client may know.
+    pub(crate) async fn userinfo(&self, access: &Access) -> Result<Map<String, Value>, NotDone<UserinfoRefused>> {
+        let account = &access.account;
+        let person = self.store.person(&account.id).await?;
+        let telling = Telling { account, person: &person, scopes: access.scopes, level: access.record.vector.identity };
+        let mut claims = telling.in_userinfo();
+        claims.insert("sub".into(), self.subject(&access.client, &account.id).into());
+        claims.insert("iss".into(), self.issuer.as_str().into());
+        claims.insert("aud".into(), access.grant.client.as_str().into());
+        if access.scopes.has(Scope::ClientMetadata) {
+            let kept = self.store.client_metadata(&account.id, &access.grant.client).await?;
+            if let Some(text) = kept.filter(|text| !text.is_empty()) {
+                claims.insert("client_user_metadata".into(), text.into());
+            }
+        }
+        Ok(claims)
+    }
+
+    /// Keeps a text for the client about the person.
+    pub(crate) async fn keep_metadata(&self, access: &Access, text: &str) -> Result<(), NotDone<UserinfoRefused>> {
+        if !access.scopes.has(Scope::ClientMetadata) {
+            return Err(NotDone::Refused(UserinfoRefused::InsufficientScope(Scope::ClientMetadata.as_str())));
+        }
+        Ok(self.store.keep_client_metadata(&access.account.id, &access.grant.client, text).await?)
+    }
+}

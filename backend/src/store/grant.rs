@@ -1,0 +1,122 @@
+//! Grants and consents: what people have allowed clients.
+
+use super::sql::{consent, grant};
+use super::{Store, StoreError};
+use crate::model::{Consent, Grant, GrantId};
+use aldgate_core::id::AccountId;
+use aldgate_core::time::Timestamp;
+
+/// How the redemption of a code ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Redemption {
+    /// The grant stands from now on.
+    Redeemed,
+    /// It stood already: the code was used before, and its family has ended by this.
+    Replayed,
+}
+
+/// How the replacement of a refresh token ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Rotation {
+    /// The next generation is the good one.
+    Rotated,
+    /// The token had been replaced before, and its family has ended by this.
+    Reused,
+    /// The grant has ended, or is another client's.
+    Gone,
+}
+
+/// Grants.
+impl Store {
+    /// Makes a grant, once; ends it if it is made again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn redeem(&self, new: &Grant) -> Result<Redemption, StoreError> {
+        self.writer.write(grant::Redeem(new.clone())).await
+    }
+
+    /// A grant, also if it has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, StoreError> {
+        grant::by_id(&self.readers, id).await
+    }
+
+    /// The grants of an account whose clients have not been told that their session has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn untold_grants(&self, account: &AccountId, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        grant::untold(&self.readers, account, now).await
+    }
+
+    /// Replaces the refresh token of `generation` by the next, and lets the grant live until `expires`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rotate(
+        &self,
+        of: &Grant,
+        generation: u32,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let (grant, client) = (of.id, of.client.clone());
+        self.writer.write(grant::Rotate { grant, client, generation, expires, now }).await
+    }
+
+    /// Ends a grant. False if there is no such grant, or it had ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
+        self.writer.write(grant::Revoke(*id)).await
+    }
+
+    /// Ends every grant of an account. Gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke_grants(&self, account: &AccountId) -> Result<u64, StoreError> {
+        self.writer.write(grant::RevokeAll(*account)).await
+    }
+}
+
+/// Consents.
+impl Store {
+    /// What a person has allowed a client.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn consent(&self, account: &AccountId, client: &str) -> Result<Option<Consent>, StoreError> {
+        consent::of(&self.readers, account, client).await
+    }
+
+    /// What a person has allowed clients, by the clients' names.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn consents(&self, account: &AccountId) -> Result<Vec<(String, Consent)>, StoreError> {
+        consent::all_of(&self.readers, account).await
+    }
+
+    /// Remembers what a person allows a client, in the place of what they allowed it before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn give_consent(&self, account: &AccountId, client: &str, given: Consent) -> Result<(), StoreError> {
+        self.writer.write(consent::Give { account: *account, client: client.to_owned(), given }).await
+    }
+
+    /// Forgets what a person has allowed a client and ends every grant of it. False if there was nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn withdraw_consent(&self, account: &AccountId, client: &str) -> Result<bool, StoreError> {
+        self.writer.write(consent::Withdraw { account: *account, client: client.to_owned() }).await
+    }
+}

@@ -1,0 +1,127 @@
+//! Consents, and what clients keep with us about people: a row for each person and client.
+
+use super::{Readers, query, timestamp, unreadable};
+use crate::model::Consent;
+use crate::store::StoreError;
+use crate::store::job::{Tx, Write};
+use aldgate_core::assurance::IdentityLevel;
+use aldgate_core::id::AccountId;
+use async_trait::async_trait;
+
+const OF: &str = "SELECT scopes, level, at FROM consent WHERE account = $1 AND client = $2";
+
+/// What a person has allowed a client.
+pub(in crate::store) async fn of(
+    readers: &Readers,
+    account: &AccountId,
+    client: &str,
+) -> Result<Option<Consent>, StoreError> {
+    let row: Option<(i64, i64, i64)> =
+        query(OF).bind(account.as_bytes().to_vec()).bind(client.to_owned()).optional(readers).await?;
+    row.map(consent).transpose()
+}
+
+const ALL_OF: &str = "SELECT client, scopes, level, at FROM consent WHERE account = $1 ORDER BY client";
+
+/// What a person has allowed each client.
+pub(in crate::store) async fn all_of(
+    readers: &Readers,
+    account: &AccountId,
+) -> Result<Vec<(String, Consent)>, StoreError> {
+    let rows: Vec<(String, i64, i64, i64)> = query(ALL_OF).bind(account.as_bytes().to_vec()).all(readers).await?;
+    rows.into_iter().map(|(client, scopes, level, at)| Ok((client, consent((scopes, level, at))?))).collect()
+}
+
+fn consent((scopes, level, at): (i64, i64, i64)) -> Result<Consent, StoreError> {
+    let level = u8::try_from(level).ok().and_then(IdentityLevel::from_byte);
+    Ok(Consent {
+        scopes: u16::try_from(scopes).map_err(|_| unreadable("the scopes of a consent"))?,
+        level: level.ok_or_else(|| unreadable("the level of a consent"))?,
+        at: timestamp(at),
+    })
+}
+
+/// Remembers what a person allows a client.
+pub(in crate::store) struct Give {
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) client: String,
+    pub(in crate::store) given: Consent,
+}
+
+const GIVE: &str = "
+    INSERT INTO consent (account, client, scopes, level, at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (account, client) DO UPDATE SET scopes = excluded.scopes, level = excluded.level, at = excluded.at";
+
+#[async_trait]
+impl Write for Give {
+    type Outcome = ();
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        query(GIVE)
+            .bind(self.account.as_bytes().to_vec())
+            .bind(self.client.clone())
+            .bind(i64::from(self.given.scopes))
+            .bind(i64::from(self.given.level as u8))
+            .bind(self.given.at)
+            .execute(&mut *tx.connection)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Forgets a consent and ends what was granted by it.
+pub(in crate::store) struct Withdraw {
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) client: String,
+}
+
+const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE account = $1 AND client = $2 AND revoked = 0";
+
+#[async_trait]
+impl Write for Withdraw {
+    type Outcome = bool;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let account = || self.account.as_bytes().to_vec();
+        let delete = query("DELETE FROM consent WHERE account = $1 AND client = $2");
+        let deleted = delete.bind(account()).bind(self.client.clone()).execute(&mut *tx.connection).await?;
+        let revoke = query(REVOKE).bind(account()).bind(self.client.clone());
+        revoke.execute(&mut *tx.connection).await?;
+        Ok(deleted > 0)
+    }
+}
+
+const METADATA: &str = "SELECT text FROM client_metadata WHERE account = $1 AND client = $2";
+
+/// What a client keeps about a person.
+pub(in crate::store) async fn metadata(
+    readers: &Readers,
+    account: &AccountId,
+    client: &str,
+) -> Result<Option<String>, StoreError> {
+    let query = query(METADATA).bind(account.as_bytes().to_vec()).bind(client.to_owned());
+    let row: Option<(String,)> = query.optional(readers).await?;
+    Ok(row.map(|(text,)| text))
+}
+
+/// Keeps a text for a client about a person; nothing for an empty one.
+pub(in crate::store) struct KeepMetadata {
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) client: String,
+    pub(in crate::store) text: String,
+}
+
+const KEEP: &str = "
+    INSERT INTO client_metadata (account, client, text) VALUES ($1, $2, $3)
+    ON CONFLICT (account, client) DO UPDATE SET text = excluded.text";
+
+#[async_trait]
+impl Write for KeepMetadata {
+    type Outcome = ();
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let keep = query(KEEP).bind(self.account.as_bytes().to_vec()).bind(self.client.clone());
+        keep.bind(self.text.clone()).execute(&mut *tx.connection).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! Grants: made once, replaced by compare-and-set, ended for good.
+
+use super::{Readers, account_id, query, timestamp, unreadable};
+use crate::model::{Grant, GrantId};
+use crate::store::job::{Tx, Write};
+use crate::store::{Redemption, Rotation, StoreError};
+use aldgate_core::id::AccountId;
+use aldgate_core::time::Timestamp;
+use async_trait::async_trait;
+
+type Row = (Vec<u8>, String, Vec<u8>, i64, i64, i64, i64);
+
+const BY_ID: &str = "
+    SELECT account, client, record, generation, created, expires, revoked FROM client_grant WHERE id = $1";
+
+/// The grant of this name.
+pub(in crate::store) async fn by_id(readers: &Readers, id: &GrantId) -> Result<Option<Grant>, StoreError> {
+    let row: Option<Row> = query(BY_ID).bind(id.as_bytes().to_vec()).optional(readers).await?;
+    row.map(|row| grant(*id, row)).transpose()
+}
+
+fn grant(
+    id: GrantId,
+    (account, client, record, generation, created, expires, revoked): Row,
+) -> Result<Grant, StoreError> {
+    Ok(Grant {
+        id,
+        account: account_id(&account)?,
+        client,
+        record,
+        generation: u32::try_from(generation).map_err(|_| unreadable("a generation of a grant"))?,
+        created: timestamp(created),
+        expires: timestamp(expires),
+        revoked: revoked != 0,
+    })
+}
+
+const UNTOLD: &str = "
+    SELECT id, client, record, generation, created, expires, revoked FROM client_grant
+    WHERE account = $1 AND expires > $2 AND told = 0";
+
+type UntoldRow = (Vec<u8>, String, Vec<u8>, i64, i64, i64, i64);
+
+/// The grants of an account whose clients have not been told that their session has ended.
+pub(in crate::store) async fn untold(
+    readers: &Readers,
+    account: &AccountId,
+    now: Timestamp,
+) -> Result<Vec<Grant>, StoreError> {
+    let asked = query(UNTOLD).bind(account.as_bytes().to_vec()).bind(now);
+    let rows: Vec<UntoldRow> = asked.all(readers).await?;
+    let read = |(id, client, record, generation, created, expires, revoked): UntoldRow| {
+        let id: [u8; 16] = id.try_into().map_err(|_| unreadable("a grant's id"))?;
+        let row = (account.as_bytes().to_vec(), client, record, generation, created, expires, revoked);
+        grant(GrantId::from_bytes(id), row)
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Makes a grant; one that stands already ends.
+pub(in crate::store) struct Redeem(pub(in crate::store) Grant);
+
+const INSERT: &str = "
+    INSERT INTO client_grant (id, account, client, record, generation, created, expires, revoked)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT (id) DO NOTHING";
+
+const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE id = $1 AND revoked = 0";
+
+#[async_trait]
+impl Write for Redeem {
+    type Outcome = Redemption;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<Redemption, StoreError> {
+        let made = query(INSERT)
+            .bind(self.0.id.as_bytes().to_vec())
+            .bind(self.0.account.as_bytes().to_vec())
+            .bind(self.0.client.clone())
+            .bind(self.0.record.clone())
+            .bind(i64::from(self.0.generation))
+            .bind(self.0.created)
+            .bind(self.0.expires)
+            .execute(&mut *tx.connection)
+            .await?;
+        if made > 0 {
+            return Ok(Redemption::Redeemed);
+        }
+        Revoke(self.0.id).write(tx).await?;
+        Ok(Redemption::Replayed)
+    }
+}
+
+/// Replaces a refresh token.
+pub(in crate::store) struct Rotate {
+    pub(in crate::store) grant: GrantId,
+    pub(in crate::store) client: String,
+    pub(in crate::store) generation: u32,
+    pub(in crate::store) expires: Timestamp,
+    pub(in crate::store) now: Timestamp,
+}
+
+const ADVANCE: &str = "
+    UPDATE client_grant SET generation = generation + 1, expires = $5
+    WHERE id = $1 AND client = $2 AND generation = $3 AND expires > $4 AND revoked = 0";
+
+const REVOKE_REUSED: &str = "
+    UPDATE client_grant SET revoked = 1 WHERE id = $1 AND client = $2 AND generation > $3";
+
+#[async_trait]
+impl Write for Rotate {
+    type Outcome = Rotation;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
+        let advanced = query(ADVANCE)
+            .bind(self.grant.as_bytes().to_vec())
+            .bind(self.client.clone())
+            .bind(i64::from(self.generation))
+            .bind(self.now)
+            .bind(self.expires)
+            .execute(&mut *tx.connection)
+            .await?;
+        if advanced > 0 {
+            return Ok(Rotation::Rotated);
+        }
+        let reused = query(REVOKE_REUSED)
+            .bind(self.grant.as_bytes().to_vec())
+            .bind(self.client.clone())
+            .bind(i64::from(self.generation))
+            .execute(&mut *tx.connection)
+            .await?;
+        Ok(if reused > 0 { Rotation::Reused } else { Rotation::Gone })
+    }
+}
+
+/// Ends a grant.
+pub(in crate::store) struct Revoke(pub(in crate::store) GrantId);
+
+#[async_trait]
+impl Write for Revoke {
+    type Outcome = bool;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let update = query(REVOKE).bind(self.0.as_bytes().to_vec());
+        Ok(update.execute(&mut *tx.connection).await? > 0)
+    }
+}
+
+/// Ends every grant of an account.
+pub(in crate::store) struct RevokeAll(pub(in crate::store) AccountId);
+
+#[async_trait]
+impl Write for RevokeAll {
+    type Outcome = u64;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+        let update = query("UPDATE client_grant SET revoked = 1 WHERE account = $1 AND revoked = 0");
+        Ok(update.bind(self.0.as_bytes().to_vec()).execute(&mut *tx.connection).await?)
+    }
+}

@@ -1,0 +1,108 @@
+//! What people agree to: asked at the first time, for other scopes and for a new level; refused; taken back.
+
+use super::*;
+
+const EMAIL: &str = "ada@example.org";
+
+async fn is_asked(browser: &mut Browser<'_>, changes: &[(&str, &str)]) -> bool {
+    let answer = browser.get(&RP.request(changes)).await;
+    match answer.status {
+        200 => {
+            agree(browser, &answer).await;
+            true
+        }
+        303 => {
+            assert!(query_of(answer.location()).contains_key("code"), "{answer:?}");
+            false
+        }
+        other => panic!("{other}: {answer:?}"),
+    }
+}
+
+#[tokio::test]
+async fn one_is_asked_at_first_for_other_scopes_and_for_a_new_level() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    assert!(is_asked(&mut browser, &[]).await);
+    assert!(!is_asked(&mut browser, &[]).await);
+    assert!(is_asked(&mut browser, &[("scope", "openid profile email phone")]).await);
+    assert!(!is_asked(&mut browser, &[("scope", "openid phone email profile")]).await, "the same, written otherwise");
+    assert!(is_asked(&mut browser, &[]).await, "fewer are others too");
+    prove(&world, &account, IdentityLevel::P5).await;
+    assert!(is_asked(&mut browser, &[]).await, "P5 is new");
+    prove(&world, &account, IdentityLevel::P9).await;
+    assert!(is_asked(&mut browser, &[]).await, "P9 is new");
+    assert!(!is_asked(&mut browser, &[("vtr", r#"["P5.Cm"]"#)]).await, "P5 is less than was allowed");
+    let (mut other, _) = somebody(&world, "eve@example.org", 2).await;
+    assert!(is_asked(&mut other, &[]).await, "each person for themselves");
+}
+
+#[tokio::test]
+async fn the_page_says_what_the_level_tells() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    let all = [("scope", "openid profile phone gp_integration_credentials")];
+    let page = browser.get(&RP.request(&all)).await;
+    assert!(page.body.contains("mobile phone number") && !page.body.contains("NHS number"), "{}", page.body);
+    prove(&world, &account, IdentityLevel::P9).await;
+    let page = browser.get(&RP.request(&all)).await;
+    assert!(page.body.contains("your NHS number") && page.body.contains("your record at your GP"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_no_goes_back_to_the_service_without_a_code_and_is_not_remembered() {
+    let world = provider().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let page = browser.get(&RP.request(&[])).await;
+    for decision in ["refuse", "", "Agree"] {
+        let answer = decide(&mut browser, &page, decision).await;
+        let told = query_of(answer.location());
+        assert_eq!((told["error"].as_str(), told["state"].as_str()), ("access_denied", "the state"), "{decision}");
+    }
+    assert!(is_asked(&mut browser, &[]).await);
+}
+
+#[tokio::test]
+async fn another_site_cannot_agree_for_a_person() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    let page = browser.get(&RP.request(&[])).await;
+    let fields = [("question", question(&page)), ("decision", "agree".into())];
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    browser.origin = Some("https://evil.example".into());
+    assert_eq!(browser.post("/authorize/consent", &fields).await.status, 403);
+    browser.origin = None;
+    assert_eq!(browser.post("/authorize/consent", &fields).await.status, 403);
+    assert_eq!(world.store.consent(&account, "rp").await, Ok(None));
+}
+
+#[tokio::test]
+async fn what_was_shown_is_what_is_agreed_to() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    let page = browser.get(&RP.request(&[])).await;
+    prove(&world, &account, IdentityLevel::P9).await;
+    let answer = agree(&mut browser, &page).await;
+    assert_eq!(answer.status, 200, "the level has changed since the page was shown: {answer:?}");
+    assert_eq!(world.store.consent(&account, "rp").await, Ok(None));
+    assert!(answer.body.contains("your NHS number"), "{}", answer.body);
+    assert!(query_of(agree(&mut browser, &answer).await.location()).contains_key("code"));
+}
+
+#[tokio::test]
+async fn what_is_taken_back_ends_everything_at_once() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    let tokens = RP.tokens(&world, &mut browser, &[]).await;
+    let elsewhere = OTHER.tokens(&world, &mut browser, &[]).await;
+    let code = RP.code(&mut browser, &[]).await;
+    assert_eq!(world.store.withdraw_consent(&account, "rp").await, Ok(true));
+    assert_eq!(userinfo(&world, &text(&tokens, "access_token")).await.status, 401);
+    assert_eq!(error(&RP.refresh(&world, &text(&tokens, "refresh_token")).await), (400, "invalid_grant".into()));
+    assert_eq!(error(&RP.redeem(&world, &code).await), (400, "invalid_grant".into()));
+    assert_eq!(userinfo(&world, &text(&elsewhere, "access_token")).await.status, 200);
+    let world = world.restarted(registry(&registrations())).await;
+    assert_eq!(userinfo(&world, &text(&tokens, "access_token")).await.status, 401);
+    assert_eq!(error(&RP.refresh(&world, &text(&tokens, "refresh_token")).await), (400, "invalid_grant".into()));
+    assert_eq!(OTHER.refresh(&world, &text(&elsewhere, "refresh_token")).await.status, 200);
+}

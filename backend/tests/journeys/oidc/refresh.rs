@@ -1,0 +1,108 @@
+//! Refresh tokens: replaced at each use, for thirty days, for less and never for more; and a copy of one ends them all.
+
+use super::*;
+use std::time::Duration;
+
+const EMAIL: &str = "ada@example.org";
+
+fn invalid_grant() -> (u16, String) {
+    (400, "invalid_grant".into())
+}
+
+#[tokio::test]
+async fn only_the_latest_is_good_and_an_older_one_ends_the_family() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    let first = RP.tokens(&world, &mut browser, &[]).await;
+    let answer = RP.refresh(&world, &text(&first, "refresh_token")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let second = answer.json();
+    assert!(second.get("id_token").is_none(), "{second}");
+    assert_ne!(second["refresh_token"], first["refresh_token"]);
+    let access_token = verified(&world, &text(&second, "access_token")).await;
+    assert_eq!(
+        (access_token["sub"].as_str(), access_token["vot"].as_str()),
+        (Some(account.to_string().as_str()), Some("P0.Cm"))
+    );
+    let third = RP.refresh(&world, &text(&second, "refresh_token")).await.json();
+    assert_eq!(userinfo(&world, &text(&third, "access_token")).await.status, 200);
+    assert_eq!(error(&RP.refresh(&world, &text(&first, "refresh_token")).await), invalid_grant(), "a copy");
+    assert_eq!(error(&RP.refresh(&world, &text(&third, "refresh_token")).await), invalid_grant());
+    for tokens in [&first, &second, &third] {
+        assert_eq!(userinfo(&world, &text(tokens, "access_token")).await.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn of_fifty_who_use_one_at_once_one_gets_tokens_that_are_then_worth_nothing() {
+    let world = provider().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let tokens = RP.tokens(&world, &mut browser, &[]).await;
+    let token = text(&tokens, "refresh_token");
+    let attempts: Vec<_> = (0..50).map(|_| RP.refresh(&world, &token)).collect();
+    let answers = token::all(attempts).await;
+    let won: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+    assert_eq!(won.len(), 1);
+    assert!(answers.iter().filter(|answer| answer.status != 200).all(|answer| error(answer) == invalid_grant()));
+    assert_eq!(error(&RP.refresh(&world, &text(&won[0].json(), "refresh_token")).await), invalid_grant());
+}
+
+#[tokio::test]
+async fn each_lives_thirty_days() {
+    let world = provider().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let first = RP.tokens(&world, &mut browser, &[]).await;
+    let other = OTHER.tokens(&world, &mut browser, &[]).await;
+    world.after(Duration::from_hours(29 * 24));
+    let second = RP.refresh(&world, &text(&first, "refresh_token")).await;
+    assert_eq!(second.status, 200, "the session has long ended: {second:?}");
+    world.after(Duration::from_hours(2 * 24));
+    assert_eq!(RP.refresh(&world, &text(&second.json(), "refresh_token")).await.status, 200);
+    assert_eq!(error(&OTHER.refresh(&world, &text(&other, "refresh_token")).await), invalid_grant());
+}
+
+#[tokio::test]
+async fn it_is_its_clients_alone_and_cannot_be_forged() {
+    let world = provider().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let tokens = RP.tokens(&world, &mut browser, &[]).await;
+    let token = text(&tokens, "refresh_token");
+    assert_eq!(error(&OTHER.refresh(&world, &token).await), invalid_grant());
+    for forged in [&token[1..], &token[..token.len() - 1], &format!("{token}A"), &text(&tokens, "access_token"), "x"] {
+        assert_eq!(error(&RP.refresh(&world, forged).await), invalid_grant(), "{forged}");
+    }
+    assert_eq!(RP.refresh(&world, &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn scopes_may_only_narrow() {
+    let world = provider().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let tokens = RP.tokens(&world, &mut browser, &[]).await;
+    let with = async |token: &str, scope: &str| {
+        RP.exchange(&world, &[("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)]).await
+    };
+    let first = text(&tokens, "refresh_token");
+    for more in ["openid phone", "openid profile email phone", "email"] {
+        assert_eq!(error(&with(&first, more).await), (400, "invalid_scope".into()), "{more}");
+    }
+    let narrow = with(&first, "openid").await.json();
+    assert_eq!(narrow["scope"], "openid");
+    assert!(userinfo(&world, &text(&narrow, "access_token")).await.json().get("email").is_none());
+    let wide = RP.refresh(&world, &text(&narrow, "refresh_token")).await.json();
+    assert_eq!(wide["scope"], "openid email profile", "the grant is as wide as it was");
+    assert!(userinfo(&world, &text(&wide, "access_token")).await.json().get("email").is_some());
+}
+
+#[tokio::test]
+async fn a_level_that_has_fallen_tells_no_more() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    prove(&world, &account, IdentityLevel::P9).await;
+    let tokens = RP.tokens(&world, &mut browser, &[]).await;
+    assert_eq!(verified(&world, &text(&tokens, "access_token")).await["nhs_number"], "9434765919");
+    prove(&world, &account, IdentityLevel::P0).await;
+    assert!(userinfo(&world, &text(&tokens, "access_token")).await.json().get("nhs_number").is_none());
+    let refreshed = RP.refresh(&world, &text(&tokens, "refresh_token")).await.json();
+    assert!(verified(&world, &text(&refreshed, "access_token")).await.get("nhs_number").is_none());
+}

@@ -1,0 +1,48 @@
+//! `[[client]]`: the services that people sign in to by OpenID Connect. What a client may be, the backend knows; here it is
+//! only seen that everything is there.
+
+use super::Faults;
+use crate::config::file::{FileClient, FileConfig};
+use crate::config::{Client, ClientKeys};
+
+pub(super) fn clients(file: &FileConfig, faults: &mut Faults) -> Vec<Client> {
+    let rows = file.client.iter().flatten().enumerate();
+    rows.filter_map(|(at, row)| client(&format!("client[{at}]"), row, faults)).collect()
+}
+
+fn client(path: &str, file: &FileClient, faults: &mut Faults) -> Option<Client> {
+    let mut there = |key: &str, missing: bool| {
+        if missing {
+            faults.add(&format!("{path}.{key}"), "is missing");
+        }
+    };
+    there("id", file.id.is_none());
+    there("name", file.name.is_none());
+    there("redirect_uris", file.redirect_uris.is_none());
+    there("scopes", file.scopes.is_none());
+    there("vectors", file.vectors.is_none());
+    let keys = match (&file.public_key, &file.key_set) {
+        (Some(pem), None) => Some(ClientKeys::Pem(pem.into())),
+        (None, Some(set)) => Some(ClientKeys::Set(set.into())),
+        _ => {
+            faults.add(path, "must have exactly one of public_key and key_set");
+            None
+        }
+    };
+    Some(Client {
+        id: file.id.clone()?,
+        name: file.name.clone()?,
+        profile: file.profile.clone(),
+        redirect_uris: file.redirect_uris.clone()?,
+        post_logout_redirect_uris: file.post_logout_redirect_uris.clone().unwrap_or_default(),
+        scopes: file.scopes.clone()?,
+        vectors: file.vectors.clone()?,
+        sso_from: file.sso_from.clone().unwrap_or_default(),
+        sector: file.sector.clone(),
+        backchannel_logout_uri: file.backchannel_logout_uri.clone(),
+        machine_scopes: file.machine_scopes.clone().unwrap_or_default(),
+        resource_server: file.resource_server.unwrap_or(false),
+        keys: keys?,
+        disabled: file.disabled.unwrap_or(false),
+    })
+}
