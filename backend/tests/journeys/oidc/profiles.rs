@@ -53,7 +53,7 @@ fn proof(signer: &Signer, path: &str, now: Timestamp) -> String {
     signer.sign(header.to_string(), claims.to_string())
 }
 
-fn pushed_fields<'a>(uri: &'a str) -> Vec<(&'a str, &'a str)> {
+fn pushed_fields(uri: &str) -> Vec<(&str, &str)> {
     vec![
         ("client_id", "bank"),
         ("redirect_uri", uri),
