@@ -10,7 +10,6 @@ use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::{KeyFiles, Store};
 use aldgate_backend::{Backend, OnMessage};
 use aldgate_core::entropy::Entropy;
-use aldgate_core::secret::MasterKey;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_gateway::assemble::Shared;
