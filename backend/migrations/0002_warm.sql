@@ -1,6 +1,7 @@
 -- The embedded warm tier: sessions, single-use values, and the log-ins that happened. Sessions name their account by
 -- its id outside, as the warm tier on Redis does.
 
+-- SQLite only.
 CREATE TABLE session (
     id      BLOB    NOT NULL PRIMARY KEY,
     account BLOB    NOT NULL,
@@ -9,14 +10,18 @@ CREATE TABLE session (
     expires INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- SQLite only.
 CREATE INDEX session_of_account ON session (account);
+-- SQLite only.
 CREATE INDEX session_by_end ON session (expires);
 
+-- SQLite only.
 CREATE TABLE consumed (
     value BLOB    NOT NULL PRIMARY KEY,
     until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- SQLite only.
 CREATE INDEX consumed_by_end ON consumed (until);
 
 -- Append-only.

@@ -1,23 +1,28 @@
-//! A write, as the writer runs it: what it is given, and what it may do.
+//! A write: what it is given, and what it may do. On SQLite the one writer runs it together with others
+//! ([`super::writer`]), on PostgreSQL it has a transaction of its own ([`super::transactions`]).
 
 use super::StoreError;
 use super::sql::Connection;
+use super::sql::connection::Isolation;
 use aldgate_core::warm::change::Change;
 use async_trait::async_trait;
 
 /// What a job is given: the connection, inside a transaction, and where to put what the followers must hear.
 pub(super) struct Tx<'a> {
-    /// The writer's connection.
+    /// The connection that writes.
     pub(super) connection: &'a mut Connection,
     /// Told after the commit, in this order.
     pub(super) changes: Vec<Change>,
 }
 
-/// A write. It may be run twice, so it changes nothing but the database and gives what it found.
+/// A write. It may be run several times, so it changes nothing but the database and gives what it found.
 #[async_trait]
 pub(super) trait Write: Send + Sync + 'static {
     /// What the caller learns.
     type Outcome: Send + 'static;
+
+    /// How it stands to others on PostgreSQL. Anything but the default needs a reason.
+    const ISOLATION: Isolation = Isolation::Serializable;
 
     /// Writes.
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Self::Outcome, StoreError>;

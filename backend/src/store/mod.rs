@@ -1,10 +1,17 @@
-//! The store: the backend's facts on SQLite, by domain verbs. Whoever calls it knows no row and no statement.
+//! The store: the backend's facts on SQLite or PostgreSQL, by domain verbs. Whoever calls it knows no row, no statement
+//! and no kind of database.
 //!
-//! One file, one writer ([`writer`]), a few readers. A write that is acknowledged is on the disk; a read sees every
-//! write that was acknowledged before it. Whatever must be decided on the newest state (is the address taken, is this
-//! the last way in, is an attempt left) is decided inside the writer's transaction, never by a read before it.
+//! On SQLite one file, one writer ([`writer`]) and a few readers; on PostgreSQL many connections, and transactions that
+//! are run again when they were overtaken ([`transactions`]). A write that is acknowledged is on the disk; a read sees
+//! every write that was acknowledged before it. Whatever must be decided on the newest state (is the address taken, is
+//! this the last way in, is an attempt left) is decided inside the write's transaction, never by a read before it.
+//!
+//! One struct, no trait over two: every statement has one text ([`sql`]), so that a second implementation would differ
+//! in nothing but how a transaction is run. The embedded warm tier at the end of this file is SQLite's alone.
 //! E-mail addresses are sealed ([`seal`]). Time is an argument.
 
+#[cfg(test)]
+mod conformance;
 mod job;
 mod open;
 mod seal;
@@ -12,7 +19,9 @@ mod settling;
 mod sql;
 #[cfg(test)]
 pub(crate) mod tests;
+mod transactions;
 mod writer;
+mod writes;
 
 use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, Revocation, WayIn};
 use aldgate_core::entropy::Entropy;
@@ -25,6 +34,7 @@ use aldgate_core::warm::login_event::LoginEvent;
 use aldgate_core::warm::{Opening, PasskeyLogin, Settlement};
 use aldgate_core::webauthn::credential::CredentialRecord;
 pub use open::OpenError;
+pub use open::postgres::{BadUrl, Server, ServerOptions};
 use seal::Sealer;
 use settling::Settling;
 use sql::Readers;
@@ -35,7 +45,9 @@ use sql::sweep::{Expiring, STEP_ROWS_MAX};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use transactions::Transactions;
 use writer::Writer;
+use writes::Writes;
 
 /// Most passkeys of one account: enough for every device of a person, few enough to list on a page.
 pub const PASSKEYS_MAX: u32 = 20;
@@ -113,7 +125,7 @@ pub enum Attempt {
 #[derive(Clone)]
 pub struct Store {
     readers: Readers,
-    writer: Writer,
+    writer: Writes,
     sealer: Arc<Sealer>,
     followers: Arc<Followers>,
 }
@@ -127,13 +139,32 @@ impl Store {
     pub async fn open(path: &Path, master: &MasterKey, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
         let broken = |error: StoreError| OpenError::Broken { path: path.into(), cause: error.to_string() };
         let sealer = Arc::new(Sealer::new(master, entropy).map_err(broken)?);
-        let (connection, readers) = open::connect(path).await?;
+        let (connection, readers) = open::sqlite::connect(path).await?;
         let followers = Arc::new(Followers::default());
-        let writer = Writer::start(connection, followers.clone());
-        Ok(Self { readers, writer, sealer, followers })
+        let writer = Writes::Embedded(Writer::start(connection, followers.clone()));
+        Ok(Self { readers: Readers::Sqlite(readers), writer, sealer, followers })
     }
 
-    /// Writes what waits and closes the file. Every later call fails.
+    /// Connects to a database on PostgreSQL, which is brought up to date if need be, by at most so many connections.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn connect(
+        server: &Server,
+        connections: u32,
+        master: &MasterKey,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, OpenError> {
+        let broken =
+            |error: StoreError| OpenError::Postgres { server: server.shown().into(), cause: error.to_string() };
+        let sealer = Arc::new(Sealer::new(master, entropy.clone()).map_err(broken)?);
+        let pool = open::postgres::connect(server, connections).await?;
+        let followers = Arc::new(Followers::default());
+        let writer = Writes::Postgres(Transactions::new(pool.clone(), followers.clone(), entropy));
+        Ok(Self { readers: Readers::Postgres(pool), writer, sealer, followers })
+    }
+
+    /// Writes what waits and closes the database. Every later call fails.
     pub async fn close(&self) {
         self.readers.close().await; // First: the last to close empties the log, which a reader cannot.
         self.writer.close().await;
@@ -351,7 +382,8 @@ impl Store {
         let grace = u64::try_from(SWEEP_GRACE.as_millis()).unwrap_or(0);
         let until = Timestamp::from_millis(now.as_millis().saturating_sub(grace));
         let mut swept = 0;
-        for what in Expiring::ALL {
+        let warm = if self.writer.are_embedded() { &Expiring::WARM[..] } else { &[] };
+        for what in Expiring::COLD.iter().chain(warm).copied() {
             loop {
                 let step = self.writer.write(sql::sweep::Step { what, until }).await?;
                 swept += step;

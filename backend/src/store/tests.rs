@@ -38,7 +38,7 @@ async fn refusal(path: &Path) -> String {
     open(path).await.err().expect("a refusal").to_string()
 }
 
-fn email(text: &str) -> EmailAddress {
+pub(crate) fn email(text: &str) -> EmailAddress {
     EmailAddress::parse(text).expect("an address")
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn with_passkey(user: u64) -> NewAccount {
     }
 }
 
-fn with_password(user: u8) -> NewAccount {
+pub(crate) fn with_password(user: u8) -> NewAccount {
     NewAccount {
         id: AccountId::from_bytes([user; 16]),
         email: email(&format!("password{user}@example.org")),
@@ -74,77 +74,11 @@ fn with_password(user: u8) -> NewAccount {
 }
 
 /// Runs `task` on `count` tasks at once; gives what each gave.
-async fn race<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+pub(crate) async fn race<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     count: u64,
     task: impl Fn(u64) -> F,
 ) -> Vec<T> {
     (0..count).map(task).collect::<JoinSet<_>>().join_all().await
-}
-
-#[tokio::test]
-async fn an_account_is_found_by_id_and_by_address() {
-    let home = Home::new().await;
-    let new = with_passkey(1);
-    assert_eq!(home.store.create_account(&new).await, Ok(Creation::Created));
-    let account = home.store.account(&new.id).await.expect("read").expect("an account");
-    assert_eq!((account.id, &account.email, account.created), (new.id, &new.email, NOW));
-    assert_eq!(account.password, None);
-    let found = home.store.account_by_email(&email("USER1@Example.Org")).await.expect("read");
-    assert_eq!(found, Some(account));
-    assert_eq!(home.store.account_by_email(&email("user2@example.org")).await, Ok(None));
-    let passkeys = home.store.passkeys(&new.id).await.expect("read");
-    assert_eq!((passkeys.len(), passkeys[0].name.as_str(), passkeys[0].aaguid), (1, "Phone", [7; 16]));
-    let record = Authenticator::derived(1, 1).record();
-    assert_eq!(home.store.credential(&record.digest).await, Ok(Some(record)));
-}
-
-#[tokio::test]
-async fn of_many_who_want_one_address_one_gets_it() {
-    let home = Home::new().await;
-    let store = home.store.clone();
-    let outcomes = race(50, |user| {
-        let (store, mut new) = (store.clone(), with_passkey(user));
-        new.email = email("ada@example.org");
-        async move { store.create_account(&new).await.expect("written") }
-    })
-    .await;
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Creation::Created).count(), 1);
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Creation::EmailTaken).count(), 49);
-}
-
-#[tokio::test]
-async fn a_passkey_belongs_to_one_account() {
-    let home = Home::new().await;
-    let _ = home.store.create_account(&with_passkey(1)).await.expect("written");
-    let thief = NewAccount { way_in: with_passkey(1).way_in, ..with_password(9) };
-    assert_eq!(home.store.create_account(&thief).await, Ok(Creation::CredentialTaken));
-    assert_eq!(home.store.account(&thief.id).await, Ok(None));
-    let _ = home.store.create_account(&with_password(2)).await.expect("written");
-    let taken = credential(&Authenticator::derived(1, 1));
-    assert_eq!(home.store.add_passkey(&with_password(2).id, &taken).await, Ok(Addition::Taken));
-}
-
-#[tokio::test]
-async fn passkeys_are_added_to_a_bound_renamed_and_removed() {
-    let home = Home::new().await;
-    let (store, account) = (&home.store, with_passkey(0).id);
-    let _ = store.create_account(&with_passkey(0)).await.expect("written");
-    for user in 1..u64::from(PASSKEYS_MAX) {
-        let added = store.add_passkey(&account, &credential(&Authenticator::derived(1, user))).await;
-        assert_eq!(added, Ok(Addition::Added));
-    }
-    let more = credential(&Authenticator::derived(1, 99));
-    assert_eq!(store.add_passkey(&account, &more).await, Ok(Addition::TooMany));
-    assert_eq!(store.add_passkey(&AccountId::from_bytes([0; 16]), &more).await, Ok(Addition::NoAccount));
-    let digest = Authenticator::derived(1, 1).record().digest;
-    assert_eq!(store.rename_passkey(&account, &digest, "Key ring").await, Ok(true));
-    assert_eq!(store.rename_passkey(&AccountId::from_bytes([0; 16]), &digest, "Mine").await, Ok(false));
-    let passkeys = store.passkeys(&account).await.expect("read");
-    assert!(passkeys.iter().any(|passkey| passkey.digest == digest && passkey.name == "Key ring"));
-    assert_eq!(store.remove_passkey(&account, &digest, None).await, Ok(Removal::Removed));
-    assert_eq!(store.remove_passkey(&account, &digest, None).await, Ok(Removal::NotFound));
-    assert_eq!(store.credential(&digest).await, Ok(None));
-    assert_eq!(store.passkeys(&account).await.expect("read").len(), 19);
 }
 
 /// A session of the account, opened by a passkey or a password.
@@ -173,62 +107,6 @@ async fn a_new_password_and_a_removed_passkey_end_their_sessions_in_the_same_wri
     let new = PasswordHash::new("$argon2id$new".into());
     assert_eq!(store.set_password(&account, &new, Some(mine)).await, Ok(true));
     assert_eq!([stands(mine).await, stands(by_password).await], [true, false]);
-}
-
-#[tokio::test]
-async fn a_hash_is_renewed_only_while_the_password_is_the_same() {
-    let home = Home::new().await;
-    let (store, account) = (&home.store, with_passkey(0).id);
-    let _ = store.create_account(&with_passkey(0)).await.expect("written");
-    let hash = |text: &str| PasswordHash::new(text.into());
-    assert_eq!(store.set_password(&account, &hash("changed"), None).await, Ok(true));
-    store.renew_hash(&account, &hash("old"), &hash("old, stronger")).await.expect("written");
-    let password = async || store.account(&account).await.expect("read").and_then(|account| account.password);
-    assert_eq!(password().await, Some(hash("changed")));
-    store.renew_hash(&account, &hash("changed"), &hash("changed, stronger")).await.expect("written");
-    assert_eq!(password().await, Some(hash("changed, stronger")));
-}
-
-#[tokio::test]
-async fn the_last_way_in_stays_whatever_races() {
-    let home = Home::new().await;
-    let (store, account) = (home.store.clone(), with_passkey(0).id);
-    let _ = store.create_account(&with_passkey(0)).await.expect("written");
-    for user in 1..10 {
-        let added = store.add_passkey(&account, &credential(&Authenticator::derived(1, user))).await;
-        assert_eq!(added, Ok(Addition::Added));
-    }
-    let outcomes = race(10, |user| {
-        let (store, digest) = (store.clone(), Authenticator::derived(1, user).record().digest);
-        async move { store.remove_passkey(&account, &digest, None).await.expect("written") }
-    })
-    .await;
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Removal::Removed).count(), 9);
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Removal::LastWayIn).count(), 1);
-    let last = store.passkeys(&account).await.expect("read")[0].digest;
-    assert_eq!(store.set_password(&account, &PasswordHash::new("$argon2id$".into()), None).await, Ok(true));
-    assert_eq!(store.remove_passkey(&account, &last, None).await, Ok(Removal::Removed));
-}
-
-#[tokio::test]
-async fn parallel_guesses_get_no_more_than_the_limit() {
-    const WINDOW: Duration = Duration::from_mins(15);
-    let home = Home::new().await;
-    let (store, key) = (home.store.clone(), [9; 32]);
-    let outcomes = race(50, |_| {
-        let store = store.clone();
-        async move { store.reserve_attempt(&key, 5, WINDOW, NOW).await.expect("written") }
-    })
-    .await;
-    let granted = outcomes.iter().filter(|outcome| matches!(outcome, Attempt::Granted { .. })).count();
-    assert_eq!(granted, 5);
-    let exhausted = Attempt::Exhausted { until: NOW.plus(WINDOW) };
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == exhausted).count(), 45);
-    let later = NOW.plus(WINDOW);
-    assert_eq!(store.reserve_attempt(&key, 5, WINDOW, later).await, Ok(Attempt::Granted { left: 4 }));
-    store.clear_attempts(&key).await.expect("written");
-    assert_eq!(store.reserve_attempt(&key, 1, WINDOW, NOW).await, Ok(Attempt::Granted { left: 0 }));
-    assert_eq!(store.reserve_attempt(&[1; 32], 0, WINDOW, NOW).await, Ok(exhausted));
 }
 
 #[tokio::test]
@@ -283,37 +161,6 @@ async fn an_altered_address_is_an_error_and_no_panic() {
     sql::swap_emails(&home.path()).await.expect("swapped");
     let store = open(&home.path()).await.expect("a store");
     assert!(matches!(store.account(&with_passkey(1).id).await, Err(StoreError::Broken(_))));
-}
-
-#[tokio::test]
-async fn a_population_is_inserted_whole_or_not_at_all() {
-    let home = Home::new().await;
-    let population: Vec<_> = (0..1000).map(with_passkey).collect();
-    home.store.insert_accounts(&population).await.expect("inserted");
-    assert!(home.store.account(&population[999].id).await.expect("read").is_some());
-    assert_eq!(home.store.passkeys(&population[500].id).await.expect("read").len(), 1);
-    let overlapping: Vec<_> = (999..1010).map(with_passkey).collect();
-    assert!(matches!(home.store.insert_accounts(&overlapping).await, Err(StoreError::Broken(_))));
-    assert_eq!(home.store.account(&overlapping[10].id).await, Ok(None));
-    home.store.insert_accounts(&overlapping[1..]).await.expect("inserted");
-}
-
-#[tokio::test]
-async fn a_failing_job_spoils_none_of_its_batch() {
-    let home = Home::new().await;
-    let store = home.store.clone();
-    let _ = store.create_account(&with_passkey(0)).await.expect("written");
-    let outcomes = race(60, |user| {
-        let store = store.clone();
-        async move {
-            match user % 3 {
-                0 => store.insert_accounts(&[with_passkey(0)]).await.is_ok(), // Taken: an error of the database.
-                _ => store.create_account(&with_passkey(user)).await.expect("written") == Creation::Created,
-            }
-        }
-    })
-    .await;
-    assert_eq!(outcomes.iter().filter(|written| **written).count(), 40);
 }
 
 #[tokio::test]

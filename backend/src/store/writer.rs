@@ -1,4 +1,4 @@
-//! The one writer of the database: whatever waits is written in one transaction (group commit).
+//! The one writer of an SQLite database: whatever waits is written in one transaction (group commit).
 //!
 //! SQLite lets one connection write at a time, and a commit with `synchronous=FULL` waits for the disk (0.2 to 5 ms).
 //! So there is one task with one connection and a bounded queue: it takes what waits, writes it all in one
@@ -152,7 +152,7 @@ impl Task {
             }
             self.write_batch(jobs).await;
         }
-        if let Err(error) = sql::close(self.connection).await {
+        if let Err(error) = self.connection.end().await {
             tracing::warn!(%error, "the database was not closed in order");
         }
         for done in closing {

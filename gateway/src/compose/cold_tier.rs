@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::tier::Tier;
-use super::{CannotStart, keys};
+use super::{CannotStart, database, keys};
 use aldgate_backend::cold::StoreCold;
 use aldgate_backend::store::Store;
 use aldgate_backend::{Backend, OnMessage};
@@ -47,8 +47,7 @@ impl Ground {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
         let keys = keys::of_deployment(&config.keys, &*entropy)?;
         let master = Arc::new(keys.master);
-        let store = Store::open(&config.data.join("aldgate.db"), &master, entropy.clone()).await;
-        let store = store.map_err(|error| CannotStart(error.to_string()))?;
+        let store = database::open(config, &master, entropy.clone()).await?;
         let tier = match &config.warm {
             Warm::Embedded => Tier::embedded(store.clone()),
             Warm::Redis(redis) => {

@@ -5,6 +5,7 @@ mod backend;
 mod banner;
 pub(crate) mod check;
 mod cold_tier;
+mod database;
 mod demo;
 mod dev_certificate;
 mod edge;

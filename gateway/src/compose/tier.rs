@@ -72,7 +72,7 @@ fn options(config: &Redis) -> Result<Options, CannotStart> {
         None => None,
         Some(tls) => Some(Tls { authorities: tls.ca.as_deref().map(|path| read(path, "warm.ca")).transpose()? }),
     };
-    let password = config.password_file.as_deref().map(password).transpose()?;
+    let password = config.password_file.as_deref().map(|path| password(path, "warm.password_file")).transpose()?;
     Ok(Options {
         cluster: config.cluster,
         tls,
@@ -88,12 +88,15 @@ fn read(path: &Path, key: &str) -> Result<Vec<u8>, CannotStart> {
 }
 
 /// The password is the file's first line.
-fn password(path: &Path) -> Result<Secret<String>, CannotStart> {
-    let bytes = zeroize::Zeroizing::new(read(path, "warm.password_file")?);
+///
+/// # Errors
+/// One line that names the file and the key of the configuration.
+pub(crate) fn password(path: &Path, key: &str) -> Result<Secret<String>, CannotStart> {
+    let bytes = zeroize::Zeroizing::new(read(path, key)?);
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let text = std::str::from_utf8(line).map(|text| text.trim_end_matches('\r'));
     match text {
         Ok(text) if !text.is_empty() => Ok(Secret::new(text.to_owned())),
-        _ => Err(CannotStart(format!("{} (warm.password_file) holds no password on its first line", path.display()))),
+        _ => Err(CannotStart(format!("{} ({key}) holds no password on its first line", path.display()))),
     }
 }

@@ -109,6 +109,8 @@ table!(
         keys: FileKeys,
         /// `[backend]`
         backend: FileBackend,
+        /// `[store]`
+        store: FileStore,
         /// `[warm]`
         warm: FileWarm,
         /// `[hot]`
@@ -211,6 +213,19 @@ table!(
     FileBackend {
         /// The directory of its sockets.
         sockets: String,
+    }
+);
+table!(
+    /// `[store]`: the backend's database.
+    FileStore {
+        /// `postgres://user@host/database`; without it, an SQLite file in the data directory.
+        url: String,
+        /// File whose first line is the password.
+        password_file: String,
+        /// Authorities of the server's certificate, PEM.
+        ca: String,
+        /// Connections at most.
+        connections: i64,
     }
 );
 table!(

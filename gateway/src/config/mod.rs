@@ -41,6 +41,8 @@ pub struct Config {
     pub keys: PathBuf,
     /// Where the backend's sockets lie.
     pub sockets: PathBuf,
+    /// The backend's database.
+    pub store: Store,
     /// The shared tier.
     pub warm: Warm,
     /// How much the hot tier may hold.
@@ -103,6 +105,28 @@ pub struct Connections {
     pub per_address: Option<NonZeroU32>,
     /// From where there may be more: balancers that stand in front.
     pub uncapped: Vec<Network>,
+}
+
+/// The backend's database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// An SQLite file in the data directory.
+    Embedded,
+    /// On PostgreSQL.
+    Postgres(Postgres),
+}
+
+/// A database on PostgreSQL, and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Postgres {
+    /// `postgres://user@host/database`. The backend judges the rest of it.
+    pub url: String,
+    /// The file whose first line is the user's password.
+    pub password_file: Option<PathBuf>,
+    /// The authorities (PEM) that may have signed the server's certificate; `None` for those of the system.
+    pub ca: Option<PathBuf>,
+    /// Connections at most.
+    pub connections: u32,
 }
 
 /// The shared tier.
@@ -250,6 +274,11 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
         let (file, faults) = file::FileConfig::parse(text).map_err(|fault| vec![fault])?;
         check::check(&file, faults)
+    }
+
+    /// The file of the embedded database.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("aldgate.db")
     }
 
     /// The Unix socket on which the backend answers requests that the gate forwards.

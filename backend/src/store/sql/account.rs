@@ -4,15 +4,17 @@
 use super::passkey::{self, NewPasskey};
 use super::revocation;
 use super::session::{End, Ending};
-use super::{Connection, Readers, account_id, hex, millis, rows, timestamp, unreadable};
+use super::{
+    Connection, Readers, Value, account_id, identity_level, query, rows_query, timestamp, unreadable, write_rows,
+};
 use crate::model::{Account, PasswordHash, Revocation};
 use crate::store::job::{Tx, Write};
 use crate::store::seal::Sealer;
 use crate::store::{Creation, StoreError};
-use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
+use std::collections::HashMap;
 
 /// Accounts in one statement of a bulk insertion. Rows are sorted by their random keys within a statement, so that
 /// neighbours fall on one page; larger statements gain little more and hold megabytes.
@@ -40,12 +42,8 @@ impl Write for Create {
     type Outcome = Creation;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Creation, StoreError> {
-        let credential = self.0.passkey.as_ref().map(|passkey| passkey.digest().as_bytes().to_vec());
-        let (email_taken, credential_taken): (bool, bool) = sqlx::query_as(TAKEN)
-            .bind(self.0.email_digest.to_vec())
-            .bind(credential)
-            .fetch_one(&mut *tx.connection)
-            .await?;
+        let taken = query(TAKEN).bind(self.0.email_digest).bind(self.0.passkey.as_ref().map(NewPasskey::digest));
+        let (email_taken, credential_taken): (bool, bool) = taken.one(&mut *tx.connection).await?;
         if email_taken {
             return Ok(Creation::EmailTaken);
         }
@@ -72,31 +70,39 @@ impl Write for CreateAll {
     }
 }
 
-const NEXT_OWNER: &str = "SELECT coalesce(max(n), 0) + 1 FROM account";
-
+/// The owner's number is the database's to give.
 const INSERT_ACCOUNTS: &str = "
-    INSERT INTO account (n, id, email, created, identity, password)
-    SELECT value ->> 0, unhex(value ->> 1), unhex(value ->> 2), value ->> 3, 0, value ->> 4 FROM jsonb_each($1)";
+    INSERT INTO account (id, email, created, identity, password) VALUES {rows} RETURNING n, id";
 
-const INSERT_IDENTIFIERS: &str = "
-    INSERT INTO identifier (digest, account)
-    SELECT unhex(value ->> 0), value ->> 1 FROM jsonb_each($1)";
+const INSERT_IDENTIFIERS: &str = "INSERT INTO identifier (digest, account) VALUES {rows}";
 
 async fn insert(connection: &mut Connection, accounts: &[NewRow]) -> Result<(), StoreError> {
-    let first: i64 = sqlx::query_scalar(NEXT_OWNER).fetch_one(&mut *connection).await?;
-    let owned = || (first..).zip(accounts);
-    let account_rows = rows(owned().map(|(n, new)| {
-        let password = new.password.as_ref().map(PasswordHash::expose);
-        (n, hex(new.id.as_bytes()), hex(&new.email), millis(new.created), password)
-    }))?;
-    sqlx::query(INSERT_ACCOUNTS).bind(account_rows).execute(&mut *connection).await?;
-    let mut digests: Vec<_> = owned().map(|(n, new)| (hex(&new.email_digest), n)).collect();
+    let rows: Vec<[Value; 5]> = accounts.iter().map(account_row).collect();
+    let given: Vec<(i64, Vec<u8>)> = rows_query(INSERT_ACCOUNTS, &rows).all(&mut *connection).await?;
+    let numbers: HashMap<Vec<u8>, i64> = given.into_iter().map(|(n, id)| (id, n)).collect();
+    let owner = |new: &NewRow| {
+        numbers.get(new.id.as_bytes().as_slice()).copied().ok_or_else(|| unreadable("an account without an owner"))
+    };
+    let digests: Result<Vec<_>, StoreError> = accounts.iter().map(|new| Ok((new.email_digest, owner(new)?))).collect();
+    let mut digests = digests?;
     digests.sort_unstable();
-    sqlx::query(INSERT_IDENTIFIERS).bind(rows(digests)?).execute(&mut *connection).await?;
-    passkey::insert(connection, owned().filter_map(|(n, new)| Some((n, new.passkey.as_ref()?))).collect()).await
+    let digests: Vec<[Value; 2]> = digests.into_iter().map(|(digest, n)| [digest.into(), n.into()]).collect();
+    write_rows(connection, INSERT_IDENTIFIERS, &digests).await?;
+    let mut passkeys = Vec::new();
+    for new in accounts {
+        if let Some(passkey) = &new.passkey {
+            passkeys.push((owner(new)?, passkey));
+        }
+    }
+    passkey::insert(connection, passkeys).await
 }
 
-type Row = (Vec<u8>, Vec<u8>, i64, u8, Option<String>);
+fn account_row(new: &NewRow) -> [Value; 5] {
+    let password = new.password.as_ref().map(PasswordHash::expose);
+    [new.id.into(), new.email.clone().into(), new.created.into(), 0_i64.into(), password.into()]
+}
+
+type Row = (Vec<u8>, Vec<u8>, i64, i64, Option<String>);
 
 const BY_ID: &str = "SELECT id, email, created, identity, password FROM account WHERE id = $1";
 
@@ -110,7 +116,7 @@ pub(in crate::store) async fn by_id(
     sealer: &Sealer,
     id: &AccountId,
 ) -> Result<Option<Account>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(BY_ID).bind(id.as_bytes().to_vec()).fetch_optional(readers).await?;
+    let row: Option<Row> = query(BY_ID).bind(*id).optional(readers).await?;
     row.map(|row| account(sealer, row)).transpose()
 }
 
@@ -120,7 +126,7 @@ pub(in crate::store) async fn by_email(
     sealer: &Sealer,
     digest: [u8; 32],
 ) -> Result<Option<Account>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(BY_EMAIL).bind(digest.to_vec()).fetch_optional(readers).await?;
+    let row: Option<Row> = query(BY_EMAIL).bind(digest).optional(readers).await?;
     row.map(|row| account(sealer, row)).transpose()
 }
 
@@ -130,7 +136,7 @@ fn account(sealer: &Sealer, (id, email, created, identity, password): Row) -> Re
         id,
         email: sealer.open(&id, &email)?,
         created: timestamp(created),
-        identity: IdentityLevel::from_byte(identity).ok_or_else(|| unreadable("an identity level"))?,
+        identity: identity_level(identity)?,
         password: password.map(PasswordHash::new),
     })
 }
@@ -147,15 +153,12 @@ impl Write for SetPassword {
     type Outcome = bool;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE account SET password = $2 WHERE id = $1")
-            .bind(self.account.as_bytes().to_vec())
-            .bind(self.password.expose().to_owned())
-            .execute(&mut *tx.connection)
-            .await?;
+        let update = query("UPDATE account SET password = $2 WHERE id = $1").bind(self.account);
+        let done = update.bind(self.password.expose()).execute(&mut *tx.connection).await?;
         End { account: self.account, ending: Ending::AllBut(self.keep) }.write(tx).await?;
         let revocation = Revocation { account: self.account, credential: None, keep: self.keep };
         revocation::note(tx.connection, &revocation).await?;
-        Ok(done.rows_affected() > 0)
+        Ok(done > 0)
     }
 }
 
@@ -171,10 +174,10 @@ impl Write for RenewHash {
     type Outcome = ();
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        sqlx::query("UPDATE account SET password = $3 WHERE id = $1 AND password = $2")
-            .bind(self.account.as_bytes().to_vec())
-            .bind(self.old.expose().to_owned())
-            .bind(self.new.expose().to_owned())
+        query("UPDATE account SET password = $3 WHERE id = $1 AND password = $2")
+            .bind(self.account)
+            .bind(self.old.expose())
+            .bind(self.new.expose())
             .execute(&mut *tx.connection)
             .await?;
         Ok(())

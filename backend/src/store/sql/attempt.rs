@@ -2,7 +2,8 @@
 //!
 //! A window opens with the first attempt and lasts its time; what is left of it is one statement to find out.
 
-use super::{millis, timestamp};
+use super::connection::Isolation;
+use super::{query, timestamp};
 use crate::store::job::{Tx, Write};
 use crate::store::{Attempt, StoreError};
 use aldgate_core::time::Timestamp;
@@ -28,15 +29,11 @@ const RESERVE: &str = "
 #[async_trait]
 impl Write for Reserve {
     type Outcome = Attempt;
+    const ISOLATION: Isolation = Isolation::ReadCommitted;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Attempt, StoreError> {
-        let (used, resets): (i64, i64) = sqlx::query_as(RESERVE)
-            .bind(self.key.to_vec())
-            .bind(i64::from(self.limit))
-            .bind(millis(self.now))
-            .bind(millis(self.resets))
-            .fetch_one(&mut *tx.connection)
-            .await?;
+        let reserve = query(RESERVE).bind(self.key).bind(self.limit).bind(self.now).bind(self.resets);
+        let (used, resets): (i64, i64) = reserve.one(&mut *tx.connection).await?;
         Ok(match u32::try_from(i64::from(self.limit) - used) {
             Ok(left) => Attempt::Granted { left },
             Err(_) => Attempt::Exhausted { until: timestamp(resets) },
@@ -50,10 +47,11 @@ pub(in crate::store) struct GiveBack(pub(in crate::store) [u8; 32]);
 #[async_trait]
 impl Write for GiveBack {
     type Outcome = ();
+    const ISOLATION: Isolation = Isolation::ReadCommitted;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let update = sqlx::query("UPDATE attempt SET used = used - 1 WHERE key = $1 AND used > 0");
-        update.bind(self.0.to_vec()).execute(&mut *tx.connection).await?;
+        let update = query("UPDATE attempt SET used = used - 1 WHERE key = $1 AND used > 0");
+        update.bind(self.0).execute(&mut *tx.connection).await?;
         Ok(())
     }
 }
@@ -64,10 +62,11 @@ pub(in crate::store) struct Clear(pub(in crate::store) [u8; 32]);
 #[async_trait]
 impl Write for Clear {
     type Outcome = ();
+    const ISOLATION: Isolation = Isolation::ReadCommitted;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let delete = sqlx::query("DELETE FROM attempt WHERE key = $1");
-        delete.bind(self.0.to_vec()).execute(&mut *tx.connection).await?;
+        let delete = query("DELETE FROM attempt WHERE key = $1");
+        delete.bind(self.0).execute(&mut *tx.connection).await?;
         Ok(())
     }
 }

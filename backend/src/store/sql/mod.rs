@@ -1,66 +1,51 @@
 //! All SQL of the backend, one file a noun. Nothing outside this folder holds a statement.
 //!
-//! Statements through sqlx are messages to the connection's own thread (15 to 20 µs and two context switches each:
-//! experiments, section 4.2), so what is written often is written by *rows*: one parameter holds a JSON array, one
-//! row each, and `jsonb_each` opens it inside SQLite. A statement therefore has one text whatever the number of rows,
-//! and is prepared once. Blobs travel in it as hexadecimal text.
+//! A statement has one text for SQLite and PostgreSQL ([`statement`]), and keeps to what both understand. The embedded
+//! warm tier alone (`session`, `settling`) is written for SQLite: statements through sqlx are messages to the
+//! connection's own thread (15 to 20 µs and two context switches each: experiments, section 4.2), so what every log-in
+//! writes is written by rows that one parameter holds as a JSON array and `jsonb_each` opens inside SQLite. Its
+//! statements have one text whatever the number of rows, and are prepared once. Blobs travel in it as hexadecimal text.
 
 pub(super) mod account;
 pub(super) mod attempt;
+pub(super) mod connection;
 pub(super) mod login;
 pub(super) mod passkey;
 pub(super) mod revocation;
 pub(super) mod schema;
 pub(super) mod session;
 pub(super) mod settling;
+pub(super) mod statement;
 pub(super) mod sweep;
 
 use super::StoreError;
+use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::time::Timestamp;
 use serde::Serialize;
+#[cfg(test)]
 use sqlx::Connection as _;
 
-/// A connection to the database.
-pub(super) type Connection = sqlx::SqliteConnection;
-
-/// Connections that only read.
-pub(super) type Readers = sqlx::SqlitePool;
+pub(super) use connection::{Connection, Readers, begin, commit, rollback};
+use statement::{Value, query, rows_query, write_rows};
 
 /// `SQLITE_BUSY`: another process writes, and has done so for the whole of the timeout.
 const SQLITE_BUSY: &str = "5";
 
+/// What PostgreSQL and its kin say of a transaction that another has overtaken (`serialization_failure`,
+/// `deadlock_detected`, CockroachDB's `retry transaction`), and of too many connections: it may work in a moment.
+const OVERTAKEN: [&str; 4] = ["40001", "40P01", "CR000", "53300"];
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let busy = error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == SQLITE_BUSY);
+        let code = error.as_database_error().and_then(|error| error.code());
+        let busy = code.is_some_and(|code| code == SQLITE_BUSY || OVERTAKEN.contains(&&*code));
         match error {
             sqlx::Error::PoolTimedOut => Self::Busy,
             _ if busy => Self::Busy,
             error => Self::Broken(error.to_string()),
         }
     }
-}
-
-/// Opens the writer's transaction. It takes the write lock at once, so that it cannot fail for it later.
-pub(super) async fn begin(connection: &mut Connection) -> Result<(), StoreError> {
-    sqlx::query("BEGIN IMMEDIATE").execute(connection).await?;
-    Ok(())
-}
-
-/// Commits. When this returns, the transaction is on the disk.
-pub(super) async fn commit(connection: &mut Connection) -> Result<(), StoreError> {
-    sqlx::query("COMMIT").execute(connection).await?;
-    Ok(())
-}
-
-/// Rolls back. SQLite may have done so by itself, which is the only way in which this fails.
-pub(super) async fn rollback(connection: &mut Connection) {
-    let _ = sqlx::query("ROLLBACK").execute(connection).await;
-}
-
-/// Closes a connection in order.
-pub(super) async fn close(connection: Connection) -> Result<(), StoreError> {
-    Ok(connection.close().await?)
 }
 
 /// Rows as one parameter.
@@ -91,6 +76,11 @@ fn unreadable(what: &str) -> StoreError {
     StoreError::Broken(format!("the database holds {what} that this program cannot read"))
 }
 
+fn identity_level(byte: i64) -> Result<IdentityLevel, StoreError> {
+    let level = u8::try_from(byte).ok().and_then(IdentityLevel::from_byte);
+    level.ok_or_else(|| unreadable("an identity level"))
+}
+
 fn account_id(bytes: &[u8]) -> Result<AccountId, StoreError> {
     AccountId::from_slice(bytes).ok_or_else(|| unreadable("an account id"))
 }
@@ -107,7 +97,7 @@ fn credential_digest(bytes: &[u8]) -> Result<CredentialDigest, StoreError> {
 #[cfg(test)]
 pub(super) async fn scratch(path: &std::path::Path, statement: &'static str) -> Result<(), sqlx::Error> {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
-    let mut connection = Connection::connect_with(&options).await?;
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await?;
     sqlx::raw_sql(statement).execute(&mut connection).await?;
     connection.close().await
 }

@@ -2,11 +2,12 @@
 
 use super::revocation;
 use super::session::{End, Ending};
-use super::{Connection, Readers, account_id, credential_digest, hex, millis, rows, timestamp, unreadable};
+use super::{
+    Connection, Readers, Value, account_id, credential_digest, identity_level, query, timestamp, unreadable, write_rows,
+};
 use crate::model::{NewCredential, Passkey, Revocation};
 use crate::store::job::{Tx, Write};
 use crate::store::{Addition, PASSKEYS_MAX, Removal, StoreError};
-use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::warm::change::Change;
 use aldgate_core::webauthn::credential::CredentialRecord;
@@ -23,52 +24,56 @@ impl NewPasskey {
         self.0.record.digest
     }
 
-    fn row(&self, owner: i64) -> impl serde::Serialize {
+    fn row(&self, owner: i64) -> [Value; 12] {
         let NewCredential { credential_id, record, name, aaguid, transports, created } = &self.0;
         let mut key = Vec::new();
         record.public_key.encode(&mut key);
-        let aaguid = (*aaguid != [0; 16]).then(|| hex(aaguid));
-        let flags = (record.backup_eligible, record.backup_state, record.revision);
-        let shown = (name.clone(), aaguid, transports.join(","), millis(*created));
-        (hex(record.digest.as_bytes()), owner, hex(credential_id), hex(&key), record.sign_count, flags, shown)
+        [
+            record.digest.into(),
+            owner.into(),
+            credential_id.clone().into(),
+            key.into(),
+            record.sign_count.into(),
+            record.backup_eligible.into(),
+            record.backup_state.into(),
+            i64::try_from(record.revision).unwrap_or(i64::MAX).into(),
+            name.clone().into(),
+            (*aaguid != [0; 16]).then_some(*aaguid).into(),
+            transports.join(",").into(),
+            (*created).into(),
+        ]
     }
 }
 
 const INSERT: &str = "
     INSERT INTO credential (digest, account, credential_id, public_key, sign_count, backup_eligible, backup_state,
                             revision, name, aaguid, transports, created)
-    SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2), unhex(value ->> 3), value ->> 4,
-           value ->> '$[5][0]', value ->> '$[5][1]', value ->> '$[5][2]',
-           value ->> '$[6][0]', unhex(value ->> '$[6][1]'), value ->> '$[6][2]', value ->> '$[6][3]'
-    FROM jsonb_each($1)";
+    VALUES {rows}";
 
 /// Inserts passkeys with their owners.
 pub(super) async fn insert(
     connection: &mut Connection,
     mut passkeys: Vec<(i64, &NewPasskey)>,
 ) -> Result<(), StoreError> {
-    if passkeys.is_empty() {
-        return Ok(());
-    }
     passkeys.sort_unstable_by_key(|(_, passkey)| passkey.digest());
-    let rows = rows(passkeys.into_iter().map(|(owner, passkey)| passkey.row(owner)))?;
-    sqlx::query(INSERT).bind(rows).execute(connection).await?;
+    let rows: Vec<_> = passkeys.into_iter().map(|(owner, passkey)| passkey.row(owner)).collect();
+    write_rows(connection, INSERT, &rows).await?;
     Ok(())
 }
 
 /// A credential row as a log-in needs it: account, identity, key, counter, eligible, backed up, revision.
-pub(super) type RecordRow = (Vec<u8>, u8, Vec<u8>, u32, bool, bool, i64);
+pub(super) type RecordRow = (Vec<u8>, i64, Vec<u8>, i64, i64, i64, i64);
 
 pub(super) fn record(digest: CredentialDigest, row: RecordRow) -> Result<CredentialRecord, StoreError> {
     let (account, identity, key, sign_count, backup_eligible, backup_state, revision) = row;
     Ok(CredentialRecord {
         digest,
         account: account_id(&account)?,
-        identity: IdentityLevel::from_byte(identity).ok_or_else(|| unreadable("an identity level"))?,
+        identity: identity_level(identity)?,
         public_key: PublicKey::decode(&key).ok_or_else(|| unreadable("a public key"))?,
-        sign_count,
-        backup_eligible,
-        backup_state,
+        sign_count: u32::try_from(sign_count).map_err(|_| unreadable("a signature counter"))?,
+        backup_eligible: backup_eligible != 0,
+        backup_state: backup_state != 0,
         revision: u64::try_from(revision).map_err(|_| unreadable("a revision"))?,
     })
 }
@@ -82,12 +87,11 @@ pub(in crate::store) async fn credential(
     readers: &Readers,
     digest: &CredentialDigest,
 ) -> Result<Option<CredentialRecord>, StoreError> {
-    let row: Option<RecordRow> =
-        sqlx::query_as(RECORD).bind(digest.as_bytes().to_vec()).fetch_optional(readers).await?;
+    let row: Option<RecordRow> = query(RECORD).bind(*digest).optional(readers).await?;
     row.map(|row| record(*digest, row)).transpose()
 }
 
-type ListRow = (Vec<u8>, Vec<u8>, String, i64, Option<i64>, bool, bool, Option<Vec<u8>>);
+type ListRow = (Vec<u8>, Vec<u8>, String, i64, Option<i64>, i64, i64, Option<Vec<u8>>);
 
 const LIST: &str = "
     SELECT c.digest, c.credential_id, c.name, c.created, c.last_used, c.backup_eligible, c.backup_state, c.aaguid
@@ -95,7 +99,7 @@ const LIST: &str = "
 
 /// The passkeys of an account, oldest first.
 pub(in crate::store) async fn list(readers: &Readers, account: &AccountId) -> Result<Vec<Passkey>, StoreError> {
-    let rows: Vec<ListRow> = sqlx::query_as(LIST).bind(account.as_bytes().to_vec()).fetch_all(readers).await?;
+    let rows: Vec<ListRow> = query(LIST).bind(*account).all(readers).await?;
     rows.into_iter().map(passkey).collect()
 }
 
@@ -107,8 +111,8 @@ fn passkey(row: ListRow) -> Result<Passkey, StoreError> {
         name,
         created: timestamp(created),
         last_used: last_used.map(timestamp),
-        backup_eligible,
-        backup_state,
+        backup_eligible: backup_eligible != 0,
+        backup_state: backup_state != 0,
         aaguid: aaguid.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
     })
 }
@@ -129,16 +133,13 @@ impl Write for Add {
     type Outcome = Addition;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Addition, StoreError> {
-        let room: Option<(i64, u32, bool)> = sqlx::query_as(ROOM)
-            .bind(self.account.as_bytes().to_vec())
-            .bind(self.passkey.digest().as_bytes().to_vec())
-            .fetch_optional(&mut *tx.connection)
-            .await?;
+        let room = query(ROOM).bind(self.account).bind(self.passkey.digest());
+        let room: Option<(i64, i64, bool)> = room.optional(&mut *tx.connection).await?;
         let Some((owner, count, taken)) = room else { return Ok(Addition::NoAccount) };
         if taken {
             return Ok(Addition::Taken);
         }
-        if count >= PASSKEYS_MAX {
+        if count >= i64::from(PASSKEYS_MAX) {
             return Ok(Addition::TooMany);
         }
         insert(tx.connection, vec![(owner, &self.passkey)]).await?;
@@ -161,13 +162,8 @@ impl Write for Rename {
     type Outcome = bool;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let done = sqlx::query(RENAME)
-            .bind(self.account.as_bytes().to_vec())
-            .bind(self.digest.as_bytes().to_vec())
-            .bind(self.name.clone())
-            .execute(&mut *tx.connection)
-            .await?;
-        Ok(done.rows_affected() > 0)
+        let rename = query(RENAME).bind(self.account).bind(self.digest).bind(self.name.as_str());
+        Ok(rename.execute(&mut *tx.connection).await? > 0)
     }
 }
 
@@ -187,17 +183,13 @@ impl Write for Remove {
     type Outcome = Removal;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Removal, StoreError> {
-        let other_ways_in: Option<bool> = sqlx::query_scalar(OTHER_WAYS_IN)
-            .bind(self.account.as_bytes().to_vec())
-            .bind(self.digest.as_bytes().to_vec())
-            .fetch_optional(&mut *tx.connection)
-            .await?;
-        match other_ways_in {
+        let other_ways_in = query(OTHER_WAYS_IN).bind(self.account).bind(self.digest);
+        match other_ways_in.optional(&mut *tx.connection).await? {
             None => Ok(Removal::NotFound),
-            Some(false) => Ok(Removal::LastWayIn),
-            Some(true) => {
-                let delete = sqlx::query("DELETE FROM credential WHERE digest = $1");
-                delete.bind(self.digest.as_bytes().to_vec()).execute(&mut *tx.connection).await?;
+            Some((false,)) => Ok(Removal::LastWayIn),
+            Some((true,)) => {
+                let delete = query("DELETE FROM credential WHERE digest = $1");
+                delete.bind(self.digest).execute(&mut *tx.connection).await?;
                 tx.changes.push(Change::CredentialRetired(self.digest));
                 let ending = Ending::OfCredential(self.digest, self.keep);
                 End { account: self.account, ending }.write(tx).await?;

@@ -1,6 +1,7 @@
 //! Revocations on their way to the shared tier: noted in the transaction of the fact that demands them.
 
-use super::{Connection, Readers, account_id, credential_digest, session_id};
+use super::connection::Isolation;
+use super::{Connection, Readers, account_id, credential_digest, query, session_id};
 use crate::model::Revocation;
 use crate::store::StoreError;
 use crate::store::job::{Tx, Write};
@@ -8,10 +9,10 @@ use async_trait::async_trait;
 
 /// Notes that the shared tier must hear of a revocation.
 pub(super) async fn note(connection: &mut Connection, revocation: &Revocation) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO revocation (account, credential, keep) VALUES ($1, $2, $3)")
-        .bind(revocation.account.as_bytes().to_vec())
-        .bind(revocation.credential.map(|credential| credential.as_bytes().to_vec()))
-        .bind(revocation.keep.map(|session| session.as_bytes().to_vec()))
+    query("INSERT INTO revocation (account, credential, keep) VALUES ($1, $2, $3)")
+        .bind(revocation.account)
+        .bind(revocation.credential)
+        .bind(revocation.keep)
         .execute(connection)
         .await?;
     Ok(())
@@ -27,7 +28,7 @@ pub(in crate::store) async fn untold(
     after: i64,
     max: u32,
 ) -> Result<Vec<(i64, Revocation)>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(UNTOLD).bind(after).bind(max).fetch_all(readers).await?;
+    let rows: Vec<Row> = query(UNTOLD).bind(after).bind(max).all(readers).await?;
     rows.into_iter().map(revocation).collect()
 }
 
@@ -46,9 +47,10 @@ pub(in crate::store) struct Told(pub(in crate::store) i64);
 #[async_trait]
 impl Write for Told {
     type Outcome = ();
+    const ISOLATION: Isolation = Isolation::ReadCommitted;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM revocation WHERE n = $1").bind(self.0).execute(&mut *tx.connection).await?;
+        query("DELETE FROM revocation WHERE n = $1").bind(self.0).execute(&mut *tx.connection).await?;
         Ok(())
     }
 }

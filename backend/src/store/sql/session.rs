@@ -1,6 +1,6 @@
-//! Sessions: read by handle or by account, touched, and ended.
+//! Sessions of the embedded warm tier, on SQLite alone: read by handle or by account, touched, and ended.
 
-use super::{Connection, Readers, hex, millis, rows, session_id, timestamp};
+use super::{Readers, hex, millis, rows, session_id, timestamp};
 use crate::store::StoreError;
 use crate::store::job::{Tx, Write};
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse};
@@ -8,6 +8,7 @@ use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::change::Change;
 use async_trait::async_trait;
+use sqlx::SqliteConnection;
 use std::cmp::Reverse;
 
 /// The record, with the time of last use that stands beside it.
@@ -22,14 +23,14 @@ pub(in crate::store) async fn by_id(
     session: &SessionId,
 ) -> Result<Option<SessionRecord>, StoreError> {
     let query = sqlx::query_as("SELECT record, seen FROM session WHERE id = $1").bind(session.as_bytes().to_vec());
-    let row: Option<(Vec<u8>, i64)> = query.fetch_optional(readers).await?;
+    let row: Option<(Vec<u8>, i64)> = query.fetch_optional(readers.sqlite()?).await?;
     Ok(row.and_then(|(bytes, seen)| record(&bytes, seen))) // One of an older version opens nothing any more.
 }
 
 /// Whether a single-use value was consumed and is still remembered.
 pub(in crate::store) async fn is_consumed(readers: &Readers, value: &SingleUse) -> Result<bool, StoreError> {
     let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM consumed WHERE value = $1)");
-    Ok(query.bind(value.as_bytes().to_vec()).fetch_one(readers).await?)
+    Ok(query.bind(value.as_bytes().to_vec()).fetch_one(readers.sqlite()?).await?)
 }
 
 type Row = (Vec<u8>, Vec<u8>, i64);
@@ -41,7 +42,8 @@ pub(in crate::store) async fn of_account(
     readers: &Readers,
     account: &AccountId,
 ) -> Result<Vec<(SessionId, SessionRecord)>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(OF_ACCOUNT).bind(account.as_bytes().to_vec()).fetch_all(readers).await?;
+    let rows: Vec<Row> =
+        sqlx::query_as(OF_ACCOUNT).bind(account.as_bytes().to_vec()).fetch_all(readers.sqlite()?).await?;
     let mut sessions = Vec::with_capacity(rows.len());
     for (id, bytes, seen) in rows {
         if let Some(record) = record(&bytes, seen) {
@@ -67,7 +69,7 @@ impl Write for Touch {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let seen = rows(self.0.iter().map(|(session, at)| (hex(session.as_bytes()), millis(*at))))?;
-        sqlx::query(TOUCH).bind(seen).execute(&mut *tx.connection).await?;
+        sqlx::query(TOUCH).bind(seen).execute(tx.connection.sqlite()?).await?;
         Ok(())
     }
 }
@@ -95,7 +97,7 @@ impl Ending {
     }
 }
 
-/// Ends sessions of an account. Gives how many.
+/// Ends sessions of an account, where they are in this tier. Gives how many.
 pub(in crate::store) struct End {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) ending: Ending,
@@ -108,8 +110,9 @@ impl Write for End {
     type Outcome = usize;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<usize, StoreError> {
+        let Some(connection) = tx.connection.if_sqlite() else { return Ok(0) };
         let query = sqlx::query_as(OF_ACCOUNT).bind(self.account.as_bytes().to_vec());
-        let of_account: Vec<Row> = query.fetch_all(&mut *tx.connection).await?;
+        let of_account: Vec<Row> = query.fetch_all(&mut *connection).await?;
         let mut ended = Vec::new();
         for (id, bytes, seen) in of_account {
             let id = session_id(&id)?;
@@ -117,14 +120,14 @@ impl Write for End {
                 ended.push(id);
             }
         }
-        let ended = end(tx.connection, &ended).await?;
+        let ended = end(connection, &ended).await?;
         tx.changes.extend(ended.iter().copied().map(Change::SessionEnded));
         Ok(ended.len())
     }
 }
 
 /// Ends sessions; gives those that stood.
-pub(super) async fn end(connection: &mut Connection, ending: &[SessionId]) -> Result<Vec<SessionId>, StoreError> {
+pub(super) async fn end(connection: &mut SqliteConnection, ending: &[SessionId]) -> Result<Vec<SessionId>, StoreError> {
     if ending.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,17 +1,18 @@
-//! Settling a batch of log-ins: one statement that reads what all of them need, a judgement in memory
+//! Settling a batch of log-ins in the embedded warm tier, on SQLite alone: one statement that reads what all of them need, a judgement in memory
 //! ([`crate::store::settling`]), and one statement a table that writes for all.
 //!
 //! At a thousand log-ins a second a batch holds one or two of them, so what a batch costs is what a log-in costs. Its
 //! statements therefore go to SQLite in two messages, several to a text; their parameters are numbered across it.
 
 use super::passkey::{self, RecordRow};
-use super::{Connection, hex, millis, rows, session_id};
+use super::{hex, millis, rows, session_id};
 use crate::store::StoreError;
 use crate::store::job::Tx;
 use crate::store::settling::{Found, Judgement, Settling};
 use aldgate_core::id::SessionId;
 use aldgate_core::warm::change::Change;
 use aldgate_core::warm::{Opening, Settlement};
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow as _, Row as _, ValueRef as _};
 
@@ -30,8 +31,8 @@ pub(in crate::store) async fn settle_and_commit(
     batch: &[&Settling],
     start: Start,
 ) -> Result<Vec<Settlement>, StoreError> {
-    let judgement = Judgement::on(batch, find(tx.connection, batch, start).await?);
-    let ended = write_and_commit(tx.connection, &judgement).await?;
+    let judgement = Judgement::on(batch, find(tx.connection.sqlite()?, batch, start).await?);
+    let ended = write_and_commit(tx.connection.sqlite()?, &judgement).await?;
     tx.changes.extend(judgement.changes);
     tx.changes.extend(ended.into_iter().map(Change::SessionEnded));
     Ok(judgement.outcomes)
@@ -53,7 +54,7 @@ macro_rules! find {
 const FIND: &str = find!();
 const BEGIN_AND_FIND: &str = concat!("BEGIN IMMEDIATE; ", find!());
 
-async fn find(connection: &mut Connection, batch: &[&Settling], start: Start) -> Result<Vec<Found>, StoreError> {
+async fn find(connection: &mut SqliteConnection, batch: &[&Settling], start: Start) -> Result<Vec<Found>, StoreError> {
     let asked = rows(batch.iter().map(|settling| {
         let value = settling.single_use.map(|(value, _)| hex(value.as_bytes()));
         (value, settling.passkey.map(|passkey| hex(passkey.credential.as_bytes())))
@@ -105,7 +106,7 @@ const WRITE_AND_COMMIT: &str = "
     COMMIT";
 
 async fn write_and_commit(
-    connection: &mut Connection,
+    connection: &mut SqliteConnection,
     judgement: &Judgement<'_>,
 ) -> Result<Vec<SessionId>, StoreError> {
     let consumed = judgement.consumed.iter().map(|(value, until)| (hex(value.as_bytes()), millis(*until)));

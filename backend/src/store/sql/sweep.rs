@@ -1,6 +1,7 @@
 //! Deleting what has expired, in steps that are short enough not to hold up a log-in.
 
-use super::millis;
+use super::connection::Isolation;
+use super::query;
 use crate::store::StoreError;
 use crate::store::job::{Tx, Write};
 use aldgate_core::time::Timestamp;
@@ -18,8 +19,11 @@ pub(in crate::store) enum Expiring {
 }
 
 impl Expiring {
-    /// All of it.
-    pub(in crate::store) const ALL: [Self; 3] = [Self::SingleUse, Self::Attempts, Self::Sessions];
+    /// What does so in every database.
+    pub(in crate::store) const COLD: [Self; 1] = [Self::Attempts];
+
+    /// What does so in the embedded warm tier.
+    pub(in crate::store) const WARM: [Self; 2] = [Self::SingleUse, Self::Sessions];
 
     const fn statement(self) -> &'static str {
         match self {
@@ -41,10 +45,10 @@ pub(in crate::store) struct Step {
 #[async_trait]
 impl Write for Step {
     type Outcome = u64;
+    const ISOLATION: Isolation = Isolation::ReadCommitted;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
-        let delete = sqlx::query(self.what.statement()).bind(millis(self.until));
         let limit = i64::try_from(STEP_ROWS_MAX).unwrap_or(i64::MAX);
-        Ok(delete.bind(limit).execute(&mut *tx.connection).await?.rows_affected())
+        query(self.what.statement()).bind(self.until).bind(limit).execute(&mut *tx.connection).await
     }
 }

@@ -8,13 +8,14 @@ mod edge;
 mod relying_party;
 mod route;
 mod size;
+mod store;
 mod token_issuer;
 mod warm;
 
 pub(crate) use relying_party::host_of;
 
 use super::fault::Fault;
-use super::file::{FileConfig, FileEdge, FileHot, FileRelyingParty, FileWarm};
+use super::file::{FileConfig, FileEdge, FileHot, FileRelyingParty, FileStore, FileWarm};
 use super::{AccessLog, Config, Warm};
 use aldgate_core::hot::{CAPACITY_MIN, Capacity};
 use aldgate_core::session::record::Lifetimes;
@@ -63,6 +64,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let sockets = file.backend.as_ref().and_then(|backend| backend.sockets.as_ref());
     let sockets = sockets.map_or_else(|| data.join("run"), PathBuf::from);
     let warm = warm::warm(file.warm.as_ref().unwrap_or(&FileWarm::default()), &mut faults);
+    let store = store::store(file.store.as_ref().unwrap_or(&FileStore::default()), &warm, &mut faults);
     let hot = hot(file.hot.as_ref().unwrap_or(&FileHot::default()), &mut faults);
     let cores = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(1));
     let password_threads = count(
@@ -98,6 +100,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         lifetimes,
         keys,
         sockets,
+        store,
         warm,
         hot,
         password_threads,

@@ -1,13 +1,13 @@
-//! Opening the database: the file, its permissions, its connections. Whatever is wrong is said in one line that names
-//! the path, since an operator reads it.
+//! The SQLite file: its permissions, its connections.
 
-use super::sql::schema::{self, Schema};
-use super::sql::{Connection, Readers};
+use super::OpenError;
+use crate::store::sql::Connection;
+use crate::store::sql::schema::{Schema, sqlite};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 use std::fs::{File, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Connections that read. Each has a thread; a read takes some 20 µs, so four give more than two cores can use.
@@ -36,61 +36,16 @@ const CHECKPOINT_PAGES: &str = "4096";
 /// Readable by the owner only: it holds addresses, if sealed, and password hashes.
 const FILE_MODE: u32 = 0o600;
 
-/// Why a database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file cannot be created, or neither read nor written.
-    #[error("the database {} cannot be opened for writing: {cause}", path.display())]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// A file of another kind.
-    #[error("{} is not a database", .0.display())]
-    NotADatabase(PathBuf),
-    /// A database, but not of this program.
-    #[error("the database {} belongs to another program", .0.display())]
-    Foreign(PathBuf),
-    /// A database that a later version of this program has changed.
-    #[error("the database {} has schema {found}, and this program knows only {known}: run a newer version", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: usize,
-        /// This program's.
-        known: usize,
-    },
-    /// The program was built with an SQLite that can corrupt the database.
-    #[error("the database {} needs SQLite 3.51.3 or later, and this program has {version}", path.display())]
-    SqliteTooOld {
-        /// The file.
-        path: PathBuf,
-        /// The version that is linked.
-        version: String,
-    },
-    /// Anything else.
-    #[error("the database {} cannot be opened: {cause}", path.display())]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        cause: String,
-    },
-}
-
 /// `SQLITE_NOTADB`.
 const SQLITE_NOT_A_DATABASE: &str = "26";
 
 /// The writer's connection and the readers, on a database that is up to date.
-pub(super) async fn connect(path: &Path) -> Result<(Connection, Readers), OpenError> {
+pub(in crate::store) async fn connect(path: &Path) -> Result<(Connection, SqlitePool), OpenError> {
     let unwritable = |cause| OpenError::Unwritable { path: path.into(), cause };
     prepare_file(path).map_err(unwritable)?;
     let failed = |error| refusal(path, &error);
-    let mut writer = Connection::connect_with(&writing(path)).await.map_err(failed)?;
-    match schema::migrate(&mut writer).await.map_err(failed)? {
+    let mut writer = SqliteConnection::connect_with(&writing(path)).await.map_err(failed)?;
+    match sqlite::migrate(&mut writer).await.map_err(failed)? {
         Schema::Current => {}
         Schema::Foreign => return Err(OpenError::Foreign(path.into())),
         Schema::Newer(found, known) => return Err(OpenError::Newer { path: path.into(), found, known }),
@@ -102,7 +57,7 @@ pub(super) async fn connect(path: &Path) -> Result<(Connection, Readers), OpenEr
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false);
-    Ok((writer, readers.connect_with(reading(path)).await.map_err(failed)?))
+    Ok((Connection::Sqlite(Box::new(writer)), readers.connect_with(reading(path)).await.map_err(failed)?))
 }
 
 /// Creates the file if need be, so that it never has wider permissions than it should. SQLite gives its log and its

@@ -1,17 +1,11 @@
-//! The database file itself: whose it is, which SQLite reads it, and how its schema came about.
+//! The database file: whose it is, which SQLite reads it, and how its schema came about.
 //!
-//! Migrations run forward only, each in its own transaction, and are embedded in the binary. The file's own header
-//! says how many of them have run (`user_version`) and that it is ours (`application_id`).
+//! All steps that are missing run in one transaction. The file's own header says how many have run (`user_version`) and
+//! that it is ours (`application_id`).
 
-use super::Connection;
-use sqlx::AssertSqlSafe;
-
-/// The schema, step by step. A step that has shipped never changes.
-const MIGRATIONS: [&str; 3] = [
-    include_str!("../../../migrations/0001_account.sql"),
-    include_str!("../../../migrations/0002_warm.sql"),
-    include_str!("../../../migrations/0003_shared_tier.sql"),
-];
+use super::dialect::{Dialect, statements};
+use super::{MIGRATIONS, Schema};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 /// "Aldg", in the header of each database of ours.
 const APPLICATION_ID: i64 = 0x416c_6467;
@@ -19,21 +13,8 @@ const APPLICATION_ID: i64 = 0x416c_6467;
 /// Older releases can corrupt a write-ahead log when it is reset (fixed in 3.51.3).
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 
-/// What a database file was found to be.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::store) enum Schema {
-    /// Up to date, if need be by migrations that have just run.
-    Current,
-    /// Another program's.
-    Foreign,
-    /// Of a later version of this program: found, known.
-    Newer(usize, usize),
-    /// The SQLite that is linked is too old: its version.
-    SqliteTooOld(String),
-}
-
 /// Brings the schema up to date, if the file is ours or empty.
-pub(in crate::store) async fn migrate(connection: &mut Connection) -> Result<Schema, sqlx::Error> {
+pub(in crate::store) async fn migrate(connection: &mut SqliteConnection) -> Result<Schema, sqlx::Error> {
     let linked: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut *connection).await?;
     if !is_recent(&linked) {
         return Ok(Schema::SqliteTooOld(linked));
@@ -60,7 +41,7 @@ impl From<sqlx::Error> for Failed {
     }
 }
 
-async fn migrate_locked(connection: &mut Connection) -> Result<Schema, Failed> {
+async fn migrate_locked(connection: &mut SqliteConnection) -> Result<Schema, Failed> {
     let applied: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
     let owner: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
@@ -72,7 +53,9 @@ async fn migrate_locked(connection: &mut Connection) -> Result<Schema, Failed> {
         return Ok(Schema::Newer(applied, MIGRATIONS.len()));
     };
     for step in missing {
-        sqlx::raw_sql(*step).execute(&mut *connection).await?;
+        for statement in statements(step, Dialect::Sqlite) {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+        }
     }
     let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}", MIGRATIONS.len());
     sqlx::raw_sql(AssertSqlSafe(marks)).execute(connection).await?;

@@ -1,0 +1,28 @@
+//! The schema: steps that run forward only, each once, embedded in the binary.
+//!
+//! A step that has shipped never changes, and a new one only adds (tables, columns that have a default, indexes): the
+//! version before it goes on running while it is put in, and after.
+
+mod dialect;
+pub(in crate::store) mod postgres;
+pub(in crate::store) mod sqlite;
+
+/// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
+pub(in crate::store) const MIGRATIONS: [&str; 3] = [
+    include_str!("../../../../migrations/0001_account.sql"),
+    include_str!("../../../../migrations/0002_warm.sql"),
+    include_str!("../../../../migrations/0003_shared_tier.sql"),
+];
+
+/// How a database was found.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::store) enum Schema {
+    /// Up to date, if need be by steps that have just run.
+    Current,
+    /// Another program's.
+    Foreign,
+    /// Of a later version of this program: found, known.
+    Newer(usize, usize),
+    /// The SQLite that is linked is too old: its version.
+    SqliteTooOld(String),
+}
