@@ -45,11 +45,30 @@ enum Command {
     },
     /// Print the functions that an administrator loads into Redis (config/redis).
     RedisFunctions,
+    /// Work on lists of breached passwords.
+    BreachedPasswords {
+        #[command(subcommand)]
+        command: BreachedPasswords,
+    },
     /// Check a configuration file and say everything that is wrong with it.
     Check {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+}
+
+/// What is done with breached passwords.
+#[derive(Subcommand)]
+enum BreachedPasswords {
+    /// Make a filter of a list: one password, or one SHA-1 digest with or without a count, a line.
+    Build {
+        /// The list.
+        #[arg(long, value_name = "LIST")]
+        from: PathBuf,
+        /// The filter, for `password.breached` in the configuration.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
     },
 }
 
@@ -61,6 +80,9 @@ fn main() -> ExitCode {
         }
         Command::Backend { config } => compose::run(compose::backend, Some(&config)),
         Command::RedisFunctions => compose::redis_functions(),
+        Command::BreachedPasswords { command: BreachedPasswords::Build { from, to } } => {
+            compose::breached::build(&from, &to)
+        }
         Command::Check { config } => compose::check::run(&config),
     }
 }

@@ -12,9 +12,11 @@
 
 #[cfg(test)]
 mod conformance;
+mod contact;
 mod job;
 mod open;
 mod seal;
+mod second_step;
 mod settling;
 mod sql;
 #[cfg(test)]
@@ -33,6 +35,7 @@ use aldgate_core::warm::change::{Change, Follower, Followers};
 use aldgate_core::warm::login_event::LoginEvent;
 use aldgate_core::warm::{Opening, PasskeyLogin, Settlement};
 use aldgate_core::webauthn::credential::CredentialRecord;
+pub use contact::{ChangeId, ContactKind, EmailChange, Recovery, UNDO_WITHIN, Undoing};
 pub use open::OpenError;
 pub use open::postgres::{BadUrl, Server, ServerOptions};
 use seal::Sealer;
@@ -380,10 +383,11 @@ impl Store {
     /// [`StoreError`]. What was deleted before stays deleted.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
         let grace = u64::try_from(SWEEP_GRACE.as_millis()).unwrap_or(0);
-        let until = Timestamp::from_millis(now.as_millis().saturating_sub(grace));
         let mut swept = 0;
         let warm = if self.writer.are_embedded() { &Expiring::WARM[..] } else { &[] };
         for what in Expiring::COLD.iter().chain(warm).copied() {
+            let outlives = u64::try_from(what.outlives().as_millis()).unwrap_or(u64::MAX);
+            let until = Timestamp::from_millis(now.as_millis().saturating_sub(grace).saturating_sub(outlives));
             loop {
                 let step = self.writer.write(sql::sweep::Step { what, until }).await?;
                 swept += step;

@@ -13,6 +13,7 @@ use aldgate_core::secret::{MasterKey, Purpose};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Seals, opens and finds e-mail addresses.
 pub(super) struct Sealer {
@@ -53,12 +54,46 @@ impl Sealer {
         EmailAddress::parse(opened).map_err(|_| wrong())
     }
 
+    /// Seals a fact about an account; `kind` says which, so that a value moved to another column does not open.
+    pub(super) fn seal_fact(&self, account: &AccountId, kind: u8, fact: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let nonce: [u8; NONCE_LEN] = self.entropy.bytes().map_err(|failed| StoreError::Broken(failed.to_string()))?;
+        let mut sealed = fact.to_vec();
+        self.key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), of_fact(account, kind), &mut sealed)
+            .map_err(|_| broken("a fact about an account could not be sealed"))?;
+        Ok([&nonce[..], &sealed].concat())
+    }
+
+    /// Opens what [`Sealer::seal_fact`] made for this account and kind.
+    pub(super) fn open_fact(
+        &self,
+        account: &AccountId,
+        kind: u8,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let wrong = || broken("a sealed fact does not open: altered, or sealed under another master key");
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(wrong)?;
+        let mut plain = Zeroizing::new(sealed.to_vec());
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let opened = self.key.open_in_place(nonce, of_fact(account, kind), &mut plain).map_err(|_| wrong())?;
+        let length = opened.len();
+        plain.truncate(length);
+        Ok(plain)
+    }
+
     /// By what an address is found.
     pub(super) fn digest(&self, email: &EmailAddress) -> [u8; 32] {
         let mut digest = [0; 32];
         digest.copy_from_slice(hmac::sign(&self.finder, email.canonical().as_bytes()).as_ref());
         digest
     }
+}
+
+/// Longer than what an address is bound to: neither can pass for the other.
+fn of_fact(account: &AccountId, kind: u8) -> Aad<[u8; 17]> {
+    let mut bound = [kind; 17];
+    bound[..16].copy_from_slice(account.as_bytes());
+    Aad::from(bound)
 }
 
 fn broken(what: &str) -> StoreError {
@@ -83,6 +118,21 @@ mod tests {
         let sealed = sealer().seal(&ACCOUNT, &email).expect("sealed");
         assert_eq!(sealer().open(&ACCOUNT, &sealed), Ok(email));
         assert!(sealer().open(&AccountId::from_bytes([2; 16]), &sealed).is_err());
+    }
+
+    #[test]
+    fn a_sealed_fact_opens_for_its_account_and_kind_only() {
+        let sealed = sealer().seal_fact(&ACCOUNT, 1, b"+447700900123").expect("sealed");
+        assert_eq!(sealer().open_fact(&ACCOUNT, 1, &sealed).expect("opened").as_slice(), b"+447700900123");
+        assert!(sealer().open_fact(&ACCOUNT, 2, &sealed).is_err());
+        assert!(sealer().open_fact(&AccountId::from_bytes([2; 16]), 1, &sealed).is_err());
+        assert!(sealer().open(&ACCOUNT, &sealed).is_err());
+        for at in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[at] ^= 1;
+            assert!(sealer().open_fact(&ACCOUNT, 1, &altered).is_err(), "byte {at}");
+            assert!(sealer().open_fact(&ACCOUNT, 1, &sealed[..at]).is_err(), "cut at {at}");
+        }
     }
 
     #[test]

@@ -5,8 +5,11 @@
 
 mod abuse;
 mod account;
+mod language;
 mod overtaken;
 mod passkey;
+mod recover;
 mod register;
+mod second_step;
 mod sign_in;
 mod world;

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::tier::Tier;
-use super::{CannotStart, database, keys};
+use super::{CannotStart, breached, database, keys, messages};
 use aldgate_backend::cold::StoreCold;
 use aldgate_backend::store::Store;
 use aldgate_backend::{Backend, OnMessage};
@@ -74,7 +74,7 @@ impl ColdTier {
     ) -> Result<Self, CannotStart> {
         let Ground { store, tier, shared } = ground;
         let backend = Backend::new(
-            backend_config(config, key_set),
+            backend_config(config, key_set)?,
             store.clone(),
             shared.warm,
             shared.master,
@@ -118,8 +118,8 @@ fn serve(what: &'static str, serving: impl Future<Output = io::Result<()>> + Sen
     });
 }
 
-fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
-    aldgate_backend::Config {
+fn backend_config(config: &Config, key_set: String) -> Result<aldgate_backend::Config, CannotStart> {
+    Ok(aldgate_backend::Config {
         relying_party: config.relying_party.clone(),
         lifetimes: config.lifetimes,
         origins: config.relying_party.origins.clone(),
@@ -127,6 +127,10 @@ fn backend_config(config: &Config, key_set: String) -> aldgate_backend::Config {
         login_host: config.login_host.clone(),
         key_set,
         outbox: config.data.join("outbox"),
-        argon2_threads: config.password_threads,
-    }
+        argon2_threads: config.password.threads,
+        password_alone_chars_min: config.password.alone_length,
+        breached: breached::read(config.password.breached.as_deref())?,
+        email: messages::carrier(&config.messages.email)?,
+        text: messages::carrier(&config.messages.text)?,
+    })
 }

@@ -3,6 +3,7 @@
 
 mod backend;
 mod banner;
+pub(crate) mod breached;
 pub(crate) mod check;
 mod cold_tier;
 mod database;
@@ -13,6 +14,7 @@ mod gateway;
 mod hand_over;
 mod keys;
 mod log;
+mod messages;
 mod place;
 mod ports;
 mod signal;

@@ -9,10 +9,14 @@
 pub(super) mod account;
 pub(super) mod attempt;
 pub(super) mod connection;
+pub(super) mod contact;
+pub(super) mod ending;
 pub(super) mod login;
 pub(super) mod passkey;
+pub(super) mod remembered_browser;
 pub(super) mod revocation;
 pub(super) mod schema;
+pub(super) mod second_step;
 pub(super) mod session;
 pub(super) mod settling;
 pub(super) mod statement;

@@ -8,10 +8,12 @@ pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
-pub(in crate::store) const MIGRATIONS: [&str; 3] = [
+pub(in crate::store) const MIGRATIONS: [&str; 5] = [
     include_str!("../../../../migrations/0001_account.sql"),
     include_str!("../../../../migrations/0002_warm.sql"),
     include_str!("../../../../migrations/0003_shared_tier.sql"),
+    include_str!("../../../../migrations/0020_second_step.sql"),
+    include_str!("../../../../migrations/0021_contact_change.sql"),
 ];
 
 /// How a database was found.
