@@ -2,12 +2,13 @@
 -- for, and the codes for whoever has lost all that.
 
 CREATE TABLE second_step (
+    id      BLOB    NOT NULL PRIMARY KEY,   -- Account and kind, 17 bytes.
     account BLOB    NOT NULL,   -- The account's id, 16 bytes.
     kind    INTEGER NOT NULL,   -- 1 a mobile telephone, 2 a landline, 3 an authenticator app.
-    sealed  BLOB    NOT NULL,   -- The number, or the app's key; bound to account and kind.
+    sealed  BLOB    NOT NULL,   -- The number, or the app's key.
     added   INTEGER NOT NULL,
     used    INTEGER NOT NULL,   -- The newest time step whose code an app gave; no older one counts again.
-    PRIMARY KEY (account, kind)
+    UNIQUE (account, kind)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE recovery_code (

@@ -4,7 +4,7 @@ CREATE TABLE contact_change (
     id      BLOB    NOT NULL PRIMARY KEY,   -- 16 random bytes; the link names it.
     account BLOB    NOT NULL,
     kind    INTEGER NOT NULL,   -- 1 a mobile telephone, 2 a landline, 4 the e-mail address.
-    sealed  BLOB    NOT NULL,   -- The old contact; bound to account and kind.
+    sealed  BLOB    NOT NULL,   -- The old contact.
     held    BLOB,               -- Digest of an old e-mail address, which nobody else may take meanwhile.
     ends    INTEGER NOT NULL,
     undone  INTEGER NOT NULL    -- 0 or 1.

@@ -10,6 +10,7 @@ use crate::herald::Herald;
 use crate::link_token::{LinkTokens, Power};
 use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
 use crate::notifier::{Changed, Notice, Post, Recipient};
+use crate::store::audit::{Act, AuditEntry, SESSIONS_ENDED};
 use crate::store::{Addition, Creation, Removal, Store};
 use crate::words::Words;
 use aldgate_core::entropy::Entropy;
@@ -47,6 +48,13 @@ impl Letters {
         let not_me = self.links.mint_random(Power::NotMe, &account.id, now, &*self.entropy)?;
         let to = Recipient::Email(&account.email);
         Ok(self.post.send(&Notice::Changed(what, not_me), to, words, now).await?)
+    }
+}
+
+impl Change<'_> {
+    /// It, for the audit.
+    const fn act(&self) -> Act {
+        Act::own(self.account.id, self.now)
     }
 }
 
@@ -104,8 +112,9 @@ impl Accounts {
         id: &AccountId,
         passkey: &CredentialDigest,
         name: &str,
+        now: Timestamp,
     ) -> Result<bool, Fault> {
-        Ok(self.store.rename_passkey(id, passkey, name).await?)
+        Ok(self.store.rename_passkey(id, passkey, name, Act::own(*id, now)).await?)
     }
 
     /// Removes a passkey, ends the sessions that it opened (but for the one it is done in), and lets every gateway
@@ -116,7 +125,7 @@ impl Accounts {
         passkey: &CredentialDigest,
     ) -> Result<Removal, Fault> {
         let id = &change.account.id;
-        let removal = self.store.remove_passkey(id, passkey, Some(change.session)).await?;
+        let removal = self.store.remove_passkey(id, passkey, Some(change.session), change.act()).await?;
         if matches!(removal, Removal::Removed) {
             self.herald.tell().await;
             self.tell(change, Changed::PasskeyRemoved).await;
@@ -127,7 +136,7 @@ impl Accounts {
     /// Sets the password and ends every other session.
     pub(crate) async fn set_password(&self, change: Change<'_>, hash: &PasswordHash) -> Result<(), Fault> {
         let id = &change.account.id;
-        if !self.store.set_password(id, hash, Some(change.session)).await? {
+        if !self.store.set_password(id, hash, Some(change.session), change.act()).await? {
             return Err(Fault::Invariant("an account that was just read exists"));
         }
         self.herald.tell().await;
@@ -161,6 +170,15 @@ impl Accounts {
     pub(crate) async fn tell_of(&self, account: &Account, what: Changed, words: Words, now: Timestamp) {
         if let Err(error) = self.letters.tell(account, what, words, now).await {
             tracing::error!(%error, ?what, "the owner of an account was not told of a change");
+        }
+    }
+
+    /// Notes that sessions were ended by their owner. They are in another place than the audit: they have ended, whether
+    /// it can be noted or not.
+    pub(crate) async fn ended(&self, account: AccountId, which: &'static str, now: Timestamp) {
+        let entry = AuditEntry::done(Act::own(account, now), SESSIONS_ENDED).about(account).with("which", which);
+        if let Err(error) = self.store.audit(entry).await {
+            tracing::error!(%error, "the end of sessions was not noted in the audit");
         }
     }
 

@@ -100,7 +100,7 @@ impl Herald {
 mod tests {
     use super::*;
     use crate::model::PasswordHash;
-    use crate::store::tests::{Home, credential, with_passkey};
+    use crate::store::tests::{ACT, Home, credential, with_passkey};
     use crate::store::{Addition, Creation, Removal};
     use aldgate_core::id::SessionId;
     use aldgate_core::session::record::SessionRecord;
@@ -125,7 +125,7 @@ mod tests {
         let herald = Herald::new(home.store.clone(), warm.clone());
         warm.set_down(true);
         let password = PasswordHash::new("$argon2id$".into());
-        assert_eq!(home.store.set_password(&new.id, &password, Some(mine)).await, Ok(true));
+        assert_eq!(home.store.set_password(&new.id, &password, Some(mine), ACT).await, Ok(true));
         herald.tell().await;
         warm.set_down(false);
         assert!(warm.session(&other).await.expect("read").is_some(), "it has not heard");
@@ -148,9 +148,9 @@ mod tests {
         }
         warm.set_lane_down(Some(users[0].id.lane()));
         for _ in 0..READ_MAX {
-            assert_eq!(home.store.set_password(&users[0].id, &password, None).await, Ok(true));
+            assert_eq!(home.store.set_password(&users[0].id, &password, None, ACT).await, Ok(true));
         }
-        assert_eq!(home.store.set_password(&users[1].id, &password, None).await, Ok(true));
+        assert_eq!(home.store.set_password(&users[1].id, &password, None, ACT).await, Ok(true));
         let herald = Herald::new(home.store.clone(), warm.clone());
         herald.tell().await;
         assert!(warm.session(&sessions[0]).await.expect("read").is_some(), "its lane is down");
@@ -172,7 +172,7 @@ mod tests {
         let by_password = SessionRecord { account: new.id, ..world::session_record() };
         let by_passkey = SessionRecord { credential: Some(passkey.digest), ..by_password };
         let (stays, ends) = (open(&warm, 1, by_password).await, open(&warm, 2, by_passkey).await);
-        assert_eq!(home.store.remove_passkey(&new.id, &passkey.digest, None).await, Ok(Removal::Removed));
+        assert_eq!(home.store.remove_passkey(&new.id, &passkey.digest, None, ACT).await, Ok(Removal::Removed));
         Herald::new(home.store.clone(), warm.clone()).tell().await;
         assert_eq!(warm.credential(&passkey.digest).await, Ok(None));
         assert!(warm.session(&ends).await.expect("read").is_none());

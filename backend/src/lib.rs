@@ -12,6 +12,7 @@
 mod account;
 mod authenticator_app;
 pub mod cold;
+pub mod deliveries;
 mod fault;
 mod herald;
 mod http;
@@ -41,6 +42,7 @@ use aldgate_core::token::identity_assertion::Verifier;
 use aldgate_core::warm::Warm;
 use aldgate_core::warm::login_event::LoginEvents;
 use aldgate_core::webauthn::relying_party::RelyingParty;
+use deliveries::Deliveries;
 use herald::Herald;
 use http::Front;
 use journey::Journeys;
@@ -126,6 +128,7 @@ pub struct Backend {
     front: Arc<Front>,
     store: Store,
     herald: Arc<Herald>,
+    deliveries: Arc<Deliveries>,
 }
 
 impl Backend {
@@ -154,6 +157,7 @@ impl Backend {
         let registration = Registration::new(config.relying_party, &master, Arc::clone(&entropy));
         let herald = Arc::new(Herald::new(store.clone(), Arc::clone(&warm)));
         let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
+        let randomness = Arc::clone(&entropy);
         let journeys = Journeys {
             accounts: Accounts::new(
                 store.clone(),
@@ -177,19 +181,25 @@ impl Backend {
             lifetimes: config.lifetimes,
             login_host: config.login_host,
         };
+        let deliveries = Deliveries::new(store.clone(), Vec::new(), Arc::clone(&clock), randomness);
         let front = Arc::new(Front { journeys, verifier, origins: config.origins, clock });
-        Ok(Self { front, store, herald })
+        Ok(Self { front, store, herald, deliveries: Arc::new(deliveries) })
     }
 
     /// Does what nobody asks for, as long as it is polled: deletes what has expired, tells the shared tier what it has
-    /// missed, and settles `log_ins`, where that tier keeps any.
+    /// missed, delivers what is due, and settles `log_ins`, where that tier keeps any.
     pub async fn tend(&self, log_ins: Option<Arc<dyn LoginEvents>>) {
         let settling = async {
             if let Some(log_ins) = log_ins {
                 Settler { store: self.store.clone(), log_ins }.run().await;
             }
         };
-        tokio::join!(self.store.run_sweeper(&*self.front.clock, SWEEP), self.herald.run(), settling);
+        tokio::join!(
+            self.store.run_sweeper(&*self.front.clock, SWEEP),
+            self.herald.run(),
+            self.deliveries.run(),
+            settling,
+        );
     }
 
     /// The routes, for whoever serves them.

@@ -75,6 +75,8 @@ pub enum Purpose {
     Link,
     /// Keyed digests of recovery codes.
     RecoveryCode,
+    /// Tags of the audit's entries.
+    Audit,
 }
 
 impl Purpose {
@@ -93,6 +95,7 @@ impl Purpose {
             Self::KnownDevice => b"aldgate/known-device/1",
             Self::Link => b"aldgate/link/1",
             Self::RecoveryCode => b"aldgate/recovery-code/1",
+            Self::Audit => b"aldgate/audit/1",
         }
     }
 }

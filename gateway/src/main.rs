@@ -22,7 +22,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run everything in one process: gateway, backend on SQLite, demonstration service.
+    /// Run everything in one process: gateway, backend, demonstration service.
     Up {
         /// The configuration file; without it the built-in defaults stand.
         #[arg(long, value_name = "FILE")]
@@ -50,6 +50,36 @@ enum Command {
         #[command(subcommand)]
         command: BreachedPasswords,
     },
+    /// Prove the audit whole, or list it.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// The keys under which what is personal stands sealed in the database.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Copy database and keys into a new directory, while the backend runs.
+    Backup {
+        /// The configuration file; without it the built-in defaults stand.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The new directory.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        /// Leave the keys out; they must be backed up elsewhere.
+        #[arg(long)]
+        without_keys: bool,
+    },
+    /// Put a backup in place, where no database is yet.
+    Restore {
+        /// The configuration file; without it the built-in defaults stand.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The backup.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// Where its keys are, if they were backed up elsewhere.
+        #[arg(long, value_name = "DIR")]
+        keys: Option<PathBuf>,
+    },
     /// Check a configuration file and say everything that is wrong with it.
     Check {
         /// The configuration file.
@@ -72,6 +102,72 @@ enum BreachedPasswords {
     },
 }
 
+#[derive(Subcommand)]
+enum Audit {
+    /// Go through every chain; print where each ends, or where one breaks.
+    Verify {
+        /// The configuration file; without it the built-in defaults stand.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// What an earlier run has printed: the chains must lead on from there.
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
+    /// Print the entries, a JSON object a line.
+    List {
+        /// The configuration file; without it the built-in defaults stand.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Only those about an account.
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Print them, and how much is sealed under each.
+    List {
+        /// The configuration file; without it the built-in defaults stand.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Make the next one. The backend then seals anew whatever is under an older one.
+    Rotate {
+        /// The configuration file; without it the built-in defaults stand.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Seconds until it seals: every backend must have it by then.
+        #[arg(long, value_name = "SECONDS", default_value_t = compose::data_keys::ANNOUNCED_SECS)]
+        wait: u32,
+    },
+    /// Drop one that nothing is sealed under any more.
+    Drop {
+        /// Its number.
+        key: u16,
+        /// The configuration file; without it the built-in defaults stand.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+fn audit(command: Audit) -> ExitCode {
+    use compose::audit::{list, verify};
+    match command {
+        Audit::Verify { config, since } => compose::operator::run(config.as_deref(), |it| verify(it, since)),
+        Audit::List { config, account } => compose::operator::run(config.as_deref(), |it| list(it, account)),
+    }
+}
+
+fn keys(command: Keys) -> ExitCode {
+    use compose::data_keys::{drop_key, list, rotate};
+    match command {
+        Keys::List { config } => compose::operator::run(config.as_deref(), list),
+        Keys::Rotate { config, wait } => compose::operator::run(config.as_deref(), |it| rotate(it, wait)),
+        Keys::Drop { key, config } => compose::operator::run(config.as_deref(), |it| drop_key(it, key)),
+    }
+}
+
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Up { config } => compose::run(compose::up, config.as_deref()),
@@ -82,6 +178,14 @@ fn main() -> ExitCode {
         Command::RedisFunctions => compose::redis_functions(),
         Command::BreachedPasswords { command: BreachedPasswords::Build { from, to } } => {
             compose::breached::build(&from, &to)
+        }
+        Command::Audit(command) => audit(command),
+        Command::Keys(command) => keys(command),
+        Command::Backup { config, to, without_keys } => {
+            compose::operator::run(config.as_deref(), |it| compose::backup::backup(it, to, without_keys))
+        }
+        Command::Restore { config, from, keys } => {
+            compose::operator::run(config.as_deref(), |it| compose::backup::restore(it, from, keys))
         }
         Command::Check { config } => compose::check::run(&config),
     }

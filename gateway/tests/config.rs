@@ -402,3 +402,22 @@ fn a_password_is_longer_where_it_alone_opens_what_is_for_verified_people() {
     assert!(faults("[password]\nalone_length = 7\n").iter().any(|f| f.starts_with("password.alone_length:")));
     assert_eq!(Config::parse("[password]\nalone_length = 12\n").expect("a configuration").password.alone_length, 12);
 }
+
+#[test]
+fn a_database_on_postgresql_is_judged_whole() {
+    use aldgate_gateway::config::Store;
+    let redis = "[warm]\nkind = \"redis\"\naddresses = [\"127.0.0.1:6379\"]\n";
+    let text = "[store]\nurl = \"mysql://a@b/c\"\nconnections = 0\n";
+    let found = faults(text);
+    for path in ["store.url:", "store.connections:", "warm.kind:"] {
+        assert!(found.iter().any(|fault| fault.starts_with(path)), "{path} in {found:?}");
+    }
+    assert_eq!(found.len(), 3, "{found:?}");
+    for key in ["password_file = \"/p\"", "ca = \"/c\"", "connections = 4"] {
+        let found = faults(&format!("[store]\n{key}\n"));
+        assert!(found.len() == 1 && found[0].contains("needs store.url"), "{found:?}");
+    }
+    let good = Config::parse(&format!("{redis}[store]\nurl = \"postgres://a@b/c\"\n")).expect("a good file");
+    assert!(matches!(good.store, Store::Postgres(postgres) if postgres.connections == 16));
+    assert_eq!(Config::parse("").expect("a good file").store, Store::Embedded);
+}

@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use crate::trouble::Trouble;
 use crate::wallet::derive_all;
 use aldgate_backend::model::{EmailAddress, NewAccount, NewCredential, WayIn};
-use aldgate_backend::store::Store;
+use aldgate_backend::store::{Server, ServerOptions, Store};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::secret::{MASTER_KEY_BYTES, MasterKey};
@@ -21,6 +21,9 @@ use std::sync::Arc;
 
 /// Accounts in one transaction: a second's work, so that progress shows and an interruption costs little.
 const BATCH: u64 = 5_000;
+
+/// Connections to PostgreSQL: one batch is written at a time.
+const CONNECTIONS: u32 = 2;
 
 /// Most accounts: thrice the yardstick's.
 const ACCOUNTS_MAX: u64 = 150_000_000;
@@ -37,6 +40,10 @@ pub(crate) struct Population {
     /// Aldgate's data directory; it must have run there once, since it makes the keys.
     #[arg(long, default_value = "data", value_name = "DIR")]
     data: PathBuf,
+
+    /// The database, if Aldgate's is on PostgreSQL: `postgres://user@host/database`; the password from `~/.pgpass`.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
 
     /// How many accounts there are to be in the end.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=ACCOUNTS_MAX))]
@@ -61,7 +68,7 @@ impl Entropy for SystemEntropy {
 /// # Errors
 /// [`Trouble`], if the data directory is not Aldgate's or its database does not take the accounts.
 pub(crate) async fn command(population: &Population) -> Result<(), Trouble> {
-    let store = open(&population.data).await?;
+    let store = open(&population.data, population.postgres.as_deref()).await?;
     let populated = populate(&store, population).await;
     store.close().await;
     println!("{}", populated?);
@@ -100,7 +107,7 @@ async fn populate(store: &Store, population: &Population) -> Result<String, Trou
     ))
 }
 
-async fn open(data: &Path) -> Result<Store, Trouble> {
+async fn open(data: &Path, postgres: Option<&str>) -> Result<Store, Trouble> {
     let key_path = data.join("keys/master.key");
     let next = "start Aldgate on this directory once (./scripts/up makes it), or give --data another";
     let bytes = std::fs::read(&key_path)
@@ -109,8 +116,17 @@ async fn open(data: &Path) -> Result<Store, Trouble> {
         .try_into()
         .map_err(|_| Trouble::new(format!("{} is not a key of {MASTER_KEY_BYTES} bytes", key_path.display()), next))?;
     let entropy = Arc::new(SystemEntropy(SystemRandom::new()));
-    let store = Store::open(&data.join("aldgate.db"), &MasterKey::new(bytes), entropy).await;
-    store.map_err(|error| Trouble::new(error, "see that --data is Aldgate's data directory and can be written"))
+    let master = MasterKey::new(bytes);
+    let Some(url) = postgres else {
+        let store = Store::open(&data.join("aldgate.db"), &master, entropy).await;
+        let next = "see that --data is Aldgate's data directory and can be written";
+        return store.map_err(|error| Trouble::new(error, next));
+    };
+    let next = "give --postgres what the configuration says in store.url";
+    let server = Server::new(ServerOptions { url: url.into(), password: None, authorities: None });
+    let server = server.map_err(|bad| Trouble::new(format!("--postgres {bad}"), next))?;
+    let store = Store::connect(&server, CONNECTIONS, &master, entropy).await;
+    store.map_err(|error| Trouble::new(error, next))
 }
 
 /// How many of the accounts `0..accounts` exist, counted from the first without a gap.
@@ -169,8 +185,8 @@ mod tests {
     }
 
     async fn populated(data: &Path, accounts: u64) -> String {
-        let store = open(data).await.expect("a store");
-        let population = Population { data: data.into(), accounts, seed: 7 };
+        let store = open(data, None).await.expect("a store");
+        let population = Population { data: data.into(), postgres: None, accounts, seed: 7 };
         let said = populate(&store, &population).await.expect("a population");
         store.close().await;
         said
@@ -182,7 +198,7 @@ mod tests {
         assert!(populated(data.path(), 20).await.starts_with("20 accounts of seed 7 written"));
         assert!(populated(data.path(), 20).await.starts_with("all 20 accounts of seed 7 exist already"));
         assert!(populated(data.path(), 33).await.starts_with("13 accounts of seed 7 written"));
-        let store = open(data.path()).await.expect("a store");
+        let store = open(data.path(), None).await.expect("a store");
         let passkey = Authenticator::derived(7, 32);
         let record = store.credential(&CredentialDigest::of(&passkey.credential_id)).await.expect("a read");
         assert_eq!(record, Some(passkey.record()));
@@ -192,7 +208,7 @@ mod tests {
     #[tokio::test]
     async fn without_keys_there_is_advice() {
         let empty = tempfile::tempdir().expect("a directory");
-        let trouble = open(empty.path()).await.map(|_| ()).expect_err("no keys");
+        let trouble = open(empty.path(), None).await.map(|_| ()).expect_err("no keys");
         assert!(trouble.to_string().contains("./scripts/up"), "{trouble}");
     }
 }

@@ -108,7 +108,7 @@ pub(super) async fn rename(
             );
         }
     };
-    if front.journeys.rename_passkey(&owner.identity, &id.0, &name).await? {
+    if front.journeys.rename_passkey(&owner.identity, &id.0, &name, owner.caller.now).await? {
         answer::see_other(&Done::PasskeyRenamed.after(PASSKEYS))
     } else {
         Err(Problem::NotFound)
@@ -179,7 +179,7 @@ fn session_row(id: SessionId, record: &SessionRecord, this_one: bool, words: Wor
 
 /// `POST /account/sessions/{id}/end`.
 pub(super) async fn end_session(State(front): State<Shared>, owner: Owner, id: Id<SessionId>) -> Answer {
-    front.journeys.end_session(&owner.identity, id.0).await?;
+    front.journeys.end_session(&owner.identity, id.0, owner.caller.now).await?;
     if id.0 == owner.identity.session() {
         return answer::without_session(answer::see_other("/signed-out")?);
     }

@@ -31,7 +31,7 @@ pub(super) async fn everywhere(State(front): State<Shared>, asker: Asker) -> Ans
     let Some(identity) = &asker.identity else {
         return answer::without_session(answer::see_other(SIGNED_OUT)?);
     };
-    front.journeys.sign_out_everywhere(identity).await?;
+    front.journeys.sign_out_everywhere(identity, asker.caller.now).await?;
     answer::without_session(answer::see_other(&Done::SignedOutEverywhere.after(SIGNED_OUT))?)
 }
 

@@ -16,6 +16,7 @@ use crate::model::{Account, EmailAddress};
 use crate::notifier::{Changed, Notice, Recipient};
 use crate::one_time_code::{Code, LIFETIME, Occasion, SPOKEN_LIFETIME};
 use crate::recovery_code::{CODES, RecoveryCode};
+use crate::store::audit::Act;
 use crate::store::{ChangeId, EmailChange};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::SingleUse;
@@ -265,7 +266,7 @@ impl Journeys {
         if !self.may_bind(identity, &account) {
             return Err(NotDone::Refused(EnrolRefused::Stronger));
         }
-        if self.store.remove_second_step(&account.id, kind).await? {
+        if self.store.remove_second_step(&account.id, kind, Act::own(account.id, caller.now)).await? {
             self.accounts.tell(caller.change(&account, identity), Changed::SecondStepRemoved).await;
         }
         Ok(())
@@ -288,7 +289,7 @@ impl Journeys {
         }
         let codes = (0..CODES).map(|_| RecoveryCode::random(&*self.entropy)).collect::<Result<Vec<_>, _>>()?;
         let digests = codes.iter().map(|code| self.recovery_codes.digest(&account.id, code)).collect();
-        self.store.set_recovery_codes(&account.id, digests).await?;
+        self.store.set_recovery_codes(&account.id, digests, Act::own(account.id, caller.now)).await?;
         self.accounts.tell(caller.change(&account, identity), Changed::RecoveryCodes).await;
         Ok(codes)
     }

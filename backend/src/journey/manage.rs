@@ -71,8 +71,16 @@ impl Journeys {
     }
 
     /// Ends one session of the account. Nothing happens if it had ended.
-    pub(crate) async fn end_session(&self, identity: &VerifiedIdentity, session: SessionId) -> Result<(), Fault> {
-        self.warm.end_session(&identity.account(), &session).await?;
+    pub(crate) async fn end_session(
+        &self,
+        identity: &VerifiedIdentity,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let account = identity.account();
+        if self.warm.end_session(&account, &session).await? {
+            self.accounts.ended(account, "one", now).await;
+        }
         Ok(())
     }
 
@@ -82,8 +90,9 @@ impl Journeys {
         identity: &VerifiedIdentity,
         passkey: &CredentialDigest,
         name: &PasskeyName,
+        now: Timestamp,
     ) -> Result<bool, Fault> {
-        self.accounts.rename_passkey(&identity.account(), passkey, name.as_str()).await
+        self.accounts.rename_passkey(&identity.account(), passkey, name.as_str(), now).await
     }
 
     /// Removes a passkey.

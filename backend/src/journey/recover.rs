@@ -12,6 +12,7 @@ use crate::link_token::{LinkRefused, OpenedLink, Power};
 use crate::model::{Account, EmailAddress};
 use crate::notifier::{Changed, Notice, Recipient};
 use crate::password::{Beside, PasswordRefused, Typed};
+use crate::store::audit::Act;
 use crate::store::{ContactKind, Recovery, Undoing};
 use aldgate_core::secret::Secret;
 use aldgate_core::time::Timestamp;
@@ -78,7 +79,7 @@ impl Journeys {
         let password = password.map_err(|refusal| NotDone::Refused(ResetRefused::Password(refusal)))?;
         let hash = self.passwords.hash(password).await?;
         self.use_up(&link).await.map_err(|refused| refused.in_terms(ResetRefused::Link))?;
-        match self.store.recover(&account.id, account.password.as_ref(), &hash).await? {
+        match self.store.recover(&account.id, account.password.as_ref(), &hash, by_link(caller)).await? {
             Recovery::Recovered(lowered) => {
                 self.accounts.told_of_revocations().await;
                 self.accounts.publish_all(&lowered).await;
@@ -115,17 +116,17 @@ impl Journeys {
         self.use_up(&link).await?;
         let day = u64::try_from(BEFORE_THE_NOTICE.as_millis()).unwrap_or(u64::MAX);
         let since = Timestamp::from_millis(link.issued().as_millis().saturating_sub(day));
-        Ok(self.lock(&account, since, caller).await?)
+        Ok(self.lock(&account, since, by_link(caller), caller).await?)
     }
 
     /// The same by whoever is signed in: what was added before stays, since they have just seen it.
     pub(crate) async fn lock_own(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<(), Fault> {
         let account = self.owner(identity.account()).await?;
-        self.lock(&account, caller.now, caller).await
+        self.lock(&account, caller.now, Act::own(account.id, caller.now), caller).await
     }
 
-    async fn lock(&self, account: &Account, since: Timestamp, caller: &Caller) -> Result<(), Fault> {
-        self.store.lock(&account.id, since).await?;
+    async fn lock(&self, account: &Account, since: Timestamp, act: Act, caller: &Caller) -> Result<(), Fault> {
+        self.store.lock(&account.id, since, act).await?;
         self.accounts.told_of_revocations().await;
         let locked = Account { password: None, ..account.clone() };
         let notice = Notice::Locked(self.reset_token(&locked, caller.now));
@@ -150,7 +151,7 @@ impl Journeys {
         let of = self.look_at_undo(token, caller).await?;
         let refused = |why| NotDone::Refused(UndoRefused { why, of: Some(of) });
         let link = self.links.open(Power::CancelChange, token, caller.now).map_err(refused)?;
-        match self.store.undo_contact_change(&link.account(), *link.mark(), caller.now).await? {
+        match self.store.undo_contact_change(&link.account(), *link.mark(), by_link(caller)).await? {
             Undoing::Undone => {
                 self.accounts.told_of_revocations().await;
                 Ok(())
@@ -163,7 +164,7 @@ impl Journeys {
     /// Closes the account of whoever is signed in.
     pub(crate) async fn close_account(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<(), Fault> {
         let account = self.owner(identity.account()).await?;
-        self.store.close_account(&account.id).await?;
+        self.store.close_account(&account.id, Act::own(account.id, caller.now)).await?;
         self.accounts.told_of_revocations().await;
         let to = Recipient::Email(&account.email);
         if let Err(error) = self.post.send(&Notice::Closed, to, caller.words(), caller.now).await {
@@ -171,4 +172,9 @@ impl Journeys {
         }
         Ok(())
     }
+}
+
+/// Whoever holds a link acts without a session: the audit says that the link was all they showed.
+const fn by_link(caller: &Caller) -> Act {
+    Act::system("link", caller.now)
 }

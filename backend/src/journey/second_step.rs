@@ -14,6 +14,7 @@ use crate::model::telephone::PhoneNumber;
 use crate::notifier::{Changed, Notice, Recipient};
 use crate::one_time_code::{Code, Occasion, SPOKEN_LIFETIME};
 use crate::recovery_code::RecoveryCode;
+use crate::store::audit::Act;
 use aldgate_core::assurance::Components;
 use aldgate_core::id::{AccountId, SingleUse};
 use aldgate_core::secret::Secret;
@@ -176,7 +177,7 @@ impl Journeys {
         let account = self.still_signing_in(stage, caller).await?;
         self.reserve_guess(stage, caller).await?;
         let digest = self.recovery_codes.digest(&account.id, &code);
-        if !self.store.use_recovery_code(&account.id, digest).await? {
+        if !self.store.use_recovery_code(&account.id, digest, Act::own(account.id, caller.now)).await? {
             return Err(NotDone::Refused(StepRefused::Wrong));
         }
         let stepped_in = self.step_in(stage, account.clone(), false, caller).await?;

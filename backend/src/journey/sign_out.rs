@@ -2,6 +2,7 @@
 
 use super::Journeys;
 use crate::fault::Fault;
+use aldgate_core::time::Timestamp;
 use aldgate_core::token::identity_assertion::VerifiedIdentity;
 
 impl Journeys {
@@ -12,8 +13,9 @@ impl Journeys {
     }
 
     /// Ends every session of the account, the one that asks included.
-    pub(crate) async fn sign_out_everywhere(&self, identity: &VerifiedIdentity) -> Result<(), Fault> {
+    pub(crate) async fn sign_out_everywhere(&self, identity: &VerifiedIdentity, now: Timestamp) -> Result<(), Fault> {
         self.warm.end_sessions(&identity.account(), None).await?;
+        self.accounts.ended(identity.account(), "all", now).await;
         Ok(())
     }
 }

@@ -2,8 +2,15 @@
 //!
 //! PostgreSQL is started by the tests; each case has a database of its own.
 
-use super::tests::{credential, email, race, with_passkey, with_password};
+use super::audit::{AuditEntry, Break, Head, SESSIONS_ENDED};
+use super::data_key::tests::MemoryKeys;
+use super::delivery::Kind;
+use super::reseal::Step;
+use super::tests::{ACT, credential, email, race, with_passkey, with_password};
 use super::*;
+use crate::model::second_step::{AppKey, RememberedBrowser, SecondStep, StepKind};
+use crate::model::telephone::PhoneNumber;
+use aldgate_core::device::Device;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::world::{self, NOW};
@@ -63,6 +70,15 @@ on_both! {
     a_failing_job_spoils_none_of_its_batch
     log_ins_of_another_tier_are_settled_once_and_never_backwards
     a_revocation_is_noted_with_its_fact_until_it_is_told
+    a_fact_and_its_audit_entry_are_one
+    a_chain_that_many_append_to_at_once_stays_whole
+    what_is_due_is_taken_by_one_and_again_when_its_lease_ends
+    a_new_data_key_takes_over_and_the_old_one_goes_when_nothing_needs_it
+    a_missing_or_wrong_data_key_seals_nothing_and_says_so
+    a_new_data_key_reaches_second_steps_and_former_contacts
+    a_change_of_contact_is_taken_back_once
+    an_app_code_and_a_recovery_code_open_once_whatever_races
+    a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing
 }
 
 async fn an_account_is_found_by_id_and_by_address(store: Store) {
@@ -112,12 +128,12 @@ async fn passkeys_are_added_to_a_bound_renamed_and_removed(store: Store) {
     assert_eq!(store.add_passkey(&account, &more).await, Ok(Addition::TooMany));
     assert_eq!(store.add_passkey(&AccountId::from_bytes([0; 16]), &more).await, Ok(Addition::NoAccount));
     let digest = Authenticator::derived(1, 1).record().digest;
-    assert_eq!(store.rename_passkey(&account, &digest, "Key ring").await, Ok(true));
-    assert_eq!(store.rename_passkey(&AccountId::from_bytes([0; 16]), &digest, "Mine").await, Ok(false));
+    assert_eq!(store.rename_passkey(&account, &digest, "Key ring", ACT).await, Ok(true));
+    assert_eq!(store.rename_passkey(&AccountId::from_bytes([0; 16]), &digest, "Mine", ACT).await, Ok(false));
     let passkeys = store.passkeys(&account).await.expect("read");
     assert!(passkeys.iter().any(|passkey| passkey.digest == digest && passkey.name == "Key ring"));
-    assert_eq!(store.remove_passkey(&account, &digest, None).await, Ok(Removal::Removed));
-    assert_eq!(store.remove_passkey(&account, &digest, None).await, Ok(Removal::NotFound));
+    assert_eq!(store.remove_passkey(&account, &digest, None, ACT).await, Ok(Removal::Removed));
+    assert_eq!(store.remove_passkey(&account, &digest, None, ACT).await, Ok(Removal::NotFound));
     assert_eq!(store.credential(&digest).await, Ok(None));
     assert_eq!(store.passkeys(&account).await.expect("read").len(), 19);
 }
@@ -126,7 +142,7 @@ async fn a_hash_is_renewed_only_while_the_password_is_the_same(store: Store) {
     let (store, account) = (&store, with_passkey(0).id);
     let _ = store.create_account(&with_passkey(0)).await.expect("written");
     let hash = |text: &str| PasswordHash::new(text.into());
-    assert_eq!(store.set_password(&account, &hash("changed"), None).await, Ok(true));
+    assert_eq!(store.set_password(&account, &hash("changed"), None, ACT).await, Ok(true));
     store.renew_hash(&account, &hash("old"), &hash("old, stronger")).await.expect("written");
     let password = async || store.account(&account).await.expect("read").and_then(|account| account.password);
     assert_eq!(password().await, Some(hash("changed")));
@@ -143,14 +159,14 @@ async fn the_last_way_in_stays_whatever_races(store: Store) {
     }
     let outcomes = race(10, |user| {
         let (store, digest) = (store.clone(), Authenticator::derived(1, user).record().digest);
-        async move { store.remove_passkey(&account, &digest, None).await.expect("written") }
+        async move { store.remove_passkey(&account, &digest, None, ACT).await.expect("written") }
     })
     .await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Removal::Removed).count(), 9);
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Removal::LastWayIn).count(), 1);
     let last = store.passkeys(&account).await.expect("read")[0].digest;
-    assert_eq!(store.set_password(&account, &PasswordHash::new("$argon2id$".into()), None).await, Ok(true));
-    assert_eq!(store.remove_passkey(&account, &last, None).await, Ok(Removal::Removed));
+    assert_eq!(store.set_password(&account, &PasswordHash::new("$argon2id$".into()), None, ACT).await, Ok(true));
+    assert_eq!(store.remove_passkey(&account, &last, None, ACT).await, Ok(Removal::Removed));
 }
 
 async fn parallel_guesses_get_no_more_than_the_limit(store: Store) {
@@ -229,10 +245,10 @@ async fn a_revocation_is_noted_with_its_fact_until_it_is_told(store: Store) {
     let _ = store.create_account(&with_passkey(1)).await.expect("written");
     let keep = SessionId::from_bytes([3; 16]);
     let hash = PasswordHash::new("$argon2id$".into());
-    assert_eq!(store.set_password(&AccountId::from_bytes([0; 16]), &hash, None).await, Ok(false));
-    assert_eq!(store.set_password(&account, &hash, Some(keep)).await, Ok(true));
+    assert_eq!(store.set_password(&AccountId::from_bytes([0; 16]), &hash, None, ACT).await, Ok(false));
+    assert_eq!(store.set_password(&account, &hash, Some(keep), ACT).await, Ok(true));
     let digest = Authenticator::derived(1, 1).record().digest;
-    assert_eq!(store.remove_passkey(&account, &digest, None).await, Ok(Removal::Removed));
+    assert_eq!(store.remove_passkey(&account, &digest, None, ACT).await, Ok(Removal::Removed));
     let untold = store.untold_revocations(0, 10).await.expect("read");
     let of_account: Vec<_> = untold.iter().filter(|(_, revocation)| revocation.account == account).collect();
     assert_eq!(of_account[0].1, Revocation { account, credential: None, keep: Some(keep) });
@@ -277,4 +293,274 @@ async fn a_postgresql_that_is_not_ours_or_too_new_is_refused_in_one_line_without
         gone.starts_with("cannot use PostgreSQL (store.url, 127.0.0.1:1/none): ") && !gone.contains('\n'),
         "{gone}"
     );
+}
+
+/// Everything that is done to an account, in the words of the audit, oldest first.
+async fn actions(store: &Store, account: &AccountId) -> Vec<String> {
+    let mut entries = store.audited_of(account, 100).await.expect("read");
+    entries.reverse();
+    entries.iter().map(|entry| entry.json()["action"].as_str().expect("an action").to_owned()).collect()
+}
+
+async fn a_fact_and_its_audit_entry_are_one(store: Store) {
+    let account = with_passkey(1).id;
+    let act = |secs| Act::own(account, NOW.plus(Duration::from_secs(secs)));
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let second =
+        NewCredential { created: NOW.plus(Duration::from_secs(1)), ..credential(&Authenticator::derived(1, 2)) };
+    assert_eq!(store.add_passkey(&account, &second).await, Ok(Addition::Added));
+    let digest = second.record.digest;
+    assert_eq!(store.rename_passkey(&account, &digest, "Key ring", act(2)).await, Ok(true));
+    let hash = PasswordHash::new("$argon2id$secret".into());
+    assert_eq!(store.set_password(&account, &hash, None, act(3)).await, Ok(true));
+    assert_eq!(store.remove_passkey(&account, &digest, None, act(4)).await, Ok(Removal::Removed));
+    let facts = ["account.created", "passkey.added", "passkey.renamed", "password.set", "passkey.removed"];
+    assert_eq!(actions(&store, &account).await, facts);
+    let entry = store.audited_of(&account, 1).await.expect("read")[0].json();
+    assert_eq!(entry["actor"], format!("account:{account}"));
+    assert_eq!((&entry["subject"], &entry["outcome"]), (&account.to_string().into(), &"done".into()));
+    assert_eq!(entry["detail"]["passkey"], digest.to_string());
+    // What did not happen has no entry.
+    let nobody = AccountId::from_bytes([9; 16]);
+    assert_eq!(store.set_password(&nobody, &hash, None, act(5)).await, Ok(false));
+    assert_eq!(store.rename_passkey(&account, &digest, "Gone", act(5)).await, Ok(false));
+    assert_eq!(store.create_account(&with_passkey(1)).await, Ok(Creation::EmailTaken));
+    assert_eq!(actions(&store, &nobody).await, Vec::<String>::new());
+    assert_eq!(actions(&store, &account).await.len(), 5);
+    for entry in store.audited_of(&account, 100).await.expect("read") {
+        let text = entry.json().to_string();
+        assert!(!text.contains("secret") && !text.contains("Key ring") && !text.contains("example.org"), "{text}");
+    }
+}
+
+async fn a_chain_that_many_append_to_at_once_stays_whole(store: Store) {
+    let account = AccountId::from_bytes([0x35; 16]);
+    let written = race(40, |n| {
+        let store = store.clone();
+        let act = Act::system("test", NOW.plus(Duration::from_secs(n)));
+        async move { store.audit(AuditEntry::done(act, SESSIONS_ENDED).about(account)).await }
+    })
+    .await;
+    assert!(written.iter().all(Result::is_ok), "{written:?}");
+    let heads = store.verify_audit(&[]).await.expect("read").expect("whole");
+    let head = heads.iter().find(|head| usize::from(head.chain) == account.lane().index()).expect("a chain");
+    assert_eq!((heads.len(), head.n), (17, 40));
+    let earlier = *head;
+    store.audit(AuditEntry::done(Act::system("test", NOW), SESSIONS_ENDED).about(account)).await.expect("written");
+    assert!(store.verify_audit(&[earlier]).await.expect("read").is_ok(), "it leads on from where it was");
+    let other = Head { tag: [7; 32], ..earlier };
+    let rewritten = Break::Rewritten { chain: earlier.chain, n: 40 };
+    assert_eq!(store.verify_audit(&[other]).await.expect("read"), Err(rewritten));
+    assert_eq!(earlier.to_string().parse(), Ok(earlier));
+}
+
+const TEST: Kind = Kind("test");
+const MINUTE: Duration = Duration::from_mins(1);
+
+async fn what_is_due_is_taken_by_one_and_again_when_its_lease_ends(store: Store) {
+    let later = store.later(TEST, b"to ada@example.org", NOW, Duration::from_hours(1)).expect("sealed");
+    store.deliver_later(later).await.expect("written");
+    let before = Timestamp::from_millis(NOW.as_millis() - 1);
+    assert_eq!(store.take_due(before, MINUTE, 10).await.expect("read"), vec![]);
+    let taken = race(10, |_| {
+        let store = store.clone();
+        async move { store.take_due(NOW, MINUTE, 10).await.expect("read") }
+    })
+    .await;
+    let taken: Vec<_> = taken.into_iter().flatten().collect();
+    assert_eq!(taken.len(), 1, "one of many has it");
+    assert_eq!((taken[0].payload.as_slice(), taken[0].attempts), (&b"to ada@example.org"[..], 0));
+    let lease_over = NOW.plus(MINUTE);
+    let again = store.take_due(lease_over, MINUTE, 10).await.expect("read");
+    assert_eq!((again.len(), again[0].attempts), (1, 1), "whoever had it is gone");
+    store.postpone(&again[0].id, lease_over.plus(MINUTE)).await.expect("written");
+    assert_eq!(store.take_due(lease_over, MINUTE, 10).await.expect("read"), vec![]);
+    store.delivered(&again[0].id).await.expect("written");
+    assert_eq!(store.take_due(lease_over.plus(MINUTE), MINUTE, 10).await.expect("read"), vec![]);
+    let long = vec![0; delivery::PAYLOAD_BYTES_MAX + 1];
+    assert!(store.later(TEST, &long, NOW, MINUTE).is_err());
+}
+
+/// As the background does it, but at once.
+async fn reseal(store: &Store, now: Timestamp) {
+    for _ in 0..20 {
+        if store.reseal_step(now).await.expect("resealed") == Step::Nothing {
+            return;
+        }
+    }
+    panic!("it does not end");
+}
+
+async fn a_new_data_key_takes_over_and_the_old_one_goes_when_nothing_needs_it(store: Store) {
+    let (keys, act) = (MemoryKeys::default(), Act::system("test", NOW));
+    let population: Vec<_> = (0..450).map(with_passkey).collect();
+    store.insert_accounts(&population).await.expect("inserted");
+    let from = NOW.plus(MINUTE);
+    assert_eq!(store.make_data_key(&keys, from, act.clone()).await, Ok(KeyId(1)));
+    store.look_at_keys(&keys, NOW).await.expect("in order");
+    let values = async || store.data_keys().await.expect("read").iter().map(|key| key.values).collect::<Vec<_>>();
+    let _ = store.create_account(&with_passkey(1000)).await.expect("written");
+    assert_eq!(values().await, [451, 0], "it is announced and not used yet");
+
+    store.look_at_keys(&keys, from).await.expect("in order");
+    let _ = store.create_account(&with_passkey(1001)).await.expect("written");
+    assert_eq!(values().await, [451, 1], "what is new is under the new one");
+    assert_eq!(store.reseal_step(from).await, Ok(Step::Nothing), "another process may not know it yet");
+    let later = from.plus(MINUTE);
+    assert_eq!(store.reseal_step(later).await, Ok(Step::More));
+    assert!((200..=201).contains(&values().await[1]), "step by step: {:?}", values().await);
+    reseal(&store, later).await;
+    assert_eq!(values().await, [0, 452]);
+    let found = store.account_by_email(&email("user7@example.org")).await.expect("read").expect("an account");
+    assert_eq!(found.email, email("user7@example.org"), "found as before, and opened by the new key");
+
+    assert_eq!(store.make_data_key(&keys, later, act.clone()).await, Ok(KeyId(2)));
+    let dropping = async |id| store.drop_data_key(&keys, KeyId(id), act.clone()).await.expect("read");
+    assert_eq!(dropping(0).await, Err(NotDropped::Derived));
+    assert_eq!(dropping(2).await, Err(NotDropped::Newest));
+    assert_eq!(dropping(7).await, Err(NotDropped::Unknown));
+    assert_eq!(dropping(1).await, Err(NotDropped::NotResealed));
+    store.look_at_keys(&keys, later).await.expect("in order");
+    reseal(&store, later.plus(MINUTE)).await;
+    assert_eq!(dropping(1).await, Ok(()));
+    assert!(keys.load(KeyId(1)).expect("read").is_none(), "it is destroyed");
+    store.look_at_keys(&keys, later).await.expect("in order without it");
+    assert!(store.account(&population[7].id).await.expect("read").is_some());
+}
+
+async fn a_missing_or_wrong_data_key_seals_nothing_and_says_so(store: Store) {
+    let (keys, act) = (MemoryKeys::default(), Act::system("test", NOW));
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    assert_eq!(store.make_data_key(&keys, NOW, act).await, Ok(KeyId(1)));
+    let missing = store.look_at_keys(&MemoryKeys::default(), NOW).await;
+    assert!(missing.is_err_and(|error| error.to_string().contains("data key 1 is missing")));
+    let refused = store.create_account(&with_passkey(2)).await;
+    assert!(refused.is_err(), "nothing goes under a key that is on its way out");
+    assert!(store.account(&with_passkey(1).id).await.expect("read").is_some(), "what is there opens");
+    let wrong = MemoryKeys::default();
+    wrong.replace(1, [9; 32]);
+    let told = store.look_at_keys(&wrong, NOW).await;
+    assert!(told.is_err_and(|error| error.to_string().contains("is not the one of this database")));
+    store.look_at_keys(&keys, NOW).await.expect("in order");
+    assert_eq!(store.create_account(&with_passkey(2)).await, Ok(Creation::Created));
+}
+
+fn phone(text: &str) -> PhoneNumber {
+    PhoneNumber::parse(text).expect("a number")
+}
+
+async fn phone_of(store: &Store, account: &AccountId) -> Vec<SecondStep> {
+    store.second_steps(account).await.expect("read").0.into_iter().map(|(step, _)| step).collect()
+}
+
+async fn a_new_data_key_reaches_second_steps_and_former_contacts(store: Store) {
+    let (keys, act, account) = (MemoryKeys::default(), Act::system("test", NOW), with_password(1).id);
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let (old, new) = (phone("07700 900123"), phone("07700 900456"));
+    assert_eq!(store.set_phone(&account, &old, [1; 16], NOW).await, Ok(None));
+    assert_eq!(store.set_phone(&account, &new, [2; 16], NOW).await, Ok(Some(old.clone())));
+    let keep = SessionId::from_bytes([3; 16]);
+    let changed = store.set_email(&account, &email("new@example.org"), keep, [3; 16], NOW).await;
+    assert_eq!(changed, Ok(EmailChange::Changed));
+    assert_eq!(store.make_data_key(&keys, NOW, act.clone()).await, Ok(KeyId(1)));
+    store.look_at_keys(&keys, NOW).await.expect("in order");
+    reseal(&store, NOW.plus(MINUTE)).await;
+    let values: Vec<_> = store.data_keys().await.expect("read").iter().map(|key| key.values).collect();
+    assert_eq!(values, [0, 4], "address, telephone, and what each was before");
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(new)]);
+    assert_eq!(store.undo_contact_change(&account, [2; 16], act.clone()).await, Ok(Undoing::Undone));
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(old)]);
+    assert_eq!(store.undo_contact_change(&account, [3; 16], act).await, Ok(Undoing::Undone));
+    let restored = store.account(&account).await.expect("read").expect("an account").email;
+    assert_eq!(restored, with_password(1).email);
+}
+
+async fn a_change_of_contact_is_taken_back_once(store: Store) {
+    let account = with_password(1).id;
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let _ = store.create_account(&with_password(2)).await.expect("written");
+    let (keep, other) = (SessionId::from_bytes([3; 16]), with_password(2));
+    let new = email("new@example.org");
+    assert_eq!(store.set_email(&account, &other.email, keep, [8; 16], NOW).await, Ok(EmailChange::Taken));
+    assert_eq!(store.set_email(&account, &new, keep, [9; 16], NOW).await, Ok(EmailChange::Changed));
+    let stolen = store.set_email(&other.id, &with_password(1).email, keep, [7; 16], NOW).await;
+    assert_eq!(stolen, Ok(EmailChange::Taken), "its former owner may want it back");
+    let undone = race(10, |_| {
+        let store = store.clone();
+        async move { store.undo_contact_change(&account, [9; 16], Act::system("link", NOW)).await.expect("written") }
+    })
+    .await;
+    assert_eq!(undone.iter().filter(|outcome| **outcome == Undoing::Undone).count(), 1);
+    assert_eq!(undone.iter().filter(|outcome| **outcome == Undoing::Used).count(), 9);
+    assert!(store.account_by_email(&with_password(1).email).await.expect("read").is_some());
+    assert_eq!(store.account_by_email(&new).await, Ok(None));
+    let others = store.undo_contact_change(&other.id, [9; 16], Act::system("link", NOW)).await;
+    assert_eq!(others, Ok(Undoing::NotFound), "a change is its account's");
+    assert_eq!(actions(&store, &account).await, ["account.created", "email.changed", "contact-change.undone"]);
+}
+
+async fn an_app_code_and_a_recovery_code_open_once_whatever_races(store: Store) {
+    let account = with_password(1).id;
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let app = SecondStep::App(AppKey::new([4; 20]));
+    store.set_second_step(&account, &app, 100, NOW).await.expect("written");
+    assert_eq!(phone_of(&store, &account).await, [app]);
+    assert_eq!(store.use_app_step(&account, 100).await, Ok(false), "it was used when the app was proven");
+    store.set_recovery_codes(&account, vec![[1; 32], [2; 32]], ACT).await.expect("written");
+    let used = race(10, |_| {
+        let store = store.clone();
+        async move {
+            let step = store.use_app_step(&account, 101).await.expect("written");
+            (step, store.use_recovery_code(&account, [1; 32], ACT).await.expect("written"))
+        }
+    })
+    .await;
+    assert_eq!(used.iter().filter(|(step, _)| *step).count(), 1);
+    assert_eq!(used.iter().filter(|(_, code)| *code).count(), 1);
+    assert_eq!(store.recovery_codes(&account).await, Ok(1));
+    assert_eq!(store.remove_second_step(&account, StepKind::App, ACT).await, Ok(true));
+    assert_eq!(store.remove_second_step(&account, StepKind::App, ACT).await, Ok(false));
+}
+
+async fn a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing(store: Store) {
+    let account = with_passkey(1).id;
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let number = phone("07700 900123");
+    assert_eq!(store.set_phone(&account, &number, [1; 16], NOW).await, Ok(None));
+    let since = NOW.plus(MINUTE);
+    let second = NewCredential { created: since, ..credential(&Authenticator::derived(1, 2)) };
+    assert_eq!(store.add_passkey(&account, &second).await, Ok(Addition::Added));
+    let hash = PasswordHash::new("$argon2id$secret".into());
+    assert_eq!(store.set_password(&account, &hash, None, ACT).await, Ok(true));
+    let browser = RememberedBrowser { id: [5; 32], device: Device::default(), created: NOW, used: NOW };
+    store.remember_browser(&account, browser).await.expect("written");
+    store.lock(&account, since, Act::system("link", since)).await.expect("written");
+    assert_eq!(store.account(&account).await.expect("read").expect("an account").password, None);
+    assert_eq!(store.passkeys(&account).await.expect("read").len(), 1);
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(number)]);
+    assert_eq!(store.remembered_browsers(&account).await.expect("read"), vec![]);
+    let locked = store.audited_of(&account, 1).await.expect("read")[0].json();
+    assert_eq!((&locked["action"], &locked["actor"]), (&"account.locked".into(), &"system:link".into()));
+    let closing = Act::own(account, since.plus(MINUTE));
+    assert_eq!(store.close_account(&account, closing.clone()).await, Ok(true));
+    assert_eq!(store.close_account(&account, closing).await, Ok(false));
+    assert_eq!(store.account(&account).await, Ok(None));
+    assert_eq!((store.passkeys(&account).await, phone_of(&store, &account).await), (Ok(vec![]), vec![]));
+    assert_eq!(actions(&store, &account).await.last().map(String::as_str), Some("account.closed"));
+    assert_eq!(store.create_account(&with_passkey(1)).await, Ok(Creation::Created), "the address is free again");
+}
+
+/// What an operator does to it, and a crash: nobody has to start the backend again.
+#[tokio::test]
+async fn a_postgresql_that_was_away_is_found_again() {
+    let mut server = postgres::Postgres::start();
+    let store = connect(&server.database()).await.expect("a store");
+    assert_eq!(store.create_account(&with_passkey(1)).await, Ok(Creation::Created));
+    server.stop();
+    assert_eq!(store.create_account(&with_passkey(2)).await, Err(StoreError::Busy));
+    assert_eq!(store.account(&with_passkey(1).id).await, Err(StoreError::Busy), "it may work in a moment");
+    server.run_server();
+    assert_eq!(store.create_account(&with_passkey(2)).await, Ok(Creation::Created));
+    assert!(store.account(&with_passkey(1).id).await.expect("read").is_some());
+    store.close().await;
 }

@@ -1,6 +1,8 @@
 //! Changes of contact, and the ends of an account: recovery, lockdown, closing.
 
+use super::audit::Act;
 use super::sql::contact::{EMAIL, Remembered};
+use super::sql::second_step;
 use super::{Store, StoreError, sql};
 use crate::model::second_step::{SecondStep, StepKind};
 use crate::model::telephone::PhoneNumber;
@@ -75,11 +77,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<PhoneNumber>, StoreError> {
         let kind = StepKind::from(number.kind());
-        let sealed = self.sealer.seal_fact(account, kind.number(), number.as_str().as_bytes())?;
+        let row = second_step::row(account, kind);
+        let sealed = self.sealer.seal_bytes(second_step::PLACE, &row, number.as_str().as_bytes())?;
+        let set = second_step::Set { account: *account, kind, sealed, added: now, used: 0 };
         let remembered = Remembered { id: change, ends: now.plus(UNDO_WITHIN) };
-        let set = sql::contact::SetPhone { account: *account, kind, sealed, now, remembered };
+        let set = sql::contact::SetPhone { set, remembered, sealer: self.sealer.clone() };
         let old = self.writer.write(set).await?;
-        let opened = old.map(|sealed| sql::second_step::opened(&self.sealer, account, kind, &sealed)).transpose()?;
+        let opened = old.map(|sealed| second_step::opened(&self.sealer, account, kind, &sealed)).transpose()?;
         Ok(opened.and_then(|step| match step {
             SecondStep::Phone(number) => Some(number),
             SecondStep::App(_) => None,
@@ -105,6 +109,7 @@ impl Store {
             keep,
             now,
             remembered: Remembered { id: change, ends: now.plus(UNDO_WITHIN) },
+            sealer: self.sealer.clone(),
         };
         self.writer.write(set).await
     }
@@ -135,9 +140,10 @@ impl Store {
         &self,
         account: &AccountId,
         change: ChangeId,
-        now: Timestamp,
+        act: Act,
     ) -> Result<Undoing, StoreError> {
-        self.writer.write(sql::contact::Undo { account: *account, id: change, now }).await
+        let undo = sql::contact::Undo { account: *account, id: change, act, sealer: self.sealer.clone() };
+        self.writer.write(undo).await
     }
 
     /// Replaces the password that was forgotten, if it is still that one, and ends everything. Without a second step,
@@ -150,31 +156,32 @@ impl Store {
         account: &AccountId,
         forgotten: Option<&PasswordHash>,
         password: &PasswordHash,
+        act: Act,
     ) -> Result<Recovery, StoreError> {
         let (forgotten, password) = (forgotten.cloned(), password.clone());
-        self.writer.write(sql::ending::Recover { account: *account, forgotten, password }).await
+        self.writer.write(sql::ending::Recover { account: *account, forgotten, password, act }).await
     }
 
     /// Locks an account: see [`sql::ending::Lock`].
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn lock(&self, account: &AccountId, since: Timestamp) -> Result<(), StoreError> {
-        self.writer.write(sql::ending::Lock { account: *account, since }).await
+    pub async fn lock(&self, account: &AccountId, since: Timestamp, act: Act) -> Result<(), StoreError> {
+        self.writer.write(sql::ending::Lock { account: *account, since, act }).await
     }
 
     /// Closes an account: nothing of it stays but the log-ins that happened. False if there is none.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn close_account(&self, account: &AccountId) -> Result<bool, StoreError> {
-        self.writer.write(sql::ending::Close(*account)).await
+    pub async fn close_account(&self, account: &AccountId, act: Act) -> Result<bool, StoreError> {
+        self.writer.write(sql::ending::Close { account: *account, act }).await
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Home, open, with_passkey};
+    use super::super::tests::{ACT, Home, open, with_passkey};
     use super::*;
     use aldgate_core::assurance::IdentityLevel;
     use aldgate_core::testing::authenticator::Authenticator;
@@ -201,7 +208,7 @@ mod tests {
         let digest = authenticator.record().digest;
         let before = store.credential(&digest).await.expect("read").expect("a passkey");
         assert_eq!(before.identity, IdentityLevel::P9);
-        let Ok(Recovery::Recovered(lowered)) = store.recover(&account, None, &hash("new")).await else {
+        let Ok(Recovery::Recovered(lowered)) = store.recover(&account, None, &hash("new"), ACT).await else {
             panic!("recovered")
         };
         let after = store.credential(&digest).await.expect("read").expect("a passkey");
@@ -216,7 +223,7 @@ mod tests {
         let (_home, store, account, _) = with_p9().await;
         let number = PhoneNumber::parse("07700 900123").expect("a number");
         assert_eq!(store.set_phone(&account, &number, [1; 16], NOW).await, Ok(None));
-        assert_eq!(store.recover(&account, None, &hash("new")).await, Ok(Recovery::Recovered(Vec::new())));
+        assert_eq!(store.recover(&account, None, &hash("new"), ACT).await, Ok(Recovery::Recovered(Vec::new())));
         let identity = store.account(&account).await.expect("read").expect("an account").identity;
         assert_eq!(identity, IdentityLevel::P9);
     }
@@ -224,9 +231,9 @@ mod tests {
     #[tokio::test]
     async fn a_password_that_was_changed_meanwhile_is_not_replaced() {
         let (_home, store, account, _) = with_p9().await;
-        assert_eq!(store.set_password(&account, &hash("another"), None).await, Ok(true));
+        assert_eq!(store.set_password(&account, &hash("another"), None, ACT).await, Ok(true));
         for forgotten in [None, Some(hash("old"))] {
-            let replaced = store.recover(&account, forgotten.as_ref(), &hash("new")).await;
+            let replaced = store.recover(&account, forgotten.as_ref(), &hash("new"), ACT).await;
             assert_eq!(replaced, Ok(Recovery::Overtaken));
         }
         let kept = store.account(&account).await.expect("read").expect("an account");

@@ -2,6 +2,7 @@
 //! ([`super::writer`]), on PostgreSQL it has a transaction of its own ([`super::transactions`]).
 
 use super::StoreError;
+use super::audit::chain::AuditKey;
 use super::sql::Connection;
 use super::sql::connection::Isolation;
 use aldgate_core::warm::change::Change;
@@ -13,6 +14,8 @@ pub(super) struct Tx<'a> {
     pub(super) connection: &'a mut Connection,
     /// Told after the commit, in this order.
     pub(super) changes: Vec<Change>,
+    /// The key of the audit's tags.
+    pub(super) audit_key: &'a AuditKey,
 }
 
 /// A write. It may be run several times, so it changes nothing but the database and gives what it found.

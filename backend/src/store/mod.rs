@@ -10,11 +10,17 @@
 //! in nothing but how a transaction is run. The embedded warm tier at the end of this file is SQLite's alone.
 //! E-mail addresses are sealed ([`seal`]). Time is an argument.
 
+pub mod audit;
+mod backup;
 #[cfg(test)]
 mod conformance;
 mod contact;
+mod data_key;
+pub mod delivery;
 mod job;
+mod key_files;
 mod open;
+mod reseal;
 mod seal;
 mod second_step;
 mod settling;
@@ -35,7 +41,12 @@ use aldgate_core::warm::change::{Change, Follower, Followers};
 use aldgate_core::warm::login_event::LoginEvent;
 use aldgate_core::warm::{Opening, PasskeyLogin, Settlement};
 use aldgate_core::webauthn::credential::CredentialRecord;
+use audit::Act;
+use audit::chain::AuditKey;
+pub use backup::Unfit;
 pub use contact::{ChangeId, ContactKind, EmailChange, Recovery, UNDO_WITHIN, Undoing};
+pub use data_key::{DATA_KEY_BYTES, DataKey, DataKeys, KeyId, KeysFailed, NotDropped};
+pub use key_files::KeyFiles;
 pub use open::OpenError;
 pub use open::postgres::{BadUrl, Server, ServerOptions};
 use seal::Sealer;
@@ -130,6 +141,7 @@ pub struct Store {
     readers: Readers,
     writer: Writes,
     sealer: Arc<Sealer>,
+    audit_key: Arc<AuditKey>,
     followers: Arc<Followers>,
 }
 
@@ -143,9 +155,9 @@ impl Store {
         let broken = |error: StoreError| OpenError::Broken { path: path.into(), cause: error.to_string() };
         let sealer = Arc::new(Sealer::new(master, entropy).map_err(broken)?);
         let (connection, readers) = open::sqlite::connect(path).await?;
-        let followers = Arc::new(Followers::default());
-        let writer = Writes::Embedded(Writer::start(connection, followers.clone()));
-        Ok(Self { readers: Readers::Sqlite(readers), writer, sealer, followers })
+        let (followers, audit_key) = (Arc::new(Followers::default()), Arc::new(AuditKey::of(master)));
+        let writer = Writes::Embedded(Writer::start(connection, followers.clone(), audit_key.clone()));
+        Ok(Self { readers: Readers::Sqlite(readers), writer, sealer, audit_key, followers })
     }
 
     /// Connects to a database on PostgreSQL, which is brought up to date if need be, by at most so many connections.
@@ -162,9 +174,9 @@ impl Store {
             |error: StoreError| OpenError::Postgres { server: server.shown().into(), cause: error.to_string() };
         let sealer = Arc::new(Sealer::new(master, entropy.clone()).map_err(broken)?);
         let pool = open::postgres::connect(server, connections).await?;
-        let followers = Arc::new(Followers::default());
-        let writer = Writes::Postgres(Transactions::new(pool.clone(), followers.clone(), entropy));
-        Ok(Self { readers: Readers::Postgres(pool), writer, sealer, followers })
+        let (followers, audit_key) = (Arc::new(Followers::default()), Arc::new(AuditKey::of(master)));
+        let writer = Writes::Postgres(Transactions::new(pool.clone(), followers.clone(), audit_key.clone(), entropy));
+        Ok(Self { readers: Readers::Postgres(pool), writer, sealer, audit_key, followers })
     }
 
     /// Writes what waits and closes the database. Every later call fails.
@@ -229,8 +241,9 @@ impl Store {
         account: &AccountId,
         password: &PasswordHash,
         keep: Option<SessionId>,
+        act: Act,
     ) -> Result<bool, StoreError> {
-        self.writer.write(sql::account::SetPassword { account: *account, password: password.clone(), keep }).await
+        self.writer.write(sql::account::SetPassword { account: *account, password: password.clone(), keep, act }).await
     }
 
     /// Keeps the same password under another hash, unless the password was changed meanwhile.
@@ -283,8 +296,9 @@ impl Store {
         account: &AccountId,
         digest: &CredentialDigest,
         name: &str,
+        act: Act,
     ) -> Result<bool, StoreError> {
-        self.writer.write(sql::passkey::Rename { account: *account, digest: *digest, name: name.into() }).await
+        self.writer.write(sql::passkey::Rename { account: *account, digest: *digest, name: name.into(), act }).await
     }
 
     /// Removes a passkey, unless nothing else would open the account, and at once ends the sessions that it opened, but
@@ -297,8 +311,9 @@ impl Store {
         account: &AccountId,
         digest: &CredentialDigest,
         keep: Option<SessionId>,
+        act: Act,
     ) -> Result<Removal, StoreError> {
-        self.writer.write(sql::passkey::Remove { account: *account, digest: *digest, keep }).await
+        self.writer.write(sql::passkey::Remove { account: *account, digest: *digest, keep, act }).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Second steps, recovery codes and remembered browsers of accounts.
 
+use super::audit::Act;
 use super::{Store, StoreError, sql};
 use crate::model::second_step::{RememberedBrowser, SecondStep, SecondSteps, StepKind};
 use aldgate_core::id::AccountId;
@@ -30,10 +31,12 @@ impl Store {
         added: Timestamp,
     ) -> Result<(), StoreError> {
         let kind = step.kind();
-        let sealed = match step {
-            SecondStep::Phone(number) => self.sealer.seal_fact(account, kind.number(), number.as_str().as_bytes()),
-            SecondStep::App(key) => self.sealer.seal_fact(account, kind.number(), key.expose()),
-        }?;
+        let plain: &[u8] = match step {
+            SecondStep::Phone(number) => number.as_str().as_bytes(),
+            SecondStep::App(key) => key.expose(),
+        };
+        let row = sql::second_step::row(account, kind);
+        let sealed = self.sealer.seal_bytes(sql::second_step::PLACE, &row, plain)?;
         self.writer.write(sql::second_step::Set { account: *account, kind, sealed, added, used }).await
     }
 
@@ -49,8 +52,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn remove_second_step(&self, account: &AccountId, kind: StepKind) -> Result<bool, StoreError> {
-        self.writer.write(sql::second_step::Remove { account: *account, kind }).await
+    pub async fn remove_second_step(&self, account: &AccountId, kind: StepKind, act: Act) -> Result<bool, StoreError> {
+        self.writer.write(sql::second_step::Remove { account: *account, kind, act }).await
     }
 
     /// How many recovery codes an account has left.
@@ -66,16 +69,21 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn set_recovery_codes(&self, account: &AccountId, digests: Vec<[u8; 32]>) -> Result<(), StoreError> {
-        self.writer.write(sql::second_step::SetRecoveryCodes { account: *account, digests }).await
+    pub async fn set_recovery_codes(
+        &self,
+        account: &AccountId,
+        digests: Vec<[u8; 32]>,
+        act: Act,
+    ) -> Result<(), StoreError> {
+        self.writer.write(sql::second_step::SetRecoveryCodes { account: *account, digests, act }).await
     }
 
     /// Uses a recovery code up. False if the account has no such code, or no longer.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn use_recovery_code(&self, account: &AccountId, digest: [u8; 32]) -> Result<bool, StoreError> {
-        self.writer.write(sql::second_step::UseRecoveryCode { account: *account, digest }).await
+    pub async fn use_recovery_code(&self, account: &AccountId, digest: [u8; 32], act: Act) -> Result<bool, StoreError> {
+        self.writer.write(sql::second_step::UseRecoveryCode { account: *account, digest, act }).await
     }
 
     /// The remembered browsers of an account, the last used first.

@@ -1,6 +1,7 @@
 //! The store's promises, on a real file: races are decided once, nothing acknowledged is lost, nothing readable lies
 //! on the disk.
 
+use super::audit::{AuditEntry, Break, PASSWORD_SET};
 use super::*;
 use crate::model::{NewCredential, WayIn};
 use aldgate_core::testing::authenticator::Authenticator;
@@ -10,6 +11,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+
+/// By nobody in particular.
+pub(crate) const ACT: Act = Act::system("test", NOW);
 
 /// A store in a folder of its own.
 pub(crate) struct Home {
@@ -101,11 +105,11 @@ async fn a_new_password_and_a_removed_passkey_end_their_sessions_in_the_same_wri
     let mine = opened(store, account, 1, None).await;
     let by_passkey = opened(store, account, 2, Some(digest)).await;
     let by_password = opened(store, account, 3, None).await;
-    assert_eq!(store.remove_passkey(&account, &digest, Some(mine)).await, Ok(Removal::Removed));
+    assert_eq!(store.remove_passkey(&account, &digest, Some(mine), ACT).await, Ok(Removal::Removed));
     let stands = async |session: SessionId| store.session(&session).await.expect("read").is_some();
     assert_eq!([stands(mine).await, stands(by_passkey).await, stands(by_password).await], [true, false, true]);
     let new = PasswordHash::new("$argon2id$new".into());
-    assert_eq!(store.set_password(&account, &new, Some(mine)).await, Ok(true));
+    assert_eq!(store.set_password(&account, &new, Some(mine), ACT).await, Ok(true));
     assert_eq!([stands(mine).await, stands(by_password).await], [true, false]);
 }
 
@@ -115,7 +119,7 @@ async fn a_reopened_store_finds_everything() {
     let _ = home.store.create_account(&with_passkey(1)).await.expect("written");
     let _ = home.store.create_account(&with_password(2)).await.expect("written");
     home.store.close().await;
-    assert!(home.store.set_password(&with_password(2).id, &PasswordHash::new("x".into()), None).await.is_err());
+    assert!(home.store.set_password(&with_password(2).id, &PasswordHash::new("x".into()), None, ACT).await.is_err());
     let store = open(&home.path()).await.expect("a store");
     let account = store.account_by_email(&email("password2@example.org")).await.expect("read").expect("an account");
     assert_eq!(account.password, Some(PasswordHash::new("$argon2id$one".into())));
@@ -218,6 +222,122 @@ async fn what_is_no_database_of_ours_is_refused_in_one_line_that_names_it() {
     open(&newer).await.expect("a store").close().await;
     sql::scratch(&newer, "PRAGMA user_version = 99").await.expect("a database");
     let text = refusal(&newer).await;
-    assert!(text.contains("newer.db has schema 99, and this program knows only 5"), "{text}");
+    assert!(text.contains("newer.db has schema 99, and this program knows only "), "{text}");
     assert!(!text.contains('\n'));
+}
+
+/// Entries about one account, in its chain, on a file that is then closed.
+async fn audited_home() -> (Home, AccountId, u8) {
+    let home = Home::new().await;
+    let account = AccountId::from_bytes([0x53; 16]);
+    for n in 0..5 {
+        let act = Act::own(account, NOW.plus(Duration::from_secs(n)));
+        home.store.audit(AuditEntry::done(act, PASSWORD_SET).about(account)).await.expect("written");
+    }
+    let chain = u8::try_from(account.lane().index()).expect("small");
+    (home, account, chain)
+}
+
+/// What somebody does who can write in the database and has not the key.
+#[tokio::test]
+async fn whatever_is_done_to_the_audit_without_the_key_is_seen() {
+    type Wanted = fn(u8) -> Result<(), Break>;
+    let attacks: [(&str, Wanted); 9] = [
+        ("UPDATE audit SET outcome = 'refused' WHERE n = 2", |chain| Err(Break::Altered { chain, n: 2 })),
+        ("UPDATE audit SET actor = 'system:settler' WHERE n = 5", |chain| Err(Break::Altered { chain, n: 5 })),
+        ("UPDATE audit SET at = at + 1 WHERE n = 1", |chain| Err(Break::Altered { chain, n: 1 })),
+        ("UPDATE audit SET subject = NULL WHERE n = 3", |chain| Err(Break::Altered { chain, n: 3 })),
+        ("UPDATE audit SET detail = '{\"a\":\"b\"}' WHERE n = 3", |chain| Err(Break::Altered { chain, n: 3 })),
+        ("DELETE FROM audit WHERE n = 3", |chain| Err(Break::Missing { chain, n: 3 })),
+        ("DELETE FROM audit WHERE n > 3", |chain| Err(Break::Missing { chain, n: 4 })),
+        // Two entries change places: each has its tag, and neither has its place.
+        (
+            "UPDATE audit SET n = 99 WHERE n = 2; UPDATE audit SET n = 2 WHERE n = 3; UPDATE audit SET n = 3 WHERE n = 99",
+            |chain| Err(Break::Altered { chain, n: 2 }),
+        ),
+        ("UPDATE audit_head SET tag = x'00'", |chain| Err(Break::Rewritten { chain, n: 5 })),
+    ];
+    for (attack, wanted) in attacks {
+        let (home, _, chain) = audited_home().await;
+        assert!(home.store.verify_audit(&[]).await.expect("read").is_ok());
+        home.store.close().await;
+        sql::scratch(&home.path(), attack).await.expect("done");
+        let store = open(&home.path()).await.expect("a store");
+        assert_eq!(store.verify_audit(&[]).await.expect("read").map(drop), wanted(chain), "{attack}");
+    }
+    let (home, account, chain) = audited_home().await;
+    let noted = home.store.verify_audit(&[]).await.expect("read").expect("whole");
+    home.store.close().await;
+    let cut = "UPDATE audit_head SET n = 3, tag = (SELECT tag FROM audit WHERE n = 3); DELETE FROM audit WHERE n > 3";
+    sql::scratch(&home.path(), cut).await.expect("done");
+    let store = open(&home.path()).await.expect("a store");
+    assert!(store.verify_audit(&[]).await.expect("read").is_ok(), "the chain alone cannot show it");
+    assert_eq!(
+        store.verify_audit(&noted).await.expect("read").map(drop),
+        Err(Break::Missing { chain, n: 4 }),
+        "a note of its head does"
+    );
+    store.audit(AuditEntry::done(Act::own(account, NOW), PASSWORD_SET).about(account)).await.expect("written");
+    store.audit(AuditEntry::done(Act::own(account, NOW), PASSWORD_SET).about(account)).await.expect("written");
+    let rewritten = Err(Break::Rewritten { chain, n: 5 });
+    assert_eq!(store.verify_audit(&noted).await.expect("read").map(drop), rewritten, "also when it has grown again");
+}
+
+#[tokio::test]
+async fn a_copy_is_whole_while_others_write() {
+    let home = Home::new().await;
+    let population: Vec<_> = (0..300).map(with_passkey).collect();
+    home.store.insert_accounts(&population).await.expect("inserted");
+    let opening = opened(&home.store, population[0].id, 1, None).await;
+    let copy = home.folder.path().join("copy.db");
+    let writing = home.store.clone();
+    let writer = tokio::spawn(async move {
+        for user in 1000..1100 {
+            let _ = writing.create_account(&with_passkey(user)).await.expect("written");
+        }
+    });
+    home.store.copy_to(&copy).await.expect("copied");
+    writer.await.expect("written");
+    assert!(home.store.copy_to(&copy).await.is_err(), "a copy is never written over another");
+    assert_eq!(std::fs::metadata(&copy).expect("a file").permissions().mode() & 0o777, 0o600);
+    let store = open(&copy).await.expect("a store");
+    assert_eq!(store.fit().await, Ok(Ok(())));
+    assert!(store.account(&population[299].id).await.expect("read").is_some());
+    assert!(store.session(&opening).await.expect("read").is_some());
+    store.restored(Act::system("test", NOW)).await.expect("written");
+    assert!(store.session(&opening).await.expect("read").is_none(), "what has ended since must not stand again");
+    store.close().await;
+    let other = MasterKey::new([9; 32]);
+    let stranger = Store::open(&copy, &other, Arc::new(SeededEntropy::new(1))).await.expect("a store");
+    assert!(matches!(stranger.fit().await, Ok(Err(Unfit::Keys(_)))));
+}
+
+#[tokio::test]
+async fn what_is_to_be_delivered_stands_sealed() {
+    let home = Home::new().await;
+    let later =
+        home.store.later(delivery::Kind("test"), b"to ada@analytical.example", NOW, SWEEP_GRACE).expect("sealed");
+    home.store.deliver_later(later).await.expect("written");
+    for suffix in ["", "-wal"] {
+        let bytes = std::fs::read(home.folder.path().join(format!("aldgate.db{suffix}"))).expect("a file");
+        assert!(!bytes.windows(10).any(|window| window == b"analytical"), "{suffix}");
+    }
+}
+
+/// With its address, its look-up by it, one passkey and every index: what the file grows by, once it is tidy.
+#[tokio::test]
+async fn an_account_takes_no_more_than_500_bytes() {
+    const ACCOUNTS: u64 = 10_000;
+    let home = Home::new().await;
+    home.store.close().await;
+    let size = || std::fs::metadata(home.path()).expect("a file").len();
+    let empty = size();
+    let store = open(&home.path()).await.expect("a store");
+    for first in (0..ACCOUNTS).step_by(1000) {
+        let population: Vec<_> = (first..first + 1000).map(with_passkey).collect();
+        store.insert_accounts(&population).await.expect("inserted");
+    }
+    store.close().await;
+    let each = (size() - empty) / ACCOUNTS;
+    assert!((100..=500).contains(&each), "{each} bytes");
 }

@@ -9,6 +9,7 @@
 //! not run again, and its caller is told of a failure.
 
 use super::StoreError;
+use super::audit::chain::AuditKey;
 use super::job::{Tx, Write};
 use super::sql::Connection;
 use aldgate_core::entropy::Entropy;
@@ -23,7 +24,7 @@ pub(super) const JOBS_MAX: usize = 1024;
 
 /// How often a job is run again. Of as many jobs as there are connections that all want the same row, one gets through
 /// at a time, and the pauses between the tries grow; whoever has lost so often would wait for seconds.
-const RETRIES_MAX: u32 = 12;
+const RETRIES_MAX: u32 = 20;
 
 /// The pause before a try is drawn below this, doubled with each: about as long as a transaction takes.
 const PAUSE: Duration = Duration::from_millis(4);
@@ -34,13 +35,19 @@ const PAUSE_MAX: Duration = Duration::from_millis(250);
 pub(super) struct Transactions {
     pool: PgPool,
     followers: Arc<Followers>,
+    audit_key: Arc<AuditKey>,
     entropy: Arc<dyn Entropy>,
     places: Arc<Semaphore>,
 }
 
 impl Transactions {
-    pub(super) fn new(pool: PgPool, followers: Arc<Followers>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { pool, followers, entropy, places: Arc::new(Semaphore::new(JOBS_MAX)) }
+    pub(super) fn new(
+        pool: PgPool,
+        followers: Arc<Followers>,
+        audit_key: Arc<AuditKey>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { pool, followers, audit_key, entropy, places: Arc::new(Semaphore::new(JOBS_MAX)) }
     }
 
     /// Writes; returns when it is committed and every follower has heard.
@@ -57,7 +64,9 @@ impl Transactions {
     async fn run<W: Write>(&self, write: &W) -> Result<W::Outcome, StoreError> {
         let mut tries = 0;
         loop {
-            match self.once(write).await {
+            // Whoever gets no connection in time waits no longer: others wait too.
+            let connection = Connection::begin(&self.pool, W::ISOLATION).await?;
+            match self.once(connection, write).await {
                 Err(StoreError::Busy) if tries < RETRIES_MAX => {
                     tokio::time::sleep(self.pause(tries)).await;
                     tries += 1;
@@ -68,9 +77,8 @@ impl Transactions {
     }
 
     /// A transaction that is dropped before it is committed is rolled back.
-    async fn once<W: Write>(&self, write: &W) -> Result<W::Outcome, StoreError> {
-        let mut connection = Connection::begin(&self.pool, W::ISOLATION).await?;
-        let mut tx = Tx { connection: &mut connection, changes: Vec::new() };
+    async fn once<W: Write>(&self, mut connection: Connection, write: &W) -> Result<W::Outcome, StoreError> {
+        let mut tx = Tx { connection: &mut connection, changes: Vec::new(), audit_key: &self.audit_key };
         let outcome = write.write(&mut tx).await?;
         let changes = tx.changes;
         connection.end().await?;

@@ -11,6 +11,7 @@
 //! Followers are told here, not by the caller, since a caller may go away (a browser hangs up) after the commit.
 
 use super::StoreError;
+use super::audit::chain::AuditKey;
 use super::job::{Tx, Write};
 use super::settling::Settling;
 use super::sql::settling::Start;
@@ -90,9 +91,9 @@ pub(super) struct Writer(mpsc::Sender<Job>);
 
 impl Writer {
     /// Starts the task that owns the writing connection. It ends when it is closed or nobody can ask it any more.
-    pub(super) fn start(connection: Connection, followers: Arc<Followers>) -> Self {
+    pub(super) fn start(connection: Connection, followers: Arc<Followers>, audit_key: Arc<AuditKey>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
-        tokio::spawn(Task { connection, queue, followers }.run());
+        tokio::spawn(Task { connection, queue, followers, audit_key }.run());
         Self(jobs)
     }
 
@@ -133,6 +134,7 @@ struct Task {
     connection: Connection,
     queue: mpsc::Receiver<Job>,
     followers: Arc<Followers>,
+    audit_key: Arc<AuditKey>,
 }
 
 impl Task {
@@ -179,7 +181,7 @@ impl Task {
         if jobs.is_empty() {
             return Ok(());
         }
-        let mut tx = Tx { connection: &mut self.connection, changes: Vec::new() };
+        let mut tx = Tx { connection: &mut self.connection, changes: Vec::new(), audit_key: &self.audit_key };
         let written = write_all(&mut tx, jobs).await;
         let changes = tx.changes;
         match written {

@@ -2,6 +2,7 @@
 
 use super::embedded::EmbeddedWarm;
 use crate::model::NewAccount;
+use crate::store::tests::ACT;
 use crate::store::{Creation, Store};
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::conformance::{Publishing, Registry, suite};
@@ -26,8 +27,8 @@ impl Registry for Journeys {
 
     async fn remove(&self, record: &CredentialRecord) {
         let password = crate::model::PasswordHash::new("$argon2id$".into());
-        assert_eq!(self.0.set_password(&record.account, &password, None).await, Ok(true));
-        let removal = self.0.remove_passkey(&record.account, &record.digest, None).await;
+        assert_eq!(self.0.set_password(&record.account, &password, None, ACT).await, Ok(true));
+        let removal = self.0.remove_passkey(&record.account, &record.digest, None, ACT).await;
         assert_eq!(removal, Ok(crate::store::Removal::Removed));
         EmbeddedWarm::new(self.0.clone())
             .retire_credential(&record.account, &record.digest)

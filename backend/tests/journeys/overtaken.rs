@@ -6,6 +6,7 @@
 use super::world::{PASSWORD, World};
 use aldgate_backend::model::PasswordHash;
 use aldgate_backend::store::Store;
+use aldgate_backend::store::audit::Act;
 use aldgate_backend::warm::embedded::EmbeddedWarm;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
 use aldgate_core::session::record::SessionRecord;
@@ -28,7 +29,8 @@ impl Warm for Overtaking {
     async fn open_session(&self, opening: &Opening) -> Result<(), Unavailable> {
         if self.armed.load(Ordering::SeqCst) {
             let changed = PasswordHash::new("$argon2id$changed".into());
-            let done = self.store.set_password(&opening.record.account, &changed, None).await;
+            let act = Act::own(opening.record.account, opening.record.opened);
+            let done = self.store.set_password(&opening.record.account, &changed, None, act).await;
             assert_eq!(done, Ok(true));
         }
         self.warm.open_session(opening).await

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 /// A server.
 pub struct Postgres {
-    server: Child,
+    server: Option<Child>,
     bin: PathBuf,
     folder: TempDir,
     databases: AtomicU32,
@@ -40,26 +40,38 @@ impl Postgres {
             chown(folder.path(), Some(user), Some(group)).expect("a folder of the server's");
         }
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("permissions");
-        let program = |name: &str| {
-            let mut command = as_user(&bin.join(name), owner);
-            command.current_dir(folder.path());
-            command
-        };
-        let mut initdb = program("initdb");
+        let mut initdb = as_user(&bin.join("initdb"), owner);
+        initdb.current_dir(folder.path());
         initdb.args(["--no-sync", "--auth=trust", "--username=aldgate", "--encoding=UTF8", "--no-locale", "-D"]);
         succeeded("initdb", initdb.arg(&data).output().expect("initdb runs"));
-        let mut server = program("postgres");
-        server.arg("-D").arg(&data).arg("-k").arg(folder.path());
+        let mut this = Self { server: None, bin, folder, databases: AtomicU32::new(0) };
+        this.run_server();
+        this
+    }
+
+    /// Starts the server again, after [`Self::stop`].
+    #[expect(clippy::disallowed_methods, reason = "a test waits for its server before it does anything else")]
+    pub fn run_server(&mut self) {
+        let mut server = as_user(&self.bin.join("postgres"), server_user());
+        server.current_dir(self.folder.path()).arg("-D").arg(self.folder.path().join("data"));
+        server.arg("-k").arg(self.folder.path());
         server.args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200"]);
-        let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres runs");
-        let this = Self { server, bin, folder, databases: AtomicU32::new(0) };
+        self.server = Some(server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres runs"));
         for _ in 0..600 {
-            if this.psql("postgres", "SELECT 1").status.success() {
-                return this;
+            if self.psql("postgres", "SELECT 1").status.success() {
+                return;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
         panic!("PostgreSQL does not start");
+    }
+
+    /// Ends the server at once, and its own processes with it, which a killed one would leave to find out.
+    pub fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = Command::new("kill").args(["-QUIT", &server.id().to_string()]).status();
+            let _ = server.wait();
+        }
     }
 
     /// Creates a database; gives the URL by which it is reached.
@@ -86,9 +98,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // At once, and its own processes with it, which a killed one would leave to find out.
-        let _ = Command::new("kill").args(["-QUIT", &self.server.id().to_string()]).status();
-        let _ = self.server.wait();
+        self.stop();
     }
 }
 

@@ -4,7 +4,7 @@ use super::place::Place;
 use super::tier::Tier;
 use super::{CannotStart, breached, database, keys, messages};
 use aldgate_backend::cold::StoreCold;
-use aldgate_backend::store::Store;
+use aldgate_backend::store::{KeyFiles, Store};
 use aldgate_backend::{Backend, OnMessage};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::time::Clock;
@@ -48,6 +48,8 @@ impl Ground {
         let keys = keys::of_deployment(&config.keys, &*entropy)?;
         let master = Arc::new(keys.master);
         let store = database::open(config, &master, entropy.clone()).await?;
+        let data_keys = KeyFiles::new(config.keys.clone());
+        store.look_at_keys(&data_keys, clock.now()).await.map_err(|error| CannotStart(error.to_string()))?;
         let tier = match &config.warm {
             Warm::Embedded => Tier::embedded(store.clone()),
             Warm::Redis(redis) => {
@@ -73,6 +75,7 @@ impl ColdTier {
         on_message: Option<OnMessage>,
     ) -> Result<Self, CannotStart> {
         let Ground { store, tier, shared } = ground;
+        let clock = shared.clock.clone();
         let backend = Backend::new(
             backend_config(config, key_set)?,
             store.clone(),
@@ -98,6 +101,8 @@ impl ColdTier {
             serve("the socket for gateways", cold.serve(facts, until()));
         }
         tokio::spawn(async move { tended.tend(log_ins).await });
+        let (sealed, data_keys) = (store.clone(), KeyFiles::new(config.keys.clone()));
+        tokio::spawn(async move { sealed.run_resealer(&data_keys, &*clock).await });
         Ok(Self { store, stop })
     }
 

@@ -1,11 +1,14 @@
 //! The composition root: the only place that knows gateway and backend both. A command is a way of putting the same
 //! parts together.
 
+pub(crate) mod audit;
 mod backend;
+pub(crate) mod backup;
 mod banner;
 pub(crate) mod breached;
 pub(crate) mod check;
 mod cold_tier;
+pub(crate) mod data_keys;
 mod database;
 mod demo;
 mod dev_certificate;
@@ -15,6 +18,7 @@ mod hand_over;
 mod keys;
 mod log;
 mod messages;
+pub(crate) mod operator;
 mod place;
 mod ports;
 mod signal;

@@ -6,9 +6,11 @@ use super::passkey::{self, NewPasskey};
 use super::revocation;
 use super::session::{End, Ending};
 use super::{
-    Connection, Readers, Value, account_id, identity_level, query, rows_query, timestamp, unreadable, write_rows,
+    Connection, Readers, Value, account_id, identity_level, query, rows_max, rows_query, timestamp, unreadable,
+    write_rows,
 };
 use crate::model::{Account, PasswordHash, Revocation};
+use crate::store::audit::{ACCOUNT_CREATED, Act, AuditEntry, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
 use crate::store::seal::Sealer;
 use crate::store::{Creation, StoreError};
@@ -17,9 +19,9 @@ use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 use std::collections::HashMap;
 
-/// Accounts in one statement of a bulk insertion. Rows are sorted by their random keys within a statement, so that
-/// neighbours fall on one page; larger statements gain little more and hold megabytes.
-const BULK_ACCOUNTS_PER_STATEMENT: usize = 4096;
+/// Accounts of a bulk insertion that are sorted together by their random keys, so that neighbours fall on one page; more
+/// gain little and hold megabytes.
+const BULK_ACCOUNTS_SORTED: usize = 4096;
 
 /// An account to write: its address is sealed already, since the writer has better things to do.
 pub(in crate::store) struct NewRow {
@@ -53,6 +55,8 @@ impl Write for Create {
             return Ok(Creation::CredentialTaken);
         }
         insert(tx.connection, std::slice::from_ref(&self.0)).await?;
+        let NewRow { id, created, .. } = self.0;
+        tx.audit(AuditEntry::done(Act::own(id, created), ACCOUNT_CREATED).about(id)).await?;
         Ok(Creation::Created)
     }
 }
@@ -65,7 +69,7 @@ impl Write for CreateAll {
     type Outcome = ();
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        for chunk in self.0.chunks(BULK_ACCOUNTS_PER_STATEMENT) {
+        for chunk in self.0.chunks(BULK_ACCOUNTS_SORTED) {
             insert(tx.connection, chunk).await?;
         }
         Ok(())
@@ -80,8 +84,11 @@ const INSERT_IDENTIFIERS: &str = "INSERT INTO identifier (digest, account) VALUE
 
 async fn insert(connection: &mut Connection, accounts: &[NewRow]) -> Result<(), StoreError> {
     let rows: Vec<[Value; 5]> = accounts.iter().map(account_row).collect();
-    let given: Vec<(i64, Vec<u8>)> = rows_query(INSERT_ACCOUNTS, &rows).all(&mut *connection).await?;
-    let numbers: HashMap<Vec<u8>, i64> = given.into_iter().map(|(n, id)| (id, n)).collect();
+    let mut numbers = HashMap::with_capacity(accounts.len());
+    for part in rows.chunks(rows_max(5)) {
+        let given: Vec<(i64, Vec<u8>)> = rows_query(INSERT_ACCOUNTS, part).all(&mut *connection).await?;
+        numbers.extend(given.into_iter().map(|(n, id)| (id, n)));
+    }
     let owner = |new: &NewRow| {
         numbers.get(new.id.as_bytes().as_slice()).copied().ok_or_else(|| unreadable("an account without an owner"))
     };
@@ -111,6 +118,13 @@ const BY_ID: &str = "SELECT id, email, created, identity, password FROM account 
 const BY_EMAIL: &str = "
     SELECT a.id, a.email, a.created, a.identity, a.password
     FROM identifier i JOIN account a ON a.n = i.account WHERE i.digest = $1";
+
+/// A few accounts, with their sealed addresses.
+pub(in crate::store) async fn some(readers: &Readers) -> Result<Vec<(AccountId, Vec<u8>)>, StoreError> {
+    let rows: Vec<(Vec<u8>, Vec<u8>)> =
+        query("SELECT id, email FROM account ORDER BY id LIMIT 100").all(readers).await?;
+    rows.into_iter().map(|(id, email)| Ok((account_id(&id)?, email))).collect()
+}
 
 /// The account of this id.
 pub(in crate::store) async fn by_id(
@@ -148,6 +162,7 @@ pub(in crate::store) struct SetPassword {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) password: PasswordHash,
     pub(in crate::store) keep: Option<SessionId>,
+    pub(in crate::store) act: Act,
 }
 
 #[async_trait]
@@ -156,11 +171,14 @@ impl Write for SetPassword {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let update = query("UPDATE account SET password = $2 WHERE id = $1").bind(self.account);
-        let done = update.bind(self.password.expose()).execute(&mut *tx.connection).await?;
+        if update.bind(self.password.expose()).execute(&mut *tx.connection).await? == 0 {
+            return Ok(false);
+        }
         End { account: self.account, ending: Ending::AllBut(self.keep) }.write(tx).await?;
         let revocation = Revocation { account: self.account, credential: None, keep: self.keep };
         revocation::note(tx.connection, &revocation).await?;
-        Ok(done > 0)
+        tx.audit(AuditEntry::done(self.act.clone(), PASSWORD_SET).about(self.account)).await?;
+        Ok(true)
     }
 }
 

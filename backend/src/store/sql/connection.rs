@@ -76,10 +76,18 @@ impl Connection {
     pub(in crate::store) async fn end(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(connection) => connection.close().await?,
-            Self::Postgres(work) => work.commit().await?,
+            Self::Postgres(work) => work.commit().await.map_err(|error| committing(&error))?,
         }
         Ok(())
     }
+}
+
+/// Of a commit that fails for any other reason than that it was overtaken, nobody knows whether it took place.
+fn committing(error: &sqlx::Error) -> StoreError {
+    if super::is_overtaken(error) {
+        return StoreError::Busy;
+    }
+    StoreError::Broken(format!("it is not known whether a write took place: {error}"))
 }
 
 impl Readers {

@@ -2,15 +2,22 @@
 //! belonged to can take the change back.
 
 use super::ending::everybody_out;
+use super::second_step::{self, Set};
 use super::session::{End, Ending};
 use super::{Connection, query, revocation};
 use crate::model::Revocation;
 use crate::model::second_step::StepKind;
+use crate::store::audit::{Act, AuditEntry, CONTACT_CHANGE_UNDONE, EMAIL_CHANGED};
 use crate::store::job::{Tx, Write};
+use crate::store::seal::{self, Place, Sealer};
 use crate::store::{EmailChange, StoreError, Undoing};
 use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
+use std::sync::Arc;
+
+/// Where former contacts stand.
+pub(in crate::store) const PLACE: Place = Place("contact_change.sealed");
 
 /// The kind of an e-mail address; telephones have those of [`StepKind`].
 pub(in crate::store) const EMAIL: u8 = 4;
@@ -22,10 +29,11 @@ pub(in crate::store) struct Remembered {
     pub(in crate::store) ends: Timestamp,
 }
 
-/// What stood there before.
+/// What stood there before, and where: it is sealed for that place, and is sealed anew for its new one.
 struct Before<'a> {
     account: &'a AccountId,
     kind: u8,
+    stood: (Place, &'a [u8]),
     sealed: &'a [u8],
     held: Option<&'a [u8]>,
 }
@@ -33,12 +41,18 @@ struct Before<'a> {
 const REMEMBER: &str = "
     INSERT INTO contact_change (id, account, kind, sealed, held, ends, undone) VALUES ($1, $2, $3, $4, $5, $6, 0)";
 
-async fn remember(connection: &mut Connection, how: Remembered, before: Before<'_>) -> Result<(), StoreError> {
+async fn remember(
+    connection: &mut Connection,
+    sealer: &Sealer,
+    how: Remembered,
+    before: Before<'_>,
+) -> Result<(), StoreError> {
+    let sealed = sealer.carry(before.stood, (PLACE, &how.id), before.sealed)?;
     query(REMEMBER)
         .bind(how.id)
         .bind(*before.account)
         .bind(i64::from(before.kind))
-        .bind(before.sealed.to_vec())
+        .bind(sealed)
         .bind(before.held.map(<[u8]>::to_vec))
         .bind(how.ends)
         .execute(connection)
@@ -48,53 +62,32 @@ async fn remember(connection: &mut Connection, how: Remembered, before: Before<'
 
 /// Sets an account's telephone of a kind. Gives the sealed number that it replaces.
 pub(in crate::store) struct SetPhone {
-    pub(in crate::store) account: AccountId,
-    pub(in crate::store) kind: StepKind,
-    pub(in crate::store) sealed: Vec<u8>,
-    pub(in crate::store) now: Timestamp,
+    pub(in crate::store) set: Set,
     pub(in crate::store) remembered: Remembered,
+    pub(in crate::store) sealer: Arc<Sealer>,
 }
 
 const PHONE: &str = "SELECT sealed FROM second_step WHERE account = $1 AND kind = $2";
-
-pub(super) const SET_STEP: &str = "
-    INSERT INTO second_step (account, kind, sealed, added, used) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (account, kind) DO UPDATE SET sealed = excluded.sealed, added = excluded.added, used = excluded.used";
 
 #[async_trait]
 impl Write for SetPhone {
     type Outcome = Option<Vec<u8>>;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Option<Vec<u8>>, StoreError> {
-        let kind = self.kind.number();
-        let found = query(PHONE).bind(self.account).bind(i64::from(kind));
+        let Set { account, kind, .. } = &self.set;
+        let found = query(PHONE).bind(*account).bind(i64::from(kind.number()));
         let old: Option<(Vec<u8>,)> = found.optional(&mut *tx.connection).await?;
         let old = old.map(|(sealed,)| sealed);
         if let Some(sealed) = &old {
-            let before = Before { account: &self.account, kind, sealed, held: None };
-            remember(tx.connection, self.remembered, before).await?;
+            let row = second_step::row(account, *kind);
+            let stood = (second_step::PLACE, &row[..]);
+            let before = Before { account, kind: kind.number(), stood, sealed, held: None };
+            remember(tx.connection, &self.sealer, self.remembered, before).await?;
         }
-        set_phone(tx.connection, &self.account, kind, &self.sealed, self.now).await?;
+        second_step::put(tx.connection, &self.set).await?;
+        tx.audit(self.set.entry()).await?;
         Ok(old)
     }
-}
-
-async fn set_phone(
-    connection: &mut Connection,
-    account: &AccountId,
-    kind: u8,
-    sealed: &[u8],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    query(SET_STEP)
-        .bind(*account)
-        .bind(i64::from(kind))
-        .bind(sealed.to_vec())
-        .bind(now)
-        .bind(0_i64)
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 /// Whether an address is held for the account that had it lately.
@@ -121,6 +114,7 @@ pub(in crate::store) struct SetEmail {
     pub(in crate::store) keep: SessionId,
     pub(in crate::store) now: Timestamp,
     pub(in crate::store) remembered: Remembered,
+    pub(in crate::store) sealer: Arc<Sealer>,
 }
 
 const PRESENT: &str = "
@@ -142,12 +136,14 @@ impl Write for SetEmail {
         {
             return Ok(EmailChange::Taken);
         }
-        let before = Before { account: &self.account, kind: EMAIL, sealed: &sealed, held: Some(&old) };
-        remember(tx.connection, self.remembered, before).await?;
+        let stood = (seal::EMAIL, &self.account.as_bytes()[..]);
+        let before = Before { account: &self.account, kind: EMAIL, stood, sealed: &sealed, held: Some(&old) };
+        remember(tx.connection, &self.sealer, self.remembered, before).await?;
         put_email(tx.connection, owner, &self.sealed, &self.digest).await?;
         End { account: self.account, ending: Ending::AllBut(Some(self.keep)) }.write(tx).await?;
         let revocation = Revocation { account: self.account, credential: None, keep: Some(self.keep) };
         revocation::note(tx.connection, &revocation).await?;
+        tx.audit(AuditEntry::done(Act::own(self.account, self.now), EMAIL_CHANGED).about(self.account)).await?;
         Ok(EmailChange::Changed)
     }
 }
@@ -171,7 +167,8 @@ async fn put_email(connection: &mut Connection, owner: i64, sealed: &[u8], diges
 pub(in crate::store) struct Undo {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) id: [u8; 16],
-    pub(in crate::store) now: Timestamp,
+    pub(in crate::store) act: Act,
+    pub(in crate::store) sealer: Arc<Sealer>,
 }
 
 const CHANGE: &str = "SELECT kind, sealed, held, undone FROM contact_change WHERE id = $1 AND account = $2";
@@ -191,21 +188,35 @@ impl Write for Undo {
         }
         let mark = query("UPDATE contact_change SET undone = 1 WHERE id = $1").bind(self.id);
         mark.execute(&mut *tx.connection).await?;
-        let restored = match (StepKind::of_number(kind), held) {
-            (Some(kind), _) => {
-                set_phone(tx.connection, &self.account, kind.number(), &sealed, self.now).await?;
-                true
-            }
-            (None, held) => self.restore_email(tx.connection, &sealed, held.as_deref()).await?,
+        let of = StepKind::of_number(kind);
+        let restored = match of {
+            Some(kind) => self.restore_phone(tx.connection, kind, &sealed).await?,
+            None => self.restore_email(tx.connection, &sealed, held.as_deref()).await?,
         };
-        if restored {
-            everybody_out(tx, &self.account).await?;
+        if !restored {
+            return Ok(Undoing::NotFound);
         }
-        Ok(if restored { Undoing::Undone } else { Undoing::NotFound })
+        everybody_out(tx, &self.account).await?;
+        let entry = AuditEntry::done(self.act.clone(), CONTACT_CHANGE_UNDONE).about(self.account);
+        tx.audit(entry.with("of", of.map_or("email", second_step::word))).await?;
+        Ok(Undoing::Undone)
     }
 }
 
 impl Undo {
+    async fn restore_phone(
+        &self,
+        connection: &mut Connection,
+        kind: StepKind,
+        sealed: &[u8],
+    ) -> Result<bool, StoreError> {
+        let row = second_step::row(&self.account, kind);
+        let sealed = self.sealer.carry((PLACE, &self.id), (second_step::PLACE, &row), sealed)?;
+        let set = Set { account: self.account, kind, sealed, added: self.act.at, used: 0 };
+        second_step::put(connection, &set).await?;
+        Ok(true)
+    }
+
     async fn restore_email(
         &self,
         connection: &mut Connection,
@@ -215,7 +226,8 @@ impl Undo {
         let found = query("SELECT n FROM account WHERE id = $1").bind(self.account);
         let owner: Option<(i64,)> = found.optional(&mut *connection).await?;
         let (Some((owner,)), Some(digest)) = (owner, digest) else { return Ok(false) };
-        put_email(connection, owner, sealed, digest).await?;
+        let sealed = self.sealer.carry((PLACE, &self.id), (seal::EMAIL, self.account.as_bytes()), sealed)?;
+        put_email(connection, owner, &sealed, digest).await?;
         Ok(true)
     }
 }

@@ -7,6 +7,7 @@ use super::passkey;
 use super::session::{End, Ending};
 use super::{Connection, credential_digest, query, revocation};
 use crate::model::{PasswordHash, Revocation};
+use crate::store::audit::{ACCOUNT_CLOSED, ACCOUNT_LOCKED, Act, AuditEntry, PASSKEY_REMOVED, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
 use crate::store::{Recovery, StoreError};
 use aldgate_core::id::AccountId;
@@ -33,6 +34,7 @@ pub(in crate::store) struct Recover {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) forgotten: Option<PasswordHash>,
     pub(in crate::store) password: PasswordHash,
+    pub(in crate::store) act: Act,
 }
 
 const REPLACE: &str = "UPDATE account SET password = $2 WHERE id = $1 AND password = $3";
@@ -70,6 +72,9 @@ impl Write for Recover {
             }
         }
         everybody_out(tx, &self.account).await?;
+        let identity = if lowered.is_empty() { "kept" } else { "lowered" };
+        let entry = AuditEntry::done(self.act.clone(), PASSWORD_SET).about(self.account);
+        tx.audit(entry.with("how", "recovered").with("identity", identity)).await?;
         Ok(Recovery::Recovered(lowered))
     }
 }
@@ -79,6 +84,7 @@ impl Write for Recover {
 pub(in crate::store) struct Lock {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) since: Timestamp,
+    pub(in crate::store) act: Act,
 }
 
 const NEW_PASSKEYS: &str = "
@@ -98,13 +104,14 @@ impl Write for Lock {
             .await?;
         let found = query(NEW_PASSKEYS).bind(self.account).bind(self.since);
         let passkeys: Vec<(Vec<u8>,)> = found.all(&mut *tx.connection).await?;
-        retire(tx, &self.account, passkeys).await?;
-        everybody_out(tx, &self.account).await
+        retire(tx, &self.account, passkeys, &self.act).await?;
+        everybody_out(tx, &self.account).await?;
+        tx.audit(AuditEntry::done(self.act.clone(), ACCOUNT_LOCKED).about(self.account)).await
     }
 }
 
 /// Retires passkeys of an account: here, and in every gateway.
-async fn retire(tx: &mut Tx<'_>, account: &AccountId, passkeys: Vec<(Vec<u8>,)>) -> Result<(), StoreError> {
+async fn retire(tx: &mut Tx<'_>, account: &AccountId, passkeys: Vec<(Vec<u8>,)>, act: &Act) -> Result<(), StoreError> {
     for (bytes,) in passkeys {
         let digest = credential_digest(&bytes)?;
         let delete = query("DELETE FROM credential WHERE digest = $1").bind(bytes);
@@ -112,12 +119,17 @@ async fn retire(tx: &mut Tx<'_>, account: &AccountId, passkeys: Vec<(Vec<u8>,)>)
         tx.changes.push(Change::CredentialRetired(digest));
         let revocation = Revocation { account: *account, credential: Some(digest), keep: None };
         revocation::note(tx.connection, &revocation).await?;
+        let entry = AuditEntry::done(act.clone(), PASSKEY_REMOVED).about(*account);
+        tx.audit(entry.with("passkey", digest)).await?;
     }
     Ok(())
 }
 
-/// Closes an account: nothing of it stays but the log-ins that happened. False if there is none.
-pub(in crate::store) struct Close(pub(in crate::store) AccountId);
+/// Closes an account: nothing of it stays but the log-ins that happened and what the audit says of it. False if there is none.
+pub(in crate::store) struct Close {
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) act: Act,
+}
 
 const OF_ACCOUNT: [&str; 3] = [
     "DELETE FROM second_step WHERE account = $1",
@@ -130,16 +142,20 @@ impl Write for Close {
     type Outcome = bool;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let found = query(NEW_PASSKEYS).bind(self.0).bind(0_i64);
+        let found = query(NEW_PASSKEYS).bind(self.account).bind(0_i64);
         let passkeys: Vec<(Vec<u8>,)> = found.all(&mut *tx.connection).await?;
-        retire(tx, &self.0, passkeys).await?;
-        everybody_out(tx, &self.0).await?;
+        retire(tx, &self.account, passkeys, &self.act).await?;
+        everybody_out(tx, &self.account).await?;
         for statement in OF_ACCOUNT {
-            delete(tx.connection, statement, &self.0).await?;
+            delete(tx.connection, statement, &self.account).await?;
         }
         let identifiers = "DELETE FROM identifier WHERE account = (SELECT n FROM account WHERE id = $1)";
-        delete(tx.connection, identifiers, &self.0).await?;
-        let account = query("DELETE FROM account WHERE id = $1").bind(self.0);
-        Ok(account.execute(&mut *tx.connection).await? > 0)
+        delete(tx.connection, identifiers, &self.account).await?;
+        let account = query("DELETE FROM account WHERE id = $1").bind(self.account);
+        let closed = account.execute(&mut *tx.connection).await? > 0;
+        if closed {
+            tx.audit(AuditEntry::done(self.act.clone(), ACCOUNT_CLOSED).about(self.account)).await?;
+        }
+        Ok(closed)
     }
 }

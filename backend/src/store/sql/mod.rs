@@ -8,12 +8,17 @@
 
 pub(super) mod account;
 pub(super) mod attempt;
+pub(super) mod audit;
+pub(super) mod backup;
 pub(super) mod connection;
 pub(super) mod contact;
+pub(super) mod data_key;
+pub(super) mod delivery;
 pub(super) mod ending;
 pub(super) mod login;
 pub(super) mod passkey;
 pub(super) mod remembered_browser;
+pub(super) mod reseal;
 pub(super) mod revocation;
 pub(super) mod schema;
 pub(super) mod second_step;
@@ -31,22 +36,32 @@ use serde::Serialize;
 use sqlx::Connection as _;
 
 pub(super) use connection::{Connection, Readers, begin, commit, rollback};
-use statement::{Value, query, rows_query, write_rows};
+use statement::{Query, Value, query, rows_max, rows_query, write_rows};
 
 /// `SQLITE_BUSY`: another process writes, and has done so for the whole of the timeout.
 const SQLITE_BUSY: &str = "5";
 
-/// What PostgreSQL and its kin say of a transaction that another has overtaken (`serialization_failure`,
-/// `deadlock_detected`, CockroachDB's `retry transaction`), and of too many connections: it may work in a moment.
-const OVERTAKEN: [&str; 4] = ["40001", "40P01", "CR000", "53300"];
+/// What PostgreSQL and its kin say of a transaction that another has overtaken or holds up: `serialization_failure`,
+/// `deadlock_detected`, `lock_not_available`, CockroachDB's `retry transaction`.
+const OVERTAKEN: [&str; 4] = ["40001", "40P01", "55P03", "CR000"];
+
+/// What it says when it has too many connections, ends, or has just begun.
+const AWAY: [&str; 4] = ["53300", "57P01", "57P02", "57P03"];
+
+/// Whether another has overtaken a transaction, of which nothing is left then.
+fn is_overtaken(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == SQLITE_BUSY || OVERTAKEN.contains(&&*code))
+}
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|error| error.code());
-        let busy = code.is_some_and(|code| code == SQLITE_BUSY || OVERTAKEN.contains(&&*code));
+        let away = code.is_some_and(|code| AWAY.contains(&&*code));
         match error {
-            sqlx::Error::PoolTimedOut => Self::Busy,
-            _ if busy => Self::Busy,
+            // A connection that breaks takes what was not committed with it; a commit is judged by itself.
+            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => Self::Busy,
+            _ if away || is_overtaken(&error) => Self::Busy,
             error => Self::Broken(error.to_string()),
         }
     }

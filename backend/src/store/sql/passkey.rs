@@ -6,6 +6,7 @@ use super::{
     Connection, Readers, Value, account_id, credential_digest, identity_level, query, timestamp, unreadable, write_rows,
 };
 use crate::model::{NewCredential, Passkey, Revocation};
+use crate::store::audit::{Act, AuditEntry, PASSKEY_ADDED, PASSKEY_REMOVED, PASSKEY_RENAMED};
 use crate::store::job::{Tx, Write};
 use crate::store::{Addition, PASSKEYS_MAX, Removal, StoreError};
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
@@ -160,6 +161,9 @@ impl Write for Add {
             return Ok(Addition::TooMany);
         }
         insert(tx.connection, vec![(owner, &self.passkey)]).await?;
+        let act = Act::own(self.account, self.passkey.0.created);
+        let entry = AuditEntry::done(act, PASSKEY_ADDED).about(self.account).with("passkey", self.passkey.digest());
+        tx.audit(entry).await?;
         Ok(Addition::Added)
     }
 }
@@ -169,6 +173,7 @@ pub(in crate::store) struct Rename {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) digest: CredentialDigest,
     pub(in crate::store) name: String,
+    pub(in crate::store) act: Act,
 }
 
 const RENAME: &str = "
@@ -180,7 +185,12 @@ impl Write for Rename {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let rename = query(RENAME).bind(self.account).bind(self.digest).bind(self.name.as_str());
-        Ok(rename.execute(&mut *tx.connection).await? > 0)
+        if rename.execute(&mut *tx.connection).await? == 0 {
+            return Ok(false);
+        }
+        let entry = AuditEntry::done(self.act.clone(), PASSKEY_RENAMED).about(self.account);
+        tx.audit(entry.with("passkey", self.digest)).await?;
+        Ok(true)
     }
 }
 
@@ -189,6 +199,7 @@ pub(in crate::store) struct Remove {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) digest: CredentialDigest,
     pub(in crate::store) keep: Option<SessionId>,
+    pub(in crate::store) act: Act,
 }
 
 const OTHER_WAYS_IN: &str = "
@@ -213,6 +224,8 @@ impl Write for Remove {
                 let credential = Some(self.digest);
                 let revocation = Revocation { account: self.account, credential, keep: self.keep };
                 revocation::note(tx.connection, &revocation).await?;
+                let entry = AuditEntry::done(self.act.clone(), PASSKEY_REMOVED).about(self.account);
+                tx.audit(entry.with("passkey", self.digest)).await?;
                 Ok(Removal::Removed)
             }
         }

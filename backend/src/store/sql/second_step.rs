@@ -1,15 +1,28 @@
 //! Second steps and recovery codes: rows by account, found by key only.
 
-use super::contact::SET_STEP;
-use super::{Readers, query, timestamp, unreadable};
+use super::{Connection, Readers, query, timestamp, unreadable};
 use crate::model::second_step::{APP_KEY_BYTES, AppKey, SecondStep, SecondSteps, StepKind};
 use crate::model::telephone::PhoneNumber;
 use crate::store::StoreError;
+use crate::store::audit::{
+    Act, AuditEntry, RECOVERY_CODE_USED, RECOVERY_CODES_MADE, SECOND_STEP_REMOVED, SECOND_STEP_SET,
+};
 use crate::store::job::{Tx, Write};
-use crate::store::seal::Sealer;
+use crate::store::seal::{Place, Sealer};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
+use zeroize::Zeroizing;
+
+/// Where numbers and keys of apps stand.
+pub(in crate::store) const PLACE: Place = Place("second_step.sealed");
+
+/// The key of a row: account and kind.
+pub(in crate::store) fn row(account: &AccountId, kind: StepKind) -> [u8; 17] {
+    let mut row = [kind.number(); 17];
+    row[..16].copy_from_slice(account.as_bytes());
+    row
+}
 
 const OF_ACCOUNT: &str = "SELECT kind, sealed, added FROM second_step WHERE account = $1";
 
@@ -36,7 +49,7 @@ pub(in crate::store) fn opened(
     kind: StepKind,
     sealed: &[u8],
 ) -> Result<SecondStep, StoreError> {
-    let plain = sealer.open_fact(account, kind.number(), sealed)?;
+    let plain = Zeroizing::new(sealer.open_bytes(PLACE, &row(account, kind), sealed)?);
     let step = match kind {
         StepKind::App => <[u8; APP_KEY_BYTES]>::try_from(&plain[..]).ok().map(|key| SecondStep::App(AppKey::new(key))),
         StepKind::Mobile | StepKind::Landline => {
@@ -61,15 +74,43 @@ impl Write for Set {
     type Outcome = ();
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        query(SET_STEP)
-            .bind(self.account)
-            .bind(i64::from(self.kind.number()))
-            .bind(self.sealed.clone())
-            .bind(self.added)
-            .bind(i64::try_from(self.used).unwrap_or(i64::MAX))
-            .execute(&mut *tx.connection)
-            .await?;
-        Ok(())
+        put(tx.connection, self).await?;
+        tx.audit(self.entry()).await
+    }
+}
+
+impl Set {
+    /// It, for the audit.
+    pub(super) fn entry(&self) -> AuditEntry {
+        let act = Act::own(self.account, self.added);
+        AuditEntry::done(act, SECOND_STEP_SET).about(self.account).with("kind", word(self.kind))
+    }
+}
+
+const SET_STEP: &str = "
+    INSERT INTO second_step (id, account, kind, sealed, added, used) VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, added = excluded.added, used = excluded.used";
+
+/// Writes a second step.
+pub(super) async fn put(connection: &mut Connection, set: &Set) -> Result<(), StoreError> {
+    query(SET_STEP)
+        .bind(row(&set.account, set.kind))
+        .bind(set.account)
+        .bind(i64::from(set.kind.number()))
+        .bind(set.sealed.as_slice())
+        .bind(set.added)
+        .bind(i64::try_from(set.used).unwrap_or(i64::MAX))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A kind, for the audit.
+pub(super) const fn word(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::App => "app",
+        StepKind::Mobile => "mobile",
+        StepKind::Landline => "landline",
     }
 }
 
@@ -100,6 +141,7 @@ impl Write for UseStep {
 pub(in crate::store) struct Remove {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) kind: StepKind,
+    pub(in crate::store) act: Act,
 }
 
 #[async_trait]
@@ -112,6 +154,10 @@ impl Write for Remove {
             .bind(i64::from(self.kind.number()))
             .execute(&mut *tx.connection)
             .await?;
+        if done > 0 {
+            let entry = AuditEntry::done(self.act.clone(), SECOND_STEP_REMOVED).about(self.account);
+            tx.audit(entry.with("kind", word(self.kind))).await?;
+        }
         Ok(done > 0)
     }
 }
@@ -127,6 +173,7 @@ pub(in crate::store) async fn recovery_codes(readers: &Readers, account: &Accoun
 pub(in crate::store) struct SetRecoveryCodes {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) digests: Vec<[u8; 32]>,
+    pub(in crate::store) act: Act,
 }
 
 #[async_trait]
@@ -140,7 +187,7 @@ impl Write for SetRecoveryCodes {
             let insert = query("INSERT INTO recovery_code (account, digest) VALUES ($1, $2)");
             insert.bind(self.account).bind(*digest).execute(&mut *tx.connection).await?;
         }
-        Ok(())
+        tx.audit(AuditEntry::done(self.act.clone(), RECOVERY_CODES_MADE).about(self.account)).await
     }
 }
 
@@ -148,6 +195,7 @@ impl Write for SetRecoveryCodes {
 pub(in crate::store) struct UseRecoveryCode {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) digest: [u8; 32],
+    pub(in crate::store) act: Act,
 }
 
 #[async_trait]
@@ -160,6 +208,9 @@ impl Write for UseRecoveryCode {
             .bind(self.digest)
             .execute(&mut *tx.connection)
             .await?;
+        if done > 0 {
+            tx.audit(AuditEntry::done(self.act.clone(), RECOVERY_CODE_USED).about(self.account)).await?;
+        }
         Ok(done > 0)
     }
 }

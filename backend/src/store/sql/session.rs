@@ -1,6 +1,6 @@
 //! Sessions of the embedded warm tier, on SQLite alone: read by handle or by account, touched, and ended.
 
-use super::{Readers, hex, millis, rows, session_id, timestamp};
+use super::{Connection, Readers, hex, millis, rows, session_id, timestamp};
 use crate::store::StoreError;
 use crate::store::job::{Tx, Write};
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse};
@@ -124,6 +124,14 @@ impl Write for End {
         tx.changes.extend(ended.iter().copied().map(Change::SessionEnded));
         Ok(ended.len())
     }
+}
+
+/// Forgets all sessions, where they are in this tier.
+pub(in crate::store) async fn forget_all(connection: &mut Connection) -> Result<(), StoreError> {
+    if let Some(connection) = connection.if_sqlite() {
+        sqlx::query("DELETE FROM session").execute(connection).await?;
+    }
+    Ok(())
 }
 
 /// Ends sessions; gives those that stood.

@@ -13,8 +13,9 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, FromRow, Postgres, SqlSafeStr as _, SqlStr, Sqlite};
 
-/// Parameters in one statement: SQLite takes 32,766 and PostgreSQL 65,535.
-const PARAMETERS_MAX: usize = 32_000;
+/// Parameters in one statement. Both databases take tens of thousands, but SQLite looks each one up among all before it,
+/// so that a statement costs the square of their number; some hundred make the message cheap enough.
+const PARAMETERS_MAX: usize = 600;
 
 /// A value of a parameter: one of the three types that columns have. A flag is an integer, 0 or 1; a moment is an
 /// integer, milliseconds since 1970.
@@ -65,7 +66,7 @@ pub(in crate::store) fn rows_query<const N: usize>(text: &'static str, rows: &[[
         list.push(')');
     }
     let text = AssertSqlSafe(text.replace("{rows}", &list)).into_sql_str(); // Numbers only were put in.
-    Query { text, values: rows.iter().flatten().cloned().collect(), keep: rows.len() == 1 }
+    Query { text, values: rows.iter().flatten().cloned().collect(), keep: rows.len() == 1 || rows.len() == rows_max(N) }
 }
 
 /// Most rows of so many columns in one statement.

@@ -8,10 +8,13 @@ pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
-pub(in crate::store) const MIGRATIONS: [&str; 5] = [
+pub(in crate::store) const MIGRATIONS: [&str; 8] = [
     include_str!("../../../../migrations/0001_account.sql"),
     include_str!("../../../../migrations/0002_warm.sql"),
     include_str!("../../../../migrations/0003_shared_tier.sql"),
+    include_str!("../../../../migrations/0004_audit.sql"),
+    include_str!("../../../../migrations/0005_delivery.sql"),
+    include_str!("../../../../migrations/0006_data_key.sql"),
     include_str!("../../../../migrations/0020_second_step.sql"),
     include_str!("../../../../migrations/0021_contact_change.sql"),
 ];

@@ -1,0 +1,72 @@
+//! `aldgate keys`: the keys under which what is personal stands sealed in the database.
+
+use super::CannotStart;
+use super::operator::{Operator, now, say};
+use aldgate_backend::store::{DataKey, KeyId, StoreError};
+use aldgate_gateway::config::Config;
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// How long a new key is announced before it is used: every process looks every five seconds, and where keys are copied
+/// from machine to machine, that takes a while.
+pub(crate) const ANNOUNCED_SECS: u32 = 600;
+
+fn failed(error: StoreError) -> CannotStart {
+    CannotStart::because("the data keys", error)
+}
+
+/// Prints them, and how much is sealed under each.
+///
+/// # Errors
+/// If they cannot be read.
+pub(crate) async fn list(config: Config) -> Result<(), CannotStart> {
+    let operator = Operator::open(config).await?;
+    for key in operator.store.data_keys().await.map_err(failed)? {
+        say(line(&key));
+    }
+    operator.store.close().await;
+    Ok(())
+}
+
+fn line(key: &DataKey) -> String {
+    let DataKey { id, active_from, resealed_at, values } = key;
+    let moment = |at: aldgate_core::time::Timestamp| {
+        let at = i64::try_from(at.as_secs()).ok().and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok());
+        at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
+    };
+    let since = match *id {
+        KeyId::DERIVED => "derived from the master key".to_owned(),
+        _ => format!("seals from {}", moment(*active_from)),
+    };
+    let resealed = resealed_at.map(|at| format!(", everything older sealed anew by {}", moment(at)));
+    format!("key {id}: {values} values, {since}{}", resealed.unwrap_or_default())
+}
+
+/// Makes the next one, which seals after `wait`; the backend then seals anew whatever is older.
+///
+/// # Errors
+/// One line that says what to do.
+pub(crate) async fn rotate(config: Config, wait: u32) -> Result<(), CannotStart> {
+    let operator = Operator::open(config).await?;
+    let active_from = now().plus(Duration::from_secs(wait.into()));
+    let made = operator.store.make_data_key(&operator.data_keys, active_from, Operator::act()).await;
+    let id = made.map_err(failed)?;
+    operator.store.close().await;
+    say(format!("Key {id} is in {} and seals in {} s.", operator.data_keys.path(id).display(), wait));
+    say("Copy it to the keys.dir of every other backend before that, and into the backup of the keys.");
+    Ok(())
+}
+
+/// Drops one that nothing is sealed under.
+///
+/// # Errors
+/// Why it stays.
+pub(crate) async fn drop_key(config: Config, id: u16) -> Result<(), CannotStart> {
+    let operator = Operator::open(config).await?;
+    let dropped = operator.store.drop_data_key(&operator.data_keys, KeyId(id), Operator::act()).await;
+    dropped.map_err(failed)?.map_err(|stays| CannotStart(format!("key {id} stays: {stays}")))?;
+    operator.store.close().await;
+    say(format!("Key {id} is gone. Backups that were made before everything was sealed anew need it still."));
+    Ok(())
+}
