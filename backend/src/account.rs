@@ -7,13 +7,17 @@
 
 use crate::fault::Fault;
 use crate::herald::Herald;
+use crate::link_token::{LinkTokens, Power};
 use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
-use crate::notifier::{Notice, Post};
+use crate::notifier::{Changed, Notice, Post, Recipient};
 use crate::store::audit::{Act, AuditEntry, SESSIONS_ENDED};
 use crate::store::{Addition, Creation, Removal, Store};
+use crate::words::Words;
+use aldgate_core::entropy::Entropy;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::Warm;
+use aldgate_core::webauthn::credential::CredentialRecord;
 use std::sync::Arc;
 
 /// Who changes an account, and when: its owner, in a session that stays.
@@ -25,6 +29,26 @@ pub(crate) struct Change<'a> {
     pub(crate) session: SessionId,
     /// Now.
     pub(crate) now: Timestamp,
+    /// In which language its owner is told.
+    pub(crate) words: Words,
+}
+
+/// What the owners of accounts are told with.
+pub(crate) struct Letters {
+    /// Takes messages away.
+    pub(crate) post: Arc<Post>,
+    /// Makes the tokens of their links.
+    pub(crate) links: Arc<LinkTokens>,
+    /// For those tokens.
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Letters {
+    async fn tell(&self, account: &Account, what: Changed, words: Words, now: Timestamp) -> Result<(), Fault> {
+        let not_me = self.links.mint_random(Power::NotMe, &account.id, now, &*self.entropy)?;
+        let to = Recipient::Email(&account.email);
+        Ok(self.post.send(&Notice::Changed(what, not_me), to, words, now).await?)
+    }
 }
 
 impl Change<'_> {
@@ -39,13 +63,13 @@ pub(crate) struct Accounts {
     store: Store,
     warm: Arc<dyn Warm>,
     herald: Arc<Herald>,
-    post: Arc<Post>,
+    letters: Letters,
 }
 
 impl Accounts {
     /// The accounts of a store.
-    pub(crate) fn new(store: Store, warm: Arc<dyn Warm>, herald: Arc<Herald>, post: Arc<Post>) -> Self {
-        Self { store, warm, herald, post }
+    pub(crate) fn new(store: Store, warm: Arc<dyn Warm>, herald: Arc<Herald>, letters: Letters) -> Self {
+        Self { store, warm, herald, letters }
     }
 
     /// An account, if it exists.
@@ -77,7 +101,7 @@ impl Accounts {
         let addition = self.store.add_passkey(&change.account.id, new).await?;
         if matches!(addition, Addition::Added) {
             self.publish(new).await;
-            self.tell(change, Notice::PasskeyAdded).await;
+            self.tell(change, Changed::PasskeyAdded).await;
         }
         Ok(addition)
     }
@@ -104,7 +128,7 @@ impl Accounts {
         let removal = self.store.remove_passkey(id, passkey, Some(change.session), change.act()).await?;
         if matches!(removal, Removal::Removed) {
             self.herald.tell().await;
-            self.tell(change, Notice::PasskeyRemoved).await;
+            self.tell(change, Changed::PasskeyRemoved).await;
         }
         Ok(removal)
     }
@@ -116,7 +140,7 @@ impl Accounts {
             return Err(Fault::Invariant("an account that was just read exists"));
         }
         self.herald.tell().await;
-        self.tell(change, Notice::PasswordChanged).await;
+        self.tell(change, Changed::Password).await;
         Ok(())
     }
 
@@ -126,6 +150,27 @@ impl Accounts {
             self.store.renew_hash(&account.id, old, hash).await?;
         }
         Ok(())
+    }
+
+    /// Tells the shared tier of the revocations that were noted. What it cannot be told now, it is told later.
+    pub(crate) async fn told_of_revocations(&self) {
+        self.herald.tell().await;
+    }
+
+    /// Lets every gateway know that passkeys are worth another identity than before.
+    pub(crate) async fn publish_all(&self, records: &[CredentialRecord]) {
+        for record in records {
+            if let Err(error) = self.warm.publish_credential(record).await {
+                tracing::error!(%error, "a gateway may take a passkey for more than it is worth, until it forgets it");
+            }
+        }
+    }
+
+    /// Tells the owner of an account of something that was done without a session.
+    pub(crate) async fn tell_of(&self, account: &Account, what: Changed, words: Words, now: Timestamp) {
+        if let Err(error) = self.letters.tell(account, what, words, now).await {
+            tracing::error!(%error, ?what, "the owner of an account was not told of a change");
+        }
     }
 
     /// Notes that sessions were ended by their owner. They are in another place than the audit: they have ended, whether
@@ -145,9 +190,7 @@ impl Accounts {
     }
 
     /// Tells the owner. The change is done; a message that cannot be sent does not undo it.
-    async fn tell(&self, change: Change<'_>, notice: Notice) {
-        if let Err(error) = self.post.send(&notice, &change.account.email, change.now).await {
-            tracing::error!(%error, ?notice, "the owner of an account was not told of a change");
-        }
+    pub(crate) async fn tell(&self, change: Change<'_>, what: Changed) {
+        self.tell_of(change.account, what, change.words, change.now).await;
     }
 }

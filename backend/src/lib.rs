@@ -10,25 +10,31 @@
 //! what it lacks.
 
 mod account;
+mod authenticator_app;
 pub mod cold;
 pub mod deliveries;
 mod fault;
 mod herald;
 mod http;
 mod journey;
+mod language;
+mod link_token;
 pub mod model;
 mod notifier;
 pub mod oidc;
 mod one_time_code;
 mod passkey;
 mod password;
+mod recovery_code;
 mod settler;
 pub mod store;
 pub mod warm;
+mod words;
 
-pub use notifier::Message;
+pub use notifier::{BadCarrier, Carrier, Channel, GovUkNotify, Message, Smtp, SmtpSecurity};
+pub use password::{ALONE_CHARS_MIN, Breached, CHARS_MIN, NoFilter};
 
-use account::Accounts;
+use account::{Accounts, Letters};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::secret::MasterKey;
 use aldgate_core::session::record::Lifetimes;
@@ -43,15 +49,17 @@ use http::Front;
 use journey::Journeys;
 use journey::known_device::KnownDevices;
 use journey::sealed::Sealer;
-use notifier::{FileOutbox, Post};
-use oidc::keys::{Rules, SigningKeys};
+use link_token::LinkTokens;
+use notifier::{Carriers, FileOutbox, Links, Notifier, Post};
+use oidc::keys::{Rules as KeyRules, SigningKeys};
 use oidc::logout::NoOutbound;
 use oidc::logout::reach::Reach;
 use oidc::registry::Registry;
 use oidc::{Ground, Provider};
 use one_time_code::OneTimeCodes;
 use passkey::Registration;
-use password::Passwords;
+use password::{Passwords, Rules};
+use recovery_code::RecoveryCodes;
 use settler::Settler;
 use std::future::Future;
 use std::path::PathBuf;
@@ -80,16 +88,24 @@ pub struct Config {
     pub login_host: String,
     /// The gate's key set (RFC 7517).
     pub key_set: String,
-    /// The folder that takes messages.
+    /// The folder that takes messages which nobody else carries.
     pub outbox: PathBuf,
+    /// Who carries mail.
+    pub email: Carrier,
+    /// Who carries text messages.
+    pub text: Carrier,
     /// Threads that hash passwords: each takes 19 MiB and a core while it works.
     pub argon2_threads: usize,
     /// The clients of the OpenID provider.
     pub clients: Registry,
     /// When its signing keys change.
-    pub signing_keys: Rules,
+    pub signing_keys: KeyRules,
     /// Which networks, besides the public ones, its clients may be called in.
     pub reach: Reach,
+    /// Shortest password of an account that asks for nothing else, in characters; never less than 8.
+    pub password_alone_chars_min: usize,
+    /// Passwords that were breached, if there is a list.
+    pub breached: Option<Arc<Breached>>,
 }
 
 /// Whoever listens to the messages that are sent.
@@ -113,6 +129,9 @@ pub enum BadConfig {
     /// Clients cannot be called.
     #[error(transparent)]
     Outbound(#[from] NoOutbound),
+    /// Messages cannot be carried as configured.
+    #[error(transparent)]
+    Carrier(#[from] BadCarrier),
     /// The source of randomness failed.
     #[error("the source of randomness failed")]
     Entropy,
@@ -146,7 +165,10 @@ impl Backend {
         }
         let verifier = Verifier::new(&config.key_set, &config.issuer, AUDIENCE).map_err(|_| BadConfig::KeySet)?;
         let outbox = FileOutbox::open(config.outbox, Arc::clone(&entropy)).map_err(BadConfig::Outbox)?;
-        let post = Arc::new(Post::new(Box::new(outbox), on_message));
+        let outbox: Arc<dyn Notifier> = Arc::new(outbox);
+        let carriers = Carriers::new(config.email, config.text, outbox)?;
+        let post = Arc::new(Post::new(carriers, Links::new(config.issuer.clone()), on_message));
+        let links = Arc::new(LinkTokens::of(&master));
         let registration = Registration::new(config.relying_party, &master, Arc::clone(&entropy));
         let herald = Arc::new(Herald::new(store.clone(), Arc::clone(&warm)));
         let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
@@ -164,15 +186,23 @@ impl Backend {
         };
         let provider = Provider::new(ground, &master).map_err(BadConfig::Outbound)?;
         let journeys = Journeys {
-            accounts: Accounts::new(store.clone(), Arc::clone(&warm), Arc::clone(&herald), Arc::clone(&post)),
+            accounts: Accounts::new(
+                store.clone(),
+                Arc::clone(&warm),
+                Arc::clone(&herald),
+                Letters { post: Arc::clone(&post), links: Arc::clone(&links), entropy: Arc::clone(&entropy) },
+            ),
             store: store.clone(),
             warm,
             post,
             codes: OneTimeCodes::of(&master),
+            password_rules: Rules::new(config.password_alone_chars_min, config.breached),
             passwords: passwords.map_err(|_| BadConfig::Entropy)?,
             registration: registration.map_err(|_| BadConfig::RelyingParty)?,
             sealer: Sealer::new(Arc::clone(&master), Arc::clone(&entropy)),
             known_devices: KnownDevices::of(&master),
+            links,
+            recovery_codes: RecoveryCodes::of(&master),
             master,
             entropy,
             lifetimes: config.lifetimes,

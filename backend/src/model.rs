@@ -16,6 +16,9 @@ use aldgate_core::time::Timestamp;
 use aldgate_core::webauthn::credential::CredentialRecord;
 use std::fmt;
 
+pub mod second_step;
+pub mod telephone;
+
 /// Longest e-mail address in bytes: RFC 5321, section 4.5.3.1.3 (256 for a path, less its angle brackets).
 pub const EMAIL_BYTES_MAX: usize = 254;
 
@@ -23,29 +26,22 @@ pub const EMAIL_BYTES_MAX: usize = 254;
 #[derive(Clone, PartialEq, Eq)]
 pub struct EmailAddress(String);
 
-/// Why a text is not an e-mail address. The sentences may be shown to the person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why a text is not an e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadEmailAddress {
     /// Nothing was typed.
-    #[error("Enter an email address")]
     Empty,
     /// Longer than [`EMAIL_BYTES_MAX`].
-    #[error("Email address must be 254 characters or fewer")]
     TooLong,
     /// A space, a line break or another character that no address holds.
-    #[error("Email address must not contain spaces")]
     Whitespace,
     /// No `@`.
-    #[error("Email address must contain an @, like name@example.com")]
     NoAt,
     /// More than one `@`.
-    #[error("Email address must contain only one @, like name@example.com")]
     SeveralAts,
     /// Nothing before the `@`.
-    #[error("Email address must have a name before the @, like name@example.com")]
     NoName,
     /// What follows the `@` is no domain.
-    #[error("Email address must have a domain after the @, like name@example.com")]
     NoDomain,
 }
 

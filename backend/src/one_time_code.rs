@@ -15,6 +15,9 @@ pub(crate) const DIGITS: usize = 6;
 /// How long a code is good for: mail may take some minutes, and the page says so.
 pub(crate) const LIFETIME: Duration = Duration::from_mins(15);
 
+/// The same for one that is sent to a telephone (NIST SP 800-63B-4, section 3.1.3.2: ten minutes at most).
+pub(crate) const SPOKEN_LIFETIME: Duration = Duration::from_mins(10);
+
 const CODES: u64 = 1_000_000; // 10^DIGITS. Taking 64 bits modulo this favours no code by more than 1 in 10^13.
 
 /// Six digits.

@@ -71,6 +71,10 @@ pub enum Purpose {
     TlsTicket,
     /// Cookies of browsers in which an account's password was right before.
     KnownDevice,
+    /// Tokens of the links in messages.
+    Link,
+    /// Keyed digests of recovery codes.
+    RecoveryCode,
     /// Tags of the audit's entries.
     Audit,
     /// Sealing of authorization codes.
@@ -111,6 +115,8 @@ impl Purpose {
             Self::DpopNonce => b"aldgate/dpop-nonce/1",
             Self::TlsTicket => b"aldgate/tls-ticket/1",
             Self::KnownDevice => b"aldgate/known-device/1",
+            Self::Link => b"aldgate/link/1",
+            Self::RecoveryCode => b"aldgate/recovery-code/1",
             Self::Audit => b"aldgate/audit/1",
             Self::AuthorizationCode => b"aldgate/authorization-code/1",
             Self::AuthorizationRequest => b"aldgate/authorization-request/1",

@@ -4,6 +4,9 @@
 //   data-passkey="register"  create the first passkey of a new account
 //   data-passkey="add"       create one more passkey
 //
+// A page that lists an account's passkeys has an element with `data-passkeys-accepted`: what the device keeps beyond
+// that list is out of date, and is told so (WebAuthn Level 3, section 5.1.10, the Signal API).
+//
 // Nothing is decided here. The server makes the challenge, checks the answer and says where to go; whatever fails
 // leads to /sign-in/problem, a page of the server's that says what to do. Without this module the buttons stay hidden.
 
@@ -148,8 +151,17 @@ async function loginOptions() {
 
 /** Gives an assertion to the server. Its challenge is spent, whatever the answer. */
 async function login(credential, button) {
+  const rpId = kept?.json.rpId;
   kept = null;
-  await post("/passkey/login", credentialJson(credential));
+  try {
+    await post("/passkey/login", credentialJson(credential));
+  } catch (error) {
+    // A passkey that no account has is not offered again.
+    if (error.reason === "unknown-credential" && rpId) {
+      await signal("signalUnknownCredential", { rpId, credentialId: credential.id });
+    }
+    throw error;
+  }
   location.assign(ownPath(button.dataset.returnTo, "/"));
 }
 
@@ -157,7 +169,7 @@ async function signIn(button) {
   await autofill.stop();
   const publicKey = await loginOptions();
   const credential = await asked(() => navigator.credentials.get({ publicKey }));
-  say(button, "Signing you in…");
+  say(button, button.dataset.signingIn);
   await login(credential, button);
 }
 
@@ -181,7 +193,7 @@ const autofill = {
     const credential = await this.offer(controller).catch(() => null); // Nobody asked for it, so it fails in silence.
     if (!credential || controller.signal.aborted) return;
     // From here on somebody chose a passkey, and hears how it ends.
-    await whileBusy(button, "Signing you in…", () => login(credential, button));
+    await whileBusy(button, button.dataset.signingIn, () => login(credential, button));
   },
 
   /** A passkey that was chosen, or null. The challenge is renewed before it grows too old. */
@@ -207,14 +219,46 @@ const autofill = {
   },
 };
 
+// ---- Telling the device what has changed (only where the browser can)
+
+async function signal(method, what) {
+  try {
+    await PublicKeyCredential[method]?.(what);
+  } catch {
+    // It is a hint, and nothing depends on it.
+  }
+}
+
+async function tellWhatIsAccepted(list) {
+  const { rpId, userId, name, passkeysAccepted } = list.dataset;
+  const allAcceptedCredentialIds = passkeysAccepted.split(" ").filter(Boolean);
+  await signal("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds });
+  await signal("signalCurrentUserDetails", { rpId, userId, name, displayName: name });
+}
+
 // ---- Creating a passkey
 
 async function create(button) {
   const publicKey = creationOptions(await post("/passkey/register/options", {}));
   const credential = await asked(() => navigator.credentials.create({ publicKey }));
-  say(button, "Saving your passkey…");
+  say(button, button.dataset.saving);
   const { next } = await post("/passkey/register", credentialJson(credential));
   location.assign(ownPath(next, button.dataset.passkey === "add" ? "/account/passkeys" : "/register/done"));
+}
+
+/** Where a password manager has just filled in a password, it may make a passkey by itself (mediation `conditional`). */
+async function createUnasked() {
+  const capabilities = await PublicKeyCredential.getClientCapabilities?.().catch(() => null);
+  if (!capabilities?.conditionalCreate) return;
+  try {
+    const publicKey = creationOptions(await post("/passkey/register/options", { mediation: "conditional" }));
+    const credential = await navigator.credentials.create({ publicKey, mediation: "conditional" });
+    if (!credential) return;
+    const { next } = await post("/passkey/register", { ...credentialJson(credential), mediation: "conditional" });
+    location.assign(ownPath(next, "/account/passkeys"));
+  } catch {
+    // Nobody asked for it, so it fails in silence; the button beside it stays.
+  }
 }
 
 // ---- The buttons
@@ -264,12 +308,14 @@ function begin() {
   for (const button of buttons) {
     const ceremony = ceremonies[button.dataset.passkey];
     if (!ceremony) continue;
-    button.addEventListener("click", () => whileBusy(button, "Waiting for your passkey…", () => ceremony(button)));
+    button.addEventListener("click", () => whileBusy(button, button.dataset.waiting, () => ceremony(button)));
     free(button); // A reloaded page may remember that it was held.
     button.hidden = false;
     if (ceremony === signIn) autofill.start(button);
   }
   show("[data-passkey-only]");
+  if (document.querySelector("[data-passkey-conditional]")) createUnasked();
+  for (const list of document.querySelectorAll("[data-passkeys-accepted]")) tellWhatIsAccepted(list);
 
   // "Back" may bring the page as it was left, with a button held and an old challenge: begin afresh.
   window.addEventListener("pageshow", async (event) => {

@@ -132,6 +132,7 @@ pub fn location(route: &Route, challenge: &Challenge, header: &RequestHeader, st
         Challenge::SignInAgain(_) => "&why=ended",
         Challenge::StepUp(Lack::Components(parts)) if !step_up::can_be_shown(*parts) => return None,
         Challenge::StepUp(Lack::Components(parts)) if parts.meets(Components::PASSKEY) => "&why=passkey",
+        Challenge::StepUp(Lack::Components(parts)) if parts.meets(Components::DEVICE) => "&why=second-step",
         Challenge::StepUp(Lack::Freshness(_)) if step_up::only_a_passkey_does(route) => "&why=passkey",
         Challenge::StepUp(Lack::Components(_) | Lack::Freshness(_)) => "&why=step-up",
         Challenge::Token(_) => return None,

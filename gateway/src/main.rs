@@ -52,6 +52,11 @@ enum Command {
     },
     /// Print the functions that an administrator loads into Redis (config/redis).
     RedisFunctions,
+    /// Work on lists of breached passwords.
+    BreachedPasswords {
+        #[command(subcommand)]
+        command: BreachedPasswords,
+    },
     /// Prove the audit whole, or list it.
     #[command(subcommand)]
     Audit(Audit),
@@ -87,6 +92,20 @@ enum Command {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+}
+
+/// What is done with breached passwords.
+#[derive(Subcommand)]
+enum BreachedPasswords {
+    /// Make a filter of a list: one password, or one SHA-1 digest with or without a count, a line.
+    Build {
+        /// The list.
+        #[arg(long, value_name = "LIST")]
+        from: PathBuf,
+        /// The filter, for `password.breached` in the configuration.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
     },
 }
 
@@ -198,6 +217,9 @@ fn main() -> ExitCode {
         Command::Backend { config } => compose::run(compose::backend, Some(&config)),
         Command::OidcKeys { command } => command.run(),
         Command::RedisFunctions => compose::redis_functions(),
+        Command::BreachedPasswords { command: BreachedPasswords::Build { from, to } } => {
+            compose::breached::build(&from, &to)
+        }
         Command::Audit(command) => audit(command),
         Command::Keys(command) => keys(command),
         Command::Backup { config, to, without_keys } => {

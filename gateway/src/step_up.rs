@@ -45,7 +45,7 @@ pub fn only_a_passkey_does(route: &Route) -> bool {
 
 /// Whether one sign-in here shows all of these components.
 pub fn can_be_shown(parts: Components) -> bool {
-    [Components::PASSKEY, Components::PASSWORD, Components::DEVICE].iter().any(|one| one.meets(parts))
+    [Components::PASSKEY, Components::PASSWORD.with(Components::DEVICE)].iter().any(|one| one.meets(parts))
 }
 
 /// The ways of signing in that do, whole, in the order of the configuration.
@@ -115,7 +115,9 @@ mod tests {
         assert!(only(Demand { vectors: vectors(&["P9.Cm", "P5.Cm"]), ..LATELY }));
         assert!(!only(Demand { vectors: vectors(&["P9.Cm", "P5.Cp"]), ..LATELY }));
         assert!(!only(LATELY));
-        for (parts, can) in [("P0.Cm", true), ("P0.Cp", true), ("P0.Cp.Cd", false), ("P0.Ck", false)] {
+        for (parts, can) in
+            [("P0.Cm", true), ("P0.Cp", true), ("P0.Cp.Cd", true), ("P0.Cd.Cm", false), ("P0.Ck", false)]
+        {
             let vector: Vector = parts.parse().expect("a vector");
             assert_eq!(can_be_shown(vector.components), can, "{parts}");
         }

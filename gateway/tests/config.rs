@@ -350,6 +350,60 @@ fn a_shared_tier_is_judged_whole() {
 }
 
 #[test]
+fn whoever_carries_messages_is_judged_key_by_key() {
+    let found = faults(
+        r#"
+        [messages]
+        email = "smtp"
+        text = "pigeon"
+        [messages.smtp]
+        host = "mail.example.org"
+        security = "none"
+        port = 70000
+        user = "aldgate"
+        from = "nobody"
+        [messages.govuk_notify]
+        api_key_file = "k"
+        "#,
+    );
+    let expected = [
+        "messages.text:",
+        "messages.smtp.security:",
+        "messages.smtp.port:",
+        "messages.smtp.password_file:",
+        "messages.smtp.from:",
+        "messages.govuk_notify:",
+    ];
+    for path in expected {
+        assert!(found.iter().any(|fault| fault.starts_with(path)), "{path} in {found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    let found = faults("[messages]\ntext = \"govuk-notify\"\n[messages.govuk_notify]\nurl = \"http://n.example\"\n");
+    for path in ["url", "text_template", "api_key_file"] {
+        assert!(found.iter().any(|f| f.starts_with(&format!("messages.govuk_notify.{path}:"))), "{path}: {found:#?}");
+    }
+    let good = "[messages]\nemail = \"smtp\"\n[messages.smtp]\nhost = \"m.example\"\nfrom = \"a@b.example\"\n";
+    assert!(Config::parse(good).is_ok());
+}
+
+#[test]
+fn a_password_is_longer_where_it_alone_opens_what_is_for_verified_people() {
+    let with = |demand: &str| {
+        let service = "[[service]]\nname = \"s\"\nupstream = \"127.0.0.1:9000\"\n";
+        let route = format!("[[route]]\npath = \"/s/\"\nservice = \"s\"\ndemand = {{ {demand} }}\n");
+        Config::parse(&format!("{service}{route}")).expect("a configuration").password.alone_length
+    };
+    assert_eq!(Config::load(None).expect("the defaults").password.alone_length, 8);
+    assert_eq!(with("authenticator = \"password\""), 8);
+    assert_eq!(with("identity = \"P9\", authenticator = \"passkey\""), 8);
+    assert_eq!(with("vectors = [\"P9.Cp.Cd\", \"P9.Cm\"]"), 8);
+    assert_eq!(with("identity = \"P5\""), 15);
+    assert_eq!(with("vectors = [\"P9.Cp\", \"P9.Cm\"], max_age = \"5m\""), 15);
+    assert!(faults("[password]\nalone_length = 7\n").iter().any(|f| f.starts_with("password.alone_length:")));
+    assert_eq!(Config::parse("[password]\nalone_length = 12\n").expect("a configuration").password.alone_length, 12);
+}
+
+#[test]
 fn a_database_on_postgresql_is_judged_whole() {
     use aldgate_gateway::config::Store;
     let redis = "[warm]\nkind = \"redis\"\naddresses = [\"127.0.0.1:6379\"]\n";

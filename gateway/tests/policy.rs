@@ -48,6 +48,10 @@ const ROUTES: &str = r#"
     [[route]]
     path = "/two-parts/"
     service = "echo"
+    demand = { vectors = ["P0.Cp.Cm"] }
+    [[route]]
+    path = "/second-step/"
+    service = "echo"
     demand = { vectors = ["P0.Cp.Cd"] }
 "#;
 
@@ -95,6 +99,8 @@ async fn one_vector_of_trust_is_enough_and_the_nearest_one_is_asked_for() {
     assert_eq!(person.header("location"), "/sign-in?return_to=/strong/x%3Fy%3D1&why=passkey");
     let stuck = world.get("/two-parts/", &[("cookie", &password), ("accept", "text/html")]).await;
     assert_eq!((stuck.status.as_u16(), stuck.headers.get("location")), (401, None), "no sign-in here shows both");
+    let half = world.get("/second-step/", &[("cookie", &password), ("accept", "text/html")]).await;
+    assert_eq!(half.header("location"), "/sign-in?return_to=/second-step/&why=second-step");
     let unproven = world.get("/identified/", &[("cookie", &passkey)]).await;
     assert!(unproven.header("www-authenticate").contains(r#"acr_values="P5.Cm P9.Cm""#), "{unproven:?}");
     let page = world.get("/identified/", &[("cookie", &passkey), ("accept", "text/html")]).await;

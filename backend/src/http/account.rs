@@ -8,8 +8,8 @@ use super::dates::{day, day_and_time};
 use super::done::Done;
 use super::fields::{Form, Query};
 use super::page::{
-    Account, Errors, FieldError, PasskeyAdd, PasskeyRemove, PasskeyRename, PasskeyRow, Passkeys, PasswordChange,
-    SessionRow, Sessions, SignInMethod,
+    Account, Errors, FieldError, PasskeyAdd, PasskeyRemove, PasskeyRename, PasskeyRow, PasskeySignal, Passkeys,
+    PasswordChange, SessionRow, Sessions, SignInMethod,
 };
 use super::problem::{Problem, Shown};
 use super::wrong::{bad_password, too_many_passwords};
@@ -18,68 +18,95 @@ use crate::journey::{Overview, PasswordNotChanged, RemovalRefused};
 use crate::model::Passkey;
 use crate::oidc::logout::Ending;
 use crate::passkey::{NAME_CHARS_MAX, NameRefused, PasskeyName};
+use crate::password::Typed;
+use crate::words::Words;
 use aldgate_core::assurance::Components;
 use aldgate_core::id::{CredentialDigest, SessionId};
-use aldgate_core::secret::Secret;
 use aldgate_core::session::record::SessionRecord;
 use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 const PASSKEYS: &str = "/account/passkeys";
 const SESSIONS: &str = "/account/sessions";
 
 /// `GET /account`.
-pub(super) async fn show(State(front): State<Shared>, owner: Owner, query: Query) -> Answer {
+pub(super) async fn show(words: Words, State(front): State<Shared>, owner: Owner, query: Query) -> Answer {
     let id = owner.identity.account();
     let Overview { account, passkeys } = front.journeys.overview(id).await?;
     let sessions = front.journeys.live_sessions(id, owner.caller.now).await?;
     answer::page(&Account {
+        words,
         email: account.email.as_str(),
         passkeys: passkeys.len(),
         sessions: sessions.len(),
         has_password: account.password.is_some(),
-        notice: Done::notice(&query),
+        has_second_step: !front.journeys.second_steps(&id).await?.is_empty(),
+        notice: Done::notice(&query, words),
     })
 }
 
 /// `GET /account/passkeys`.
-pub(super) async fn show_passkeys(State(front): State<Shared>, owner: Owner, query: Query) -> Answer {
+pub(super) async fn show_passkeys(words: Words, State(front): State<Shared>, owner: Owner, query: Query) -> Answer {
     let overview = front.journeys.overview(owner.identity.account()).await?;
     let removable = overview.is_passkey_removable();
-    let rows = overview.passkeys.iter().map(|passkey| passkey_row(passkey, removable)).collect();
-    answer::page(&Passkeys { rows, notice: Done::notice(&query) })
+    let rows = overview.passkeys.iter().map(|passkey| passkey_row(passkey, removable, words)).collect();
+    let accepted: Vec<_> =
+        overview.passkeys.iter().map(|passkey| URL_SAFE_NO_PAD.encode(&passkey.credential_id)).collect();
+    let signal = PasskeySignal {
+        rp_id: front.journeys.registration.rp_id(),
+        user: URL_SAFE_NO_PAD.encode(overview.account.id.as_bytes()),
+        name: overview.account.email.as_str(),
+        accepted: accepted.join(" "),
+    };
+    answer::page(&Passkeys { words, rows, signal, notice: Done::notice(&query, words) })
 }
 
-fn passkey_row(passkey: &Passkey, removable: bool) -> PasskeyRow {
+fn passkey_row(passkey: &Passkey, removable: bool, words: Words) -> PasskeyRow {
     PasskeyRow {
         id: passkey.digest.to_string(),
         name: passkey.name.clone(),
-        created: day(passkey.created),
-        last_used: passkey.last_used.map(day),
+        created: day(passkey.created, words),
+        last_used: passkey.last_used.map(|moment| day(moment, words)),
         synced: passkey.backup_state,
         removable,
     }
 }
 
 /// `GET /account/passkeys/add`.
-pub(super) async fn show_add(_: Owner) -> Answer {
-    answer::page(&PasskeyAdd)
+pub(super) async fn show_add(words: Words, _: Owner) -> Answer {
+    answer::page(&PasskeyAdd { words })
 }
 
 /// `GET /account/passkeys/{id}/rename`.
-pub(super) async fn show_rename(State(front): State<Shared>, owner: Owner, id: Id<CredentialDigest>) -> Answer {
+pub(super) async fn show_rename(
+    words: Words,
+    State(front): State<Shared>,
+    owner: Owner,
+    id: Id<CredentialDigest>,
+) -> Answer {
     let overview = front.journeys.overview(owner.identity.account()).await?;
     let passkey = overview.passkey(&id.0).ok_or(Problem::NotFound)?;
-    answer::page(&PasskeyRename { id: &id.0.to_string(), name: &passkey.name, errors: Errors::none() })
+    answer::page(&PasskeyRename { words, id: &id.0.to_string(), name: &passkey.name, errors: Errors::none() })
 }
 
 /// `POST /account/passkeys/{id}/rename`.
-pub(super) async fn rename(State(front): State<Shared>, owner: Owner, id: Id<CredentialDigest>, form: Form) -> Answer {
+pub(super) async fn rename(
+    words: Words,
+    State(front): State<Shared>,
+    owner: Owner,
+    id: Id<CredentialDigest>,
+    form: Form,
+) -> Answer {
     let typed = form.text("name")?;
     let name = match PasskeyName::parse(typed) {
         Ok(name) => name,
         Err(refusal) => {
-            let errors = FieldError::new("name", name_refused(refusal)).into();
-            return answer::page_as(Shown::WithErrors, &PasskeyRename { id: &id.0.to_string(), name: typed, errors });
+            let errors = FieldError::new("name", name_refused(refusal, words)).into();
+            return answer::page_as(
+                Shown::WithErrors,
+                &PasskeyRename { words, id: &id.0.to_string(), name: typed, errors },
+            );
         }
     };
     if front.journeys.rename_passkey(&owner.identity, &id.0, &name, owner.caller.now).await? {
@@ -89,56 +116,68 @@ pub(super) async fn rename(State(front): State<Shared>, owner: Owner, id: Id<Cre
     }
 }
 
-fn name_refused(refusal: NameRefused) -> String {
+fn name_refused(refusal: NameRefused, words: Words) -> String {
     match refusal {
-        NameRefused::Empty => "Enter a name".to_owned(),
-        NameRefused::TooLong => format!("Name must be {NAME_CHARS_MAX} characters or fewer"),
-        NameRefused::Control => "Name must only include characters that can be seen".to_owned(),
+        NameRefused::Empty => words.enter_a_name().to_owned(),
+        NameRefused::TooLong => words.name_too_long(NAME_CHARS_MAX),
+        NameRefused::Control => words.name_unseen().to_owned(),
     }
 }
 
 /// `GET /account/passkeys/{id}/remove`.
-pub(super) async fn show_remove(State(front): State<Shared>, owner: Owner, id: Id<CredentialDigest>) -> Answer {
-    removal(&front, &owner, &id.0, Shown::Fine).await
+pub(super) async fn show_remove(
+    words: Words,
+    State(front): State<Shared>,
+    owner: Owner,
+    id: Id<CredentialDigest>,
+) -> Answer {
+    removal(words, &front, &owner, &id.0, Shown::Fine).await
 }
 
-async fn removal(front: &Shared, owner: &Owner, id: &CredentialDigest, shown: Shown) -> Answer {
+async fn removal(words: Words, front: &Shared, owner: &Owner, id: &CredentialDigest, shown: Shown) -> Answer {
     let overview = front.journeys.overview(owner.identity.account()).await?;
     let name = &overview.passkey(id).ok_or(Problem::NotFound)?.name;
     let last_way_in = !overview.is_passkey_removable();
-    answer::page_as(shown, &PasskeyRemove { id: &id.to_string(), name, last_way_in })
+    answer::page_as(shown, &PasskeyRemove { words, id: &id.to_string(), name, last_way_in })
 }
 
 /// `POST /account/passkeys/{id}/remove`.
-pub(super) async fn remove(State(front): State<Shared>, owner: Owner, id: Id<CredentialDigest>) -> Answer {
+pub(super) async fn remove(
+    words: Words,
+    State(front): State<Shared>,
+    owner: Owner,
+    id: Id<CredentialDigest>,
+) -> Answer {
     let ending = Ending::OfPasskey { passkey: id.0, keep: owner.identity.session() };
     let farewell = front.provider.farewell(&owner.identity.account(), ending, owner.caller.now).await;
-    match front.journeys.remove_passkey(&owner.identity, &id.0, owner.caller.now).await {
+    match front.journeys.remove_passkey(&owner.identity, &id.0, &owner.caller).await {
         Ok(()) => {
             front.provider.note_farewell(farewell).await;
             answer::see_other(&Done::PasskeyRemoved.after(PASSKEYS))
         }
-        Err(NotDone::Refused(RemovalRefused::LastWayIn)) => removal(&front, &owner, &id.0, Shown::Conflict).await,
+        Err(NotDone::Refused(RemovalRefused::LastWayIn)) => {
+            removal(words, &front, &owner, &id.0, Shown::Conflict).await
+        }
         Err(NotDone::Refused(RemovalRefused::NotFound)) => Err(Problem::NotFound),
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
 }
 
 /// `GET /account/sessions`.
-pub(super) async fn show_sessions(State(front): State<Shared>, owner: Owner, query: Query) -> Answer {
+pub(super) async fn show_sessions(words: Words, State(front): State<Shared>, owner: Owner, query: Query) -> Answer {
     let sessions = front.journeys.live_sessions(owner.identity.account(), owner.caller.now).await?;
     let mine = owner.identity.session();
-    let rows = sessions.iter().map(|(id, record)| session_row(*id, record, *id == mine)).collect();
-    answer::page(&Sessions { rows, notice: Done::notice(&query) })
+    let rows = sessions.iter().map(|(id, record)| session_row(*id, record, *id == mine, words)).collect();
+    answer::page(&Sessions { words, rows, notice: Done::notice(&query, words) })
 }
 
-fn session_row(id: SessionId, record: &SessionRecord, this_one: bool) -> SessionRow {
+fn session_row(id: SessionId, record: &SessionRecord, this_one: bool, words: Words) -> SessionRow {
     let by_passkey = record.components.meets(Components::PASSKEY);
     SessionRow {
         id: id.to_string(),
         device: record.device.to_string(),
-        started: day_and_time(record.opened),
-        last_seen: day_and_time(record.seen),
+        started: day_and_time(record.opened, words),
+        last_seen: day_and_time(record.seen, words),
         how: if by_passkey { SignInMethod::Passkey } else { SignInMethod::Password },
         this_one,
     }
@@ -157,20 +196,21 @@ pub(super) async fn end_session(State(front): State<Shared>, owner: Owner, id: I
 }
 
 /// `GET /account/password`.
-pub(super) async fn show_password(State(front): State<Shared>, owner: Owner) -> Answer {
-    password_page(&front, &owner, Errors::none(), Shown::Fine).await
+pub(super) async fn show_password(words: Words, State(front): State<Shared>, owner: Owner) -> Answer {
+    password_page(words, &front, &owner, Errors::none(), Shown::Fine).await
 }
 
-async fn password_page(front: &Shared, owner: &Owner, errors: Errors, shown: Shown) -> Answer {
+async fn password_page(words: Words, front: &Shared, owner: &Owner, errors: Errors, shown: Shown) -> Answer {
     let account = front.journeys.overview(owner.identity.account()).await?.account;
     let has_password = account.password.is_some();
-    answer::page_as(shown, &PasswordChange { has_password, errors, email: account.email.as_str() })
+    let least = front.journeys.chars_min_of(&account).await?;
+    answer::page_as(shown, &PasswordChange { words, has_password, errors, email: account.email.as_str(), least })
 }
 
 /// `POST /account/password`.
-pub(super) async fn change_password(State(front): State<Shared>, owner: Owner, form: Form) -> Answer {
-    let current = form.optional("current_password")?.map(|text| Secret::new(text.to_owned()));
-    let new = form.secret("new_password")?;
+pub(super) async fn change_password(words: Words, State(front): State<Shared>, owner: Owner, form: Form) -> Answer {
+    let current = form.optional("current_password")?.map(Typed::new);
+    let new = form.password("new_password")?;
     let ending = Ending::AllBut(Some(owner.identity.session()));
     let farewell = front.provider.farewell(&owner.identity.account(), ending, owner.caller.now).await;
     match front.journeys.change_password(&owner.identity, current, new, &owner.caller).await {
@@ -179,21 +219,21 @@ pub(super) async fn change_password(State(front): State<Shared>, owner: Owner, f
             answer::see_other(&Done::PasswordChanged.after("/account"))
         }
         Err(NotDone::Refused(refusal)) => {
-            let (errors, shown) = not_changed(refusal, &owner);
-            password_page(&front, &owner, errors, shown).await
+            let (errors, shown) = not_changed(refusal, &owner, words);
+            password_page(words, &front, &owner, errors, shown).await
         }
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
 }
 
-fn not_changed(refusal: PasswordNotChanged, owner: &Owner) -> (Errors, Shown) {
+fn not_changed(refusal: PasswordNotChanged, owner: &Owner, words: Words) -> (Errors, Shown) {
     match refusal {
         PasswordNotChanged::CurrentWrong => {
-            (FieldError::new("current_password", "This is not your current password").into(), Shown::WithErrors)
+            (FieldError::new("current_password", words.not_current_password()).into(), Shown::WithErrors)
         }
         PasswordNotChanged::Exhausted(refusal) => {
             (too_many_passwords("current_password", refusal, &owner.caller), Shown::Exhausted)
         }
-        PasswordNotChanged::New(refusal) => (bad_password("new_password", refusal), Shown::WithErrors),
+        PasswordNotChanged::New(refusal) => (bad_password("new_password", refusal, words), Shown::WithErrors),
     }
 }

@@ -5,7 +5,7 @@ use super::guard::FormsLeadTo;
 use super::problem::{Problem, Shown};
 use super::render::rendered;
 use crate::fault::Fault;
-use crate::journey::{Exhausted, Journey, OpenedSession, ReturnTo, known_device, sealed};
+use crate::journey::{Exhausted, Journey, OpenedSession, ReturnTo, known_device, remembered, sealed};
 use crate::model::EmailAddress;
 use aldgate_core::session::cookie;
 use aldgate_core::time::Timestamp;
@@ -77,6 +77,12 @@ pub(super) fn with_session(response: Response, session: &OpenedSession) -> Answe
 pub(super) fn with_known_device(response: Response, front: &Shared, email: &EmailAddress, now: Timestamp) -> Answer {
     let value = front.journeys.remember_device(email, now).map_err(Fault::from)?;
     with_cookie(response, &cookie::set(known_device::COOKIE, &value, Some(known_device::LIFETIME.as_secs())))
+}
+
+/// An answer after which the browser is remembered, if it is to be.
+pub(super) fn with_remembered(response: Response, value: Option<&str>) -> Answer {
+    let Some(value) = value else { return Ok(response) };
+    with_cookie(response, &cookie::set(remembered::COOKIE, value, Some(remembered::LIFETIME.as_secs())))
 }
 
 /// An answer after which the browser is in no session.

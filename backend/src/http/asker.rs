@@ -3,7 +3,9 @@
 use super::Shared;
 use super::problem::Problem;
 use crate::journey::known_device::{self, ShownDevice};
+use crate::journey::remembered::{self, ShownBrowser};
 use crate::journey::{Caller, Journey, sealed};
+use crate::language::Language;
 use aldgate_core::device::Device;
 use aldgate_core::identity_header::ASSERTION;
 use aldgate_core::session::cookie::{self, Found};
@@ -82,7 +84,10 @@ impl FromRequestParts<Shared> for Asker {
         let identity = identity(headers, front, now)?;
         let session = identity.as_ref().map(VerifiedIdentity::session);
         let shown_device = cookie(headers, known_device::COOKIE).and_then(ShownDevice::parse);
-        let caller = Caller { now, client: client(headers), device: device(headers), shown_device, session };
+        let language = parts.extensions.get::<Language>().copied().unwrap_or_default();
+        let shown_browser = cookie(headers, remembered::COOKIE).and_then(ShownBrowser::parse);
+        let (client, device) = (client(headers), device(headers));
+        let caller = Caller { now, client, device, shown_device, shown_browser, session, language };
         let journey = cookie(headers, sealed::COOKIE).and_then(|value| front.journeys.open(value, now));
         Ok(Self { identity, journey, caller })
     }

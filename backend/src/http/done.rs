@@ -2,6 +2,7 @@
 //! say what we have not written.
 
 use super::fields::Query;
+use crate::words::Words;
 
 /// What was just done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +14,15 @@ pub(super) enum Done {
     SessionEnded,
     PasswordChanged,
     SignedOutEverywhere,
+    SecondStepSet,
+    SecondStepRemoved,
+    BrowserForgotten,
+    EmailChanged,
+    PasswordReset,
 }
 
 impl Done {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 12] = [
         Self::CodeSent,
         Self::PasskeyAdded,
         Self::PasskeyRenamed,
@@ -24,33 +30,60 @@ impl Done {
         Self::SessionEnded,
         Self::PasswordChanged,
         Self::SignedOutEverywhere,
+        Self::SecondStepSet,
+        Self::SecondStepRemoved,
+        Self::BrowserForgotten,
+        Self::EmailChanged,
+        Self::PasswordReset,
     ];
 
     /// What the query says.
     pub(super) fn of(query: &Query) -> Option<Self> {
         let slug = query.text("done")?;
-        Self::ALL.into_iter().find(|done| done.told().0 == slug)
+        Self::ALL.into_iter().find(|done| done.slug() == slug)
     }
 
     /// The notice that the query asks for.
-    pub(super) fn notice(query: &Query) -> Option<&'static str> {
-        Self::of(query).map(|done| done.told().1)
+    pub(super) fn notice(query: &Query, words: Words) -> Option<&'static str> {
+        Self::of(query).map(|done| done.told(words))
     }
 
     /// The page with the word that this was done.
     pub(super) fn after(self, page: &str) -> String {
-        format!("{page}?done={}", self.told().0)
+        format!("{page}?done={}", self.slug())
     }
 
-    const fn told(self) -> (&'static str, &'static str) {
+    const fn slug(self) -> &'static str {
         match self {
-            Self::CodeSent => ("code-sent", "We have sent a new code"),
-            Self::PasskeyAdded => ("passkey-added", "Your passkey was added"),
-            Self::PasskeyRenamed => ("passkey-renamed", "Your passkey was renamed"),
-            Self::PasskeyRemoved => ("passkey-removed", "Your passkey was removed"),
-            Self::SessionEnded => ("session-ended", "You are signed out there"),
-            Self::PasswordChanged => ("password-changed", "Your password was saved"),
-            Self::SignedOutEverywhere => ("everywhere", "You are signed out everywhere"),
+            Self::CodeSent => "code-sent",
+            Self::PasskeyAdded => "passkey-added",
+            Self::PasskeyRenamed => "passkey-renamed",
+            Self::PasskeyRemoved => "passkey-removed",
+            Self::SessionEnded => "session-ended",
+            Self::PasswordChanged => "password-changed",
+            Self::SignedOutEverywhere => "everywhere",
+            Self::SecondStepSet => "second-step-set",
+            Self::SecondStepRemoved => "second-step-removed",
+            Self::BrowserForgotten => "browser-forgotten",
+            Self::EmailChanged => "email-changed",
+            Self::PasswordReset => "password-reset",
+        }
+    }
+
+    const fn told(self, words: Words) -> &'static str {
+        match self {
+            Self::CodeSent => words.new_code_sent(),
+            Self::PasskeyAdded => words.done_passkey_added(),
+            Self::PasskeyRenamed => words.done_passkey_renamed(),
+            Self::PasskeyRemoved => words.done_passkey_removed(),
+            Self::SessionEnded => words.done_session_ended(),
+            Self::PasswordChanged => words.done_password_changed(),
+            Self::SignedOutEverywhere => words.done_signed_out_everywhere(),
+            Self::SecondStepSet => words.done_second_step_set(),
+            Self::SecondStepRemoved => words.done_second_step_removed(),
+            Self::BrowserForgotten => words.done_browser_forgotten(),
+            Self::EmailChanged => words.done_email_changed(),
+            Self::PasswordReset => words.done_password_reset(),
         }
     }
 }

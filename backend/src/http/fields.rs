@@ -5,7 +5,7 @@
 
 use super::Shared;
 use super::problem::Problem;
-use aldgate_core::secret::Secret;
+use crate::password::Typed;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -19,11 +19,11 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Name and value pairs, decoded.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Fields(Vec<(Vec<u8>, Vec<u8>)>);
+pub(super) struct Fields(Vec<(Vec<u8>, Vec<u8>)>);
 
 /// The field stands twice, or is no text.
 #[derive(Debug, PartialEq, Eq)]
-struct Unreadable;
+pub(super) struct Unreadable;
 
 /// The pairs of an encoded text, each decoded.
 pub(super) fn pairs(encoded: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
@@ -38,12 +38,12 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
 }
 
 impl Fields {
-    fn parse(encoded: &[u8]) -> Self {
+    pub(super) fn parse(encoded: &[u8]) -> Self {
         Self(pairs(encoded).take(FIELDS_MAX).collect())
     }
 
     /// The value of the one field of this name, if there is one.
-    fn text(&self, name: &str) -> Result<Option<&str>, Unreadable> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Unreadable> {
         let mut named = self.0.iter().filter(|(field, _)| field == name.as_bytes());
         match (named.next(), named.next()) {
             (None, _) => Ok(None),
@@ -99,9 +99,9 @@ impl Form {
         self.0.text(name).map_err(|_| Problem::BadField(name))
     }
 
-    /// A field that holds a secret.
-    pub(super) fn secret(&self, name: &'static str) -> Result<Secret<String>, Problem> {
-        self.text(name).map(|text| Secret::new(text.to_owned()))
+    /// A field that holds a password.
+    pub(super) fn password(&self, name: &'static str) -> Result<Typed, Problem> {
+        self.text(name).map(Typed::new)
     }
 }
 

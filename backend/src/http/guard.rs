@@ -73,7 +73,7 @@ pub(super) async fn refuse_foreign_origins(State(front): State<Shared>, request:
     if request.method().is_safe() || anywhere || is_from_us(request.headers(), &front.origins) {
         return next.run(request).await;
     }
-    Problem::ForeignOrigin.for_path(request.uri().path())
+    Problem::ForeignOrigin.into_response()
 }
 
 fn is_from_us(headers: &HeaderMap, origins: &[String]) -> bool {
@@ -87,11 +87,10 @@ fn is_from_us(headers: &HeaderMap, origins: &[String]) -> bool {
 
 /// Gives up on an answer that takes too long.
 pub(super) async fn answer_in_time(request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
     let answered = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
     answered.unwrap_or_else(|_| {
         tracing::error!("no answer within {ANSWER_WITHIN:?}");
-        Problem::Unavailable.for_path(&path)
+        Problem::Unavailable.into_response()
     })
 }
 

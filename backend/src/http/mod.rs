@@ -13,13 +13,19 @@ mod guard;
 mod home;
 mod json;
 mod oidc;
+mod own_data;
 mod page;
 mod passkey;
 mod problem;
+mod recover;
 mod register;
 mod render;
+mod second_step;
 mod sign_in;
+mod sign_in_step;
 mod sign_out;
+mod speech;
+mod well_known;
 mod wrong;
 
 use crate::journey::Journeys;
@@ -86,9 +92,14 @@ fn pages() -> Router<Shared> {
         .route("/sign-in", form(sign_in::show_email, sign_in::take_email))
         .route("/sign-in/password", form(sign_in::show_password, sign_in::take_password))
         .route("/sign-in/problem", get(sign_in::show_problem))
+        .route("/sign-in/code", form(sign_in_step::show_code, sign_in_step::take_code))
+        .route("/sign-in/code/resend", post(sign_in_step::resend_code))
+        .route("/sign-in/other", form(sign_in_step::show_other, sign_in_step::take_other))
+        .route("/sign-in/recovery-code", form(sign_in_step::show_recovery, sign_in_step::take_recovery))
         .route("/sign-out", form(sign_out::show, sign_out::here))
         .route("/sign-out/everywhere", post(sign_out::everywhere))
         .route("/signed-out", get(sign_out::show_done))
+        .route("/language/{tag}", get(speech::choose))
         .route("/account", get(account::show))
         .route("/account/passkeys", get(account::show_passkeys))
         .route("/account/passkeys/add", get(account::show_add))
@@ -97,6 +108,23 @@ fn pages() -> Router<Shared> {
         .route("/account/sessions", get(account::show_sessions))
         .route("/account/sessions/{id}/end", post(account::end_session))
         .route("/account/password", form(account::show_password, account::change_password))
+        .route("/account/email", form(second_step::show_email, second_step::take_email))
+        .route("/account/prove", form(second_step::show_prove, second_step::take_prove))
+        .route("/account/prove/resend", post(second_step::resend))
+        .route("/account/second-step", get(second_step::show))
+        .route("/account/second-step/phone", form(second_step::show_phone, second_step::take_phone))
+        .route("/account/second-step/app", form(second_step::show_app, second_step::take_app))
+        .route("/account/second-step/{kind}/remove", form(second_step::show_remove, second_step::remove))
+        .route("/account/recovery-codes", form(second_step::show_codes, second_step::new_codes))
+        .route("/account/browsers", get(second_step::show_browsers))
+        .route("/account/browsers/{id}/forget", post(second_step::forget))
+        .route("/account/lock", form(recover::show_lock, recover::lock_own))
+        .route("/account/data.json", get(own_data::export))
+        .route("/account/close", form(own_data::show_close, own_data::close))
+        .route("/reset", form(recover::show_email, recover::take_email))
+        .route("/reset/new", form(recover::show_password, recover::take_password))
+        .route("/not-me", form(recover::show_not_me, recover::not_me))
+        .route("/cancel-change", form(recover::show_undo, recover::undo))
         .layer(form_limit())
 }
 
@@ -114,12 +142,15 @@ pub(crate) fn router(front: Shared) -> Router {
     pages()
         .merge(ceremonies())
         .merge(oidc::routes())
+        .route("/.well-known/webauthn", get(well_known::related_origins))
+        .route("/.well-known/passkey-endpoints", get(well_known::passkey_endpoints))
         .route("/livez", get(async || StatusCode::NO_CONTENT)) // For gateways: whether anybody is here at all.
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .layer(from_fn_with_state(Arc::clone(&front), guard::refuse_foreign_origins))
         .layer(from_fn(guard::answer_in_time))
         .layer(CatchPanicLayer::custom(guard::answer_panic))
+        .layer(from_fn(speech::speak))
         .layer(map_response(guard::set_security_headers))
         .layer(from_fn(guard::name_the_request))
         .with_state(front)

@@ -7,11 +7,14 @@ use super::page;
 use super::render::rendered;
 use crate::fault::{Fault, NotDone};
 use crate::journey::PasskeyRefused;
+use crate::notifier::NotSent;
 use crate::oidc::jws::NotSigned;
 use crate::passkey::AnswerRefused;
 use crate::password::HashingFault;
 use crate::store::StoreError;
+use crate::words::Words;
 use aldgate_core::webauthn::challenge::ChallengeRefused;
+use axum::Extension;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -55,6 +58,8 @@ pub(crate) enum Problem {
     ChallengeExpired,
     /// The ceremony was ended before.
     ChallengeUsed,
+    /// No message can go to this address or number.
+    Undeliverable,
     /// We are busy, or something of ours is down.
     Unavailable,
     /// Something of ours is broken.
@@ -89,122 +94,62 @@ impl Shown {
 /// Status, slug, title, explanation, and what to do now.
 type Told = (StatusCode, &'static str, &'static str, &'static str, &'static str);
 
-const GO_BACK: &str = "Go back and try again.";
-const LATER: &str = "Try again in a few minutes.";
-
 impl Problem {
-    const fn told(self) -> Told {
+    const fn told(self, words: Words) -> Told {
+        let (status, slug) = self.named();
+        let (title, explanation, what_next) = match self {
+            Self::BadField(_) => (words.could_not_read(), words.could_not_read_why(), words.go_back_and_try_again()),
+            Self::TooLong => (words.too_much(), words.too_much_why(), words.go_back_and_try_again()),
+            Self::ContentType => (words.could_not_read(), words.no_form_why(), words.go_back_and_try_again()),
+            Self::ForeignOrigin => (words.not_from_us(), words.not_from_us_why(), words.not_from_us_next()),
+            Self::NotSignedIn => (words.need_to_sign_in(), words.need_to_sign_in_why(), words.need_to_sign_in_next()),
+            Self::NotFound => (words.page_not_found(), words.page_not_found_why(), words.page_not_found_next()),
+            Self::MethodNotAllowed => {
+                (words.cannot_be_done_here(), words.cannot_be_done_here_why(), words.go_back_and_try_again())
+            }
+            Self::AccountExists => (words.account_exists(), words.account_exists_why(), words.account_exists_next()),
+            Self::AlreadyRegistered => (words.passkey_taken(), words.passkey_taken_why(), words.passkey_taken_next()),
+            Self::RegistrationRefused => {
+                (words.registration_refused(), words.passkey_refused_why(), words.registration_refused_next())
+            }
+            Self::ChallengeExpired => (words.took_too_long(), words.took_too_long_why(), words.try_again_sentence()),
+            Self::ChallengeUsed => (words.challenge_used(), words.creation_used_why(), words.try_again_sentence()),
+            Self::Undeliverable => (words.undeliverable(), words.undeliverable_why(), words.undeliverable_next()),
+            Self::Unavailable => (words.not_working(), words.not_working_why(), words.try_again_later()),
+            Self::Broken => (words.broken(), words.broken_why(), words.try_again_later()),
+        };
+        (status, slug, title, explanation, what_next)
+    }
+
+    const fn named(self) -> (StatusCode, &'static str) {
         match self {
-            Self::BadField(_) => (
-                StatusCode::BAD_REQUEST,
-                "bad-request",
-                "We could not read what was sent",
-                "Something was missing from the request, or had a form that we do not know.",
-                GO_BACK,
-            ),
-            Self::TooLong => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "bad-request",
-                "Too much was sent",
-                "The request was longer than anything that we ask for.",
-                GO_BACK,
-            ),
-            Self::ContentType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "bad-request",
-                "We could not read what was sent",
-                "The request did not come from a form of ours.",
-                GO_BACK,
-            ),
-            Self::ForeignOrigin => (
-                StatusCode::FORBIDDEN,
-                "foreign-origin",
-                "This did not come from our pages",
-                "Another website may have tried to do something in your name. Nothing was done.",
-                "If you wanted to do this, start again from our start page.",
-            ),
-            Self::NotSignedIn => (
-                StatusCode::UNAUTHORIZED,
-                NOT_SIGNED_IN,
-                "You need to sign in",
-                "You are not signed in, or it is too long ago for this.",
-                "Sign in and try again.",
-            ),
-            Self::NotFound => (
-                StatusCode::NOT_FOUND,
-                "not-found",
-                "Page not found",
-                "There is nothing at this address.",
-                "Check that you entered the address correctly.",
-            ),
-            Self::MethodNotAllowed => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method-not-allowed",
-                "This cannot be done here",
-                "The request does not fit this address.",
-                GO_BACK,
-            ),
-            Self::AccountExists => (
-                StatusCode::CONFLICT,
-                "registration-refused",
-                "You already have an account",
-                "An account with this email address was created in the meantime.",
-                "Sign in to use it.",
-            ),
-            Self::AlreadyRegistered => (
-                StatusCode::CONFLICT,
-                "already-registered",
-                "This passkey is already registered",
-                "The passkey belongs to an account already.",
-                "Use another device or security key.",
-            ),
-            Self::RegistrationRefused => (
-                StatusCode::BAD_REQUEST,
-                "registration-refused",
-                "We could not create your passkey",
-                "Your device offered a passkey that we cannot accept. Nothing has changed.",
-                "Try again with another device or security key, or use a password.",
-            ),
-            Self::ChallengeExpired => (
-                StatusCode::BAD_REQUEST,
-                "challenge-expired",
-                "This took too long",
-                "For your security, a request to create a passkey lasts 5 minutes.",
-                "Try again.",
-            ),
-            Self::ChallengeUsed => (
-                StatusCode::CONFLICT,
-                "challenge-used",
-                "This request was already used",
-                "For your security, each request to create a passkey works only once.",
-                "Try again.",
-            ),
-            Self::Unavailable => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "Sorry, this is not working right now",
-                "There is a problem with our service, or many people are using it.",
-                LATER,
-            ),
-            Self::Broken => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "unavailable",
-                "Sorry, there is a problem with our service",
-                "Something went wrong on our side.",
-                LATER,
-            ),
+            Self::BadField(_) => (StatusCode::BAD_REQUEST, "bad-request"),
+            Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "bad-request"),
+            Self::ContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad-request"),
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign-origin"),
+            Self::NotSignedIn => (StatusCode::UNAUTHORIZED, NOT_SIGNED_IN),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"),
+            Self::AccountExists => (StatusCode::CONFLICT, "registration-refused"),
+            Self::AlreadyRegistered => (StatusCode::CONFLICT, "already-registered"),
+            Self::RegistrationRefused => (StatusCode::BAD_REQUEST, "registration-refused"),
+            Self::ChallengeExpired => (StatusCode::BAD_REQUEST, "challenge-expired"),
+            Self::ChallengeUsed => (StatusCode::CONFLICT, "challenge-used"),
+            Self::Undeliverable => (StatusCode::UNPROCESSABLE_ENTITY, "undeliverable"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "unavailable"),
         }
     }
 
     /// As a page.
-    fn page(self) -> Response {
-        let (status, _, title, explanation, what_next) = self.told();
-        rendered(status, &page::Problem { title, explanation, what_next })
+    fn page(self, words: Words) -> Response {
+        let (status, _, title, explanation, what_next) = self.told(words);
+        rendered(status, &page::Problem { words, title, explanation, what_next })
     }
 
     /// As a problem document.
-    fn document(self) -> Response {
-        let (status, slug, title, explanation, _) = self.told();
+    fn document(self, words: Words) -> Response {
+        let (status, slug, title, explanation, _) = self.told(words);
         let kind = format!("urn:aldgate:problem:{slug}");
         let mut body = json!({"type": kind, "title": title, "status": status.as_u16(), "detail": explanation});
         if let Self::BadField(field) = self {
@@ -213,10 +158,10 @@ impl Problem {
         (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
     }
 
-    /// As whoever asked for this path understands it.
-    pub(super) fn for_path(self, path: &str) -> Response {
+    /// As whoever asked for this path understands it, in their language.
+    pub(super) fn told_at(self, path: &str, words: Words) -> Response {
         let for_programs = path.starts_with(CEREMONIES) || PROGRAMS.contains(&path);
-        let mut response = if for_programs { self.document() } else { self.page() };
+        let mut response = if for_programs { self.document(words) } else { self.page(words) };
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECS);
         }
@@ -224,25 +169,11 @@ impl Problem {
     }
 }
 
+/// An answer that has no text yet: [`super::speech::speak`] knows for whom it is, and gives it one.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        self.for_path("/")
-    }
-}
-
-/// The same for whoever reads problem documents.
-#[derive(Debug)]
-pub(super) struct Document(Problem);
-
-impl IntoResponse for Document {
-    fn into_response(self) -> Response {
-        self.0.for_path(CEREMONIES)
-    }
-}
-
-impl<P: Into<Problem>> From<P> for Document {
-    fn from(problem: P) -> Self {
-        Self(problem.into())
+        let (status, _) = self.named();
+        (status, Extension(self)).into_response()
     }
 }
 
@@ -251,9 +182,12 @@ impl From<Fault> for Problem {
         match &fault {
             // Whoever storms us with passwords would write a line for each; the gate counts them as 5xx.
             Fault::Hashing(HashingFault::Busy) => tracing::debug!("more passwords than can be hashed"),
+            // Whoever types nonsense would write a line for each.
+            Fault::NotSent(NotSent::Refused(why)) => tracing::info!(why, "a message was not taken"),
             fault => tracing::error!(error = %fault, "a request failed"),
         }
         match fault {
+            Fault::NotSent(NotSent::Refused(_)) => Self::Undeliverable,
             Fault::Store(StoreError::Busy)
             | Fault::Warm(_)
             | Fault::Hashing(HashingFault::Busy)
@@ -274,6 +208,7 @@ impl From<PasskeyRefused> for Problem {
         tracing::info!(?refusal, "a passkey was not registered");
         match refusal {
             PasskeyRefused::Answer(AnswerRefused::Challenge(ChallengeRefused::Expired)) => Self::ChallengeExpired,
+            PasskeyRefused::Stronger => Self::NotSignedIn,
             PasskeyRefused::Answer(_) | PasskeyRefused::TooMany => Self::RegistrationRefused,
             PasskeyRefused::ChallengeUsed => Self::ChallengeUsed,
             PasskeyRefused::AlreadyRegistered => Self::AlreadyRegistered,

@@ -14,6 +14,7 @@ use crate::journey::{
     AwaitingCode, Caller, CodeRefused, Journey, Proven, RegisterRefused, ResendRefused, ReturnTo, Stage,
 };
 use crate::model::EmailAddress;
+use crate::words::Words;
 use axum::extract::State;
 
 const ACCOUNT: &str = "/account";
@@ -23,7 +24,7 @@ const fn place(stage: Option<&Stage>) -> &'static str {
     match stage {
         Some(Stage::AwaitingCode(_)) => "/register/code",
         Some(Stage::Proven(_)) => "/register/method",
-        Some(Stage::Registered | Stage::SigningIn(_)) | None => "/register",
+        _ => "/register", // Of no registration.
     }
 }
 
@@ -57,25 +58,25 @@ fn proven(asker: Asker) -> Result<(Proven, ReturnTo, Caller), Elsewhere> {
 }
 
 /// `GET /register`.
-pub(super) async fn show_email(asker: Asker, query: Query) -> Answer {
+pub(super) async fn show_email(words: Words, asker: Asker, query: Query) -> Answer {
     if asker.identity.is_some() {
         return answer::see_other(ACCOUNT);
     }
     let return_to = ReturnTo::parse(query.text("return_to"));
-    answer::page(&RegisterEmail { email: "", errors: Errors::none(), return_to: return_to.as_str() })
+    answer::page(&RegisterEmail { words, email: "", errors: Errors::none(), return_to: return_to.as_str() })
 }
 
 /// `POST /register`.
-pub(super) async fn take_email(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+pub(super) async fn take_email(words: Words, State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     if asker.identity.is_some() {
         return answer::see_other(ACCOUNT);
     }
     let typed = form.text("email")?;
     let return_to = ReturnTo::parse(form.optional("return_to")?);
-    let page = |errors| RegisterEmail { email: typed, errors, return_to: return_to.as_str() };
+    let page = |errors| RegisterEmail { words, email: typed, errors, return_to: return_to.as_str() };
     let email = match EmailAddress::parse(typed) {
         Ok(email) => email,
-        Err(bad) => return answer::page_as(Shown::WithErrors, &page(bad_email(bad))),
+        Err(bad) => return answer::page_as(Shown::WithErrors, &page(bad_email(bad, words))),
     };
     match front.journeys.begin_registration(email, return_to.clone(), &asker.caller).await {
         Ok(journey) => answer::with_journey(answer::see_other("/register/code")?, &front, &journey, asker.caller.now),
@@ -87,19 +88,20 @@ pub(super) async fn take_email(State(front): State<Shared>, asker: Asker, form: 
 }
 
 /// `GET /register/code`.
-pub(super) async fn show_code(asker: Asker, query: Query) -> Answer {
+pub(super) async fn show_code(words: Words, asker: Asker, query: Query) -> Answer {
     match awaiting_code(asker) {
         Ok((stage, ..)) => answer::page(&RegisterCode {
+            words,
             email: stage.email().as_str(),
             errors: Errors::none(),
-            notice: Done::notice(&query),
+            notice: Done::notice(&query, words),
         }),
         Err(elsewhere) => answer::see_other(elsewhere),
     }
 }
 
 /// `POST /register/code`.
-pub(super) async fn take_code(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+pub(super) async fn take_code(words: Words, State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     let (stage, return_to, caller) = match awaiting_code(asker) {
         Ok(journey) => journey,
         Err(elsewhere) => return answer::see_other(elsewhere),
@@ -111,29 +113,29 @@ pub(super) async fn take_code(State(front): State<Shared>, asker: Asker, form: F
             answer::with_journey(answer::see_other("/register/method")?, &front, &journey, caller.now)
         }
         Err(NotDone::Refused(refusal)) => {
-            let errors = FieldError::new("code", code_refused(refusal)).into();
-            answer::page_as(Shown::WithErrors, &RegisterCode { email: email.as_str(), errors, notice: None })
+            let errors = FieldError::new("code", code_refused(refusal, words)).into();
+            answer::page_as(Shown::WithErrors, &RegisterCode { words, email: email.as_str(), errors, notice: None })
         }
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
 }
 
-const fn code_refused(refusal: CodeRefused) -> &'static str {
+const fn code_refused(refusal: CodeRefused, words: Words) -> &'static str {
     match refusal {
-        CodeRefused::Malformed => "Enter the 6 digits of your code",
-        CodeRefused::Wrong => "This is not the code that we sent last. Check the code and enter it again",
-        CodeRefused::Spent => "This code can no longer be used. Ask for a new code",
+        CodeRefused::Malformed => words.enter_the_code(),
+        CodeRefused::Wrong => words.code_wrong(),
+        CodeRefused::Spent => words.code_spent(),
     }
 }
 
 /// `POST /register/code/resend`.
-pub(super) async fn resend_code(State(front): State<Shared>, asker: Asker) -> Answer {
+pub(super) async fn resend_code(words: Words, State(front): State<Shared>, asker: Asker) -> Answer {
     let (stage, return_to, caller) = match awaiting_code(asker) {
         Ok(journey) => journey,
         Err(elsewhere) => return answer::see_other(elsewhere),
     };
     let email = stage.email().clone();
-    let page = |errors| RegisterCode { email: email.as_str(), errors, notice: None };
+    let page = |errors| RegisterCode { words, email: email.as_str(), errors, notice: None };
     match front.journeys.resend_code(stage, &caller).await {
         Ok(stage) => {
             let journey = Journey { return_to, stage: Stage::AwaitingCode(stage) };
@@ -141,10 +143,9 @@ pub(super) async fn resend_code(State(front): State<Shared>, asker: Asker) -> An
             answer::with_journey(next, &front, &journey, caller.now)
         }
         Err(NotDone::Refused(ResendRefused::Enough)) => {
-            let error =
-                FieldError::new("email", "We cannot send any more codes. Enter your email address to start again");
+            let error = FieldError::new("email", words.no_more_codes());
             let (errors, return_to) = (error.into(), return_to.as_str());
-            answer::page_as(Shown::Exhausted, &RegisterEmail { email: email.as_str(), errors, return_to })
+            answer::page_as(Shown::Exhausted, &RegisterEmail { words, email: email.as_str(), errors, return_to })
         }
         Err(NotDone::Refused(ResendRefused::Exhausted(refusal))) => {
             answer::exhausted(&page(too_many("code", refusal, &caller)), refusal, caller.now)
@@ -154,29 +155,34 @@ pub(super) async fn resend_code(State(front): State<Shared>, asker: Asker) -> An
 }
 
 /// `GET /register/method`.
-pub(super) async fn show_method(asker: Asker) -> Answer {
+pub(super) async fn show_method(words: Words, asker: Asker) -> Answer {
     match proven(asker) {
-        Ok((stage, ..)) => answer::page(&RegisterMethod { email: stage.email().as_str() }),
+        Ok((stage, ..)) => answer::page(&RegisterMethod { words, email: stage.email().as_str() }),
         Err(elsewhere) => answer::see_other(elsewhere),
     }
 }
 
 /// `GET /register/password`.
-pub(super) async fn show_password(asker: Asker) -> Answer {
+pub(super) async fn show_password(words: Words, State(front): State<Shared>, asker: Asker) -> Answer {
     match proven(asker) {
-        Ok((stage, ..)) => answer::page(&RegisterPassword { email: stage.email().as_str(), errors: Errors::none() }),
+        Ok((stage, ..)) => answer::page(&RegisterPassword {
+            words,
+            email: stage.email().as_str(),
+            errors: Errors::none(),
+            least: front.journeys.chars_min(),
+        }),
         Err(elsewhere) => answer::see_other(elsewhere),
     }
 }
 
 /// `POST /register/password`.
-pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+pub(super) async fn take_password(words: Words, State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     let (stage, return_to, caller) = match proven(asker) {
         Ok(journey) => journey,
         Err(elsewhere) => return answer::see_other(elsewhere),
     };
     let email = stage.email().clone();
-    match front.journeys.register_with_password(stage, form.secret("password")?, &caller).await {
+    match front.journeys.register_with_password(stage, form.password("password")?, &caller).await {
         Ok(session) => {
             let journey = Journey { return_to, stage: Stage::Registered };
             let next = answer::with_session(answer::see_other("/register/done")?, &session)?;
@@ -184,8 +190,11 @@ pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, for
             answer::with_journey(next, &front, &journey, caller.now)
         }
         Err(NotDone::Refused(RegisterRefused::Password(refusal))) => {
-            let errors = bad_password("password", refusal);
-            answer::page_as(Shown::WithErrors, &RegisterPassword { email: email.as_str(), errors })
+            let errors = bad_password("password", refusal, words);
+            answer::page_as(
+                Shown::WithErrors,
+                &RegisterPassword { words, email: email.as_str(), errors, least: front.journeys.chars_min() },
+            )
         }
         Err(NotDone::Refused(RegisterRefused::AccountExists | RegisterRefused::CredentialTaken)) => {
             Err(Problem::AccountExists)
@@ -195,12 +204,12 @@ pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, for
 }
 
 /// `GET /register/done`.
-pub(super) async fn show_done(State(front): State<Shared>, asker: Asker) -> Answer {
+pub(super) async fn show_done(words: Words, State(front): State<Shared>, asker: Asker) -> Answer {
     let Some(identity) = &asker.identity else { return answer::see_other(elsewhere(&asker)) };
     let email = front.journeys.email_of(identity.account()).await?;
     let return_to = match asker.journey {
         Some(Journey { return_to, stage: Stage::Registered }) => return_to,
         _ => ReturnTo::default(),
     };
-    answer::page(&RegisterDone { email: email.as_str(), continue_to: return_to.as_str() })
+    answer::page(&RegisterDone { words, email: email.as_str(), continue_to: return_to.as_str() })
 }

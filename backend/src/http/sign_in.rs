@@ -4,35 +4,44 @@
 use super::Shared;
 use super::answer::{self, Answer};
 use super::asker::Asker;
+use super::done::Done;
 use super::fields::{Form, Query};
 use super::page::{Errors, FieldError, PasskeyCeremony, PasskeyProblem, PasskeyReason, SignIn, SignInPassword};
 use super::problem::{NOT_SIGNED_IN, Shown};
 use super::wrong::{bad_email, too_many_passwords};
 use crate::fault::NotDone;
-use crate::journey::{Caller, Journey, ReturnTo, SignInRefused, SigningIn, Stage};
+use crate::journey::{Caller, Journey, ReturnTo, SignInRefused, SignedIn, SigningIn, Stage};
 use crate::model::EmailAddress;
+use crate::words::Words;
 use aldgate_core::time::Timestamp;
 use axum::extract::State;
 
 /// Why the gate sends somebody here; anything else says nothing.
-fn reason(why: Option<&str>) -> Option<&'static str> {
+fn reason(why: Option<&str>, words: Words) -> Option<&'static str> {
     match why? {
-        "step-up" => Some("For your security, sign in again to go on."),
-        "passkey" => Some(
-            "This page needs a passkey. Sign in with a passkey to go on. If you do not have one, sign in another way and add one in your account.",
-        ),
-        "password" => Some("This service needs your password. Sign in with your email address and password to go on."),
-        "ended" => Some("You were signed out. Sign in again to go on."),
+        "step-up" => Some(words.why_step_up()),
+        "passkey" => Some(words.why_passkey()),
+        "password" => Some(words.why_password()),
+        "second-step" => Some(words.why_second_step()),
+        "ended" => Some(words.why_ended()),
         _ => None,
     }
 }
 
 /// `GET /sign-in`.
-pub(super) async fn show_email(State(front): State<Shared>, query: Query) -> Answer {
+pub(super) async fn show_email(words: Words, State(front): State<Shared>, query: Query) -> Answer {
     let return_to = ReturnTo::parse(query.text("return_to"));
-    let reason = reason(query.text("why"));
+    let reason = reason(query.text("why"), words);
     let registration = may_register(&front, &return_to, front.clock.now());
-    answer::page(&SignIn { email: "", errors: Errors::none(), return_to: return_to.as_str(), reason, registration })
+    answer::page(&SignIn {
+        words,
+        email: "",
+        errors: Errors::none(),
+        return_to: return_to.as_str(),
+        reason,
+        registration,
+        notice: Done::notice(&query, words),
+    })
 }
 
 /// Whether the service behind a sign-in, if there is one, lets people get an account on the way to it.
@@ -41,7 +50,7 @@ fn may_register(front: &Shared, return_to: &ReturnTo, now: Timestamp) -> bool {
 }
 
 /// `POST /sign-in`.
-pub(super) async fn take_email(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+pub(super) async fn take_email(words: Words, State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     let typed = form.text("email")?;
     let return_to = ReturnTo::parse(form.optional("return_to")?);
     match EmailAddress::parse(typed) {
@@ -52,8 +61,11 @@ pub(super) async fn take_email(State(front): State<Shared>, asker: Asker, form: 
         }
         Err(bad) => {
             let registration = may_register(&front, &return_to, asker.caller.now);
-            let (errors, return_to) = (bad_email(bad), return_to.as_str());
-            answer::page_as(Shown::WithErrors, &SignIn { email: typed, errors, return_to, reason: None, registration })
+            let (errors, return_to) = (bad_email(bad, words), return_to.as_str());
+            answer::page_as(
+                Shown::WithErrors,
+                &SignIn { words, email: typed, errors, return_to, reason: None, registration, notice: None },
+            )
         }
     }
 }
@@ -70,11 +82,11 @@ fn signing_in(asker: Asker, return_to: Option<&str>) -> Result<(SigningIn, Retur
 }
 
 /// `GET /sign-in/password`.
-pub(super) async fn show_password(State(front): State<Shared>, asker: Asker, query: Query) -> Answer {
+pub(super) async fn show_password(words: Words, State(front): State<Shared>, asker: Asker, query: Query) -> Answer {
     match signing_in(asker, query.text("return_to")) {
         Ok((stage, return_to, caller)) => {
-            let page =
-                SignInPassword { email: stage.email().as_str(), errors: Errors::none(), return_to: return_to.as_str() };
+            let email = stage.email().as_str();
+            let page = SignInPassword { words, email, errors: Errors::none(), return_to: return_to.as_str() };
             answer::leading_back(answer::page(&page), &front, &return_to, caller.now)
         }
         Err(elsewhere) => answer::see_other(&elsewhere),
@@ -82,26 +94,30 @@ pub(super) async fn show_password(State(front): State<Shared>, asker: Asker, que
 }
 
 /// `POST /sign-in/password`.
-pub(super) async fn take_password(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+pub(super) async fn take_password(words: Words, State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     let (stage, return_to, caller) = match signing_in(asker, form.optional("return_to")?) {
         Ok(journey) => journey,
         Err(elsewhere) => return answer::see_other(&elsewhere),
     };
-    let (typed, email) = (form.secret("password")?, stage.email().as_str());
+    let (typed, email) = (form.password("password")?, stage.email().as_str());
     let again = |page| answer::leading_back(page, &front, &return_to, caller.now);
-    let page = |errors| SignInPassword { email, errors, return_to: return_to.as_str() };
-    if typed.expose().is_empty() {
-        let error = FieldError::new("password", "Enter your password");
+    let page = |errors| SignInPassword { words, email, errors, return_to: return_to.as_str() };
+    if typed.is_empty() {
+        let error = FieldError::new("password", words.enter_your_password_now());
         return again(answer::page_as(Shown::WithErrors, &page(error.into())));
     }
     match front.journeys.sign_in(&stage, typed, &caller).await {
-        Ok(session) => {
+        Ok(SignedIn::Opened(session)) => {
             let next = answer::with_session(answer::see_other(return_to.as_str())?, &session)?;
             let next = answer::with_known_device(next, &front, stage.email(), caller.now)?;
             answer::without_journey(next)
         }
+        Ok(SignedIn::AwaitingStep(step)) => {
+            let journey = Journey { return_to, stage: Stage::SecondStep(step) };
+            answer::with_journey(answer::see_other("/sign-in/code")?, &front, &journey, caller.now)
+        }
         Err(NotDone::Refused(SignInRefused::Wrong)) => {
-            let error = FieldError::new("password", "The email address or password is not correct");
+            let error = FieldError::new("password", words.email_or_password_wrong());
             again(answer::page_as(Shown::WithErrors, &page(error.into())))
         }
         Err(NotDone::Refused(SignInRefused::Exhausted(refusal))) => {
@@ -122,7 +138,7 @@ const fn after_step_up(ceremony: PasskeyCeremony) -> &'static str {
 }
 
 /// `GET /sign-in/problem`.
-pub(super) async fn show_problem(query: Query) -> Answer {
+pub(super) async fn show_problem(words: Words, query: Query) -> Answer {
     let ceremony = PasskeyCeremony::from_slug(query.text("during").unwrap_or_default());
     let slug = query.text("reason").unwrap_or_default();
     if slug == NOT_SIGNED_IN {
@@ -130,5 +146,5 @@ pub(super) async fn show_problem(query: Query) -> Answer {
     }
     let reason = PasskeyReason::from_slug(slug).unwrap_or(PasskeyReason::Refused);
     let return_to = ReturnTo::parse(query.text("return_to"));
-    answer::page(&PasskeyProblem { reason, ceremony, return_to: return_to.as_str() })
+    answer::page(&PasskeyProblem { words, reason, ceremony, return_to: return_to.as_str() })
 }

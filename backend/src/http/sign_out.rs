@@ -7,15 +7,16 @@ use super::done::Done;
 use super::fields::Query;
 use super::page::{SignOut, SignedOut};
 use crate::oidc::logout::Ending;
+use crate::words::Words;
 use axum::extract::State;
 
 const SIGNED_OUT: &str = "/signed-out";
 
 /// `GET /sign-out`.
-pub(super) async fn show(State(front): State<Shared>, asker: Asker) -> Answer {
+pub(super) async fn show(words: Words, State(front): State<Shared>, asker: Asker) -> Answer {
     let Some(identity) = asker.identity else { return answer::see_other("/") };
     let email = front.journeys.email_of(identity.account()).await?;
-    answer::page(&SignOut { email: email.as_str() })
+    answer::page(&SignOut { words, email: email.as_str() })
 }
 
 /// `POST /sign-out`.
@@ -41,6 +42,6 @@ pub(super) async fn everywhere(State(front): State<Shared>, asker: Asker) -> Ans
 }
 
 /// `GET /signed-out`.
-pub(super) async fn show_done(query: Query) -> Answer {
-    answer::page(&SignedOut { everywhere: Done::of(&query) == Some(Done::SignedOutEverywhere) })
+pub(super) async fn show_done(words: Words, query: Query) -> Answer {
+    answer::page(&SignedOut { words, everywhere: Done::of(&query) == Some(Done::SignedOutEverywhere) })
 }

@@ -2,9 +2,10 @@
 //! reserved before the attempt: a burst of parallel attempts passes no more than the limit (NIST SP 800-63B-4, 3.2.2).
 
 use super::known_device::KnownDevice;
-use super::stage::AwaitingCode;
+use super::stage::JourneyId;
 use crate::fault::{Fault, NotDone};
 use crate::model::EmailAddress;
+use crate::notifier::Recipient;
 use crate::store::{Attempt, Store};
 use aldgate_core::time::Timestamp;
 use ring::digest::{Context, SHA256};
@@ -22,20 +23,20 @@ pub(crate) struct Exhausted {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Limit<'a> {
     /// Guesses at one code.
-    CodeGuesses(&'a AwaitingCode),
+    CodeGuesses(&'a JourneyId, u8),
     /// Codes sent in one journey, also if its cookie is presented again and again.
-    CodesOfJourney(&'a AwaitingCode),
-    /// Messages to one address.
-    MessagesTo(&'a EmailAddress),
+    CodesOfJourney(&'a JourneyId),
+    /// Messages to one address or number.
+    MessagesTo(Recipient<'a>),
     /// Messages that one client caused.
     MessagesFrom(IpAddr),
-    /// Guesses at one account's password, by all strangers together.
+    /// Guesses at what opens one account (password, second step, recovery code), by all strangers together.
     PasswordOf(&'a EmailAddress),
-    /// Guesses at one account's password by one client.
+    /// The same by one client.
     PasswordOfBy(&'a EmailAddress, IpAddr),
-    /// Guesses at one account's password, in all browsers together that are known for it.
+    /// The same, in all browsers together that are known for the account.
     PasswordOfKnown(&'a EmailAddress),
-    /// Guesses at one account's password in one browser that is known for it.
+    /// The same in one browser that is known for it.
     PasswordOfKnownIn(&'a EmailAddress, KnownDevice),
     /// Guesses at any passwords by one client, right ones among them.
     PasswordsFrom(IpAddr),
@@ -46,7 +47,7 @@ impl Limit<'_> {
     const fn bound(&self) -> (u32, Duration, &'static str) {
         match self {
             // Five of a million: one journey in 66,000 would be guessed, if one could begin as many.
-            Self::CodeGuesses(_) => (5, Duration::from_mins(30), "guesses at a code"),
+            Self::CodeGuesses(..) => (5, Duration::from_mins(30), "guesses at a code"),
             Self::CodesOfJourney(_) => (3, Duration::from_hours(1), "codes of a journey"),
             // Nobody's letter box is to be filled by us.
             Self::MessagesTo(_) => (5, Duration::from_hours(1), "messages to an address"),
@@ -74,12 +75,13 @@ impl Limit<'_> {
         };
         part(label.as_bytes());
         match self {
-            Self::CodeGuesses(stage) => {
-                part(stage.id.as_bytes());
-                part(&[stage.sendings]);
+            Self::CodeGuesses(journey, sending) => {
+                part(journey.as_bytes());
+                part(&[*sending]);
             }
-            Self::CodesOfJourney(stage) => part(stage.id.as_bytes()),
-            Self::MessagesTo(email) | Self::PasswordOf(email) | Self::PasswordOfKnown(email) => {
+            Self::CodesOfJourney(journey) => part(journey.as_bytes()),
+            Self::MessagesTo(to) => part(to.canonical().as_bytes()),
+            Self::PasswordOf(email) | Self::PasswordOfKnown(email) => {
                 part(email.canonical().as_bytes());
             }
             Self::MessagesFrom(client) | Self::PasswordsFrom(client) => part(&network(*client)),
@@ -156,7 +158,7 @@ mod tests {
         let address = |text| EmailAddress::parse(text).expect("address");
         let (one, two) = (address("Ada@example.org"), address("ada@EXAMPLE.org"));
         assert_eq!(Limit::PasswordOf(&one).key(), Limit::PasswordOf(&two).key());
-        assert_ne!(Limit::PasswordOf(&one).key(), Limit::MessagesTo(&one).key());
+        assert_ne!(Limit::PasswordOf(&one).key(), Limit::MessagesTo(Recipient::Email(&one)).key());
         let client = |text: &str| Limit::MessagesFrom(text.parse().expect("address")).key();
         assert_eq!(client("2001:db8::1"), client("2001:db8::2"));
         assert_ne!(client("2001:db8::1"), client("2001:db8:0:1::1"));

@@ -3,11 +3,10 @@
 use super::attempts::Exhausted;
 use super::known_device::KnownDevice;
 use super::{Caller, Journeys, SignInRefused};
-use crate::account::Change;
 use crate::fault::{Fault, NotDone};
 use crate::model::{Account, Passkey};
 use crate::passkey::PasskeyName;
-use crate::password::{NewPassword, PasswordRefused, Typed};
+use crate::password::{PasswordRefused, Typed};
 use crate::store::Removal;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::session::record::{SessionRecord, Standing};
@@ -101,10 +100,10 @@ impl Journeys {
         &self,
         identity: &VerifiedIdentity,
         passkey: &CredentialDigest,
-        now: Timestamp,
+        caller: &Caller,
     ) -> Result<(), NotDone<RemovalRefused>> {
         let account = self.owner(identity.account()).await?;
-        let change = Change { account: &account, session: identity.session(), now };
+        let change = caller.change(&account, identity);
         match self.accounts.remove_passkey(change, passkey).await? {
             Removal::Removed => Ok(()),
             Removal::LastWayIn => Err(NotDone::Refused(RemovalRefused::LastWayIn)),
@@ -121,16 +120,17 @@ impl Journeys {
         caller: &Caller,
     ) -> Result<(), NotDone<PasswordNotChanged>> {
         let account = self.owner(identity.account()).await?;
-        let new = NewPassword::parse(new, &account.email);
+        let new = self.password_rules.judge(new, &account.email, self.beside(&account).await?);
         let new = new.map_err(|refusal| NotDone::Refused(PasswordNotChanged::New(refusal)))?;
         if account.password.is_some() {
             let current = current.ok_or(NotDone::Refused(PasswordNotChanged::CurrentWrong))?;
             let known = KnownDevice::by_session(*identity.session().as_bytes());
             let verified = self.verify_password(&account.email, current, Some(known), caller).await;
             verified.map_err(|refused| refused.in_terms(PasswordNotChanged::of))?;
+            self.forget_guesses(&self.limits(&account.email, Some(known), caller)).await?;
         }
         let hash = self.passwords.hash(new).await?;
-        let change = Change { account: &account, session: identity.session(), now: caller.now };
+        let change = caller.change(&account, identity);
         Ok(self.accounts.set_password(change, &hash).await?)
     }
 }

@@ -4,32 +4,46 @@
 //! spoken: a journey takes typed values and gives a value or a refusal.
 
 mod attempts;
+mod enrol;
 pub(crate) mod known_device;
 mod manage;
+mod own_data;
 mod passkeys;
+mod recover;
 mod register;
+pub(crate) mod remembered;
 mod return_to;
 pub(crate) mod sealed;
+mod second_step;
 mod sign_in;
 mod sign_out;
 mod stage;
 
 pub(crate) use attempts::Exhausted;
+pub(crate) use enrol::{EnrolRefused, ProofRefused};
 pub(crate) use manage::{Overview, PasswordNotChanged, RemovalRefused};
 pub(crate) use passkeys::{Finished, PasskeyRefused, Registrant};
+pub(crate) use recover::{ResetRefused, UndoRefused};
 pub(crate) use register::{CodeRefused, RegisterRefused, ResendRefused};
 pub(crate) use return_to::ReturnTo;
-pub(crate) use sign_in::SignInRefused;
-pub(crate) use stage::{AwaitingCode, Journey, Proven, SigningIn, Stage};
+pub(crate) use second_step::{SendingRefused, StepRefused, SteppedIn};
+pub(crate) use sign_in::{SignInRefused, SignedIn};
+pub(crate) use stage::{
+    AddingApp, AwaitingCode, AwaitingStep, Contact, Journey, Proven, ProvingContact, SigningIn, Stage,
+};
 
-use crate::account::Accounts;
+use crate::account::{Accounts, Change};
 use crate::fault::Fault;
+use crate::language::Language;
+use crate::link_token::LinkTokens;
 use crate::model::{Account, EmailAddress};
 use crate::notifier::Post;
 use crate::one_time_code::OneTimeCodes;
 use crate::passkey::Registration;
-use crate::password::Passwords;
+use crate::password::{Beside, Passwords, Rules};
+use crate::recovery_code::RecoveryCodes;
 use crate::store::Store;
+use crate::words::Words;
 use aldgate_core::device::Device;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::id::{AccountId, SessionId};
@@ -37,9 +51,11 @@ use aldgate_core::secret::MasterKey;
 use aldgate_core::session::record::{Authentication, Lifetimes, SessionRecord};
 use aldgate_core::session::token::TagKeys;
 use aldgate_core::time::Timestamp;
+use aldgate_core::token::identity_assertion::VerifiedIdentity;
 use aldgate_core::warm::{Opening, Warm};
 use attempts::Attempts;
 use known_device::{KnownDevices, ShownDevice};
+use remembered::ShownBrowser;
 use sealed::Sealer;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -55,8 +71,29 @@ pub(crate) struct Caller {
     pub(crate) device: Device,
     /// What the browser shows for having signed in before.
     pub(crate) shown_device: Option<ShownDevice>,
+    /// What the browser shows for being remembered.
+    pub(crate) shown_browser: Option<ShownBrowser>,
     /// The session that the request came in, to be replaced by a new one.
     pub(crate) session: Option<SessionId>,
+    /// The language that the person reads.
+    pub(crate) language: Language,
+}
+
+impl Caller {
+    /// A change that the owner of an account makes in this request.
+    fn change<'a>(&self, account: &'a Account, identity: &VerifiedIdentity) -> Change<'a> {
+        self.change_in(account, identity.session())
+    }
+
+    /// The same in a session that was just opened.
+    const fn change_in<'a>(&self, account: &'a Account, session: SessionId) -> Change<'a> {
+        Change { account, session, now: self.now, words: self.words() }
+    }
+
+    /// The messages in that language.
+    pub(crate) const fn words(&self) -> Words {
+        Words(self.language)
+    }
 }
 
 /// A session that was just opened: the token that goes into the browser's cookie.
@@ -81,9 +118,12 @@ pub(crate) struct Journeys {
     pub(crate) post: Arc<Post>,
     pub(crate) codes: OneTimeCodes,
     pub(crate) passwords: Passwords,
+    pub(crate) password_rules: Rules,
     pub(crate) registration: Registration,
     pub(crate) sealer: Sealer,
     pub(crate) known_devices: KnownDevices,
+    pub(crate) links: Arc<LinkTokens>,
+    pub(crate) recovery_codes: RecoveryCodes,
     pub(crate) master: Arc<MasterKey>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) lifetimes: Lifetimes,
@@ -105,6 +145,16 @@ impl Journeys {
     /// The value of the cookie by which this browser is known, in which the account's password was right just now.
     pub(crate) fn remember_device(&self, email: &EmailAddress, now: Timestamp) -> Result<String, EntropyFailed> {
         self.known_devices.remember(email, now, &*self.entropy)
+    }
+
+    /// Shortest password of an account that asks for nothing else, in characters.
+    pub(crate) const fn chars_min(&self) -> usize {
+        self.password_rules.chars_min(Beside::Nothing)
+    }
+
+    /// Shortest new password of an account.
+    pub(crate) async fn chars_min_of(&self, account: &Account) -> Result<usize, Fault> {
+        Ok(self.password_rules.chars_min(self.beside(account).await?))
     }
 
     fn attempts(&self) -> Attempts<'_> {

@@ -4,7 +4,6 @@
 //! cookie could make a second account of what was meant as a second passkey.
 
 use super::{Caller, Journey, Journeys, OpenedSession, Proven, RegisterRefused, Stage};
-use crate::account;
 use crate::fault::NotDone;
 use crate::model::{NewCredential, WayIn};
 use crate::passkey::{AnswerRefused, Applicant, Binding, RegistrationResponse, VerifiedRegistration, first_name};
@@ -46,6 +45,8 @@ pub(crate) enum PasskeyRefused {
     ChallengeUsed,
     /// The passkey is registered already.
     AlreadyRegistered,
+    /// The session was opened with a password alone, and that is too little for this account.
+    Stronger,
     /// The account has as many passkeys as one may have.
     TooMany,
     /// The address has got an account since the journey began.
@@ -66,9 +67,11 @@ impl<'a> Registrant<'a> {
         }
     }
 
-    fn binding(&self) -> Binding {
+    /// A newcomer is always asked.
+    fn binding(&self, conditional: bool) -> Binding {
         match self {
             Self::Newcomer(proven) => Binding::Journey(*proven.id.as_bytes()),
+            Self::Owner(identity) if conditional => Binding::Conditional(identity.session()),
             Self::Owner(identity) => Binding::Session(identity.session()),
         }
     }
@@ -79,6 +82,7 @@ impl Journeys {
     pub(crate) async fn passkey_options(
         &self,
         registrant: Registrant<'_>,
+        conditional: bool,
         now: Timestamp,
     ) -> Result<Value, crate::fault::Fault> {
         let (account, email, existing) = match registrant {
@@ -90,7 +94,7 @@ impl Journeys {
             }
         };
         let applicant = Applicant { account, name: email.as_str() };
-        self.registration.options(registrant.binding(), applicant, &existing, now)
+        self.registration.options(registrant.binding(conditional), applicant, &existing, now)
     }
 
     /// Takes the browser's answer.
@@ -104,13 +108,14 @@ impl Journeys {
             Registrant::Newcomer(proven) => proven.account,
             Registrant::Owner(identity) => identity.account(),
         };
-        let verified = self.registration.verify(registrant.binding(), &response, account, caller.now);
+        let verified =
+            self.registration.verify(registrant.binding(response.conditional), &response, account, caller.now);
         let verified = verified.map_err(|refusal| NotDone::Refused(PasskeyRefused::Answer(refusal)))?;
         self.consume_challenge(&verified).await?;
         let new = new_credential(verified, response, caller);
         match registrant {
             Registrant::Newcomer(proven) => self.register_with_passkey(proven, new, caller).await,
-            Registrant::Owner(identity) => self.add_passkey(identity, new, caller.now).await,
+            Registrant::Owner(identity) => self.add_passkey(identity, new, caller).await,
         }
     }
 
@@ -141,11 +146,14 @@ impl Journeys {
         &self,
         identity: &VerifiedIdentity,
         mut new: NewCredential,
-        now: Timestamp,
+        caller: &Caller,
     ) -> Result<Finished, NotDone<PasskeyRefused>> {
         let account = self.owner(identity.account()).await?;
+        if !self.may_bind(identity, &account) {
+            return Err(NotDone::Refused(PasskeyRefused::Stronger));
+        }
         new.record.identity = account.identity;
-        let change = account::Change { account: &account, session: identity.session(), now };
+        let change = caller.change(&account, identity);
         match self.accounts.add_passkey(change, &new).await? {
             Addition::Added => Ok(Finished::Added),
             Addition::Taken => Err(NotDone::Refused(PasskeyRefused::AlreadyRegistered)),

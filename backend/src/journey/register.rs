@@ -8,15 +8,14 @@ use super::stage::{AwaitingCode, CodeAccepted, JourneyId};
 use super::{Caller, Journey, Journeys, OpenedSession, Proven, ReturnTo, Stage};
 use crate::fault::{Fault, NotDone};
 use crate::model::{EmailAddress, NewAccount, WayIn};
-use crate::notifier::Notice;
-use crate::one_time_code::Code;
-use crate::password::{NewPassword, PasswordRefused, Typed};
+use crate::notifier::{Notice, Recipient};
+use crate::one_time_code::{Code, LIFETIME};
+use crate::password::{Beside, PasswordRefused, Typed};
 use crate::store::Creation;
 use aldgate_core::assurance::{Components, IdentityLevel};
 use aldgate_core::id::{AccountId, CredentialDigest, SingleUse};
 use aldgate_core::secret::Secret;
 use aldgate_core::session::record::Authentication;
-use aldgate_core::time::Timestamp;
 use aldgate_core::warm::Consumption;
 
 /// Why a code was refused. All but the first two are told in the same words.
@@ -59,8 +58,8 @@ impl Journeys {
         caller: &Caller,
     ) -> Result<Journey, NotDone<Exhausted>> {
         let stage = AwaitingCode::begin(JourneyId::random(&*self.entropy)?, email, caller.now);
-        self.reserve_message(&stage, caller).await?;
-        self.send_code(&stage, caller.now).await?;
+        self.reserve_message(&stage.id, Recipient::Email(stage.email()), caller).await?;
+        self.send_code(&stage, caller).await?;
         Ok(Journey { return_to, stage: Stage::AwaitingCode(stage) })
     }
 
@@ -71,30 +70,34 @@ impl Journeys {
         caller: &Caller,
     ) -> Result<AwaitingCode, NotDone<ResendRefused>> {
         let stage = stage.sent_again(caller.now).ok_or(NotDone::Refused(ResendRefused::Enough))?;
-        let reserved = self.reserve_message(&stage, caller).await;
+        let reserved = self.reserve_message(&stage.id, Recipient::Email(stage.email()), caller).await;
         reserved.map_err(|refused| refused.in_terms(ResendRefused::Exhausted))?;
-        self.send_code(&stage, caller.now).await?;
+        self.send_code(&stage, caller).await?;
         Ok(stage)
     }
 
-    async fn reserve_message(&self, stage: &AwaitingCode, caller: &Caller) -> Result<(), NotDone<Exhausted>> {
-        for limit in
-            [Limit::MessagesFrom(caller.client), Limit::CodesOfJourney(stage), Limit::MessagesTo(stage.email())]
-        {
+    /// Reserves a message of a journey.
+    pub(super) async fn reserve_message(
+        &self,
+        journey: &JourneyId,
+        to: Recipient<'_>,
+        caller: &Caller,
+    ) -> Result<(), NotDone<Exhausted>> {
+        for limit in [Limit::MessagesFrom(caller.client), Limit::CodesOfJourney(journey), Limit::MessagesTo(to)] {
             self.attempts().reserve(limit, caller.now).await?;
         }
         Ok(())
     }
 
-    async fn send_code(&self, stage: &AwaitingCode, now: Timestamp) -> Result<(), Fault> {
+    async fn send_code(&self, stage: &AwaitingCode, caller: &Caller) -> Result<(), Fault> {
         let code = self.expected(stage);
         let known = self.accounts.find_by_email(stage.email()).await?.is_some();
         let notice = if known {
             Notice::AlreadyRegistered
         } else {
-            Notice::RegistrationCode(Secret::new(code.expose().to_owned()))
+            Notice::Code { code: Secret::new(code.expose().to_owned()), minutes: LIFETIME.as_secs() / 60 }
         };
-        Ok(self.post.send(&notice, stage.email(), now).await?)
+        Ok(self.post.send(&notice, Recipient::Email(stage.email()), caller.words(), caller.now).await?)
     }
 
     fn expected(&self, stage: &AwaitingCode) -> Code {
@@ -112,7 +115,7 @@ impl Journeys {
         if caller.now >= stage.ends() {
             return Err(NotDone::Refused(CodeRefused::Spent));
         }
-        let reserved = self.attempts().reserve(Limit::CodeGuesses(&stage), caller.now).await;
+        let reserved = self.attempts().reserve(Limit::CodeGuesses(&stage.id, stage.sendings), caller.now).await;
         reserved.map_err(|refused| refused.in_terms(|_| CodeRefused::Spent))?;
         let known = self.accounts.find_by_email(stage.email()).await?.is_some();
         let right = entered == self.expected(&stage);
@@ -139,7 +142,7 @@ impl Journeys {
         typed: Typed,
         caller: &Caller,
     ) -> Result<OpenedSession, NotDone<RegisterRefused>> {
-        let password = NewPassword::parse(typed, proven.email());
+        let password = self.password_rules.judge(typed, proven.email(), Beside::Nothing);
         let password = password.map_err(|refusal| NotDone::Refused(RegisterRefused::Password(refusal)))?;
         // A proven journey can be sent again and again: hashing is for those who can still get an account.
         if self.accounts.find_by_email(proven.email()).await?.is_some() {

@@ -28,6 +28,12 @@ impl ReturnTo {
         text.filter(|text| is_fit(text)).map_or_else(Self::default, |text| Self(text.to_owned()))
     }
 
+    /// Reads where a browser came from, any page of ours; anything unfit becomes the start page.
+    pub(crate) fn page(text: Option<&str>) -> Self {
+        let text = text.filter(|text| is_path(text)).unwrap_or("/");
+        Self(text.strip_suffix("/resend").unwrap_or(text).to_owned()) // The one path that only takes forms.
+    }
+
     /// The path and query.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -40,14 +46,18 @@ impl ReturnTo {
 }
 
 fn is_fit(text: &str) -> bool {
-    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    let path = text.split_once('?').map_or(text, |(path, _)| path);
     let forbidden = |page: &&str| path.strip_prefix(*page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is_path(text) && !NEVER.iter().any(forbidden)
+}
+
+fn is_path(text: &str) -> bool {
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
     text.len() <= RETURN_TO_BYTES_MAX
         && text.bytes().all(is_of_an_address)
         && !path.starts_with("//")
         && NormalPath::parse(path).is_ok()
         && !query.contains('?')
-        && !NEVER.iter().any(forbidden)
 }
 
 /// The characters of RFC 3986 without the fragment's `#`: no space, quote, bracket, backslash or control.

@@ -6,8 +6,12 @@
 //! whatever must happen seldom is counted in the store.
 
 use super::return_to::ReturnTo;
-use super::stage::{AwaitingCode, Journey, JourneyId, Proven, SigningIn, Stage};
+use super::stage::{
+    AddingApp, AwaitingCode, AwaitingStep, Contact, Journey, JourneyId, Proven, ProvingContact, SigningIn, Stage,
+};
 use crate::model::EmailAddress;
+use crate::model::second_step::{AppKey, StepKind};
+use crate::model::telephone::PhoneNumber;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::id::AccountId;
 use aldgate_core::secret::{MasterKey, Purpose};
@@ -62,6 +66,23 @@ enum StageContent {
     Registered,
     #[serde(rename = "s")]
     SigningIn { email: String },
+    #[serde(rename = "2")]
+    SecondStep {
+        id: String,
+        account: String,
+        email: String,
+        mark: String,
+        kind: u8,
+        sendings: u8,
+        sent: Timestamp,
+        begun: Timestamp,
+    },
+    #[serde(rename = "e")]
+    ProvingEmail { id: String, account: String, email: String, sendings: u8, sent: Timestamp },
+    #[serde(rename = "t")]
+    ProvingPhone { id: String, account: String, number: String, sendings: u8, sent: Timestamp },
+    #[serde(rename = "k")]
+    AddingApp { id: String, account: String, key: String },
 }
 
 impl Sealer {
@@ -115,9 +136,12 @@ const fn period(now: Timestamp) -> u64 {
     now.as_secs() / KEY_PERIOD.as_secs()
 }
 
+fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
 fn journey_id(text: &str) -> Option<JourneyId> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    bytes.try_into().ok().map(JourneyId)
+    bytes(text).map(JourneyId)
 }
 
 impl StageContent {
@@ -132,6 +156,32 @@ impl StageContent {
             }
             Stage::Registered => Self::Registered,
             Stage::SigningIn(SigningIn { email }) => Self::SigningIn { email: email.as_str().to_owned() },
+            Stage::SecondStep(stage) => Self::SecondStep {
+                id: text(&stage.id),
+                account: stage.account.to_string(),
+                email: stage.email.as_str().to_owned(),
+                mark: URL_SAFE_NO_PAD.encode(stage.mark),
+                kind: stage.kind.number(),
+                sendings: stage.sendings,
+                sent: stage.sent,
+                begun: stage.begun,
+            },
+            Stage::ProvingContact(ProvingContact { id, account, contact, sendings, sent }) => {
+                let (id, account, sendings, sent) = (text(id), account.to_string(), *sendings, *sent);
+                match contact {
+                    Contact::Email(email) => {
+                        Self::ProvingEmail { id, account, email: email.as_str().to_owned(), sendings, sent }
+                    }
+                    Contact::Phone(number) => {
+                        Self::ProvingPhone { id, account, number: number.as_str().to_owned(), sendings, sent }
+                    }
+                }
+            }
+            Stage::AddingApp(AddingApp { id, account, key }) => Self::AddingApp {
+                id: text(id),
+                account: account.to_string(),
+                key: URL_SAFE_NO_PAD.encode(key.expose()),
+            },
         }
     }
 
@@ -147,6 +197,37 @@ impl StageContent {
             }
             Self::Registered => Stage::Registered,
             Self::SigningIn { email } => Stage::SigningIn(SigningIn { email: address(&email)? }),
+            Self::SecondStep { id, account, email, mark, kind, sendings, sent, begun } => {
+                Stage::SecondStep(AwaitingStep {
+                    id: journey_id(&id)?,
+                    account: account.parse().ok()?,
+                    email: address(&email)?,
+                    mark: bytes(&mark)?,
+                    kind: StepKind::of_number(kind.into())?,
+                    sendings,
+                    sent,
+                    begun,
+                })
+            }
+            Self::ProvingEmail { id, account, email, sendings, sent } => Stage::ProvingContact(ProvingContact {
+                id: journey_id(&id)?,
+                account: account.parse().ok()?,
+                contact: Contact::Email(address(&email)?),
+                sendings,
+                sent,
+            }),
+            Self::ProvingPhone { id, account, number, sendings, sent } => Stage::ProvingContact(ProvingContact {
+                id: journey_id(&id)?,
+                account: account.parse().ok()?,
+                contact: Contact::Phone(PhoneNumber::parse(&number).ok()?),
+                sendings,
+                sent,
+            }),
+            Self::AddingApp { id, account, key } => Stage::AddingApp(AddingApp {
+                id: journey_id(&id)?,
+                account: account.parse().ok()?,
+                key: AppKey::new(bytes(&key)?),
+            }),
         })
     }
 }
@@ -165,11 +246,37 @@ mod tests {
     fn journeys() -> Vec<Journey> {
         let (id, email) = (JourneyId([7; 16]), EmailAddress::parse("a@b.example").expect("address"));
         let account = AccountId::from_bytes([3; 16]);
+        let number = PhoneNumber::parse("07700 900123").expect("number");
         [
             Stage::AwaitingCode(AwaitingCode { id, email: email.clone(), sendings: 2, sent: NOW }),
             Stage::Proven(Proven { id, email: email.clone(), account }),
             Stage::Registered,
-            Stage::SigningIn(SigningIn { email }),
+            Stage::SigningIn(SigningIn { email: email.clone() }),
+            Stage::SecondStep(AwaitingStep {
+                id,
+                account,
+                email: email.clone(),
+                mark: [8; 16],
+                kind: StepKind::Landline,
+                sendings: 1,
+                sent: NOW,
+                begun: NOW,
+            }),
+            Stage::ProvingContact(ProvingContact {
+                id,
+                account,
+                contact: Contact::Email(email),
+                sendings: 1,
+                sent: NOW,
+            }),
+            Stage::ProvingContact(ProvingContact {
+                id,
+                account,
+                contact: Contact::Phone(number),
+                sendings: 3,
+                sent: NOW,
+            }),
+            Stage::AddingApp(AddingApp { id, account, key: AppKey::new([9; 20]) }),
         ]
         .map(|stage| Journey { return_to: ReturnTo::parse(Some("/demo?x=1")), stage })
         .into()
@@ -212,7 +319,16 @@ mod tests {
     #[test]
     fn the_longest_journey_fits_into_a_cookie() {
         let email = format!("{}@{}.example", "a".repeat(64), "b".repeat(181));
-        let stage = Stage::SigningIn(SigningIn { email: EmailAddress::parse(&email).expect("address") });
+        let stage = Stage::SecondStep(AwaitingStep {
+            id: JourneyId([7; 16]),
+            account: AccountId::from_bytes([3; 16]),
+            email: EmailAddress::parse(&email).expect("address"),
+            mark: [8; 16],
+            kind: StepKind::Landline,
+            sendings: 3,
+            sent: NOW,
+            begun: NOW,
+        });
         let return_to = ReturnTo::parse(Some(&format!("/{}", "a".repeat(2_047))));
         let cookie = sealer().seal(&Journey { return_to, stage }, NOW).expect("sealed");
         assert!(cookie.len() < 3_900, "{}", cookie.len());

@@ -5,10 +5,12 @@
 
 use super::attempts::{Exhausted, Limit};
 use super::known_device::KnownDevice;
-use super::stage::SigningIn;
+use super::second_step::SendingRefused;
+use super::stage::{AwaitingStep, SigningIn};
 use super::{Caller, Journey, Journeys, OpenedSession, ReturnTo, Stage};
 use crate::fault::{Fault, NotDone};
 use crate::model::{Account, EmailAddress};
+use crate::notifier::Changed;
 use crate::password::{Typed, Verdict};
 use aldgate_core::assurance::Components;
 use aldgate_core::session::record::Authentication;
@@ -22,58 +24,82 @@ pub(crate) enum SignInRefused {
     Exhausted(Exhausted),
 }
 
+/// How the right password ended.
+#[derive(Debug)]
+pub(crate) enum SignedIn {
+    /// With a session.
+    Opened(OpenedSession),
+    /// With the question for a second step.
+    AwaitingStep(AwaitingStep),
+}
+
 impl Journeys {
     /// Begins: the address was given. Nothing is looked up.
     pub(crate) fn begin_sign_in(&self, email: EmailAddress, return_to: ReturnTo) -> Journey {
         Journey { return_to, stage: Stage::SigningIn(SigningIn { email }) }
     }
 
-    /// Opens a session with a password.
+    /// Takes the password. An account that asks for nothing else, or not in this browser, has a session then.
     pub(crate) async fn sign_in(
         &self,
         stage: &SigningIn,
         typed: Typed,
         caller: &Caller,
-    ) -> Result<OpenedSession, NotDone<SignInRefused>> {
-        let shown = caller.shown_device.as_ref();
-        let known = shown.and_then(|shown| self.known_devices.recognise(shown, stage.email(), caller.now));
+    ) -> Result<SignedIn, NotDone<SignInRefused>> {
+        let known = self.known(stage.email(), caller);
         let account = self.verify_password(stage.email(), typed, known, caller).await?;
-        let by = Authentication {
-            account: account.id,
-            credential: None,
-            identity: account.identity,
-            components: Components::PASSWORD,
-        };
+        let steps = self.second_steps(&account.id).await?;
+        let remembered = !steps.is_empty() && self.is_remembered(&account.id, caller).await?;
+        if !steps.is_empty() && !remembered {
+            let [_, of_account @ ..] = self.limits(stage.email(), known, caller);
+            self.give_back(&of_account).await; // It was no wrong one; those before it stay counted.
+            let begun = self.begin_second_step(&account, &steps, caller).await;
+            return begun.map(SignedIn::AwaitingStep).map_err(|refused| refused.in_terms(SignInRefused::of));
+        }
+        let device = if remembered { Components::DEVICE } else { Components::NONE };
+        let components = Components::PASSWORD.with(device);
+        let by = Authentication { account: account.id, credential: None, identity: account.identity, components };
         let opened = match self.open_session(by, caller).await {
             Ok(opened) => opened,
             Err(fault) => {
-                // The account's own counts are cleared already.
-                let [of_client, ..] = limits(stage.email(), known, caller);
-                self.give_back(&[of_client]).await;
+                self.give_back(&self.limits(stage.email(), known, caller)).await;
                 return Err(fault.into());
             }
         };
-        self.still_the_password(&account, &opened).await?;
-        Ok(opened)
+        if !self.is_still_the_password(&account, &opened).await? {
+            return Err(NotDone::Refused(SignInRefused::Wrong));
+        }
+        self.forget_guesses(&self.limits(stage.email(), known, caller)).await?;
+        if known.is_none() {
+            self.accounts.tell(caller.change_in(&account, opened.session), Changed::NewBrowser).await;
+        }
+        Ok(SignedIn::Opened(opened))
     }
 
-    /// The password may have been changed, and every session ended, while this one was being verified. Whoever changes
-    /// it after this look ends this session with the others.
-    async fn still_the_password(
+    /// The browser that asks, if it is known for this account.
+    pub(super) fn known(&self, email: &EmailAddress, caller: &Caller) -> Option<KnownDevice> {
+        let shown = caller.shown_device.as_ref();
+        shown.and_then(|shown| self.known_devices.recognise(shown, email, caller.now))
+    }
+
+    /// The password may have been changed, and every session ended, while this one was being verified: it ends then, and
+    /// this is false. Whoever changes it after this look ends this session with the others.
+    pub(super) async fn is_still_the_password(
         &self,
         verified: &Account,
         opened: &OpenedSession,
-    ) -> Result<(), NotDone<SignInRefused>> {
+    ) -> Result<bool, Fault> {
         let now = self.accounts.find(&verified.id).await?;
         if now.is_some_and(|now| now.password == verified.password) {
-            return Ok(());
+            return Ok(true);
         }
         self.warm.end_session(&verified.id, &opened.session).await?;
-        Err(NotDone::Refused(SignInRefused::Wrong))
+        Ok(false)
     }
 
     /// The account whose password this is. Every route that takes a password comes through here, so that they count
-    /// together. `known` is the browser, if it is known for this account.
+    /// together. `known` is the browser, if it is known for this account. This one stays counted until the caller
+    /// gives it back or forgets them all.
     pub(super) async fn verify_password(
         &self,
         email: &EmailAddress,
@@ -81,7 +107,7 @@ impl Journeys {
         known: Option<KnownDevice>,
         caller: &Caller,
     ) -> Result<Account, NotDone<SignInRefused>> {
-        let limits = limits(email, known, caller);
+        let limits = self.limits(email, known, caller);
         for limit in limits.iter().flatten() {
             let reserved = self.attempts().reserve(*limit, caller.now).await;
             reserved.map_err(|refused| refused.in_terms(SignInRefused::Exhausted))?;
@@ -93,12 +119,17 @@ impl Journeys {
                 return Err(fault.into());
             }
         };
-        // A right password clears what was counted for its account, not what its client has tried elsewhere.
-        let [_, of_account @ ..] = limits;
-        for limit in of_account.into_iter().flatten() {
-            self.attempts().clear(limit).await?;
-        }
         Ok(verified)
+    }
+
+    /// Forgets what was counted for an account, when everything that it asks for was right; not what its client has tried
+    /// elsewhere.
+    pub(super) async fn forget_guesses(&self, limits: &[Option<Limit<'_>>; 3]) -> Result<(), Fault> {
+        let [_, of_account @ ..] = limits;
+        for limit in of_account.iter().flatten() {
+            self.attempts().clear(*limit).await?;
+        }
+        Ok(())
     }
 
     async fn give_back(&self, limits: &[Option<Limit<'_>>]) {
@@ -117,17 +148,31 @@ impl Journeys {
         self.accounts.renew_hash(&account, &hash).await?;
         Ok(Some(Account { password: Some(hash), ..account }))
     }
+
+    /// What a guess at an account counts for: first for its client, then for the account. A browser that is known for the
+    /// account is counted by itself: neither who hammers at the account nor who shares its network can use up what it has.
+    pub(super) fn limits<'a>(
+        &self,
+        email: &'a EmailAddress,
+        known: Option<KnownDevice>,
+        caller: &Caller,
+    ) -> [Option<Limit<'a>>; 3] {
+        match known {
+            Some(device) => [None, Some(Limit::PasswordOfKnownIn(email, device)), Some(Limit::PasswordOfKnown(email))],
+            None => [
+                Some(Limit::PasswordsFrom(caller.client)),
+                Some(Limit::PasswordOfBy(email, caller.client)),
+                Some(Limit::PasswordOf(email)),
+            ],
+        }
+    }
 }
 
-/// What an attempt counts for: first for its client, then for the account. A browser that is known for the account is
-/// counted by itself: neither who hammers at the account nor who shares its network can use up what it has.
-fn limits<'a>(email: &'a EmailAddress, known: Option<KnownDevice>, caller: &Caller) -> [Option<Limit<'a>>; 3] {
-    match known {
-        Some(device) => [None, Some(Limit::PasswordOfKnownIn(email, device)), Some(Limit::PasswordOfKnown(email))],
-        None => [
-            Some(Limit::PasswordsFrom(caller.client)),
-            Some(Limit::PasswordOfBy(email, caller.client)),
-            Some(Limit::PasswordOf(email)),
-        ],
+impl SignInRefused {
+    const fn of(refusal: SendingRefused) -> Self {
+        match refusal {
+            SendingRefused::Exhausted(exhausted) => Self::Exhausted(exhausted),
+            SendingRefused::Enough | SendingRefused::NoSuchStep => Self::Wrong,
+        }
     }
 }

@@ -2,14 +2,22 @@
 //! by a transition that takes it, and that asks for the proof which the next stage stands for.
 
 use super::return_to::ReturnTo;
+use crate::link_token::Mark;
 use crate::model::EmailAddress;
+use crate::model::second_step::{AppKey, StepKind};
+use crate::model::telephone::PhoneNumber;
+use crate::notifier::Recipient;
 use crate::one_time_code::{LIFETIME, Occasion};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
+use std::time::Duration;
 
 /// Codes that may be sent in one journey: the first and two more. Whoever needs a fourth begins again.
 pub(crate) const SENDINGS_MAX: u8 = 3;
+
+/// How long after the password the second step may be shown.
+const STEP_LIFETIME: Duration = Duration::from_mins(20);
 
 /// A journey's own identifier: to it codes and challenges are bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +54,12 @@ pub(crate) enum Stage {
     Registered,
     /// Signing in: the address was given.
     SigningIn(SigningIn),
+    /// Signing in: the password was right, and the second step is asked for.
+    SecondStep(AwaitingStep),
+    /// Whoever is signed in shows that a new contact is theirs.
+    ProvingContact(ProvingContact),
+    /// Whoever is signed in adds an authenticator app.
+    AddingApp(AddingApp),
 }
 
 /// Registering: a code was sent to an address.
@@ -69,6 +83,65 @@ pub(crate) struct Proven {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SigningIn {
     pub(super) email: EmailAddress,
+}
+
+/// Signing in: the password was right, and the second step is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AwaitingStep {
+    pub(super) id: JourneyId,
+    pub(super) account: AccountId,
+    pub(super) email: EmailAddress,
+    /// That of the password which was right.
+    pub(super) mark: Mark,
+    pub(super) kind: StepKind,
+    pub(super) sendings: u8,
+    pub(super) sent: Timestamp,
+    pub(super) begun: Timestamp,
+}
+
+/// What somebody shows to be theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Contact {
+    /// An address.
+    Email(EmailAddress),
+    /// A telephone.
+    Phone(PhoneNumber),
+}
+
+impl Contact {
+    /// As messages reach it.
+    pub(super) const fn recipient(&self) -> Recipient<'_> {
+        match self {
+            Self::Email(email) => Recipient::Email(email),
+            Self::Phone(number) => Recipient::Phone(number),
+        }
+    }
+
+    /// As its owner writes it.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Email(email) => email.as_str(),
+            Self::Phone(number) => number.as_str(),
+        }
+    }
+}
+
+/// Whoever is signed in shows that a new contact is theirs: a code was sent there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProvingContact {
+    pub(super) id: JourneyId,
+    pub(super) account: AccountId,
+    pub(super) contact: Contact,
+    pub(super) sendings: u8,
+    pub(super) sent: Timestamp,
+}
+
+/// Whoever is signed in adds an authenticator app: it was given this key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AddingApp {
+    pub(super) id: JourneyId,
+    pub(super) account: AccountId,
+    pub(super) key: AppKey,
 }
 
 /// Proof that the code of a stage was entered, in time, for the first time. Made by the register journey alone.
@@ -109,6 +182,60 @@ impl Proven {
     /// The address.
     pub(crate) const fn email(&self) -> &EmailAddress {
         &self.email
+    }
+}
+
+impl AwaitingStep {
+    /// Whose sign-in it is.
+    pub(crate) const fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// What is asked for.
+    pub(crate) const fn kind(&self) -> StepKind {
+        self.kind
+    }
+
+    /// The address that was given.
+    pub(crate) const fn email(&self) -> &EmailAddress {
+        &self.email
+    }
+
+    /// Until when the second step may be shown, whatever is sent meanwhile.
+    pub(super) fn ends(&self) -> Timestamp {
+        self.begun.plus(STEP_LIFETIME)
+    }
+
+    /// Another code, or the first of another kind; `None` when there were enough.
+    pub(super) fn asked_for(self, kind: StepKind, now: Timestamp) -> Option<Self> {
+        let is_sent = kind != StepKind::App;
+        let sendings = self.sendings + u8::from(is_sent);
+        (sendings <= SENDINGS_MAX).then_some(Self {
+            kind,
+            sendings,
+            sent: if is_sent { now } else { self.sent },
+            ..self
+        })
+    }
+}
+
+impl ProvingContact {
+    /// Where the code went.
+    pub(crate) const fn contact(&self) -> &Contact {
+        &self.contact
+    }
+
+    /// Another code; `None` when there were enough.
+    pub(super) fn sent_again(self, now: Timestamp) -> Option<Self> {
+        let sendings = self.sendings + 1;
+        (sendings <= SENDINGS_MAX).then_some(Self { sendings, sent: now, ..self })
+    }
+}
+
+impl AddingApp {
+    /// The key that the app is given.
+    pub(crate) const fn key(&self) -> &AppKey {
+        &self.key
     }
 }
 

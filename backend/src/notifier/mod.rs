@@ -1,24 +1,50 @@
 //! Messages to people: what they say, and how they leave the backend.
 //!
-//! Everything that is sent is one of the sentences in [`Notice`]. No message holds a link: people learn that Aldgate
-//! never asks them to follow one, and a forged `Host` header can poison none.
+//! Everything that is sent is one of the sentences in [`Notice`], by mail, as a text message or spoken. A link in one
+//! leads to the deployment's own origin, as the configuration has it: a forged `Host` header can poison none.
 
+mod govuk_notify;
+mod link;
+mod notice;
 mod outbox;
+mod retrying;
+mod smtp;
 
+pub use govuk_notify::GovUkNotify;
+pub(crate) use link::Links;
+pub(crate) use notice::{Changed, Notice};
 pub(crate) use outbox::FileOutbox;
+pub use smtp::{Smtp, SmtpSecurity};
 
 use crate::model::EmailAddress;
-use aldgate_core::secret::Secret;
+use crate::model::telephone::{PhoneKind, PhoneNumber};
+use crate::words::Words;
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
+use govuk_notify::{BadNotify, NotifyNotifier};
+use retrying::Retrying;
+use smtp::{BadSmtp, SmtpNotifier};
 use std::sync::Arc;
+
+/// How a message travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// As mail.
+    Email,
+    /// As a text message.
+    Text,
+    /// Read out in a call.
+    Voice,
+}
 
 /// A message that is on its way.
 #[derive(Clone)]
 pub struct Message {
-    /// The address that it goes to.
+    /// How it travels.
+    pub channel: Channel,
+    /// The address or number that it goes to.
     pub to: String,
-    /// Its subject.
+    /// Its subject; a text message and a call show none.
     pub subject: String,
     /// Its text, in lines.
     pub body: String,
@@ -26,10 +52,22 @@ pub struct Message {
     pub code: Option<String>,
 }
 
-/// The message could not be handed over.
+/// Why a message was not handed over. The text may go into the log: it names nobody.
 #[derive(Debug, thiserror::Error)]
-#[error("a message could not be sent")]
-pub(crate) struct NotSent(#[source] pub(crate) std::io::Error);
+pub(crate) enum NotSent {
+    /// Something of this machine.
+    #[error("a message could not be written: {0}")]
+    Io(#[from] std::io::Error),
+    /// Whatever carries messages cannot be reached, or is broken; it may pass.
+    #[error("{0} cannot be reached")]
+    Unreachable(&'static str),
+    /// Too many are sent at once; it passes.
+    #[error("{0} takes no more messages now")]
+    Busy(&'static str),
+    /// It will not be carried, however often it is tried.
+    #[error("a message was not taken: {0}")]
+    Refused(&'static str),
+}
 
 /// Whatever carries messages away.
 #[async_trait]
@@ -41,109 +79,123 @@ pub(crate) trait Notifier: Send + Sync {
 /// Whoever listens to what is sent, such as a terminal that shows codes.
 pub(crate) type OnMessage = Arc<dyn Fn(&Message) + Send + Sync>;
 
-/// The post office: one carrier, and whoever listens.
+/// Who carries what.
+pub(crate) struct Carriers {
+    /// Mail.
+    pub(crate) email: Arc<dyn Notifier>,
+    /// Text messages.
+    pub(crate) text: Arc<dyn Notifier>,
+    /// Calls.
+    pub(crate) voice: Arc<dyn Notifier>,
+}
+
+/// Who carries what, as a deployment decides it.
+#[derive(Debug, Clone)]
+pub enum Carrier {
+    /// The folder, from which somebody else takes it.
+    Outbox,
+    /// A mail relay; of mail alone.
+    Smtp(Smtp),
+    /// GOV.UK Notify; of mail and text messages.
+    GovUkNotify(GovUkNotify),
+}
+
+/// Why messages cannot be sent as the configuration says.
+#[derive(Debug, thiserror::Error)]
+pub enum BadCarrier {
+    /// The mail relay.
+    #[error(transparent)]
+    Smtp(#[from] BadSmtp),
+    /// GOV.UK Notify.
+    #[error(transparent)]
+    Notify(#[from] BadNotify),
+}
+
+impl Carriers {
+    /// The carriers of a configuration. Calls go to the folder: whoever makes them takes them from there.
+    pub(crate) fn new(email: Carrier, text: Carrier, outbox: Arc<dyn Notifier>) -> Result<Self, BadCarrier> {
+        let carrier = |carrier| -> Result<Arc<dyn Notifier>, BadCarrier> {
+            Ok(match carrier {
+                Carrier::Outbox => Arc::clone(&outbox),
+                Carrier::Smtp(smtp) => Arc::new(Retrying(Arc::new(SmtpNotifier::new(smtp)?))),
+                Carrier::GovUkNotify(service) => Arc::new(Retrying(Arc::new(NotifyNotifier::new(service)?))),
+            })
+        };
+        Ok(Self { email: carrier(email)?, text: carrier(text)?, voice: Arc::clone(&outbox) })
+    }
+}
+
+/// To whom a message goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Recipient<'a> {
+    /// To an address.
+    Email(&'a EmailAddress),
+    /// To a telephone.
+    Phone(&'a PhoneNumber),
+}
+
+impl Recipient<'_> {
+    /// How it is reached.
+    pub(crate) fn channel(&self) -> Channel {
+        match self {
+            Self::Email(_) => Channel::Email,
+            Self::Phone(number) => match number.kind() {
+                PhoneKind::Mobile => Channel::Text,
+                PhoneKind::Landline => Channel::Voice,
+            },
+        }
+    }
+
+    /// The address or number by which messages to it are counted.
+    pub(crate) fn canonical(&self) -> String {
+        match self {
+            Self::Email(email) => email.canonical(),
+            Self::Phone(number) => number.as_str().to_owned(),
+        }
+    }
+
+    fn address(&self) -> &str {
+        match self {
+            Self::Email(email) => email.as_str(),
+            Self::Phone(number) => number.as_str(),
+        }
+    }
+}
+
+/// The post office: its carriers, and whoever listens.
 pub(crate) struct Post {
-    carrier: Box<dyn Notifier>,
+    carriers: Carriers,
+    links: Links,
     on_message: Option<OnMessage>,
 }
 
 impl Post {
-    /// Sends by `carrier`.
-    pub(crate) fn new(carrier: Box<dyn Notifier>, on_message: Option<OnMessage>) -> Self {
-        Self { carrier, on_message }
+    /// Sends by `carriers`.
+    pub(crate) fn new(carriers: Carriers, links: Links, on_message: Option<OnMessage>) -> Self {
+        Self { carriers, links, on_message }
     }
 
-    /// Sends a notice.
-    pub(crate) async fn send(&self, notice: &Notice, to: &EmailAddress, now: Timestamp) -> Result<(), NotSent> {
-        let message = notice.to(to);
-        self.carrier.send(&message, now).await?;
+    /// Sends a notice, in the language of `words`.
+    pub(crate) async fn send(
+        &self,
+        notice: &Notice,
+        to: Recipient<'_>,
+        words: Words,
+        now: Timestamp,
+    ) -> Result<(), NotSent> {
+        let channel = to.channel();
+        let (subject, body) = notice.texts(channel, &self.links, words);
+        let code = notice.code().map(str::to_owned);
+        let message = Message { channel, to: to.address().to_owned(), subject, body, code };
+        let carrier = match channel {
+            Channel::Email => &self.carriers.email,
+            Channel::Text => &self.carriers.text,
+            Channel::Voice => &self.carriers.voice,
+        };
+        carrier.send(&message, now).await?;
         if let Some(listen) = &self.on_message {
             listen(&message);
         }
         Ok(())
-    }
-}
-
-/// What there is to say.
-#[derive(Debug)]
-pub(crate) enum Notice {
-    /// Somebody, we hope the owner of the address, wants an account: here is the code.
-    RegistrationCode(Secret<String>),
-    /// As before, but there is an account already.
-    AlreadyRegistered,
-    /// The account has one more passkey.
-    PasskeyAdded,
-    /// The account has one passkey less.
-    PasskeyRemoved,
-    /// The account has another password, or its first.
-    PasswordChanged,
-}
-
-const NOT_YOU: &str = "If this was not you, sign in and look at how your account can be opened. Sign out everywhere if \
-                       you do not know one of the places where you are signed in.";
-
-impl Notice {
-    fn texts(&self) -> (&'static str, String) {
-        match self {
-            Self::RegistrationCode(code) => (
-                "Your Aldgate code",
-                format!(
-                    "Your code is {}.\n\nEnter it on the page where you asked for it. It lasts 15 minutes and works \
-                     once.\n\nIf you did not ask for a code, you do not need to do anything. Never give this code to \
-                     anyone: we will not ask you for it.",
-                    code.expose()
-                ),
-            ),
-            Self::AlreadyRegistered => (
-                "You already have an Aldgate account",
-                "Someone, probably you, tried to create an account with this email address. You already have one.\n\n\
-                 To use it, choose \"Sign in\" and enter this email address, or use your passkey.\n\nIf this was not \
-                 you, you do not need to do anything."
-                    .to_owned(),
-            ),
-            Self::PasskeyAdded => (
-                "A passkey was added to your account",
-                format!("Your account can be opened with a new passkey.\n\n{NOT_YOU}"),
-            ),
-            Self::PasskeyRemoved => (
-                "A passkey was removed from your account",
-                format!("One of your passkeys no longer opens your account.\n\n{NOT_YOU}"),
-            ),
-            Self::PasswordChanged => (
-                "Your password was changed",
-                format!("Your account has a new password. You are signed out in all other places.\n\n{NOT_YOU}"),
-            ),
-        }
-    }
-
-    /// The message that says so to `to`.
-    pub(crate) fn to(&self, to: &EmailAddress) -> Message {
-        let (subject, body) = self.texts();
-        let code = match self {
-            Self::RegistrationCode(code) => Some(code.expose().clone()),
-            _ => None,
-        };
-        Message { to: to.as_str().to_owned(), subject: subject.to_owned(), body, code }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_message_holds_a_link_and_one_alone_holds_a_code() {
-        let to = EmailAddress::parse("a@b.example").expect("address");
-        for notice in [
-            Notice::RegistrationCode(Secret::new("123456".to_owned())),
-            Notice::AlreadyRegistered,
-            Notice::PasskeyAdded,
-            Notice::PasskeyRemoved,
-            Notice::PasswordChanged,
-        ] {
-            let message = notice.to(&to);
-            assert!(!message.body.contains("://") && !message.body.contains("www."), "{}", message.body);
-            assert_eq!(message.body.contains("123456"), message.code.is_some());
-        }
     }
 }

@@ -3,7 +3,7 @@
 //! A message is written under a name that no reader takes, flushed to disk and then renamed, so that nobody reads half
 //! of one. The names sort by time. Only the backend's own user may read them: some carry a code.
 
-use super::{Message, NotSent, Notifier};
+use super::{Channel, Message, NotSent, Notifier};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
@@ -42,6 +42,15 @@ fn header(name: &str, value: &str) -> String {
     format!("{name}: {value}\n")
 }
 
+/// How whoever takes the file from the folder is to deliver it.
+const fn by(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Email => "email",
+        Channel::Text => "text",
+        Channel::Voice => "voice",
+    }
+}
+
 fn write(directory: &Path, name: &str, text: &str) -> io::Result<()> {
     let unfinished = directory.join(format!(".{name}"));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&unfinished)?;
@@ -53,12 +62,13 @@ fn write(directory: &Path, name: &str, text: &str) -> io::Result<()> {
 #[async_trait]
 impl Notifier for FileOutbox {
     async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotSent> {
-        let name = self.name(now).map_err(NotSent)?;
+        let name = self.name(now).map_err(NotSent::Io)?;
         let Message { to, subject, body, .. } = message;
-        let text = format!("{}{}\n{body}\n", header("To", to), header("Subject", subject));
+        let by = header("By", by(message.channel));
+        let text = format!("{}{by}{}\n{body}\n", header("To", to), header("Subject", subject));
         let directory = self.directory.clone();
         let written = tokio::task::spawn_blocking(move || write(&directory, &name, &text)).await;
-        written.map_err(io::Error::other).flatten().map_err(NotSent)
+        written.map_err(io::Error::other).flatten().map_err(NotSent::Io)
     }
 }
 
@@ -75,15 +85,20 @@ mod tests {
         let directory = folder.path().join("outbox");
         let outbox = FileOutbox::open(directory.clone(), Arc::new(SeededEntropy::new(1))).expect("outbox");
         for (seconds, subject) in [(2, "second\r\nBcc: x"), (1, "first")] {
-            let message =
-                Message { to: "a@b.example".into(), subject: subject.into(), body: "Text.".into(), code: None };
+            let message = Message {
+                channel: Channel::Email,
+                to: "a@b.example".into(),
+                subject: subject.into(),
+                body: "Text.".into(),
+                code: None,
+            };
             outbox.send(&message, Timestamp::from_secs(seconds)).await.expect("sent");
         }
         let mut files: Vec<_> =
             fs::read_dir(&directory).expect("list").map(|entry| entry.expect("entry").path()).collect();
         files.sort();
         let texts: Vec<_> = files.iter().map(|file| fs::read_to_string(file).expect("text")).collect();
-        assert_eq!(texts[0], "To: a@b.example\nSubject: first\n\nText.\n");
+        assert_eq!(texts[0], "To: a@b.example\nBy: email\nSubject: first\n\nText.\n");
         assert!(texts[1].contains("Subject: secondBcc: x\n"), "{}", texts[1]);
         let mode = fs::metadata(&files[0]).expect("metadata").permissions().mode();
         assert_eq!(mode & 0o777, FILE_MODE);

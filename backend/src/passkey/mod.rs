@@ -67,7 +67,7 @@ impl Registration {
         let challenge = self.key.seal(Ceremony::Registration, &binding.bytes(), now, &*self.entropy)?;
         let theirs = self.statements.options(applicant.account, applicant.name);
         let theirs = theirs.ok_or(Fault::Invariant("webauthn-rs makes options for every account"))?;
-        Ok(options::ours(theirs, &challenge, existing))
+        Ok(options::ours(theirs, &challenge, existing, binding))
     }
 
     /// Judges the answer.
@@ -79,7 +79,18 @@ impl Registration {
         now: Timestamp,
     ) -> Result<VerifiedRegistration, AnswerRefused> {
         let challenge = self.open(binding, response, now)?;
-        verify::verify(&self.rp, &self.statements, &challenge, response, account).map_err(AnswerRefused::Registration)
+        verify::verify(&self.rp, &self.statements, &challenge, response, account, binding)
+            .map_err(AnswerRefused::Registration)
+    }
+
+    /// The RP ID, for the browser's own list of passkeys.
+    pub(crate) fn rp_id(&self) -> &str {
+        &self.rp.id
+    }
+
+    /// The origins beside ours that may use our passkeys (WebAuthn Level 3, section 5.11).
+    pub(crate) fn related_origins(&self) -> &[String] {
+        &self.rp.related
     }
 
     /// The challenge that the answer names, if it was made for this binding.

@@ -18,14 +18,22 @@ pub(crate) enum Binding {
     Journey([u8; 16]),
     /// The session of the account's owner.
     Session(SessionId),
+    /// The same, for a passkey that the browser makes by itself (mediation `conditional`).
+    Conditional(SessionId),
 }
 
 impl Binding {
+    /// Whether the browser makes the passkey by itself, while nobody looks.
+    pub(super) const fn is_conditional(self) -> bool {
+        matches!(self, Self::Conditional(_))
+    }
+
     /// The bytes, with a mark of the kind, so that no journey can pass for a session.
     pub(super) fn bytes(self) -> [u8; 17] {
         let (kind, id) = match self {
             Self::Journey(id) => (1, id),
             Self::Session(id) => (2, *id.as_bytes()),
+            Self::Conditional(id) => (3, *id.as_bytes()),
         };
         let mut bytes = [kind; 17];
         bytes[1..].copy_from_slice(&id);
@@ -43,7 +51,14 @@ pub(crate) struct Applicant<'a> {
 }
 
 /// Our policy, put into webauthn-rs' options.
-pub(super) fn ours(mut options: Value, challenge: &[u8; CHALLENGE_BYTES], existing: &[Passkey]) -> Value {
+pub(super) fn ours(
+    mut options: Value,
+    challenge: &[u8; CHALLENGE_BYTES],
+    existing: &[Passkey],
+    binding: Binding,
+) -> Value {
+    // Whoever is not asked cannot be verified; each log-in verifies them nevertheless.
+    let verification = if binding.is_conditional() { "preferred" } else { "required" };
     let descriptor =
         |passkey: &Passkey| json!({"type": "public-key", "id": URL_SAFE_NO_PAD.encode(&passkey.credential_id)});
     let parameter = |alg: i64| json!({"type": "public-key", "alg": alg});
@@ -54,7 +69,7 @@ pub(super) fn ours(mut options: Value, challenge: &[u8; CHALLENGE_BYTES], existi
         ("excludeCredentials", existing.iter().map(descriptor).collect()),
         (
             "authenticatorSelection",
-            json!({"residentKey": "required", "requireResidentKey": true, "userVerification": "required"}),
+            json!({"residentKey": "required", "requireResidentKey": true, "userVerification": verification}),
         ),
         ("attestation", json!("none")),
         ("extensions", json!({"credProps": true})),

@@ -26,6 +26,8 @@ pub(crate) struct RegistrationResponse {
     pub(crate) client_data: Vec<u8>,
     /// `response.attestationObject`.
     pub(crate) attestation_object: Vec<u8>,
+    /// Whether the browser made it by itself: our own member `mediation`, which says `conditional` then.
+    pub(crate) conditional: bool,
     /// `response.transports`, as far as they read like names of transports.
     pub(crate) transports: Vec<String>,
 }
@@ -70,6 +72,7 @@ impl RegistrationResponse {
         let response = body.get("response").ok_or(BadMember { field: "response", fault: "is missing" })?;
         let response = response.as_object().ok_or(BadMember { field: "response", fault: "is not an object" })?;
         Ok(Self {
+            conditional: body.get("mediation").and_then(Value::as_str) == Some("conditional"),
             credential_id,
             client_data: bytes(response, "clientDataJSON", "response.clientDataJSON", CLIENT_DATA_BYTES_MAX)?,
             attestation_object: bytes(

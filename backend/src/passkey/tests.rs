@@ -28,6 +28,7 @@ fn challenge(registration: &Registration) -> String {
 
 fn response(credential_id: &[u8], attestation_object: Vec<u8>, client_data: String) -> RegistrationResponse {
     RegistrationResponse {
+        conditional: false,
         credential_id: credential_id.to_vec(),
         client_data: client_data.into_bytes(),
         attestation_object,

@@ -4,6 +4,7 @@
 //! webauthn-rs' work, see [`super::statement`]: it judges the whole response once more and must agree. Only for
 //! Ed25519, which webauthn-rs refuses, there is no second opinion, and no statement is accepted.
 
+use super::options::Binding;
 use super::response::RegistrationResponse;
 use super::statement::{StatementRefused, Statements};
 use aldgate_core::assurance::IdentityLevel;
@@ -105,6 +106,7 @@ pub(crate) fn verify(
     challenge: &OpenedChallenge,
     response: &RegistrationResponse,
     account: AccountId,
+    binding: Binding,
 ) -> Result<VerifiedRegistration, RegistrationRefused> {
     // Steps 1 to 4 are the client's; client extension outputs (steps 4 and 28) decide nothing here and are not read.
     let client_data = steps_5_6_client_data(response)?;
@@ -116,13 +118,19 @@ pub(crate) fn verify(
     let object = step_13_attestation_object(response)?;
     let data = AuthenticatorData::parse(object.authenticator_data).map_err(|_| Refused::AuthenticatorDataMalformed)?;
     step_14_rp_id(&data, rp)?;
-    step_15_user_present(&data)?;
-    step_16_user_verified(&data)?;
+    if !binding.is_conditional() {
+        step_15_user_present(&data)?; // "If options.mediation is not set to conditional".
+        step_16_user_verified(&data)?; // Preferred there, required elsewhere.
+    }
     step_17_backup_flags(&data)?;
     // Steps 18 and 19: backup eligibility and state are kept in the record, for policies and for the log-in.
     let attested = data.attested.as_ref().ok_or(Refused::AuthenticatorDataMalformed)?;
     step_20_algorithm(attested)?;
-    steps_21_22_statement(statements, challenge, response, &object, attested)?;
+    if binding.is_conditional() {
+        steps_21_22_no_statement(&object)?;
+    } else {
+        steps_21_22_statement(statements, challenge, response, &object, attested)?;
+    }
     // Steps 23 and 24: attestation was not asked for, so none is trusted and none is needed.
     step_25_credential_id(response, attested)?;
     // Step 26 is the store's. Steps 27 and 29: the proof.
@@ -201,6 +209,11 @@ fn steps_21_22_statement(
     }
     let credential_id = statements.verify(challenge, response)?;
     unless(credential_id == attested.credential_id, Refused::CredentialIdMismatch)
+}
+
+/// A passkey that nobody was asked for is taken without a statement or not at all: webauthn-rs wants to see a person.
+fn steps_21_22_no_statement(object: &AttestationObject<'_>) -> Step {
+    unless(object.is_none(), Refused::StatementRefused)
 }
 
 fn step_25_credential_id(response: &RegistrationResponse, attested: &AttestedCredential<'_>) -> Step {

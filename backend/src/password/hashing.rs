@@ -7,7 +7,7 @@
 //! The threads are the system's last choice (`SCHED_IDLE`): they get what time the gate leaves over, which on one machine
 //! with it answers a hundred thousand times as many questions. A session check that wakes up does not wait for a hash.
 
-use super::{NewPassword, PASSWORD_BYTES_MAX, Typed};
+use super::{BYTES_MAX, NewPassword, Typed};
 use crate::model::PasswordHash;
 use aldgate_core::entropy::Entropy;
 use argon2::password_hash::phc;
@@ -87,13 +87,13 @@ impl Passwords {
 
     /// Compares a password with a stored hash, or, in the same time, with none.
     pub(crate) async fn verify(&self, typed: Typed, stored: Option<&PasswordHash>) -> Result<Verdict, HashingFault> {
-        let exists = stored.is_some() && typed.expose().len() <= PASSWORD_BYTES_MAX;
+        let exists = stored.is_some() && typed.expose().len() <= BYTES_MAX;
         let stored = stored.map_or(self.nobodys.as_str(), PasswordHash::expose);
         let stored = phc::PasswordHash::new(stored).map_err(|_| HashingFault::Broken)?;
         let (argon2, salt) = (self.argon2.clone(), self.salt()?);
         self.run(move || {
             let password = typed.expose().as_bytes();
-            let password = password.get(..PASSWORD_BYTES_MAX).unwrap_or(password);
+            let password = password.get(..BYTES_MAX).unwrap_or(password);
             if argon2.verify_password(password, &stored).is_err() || !exists {
                 return Ok(Verdict::Wrong);
             }
@@ -173,9 +173,9 @@ fn is_weak(hash: &phc::PasswordHash) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Beside, Rules};
     use super::*;
     use crate::model::EmailAddress;
-    use aldgate_core::secret::Secret;
     use aldgate_core::testing::SeededEntropy;
 
     fn passwords() -> Passwords {
@@ -183,12 +183,13 @@ mod tests {
     }
 
     fn typed(text: &str) -> Typed {
-        Secret::new(text.to_owned())
+        Typed::new(text)
     }
 
     async fn stored(passwords: &Passwords, text: &str) -> PasswordHash {
         let email = EmailAddress::parse("a@b.example").expect("address");
-        let Ok(new) = NewPassword::parse(typed(text), &email) else { panic!("refused") };
+        let judged = Rules::new(8, None).judge(typed(text), &email, Beside::Nothing);
+        let Ok(new) = judged else { panic!("refused") };
         passwords.hash(new).await.expect("hash")
     }
 
@@ -226,7 +227,7 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_never_cut() {
         let passwords = passwords();
-        let long = "x".repeat(PASSWORD_BYTES_MAX);
+        let long: String = (0..64).map(|n| format!("{n:03}🔒")).collect();
         let hash = stored(&passwords, &long).await;
         assert!(matches!(passwords.verify(typed(&format!("{long}y")), Some(&hash)).await, Ok(Verdict::Wrong)));
     }

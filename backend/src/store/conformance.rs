@@ -8,6 +8,9 @@ use super::delivery::Kind;
 use super::reseal::Step;
 use super::tests::{ACT, credential, email, race, with_passkey, with_password};
 use super::*;
+use crate::model::second_step::{AppKey, RememberedBrowser, SecondStep, StepKind};
+use crate::model::telephone::PhoneNumber;
+use aldgate_core::device::Device;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::world::{self, NOW};
@@ -72,6 +75,10 @@ on_both! {
     what_is_due_is_taken_by_one_and_again_when_its_lease_ends
     a_new_data_key_takes_over_and_the_old_one_goes_when_nothing_needs_it
     a_missing_or_wrong_data_key_seals_nothing_and_says_so
+    a_new_data_key_reaches_second_steps_and_former_contacts
+    a_change_of_contact_is_taken_back_once
+    an_app_code_and_a_recovery_code_open_once_whatever_races
+    a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing
 }
 
 async fn an_account_is_found_by_id_and_by_address(store: Store) {
@@ -436,6 +443,111 @@ async fn a_missing_or_wrong_data_key_seals_nothing_and_says_so(store: Store) {
     assert!(told.is_err_and(|error| error.to_string().contains("is not the one of this database")));
     store.look_at_keys(&keys, NOW).await.expect("in order");
     assert_eq!(store.create_account(&with_passkey(2)).await, Ok(Creation::Created));
+}
+
+fn phone(text: &str) -> PhoneNumber {
+    PhoneNumber::parse(text).expect("a number")
+}
+
+async fn phone_of(store: &Store, account: &AccountId) -> Vec<SecondStep> {
+    store.second_steps(account).await.expect("read").0.into_iter().map(|(step, _)| step).collect()
+}
+
+async fn a_new_data_key_reaches_second_steps_and_former_contacts(store: Store) {
+    let (keys, act, account) = (MemoryKeys::default(), Act::system("test", NOW), with_password(1).id);
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let (old, new) = (phone("07700 900123"), phone("07700 900456"));
+    assert_eq!(store.set_phone(&account, &old, [1; 16], NOW).await, Ok(None));
+    assert_eq!(store.set_phone(&account, &new, [2; 16], NOW).await, Ok(Some(old.clone())));
+    let keep = SessionId::from_bytes([3; 16]);
+    let changed = store.set_email(&account, &email("new@example.org"), keep, [3; 16], NOW).await;
+    assert_eq!(changed, Ok(EmailChange::Changed));
+    assert_eq!(store.make_data_key(&keys, NOW, act.clone()).await, Ok(KeyId(1)));
+    store.look_at_keys(&keys, NOW).await.expect("in order");
+    reseal(&store, NOW.plus(MINUTE)).await;
+    let values: Vec<_> = store.data_keys().await.expect("read").iter().map(|key| key.values).collect();
+    assert_eq!(values, [0, 4], "address, telephone, and what each was before");
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(new)]);
+    assert_eq!(store.undo_contact_change(&account, [2; 16], act.clone()).await, Ok(Undoing::Undone));
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(old)]);
+    assert_eq!(store.undo_contact_change(&account, [3; 16], act).await, Ok(Undoing::Undone));
+    let restored = store.account(&account).await.expect("read").expect("an account").email;
+    assert_eq!(restored, with_password(1).email);
+}
+
+async fn a_change_of_contact_is_taken_back_once(store: Store) {
+    let account = with_password(1).id;
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let _ = store.create_account(&with_password(2)).await.expect("written");
+    let (keep, other) = (SessionId::from_bytes([3; 16]), with_password(2));
+    let new = email("new@example.org");
+    assert_eq!(store.set_email(&account, &other.email, keep, [8; 16], NOW).await, Ok(EmailChange::Taken));
+    assert_eq!(store.set_email(&account, &new, keep, [9; 16], NOW).await, Ok(EmailChange::Changed));
+    let stolen = store.set_email(&other.id, &with_password(1).email, keep, [7; 16], NOW).await;
+    assert_eq!(stolen, Ok(EmailChange::Taken), "its former owner may want it back");
+    let undone = race(10, |_| {
+        let store = store.clone();
+        async move { store.undo_contact_change(&account, [9; 16], Act::system("link", NOW)).await.expect("written") }
+    })
+    .await;
+    assert_eq!(undone.iter().filter(|outcome| **outcome == Undoing::Undone).count(), 1);
+    assert_eq!(undone.iter().filter(|outcome| **outcome == Undoing::Used).count(), 9);
+    assert!(store.account_by_email(&with_password(1).email).await.expect("read").is_some());
+    assert_eq!(store.account_by_email(&new).await, Ok(None));
+    let others = store.undo_contact_change(&other.id, [9; 16], Act::system("link", NOW)).await;
+    assert_eq!(others, Ok(Undoing::NotFound), "a change is its account's");
+    assert_eq!(actions(&store, &account).await, ["account.created", "email.changed", "contact-change.undone"]);
+}
+
+async fn an_app_code_and_a_recovery_code_open_once_whatever_races(store: Store) {
+    let account = with_password(1).id;
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let app = SecondStep::App(AppKey::new([4; 20]));
+    store.set_second_step(&account, &app, 100, NOW).await.expect("written");
+    assert_eq!(phone_of(&store, &account).await, [app]);
+    assert_eq!(store.use_app_step(&account, 100).await, Ok(false), "it was used when the app was proven");
+    store.set_recovery_codes(&account, vec![[1; 32], [2; 32]], ACT).await.expect("written");
+    let used = race(10, |_| {
+        let store = store.clone();
+        async move {
+            let step = store.use_app_step(&account, 101).await.expect("written");
+            (step, store.use_recovery_code(&account, [1; 32], ACT).await.expect("written"))
+        }
+    })
+    .await;
+    assert_eq!(used.iter().filter(|(step, _)| *step).count(), 1);
+    assert_eq!(used.iter().filter(|(_, code)| *code).count(), 1);
+    assert_eq!(store.recovery_codes(&account).await, Ok(1));
+    assert_eq!(store.remove_second_step(&account, StepKind::App, ACT).await, Ok(true));
+    assert_eq!(store.remove_second_step(&account, StepKind::App, ACT).await, Ok(false));
+}
+
+async fn a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing(store: Store) {
+    let account = with_passkey(1).id;
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let number = phone("07700 900123");
+    assert_eq!(store.set_phone(&account, &number, [1; 16], NOW).await, Ok(None));
+    let since = NOW.plus(MINUTE);
+    let second = NewCredential { created: since, ..credential(&Authenticator::derived(1, 2)) };
+    assert_eq!(store.add_passkey(&account, &second).await, Ok(Addition::Added));
+    let hash = PasswordHash::new("$argon2id$secret".into());
+    assert_eq!(store.set_password(&account, &hash, None, ACT).await, Ok(true));
+    let browser = RememberedBrowser { id: [5; 32], device: Device::default(), created: NOW, used: NOW };
+    store.remember_browser(&account, browser).await.expect("written");
+    store.lock(&account, since, Act::system("link", since)).await.expect("written");
+    assert_eq!(store.account(&account).await.expect("read").expect("an account").password, None);
+    assert_eq!(store.passkeys(&account).await.expect("read").len(), 1);
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(number)]);
+    assert_eq!(store.remembered_browsers(&account).await.expect("read"), vec![]);
+    let locked = store.audited_of(&account, 1).await.expect("read")[0].json();
+    assert_eq!((&locked["action"], &locked["actor"]), (&"account.locked".into(), &"system:link".into()));
+    let closing = Act::own(account, since.plus(MINUTE));
+    assert_eq!(store.close_account(&account, closing.clone()).await, Ok(true));
+    assert_eq!(store.close_account(&account, closing).await, Ok(false));
+    assert_eq!(store.account(&account).await, Ok(None));
+    assert_eq!((store.passkeys(&account).await, phone_of(&store, &account).await), (Ok(vec![]), vec![]));
+    assert_eq!(actions(&store, &account).await.last().map(String::as_str), Some("account.closed"));
+    assert_eq!(store.create_account(&with_passkey(1)).await, Ok(Creation::Created), "the address is free again");
 }
 
 /// What an operator does to it, and a crash: nobody has to start the backend again.

@@ -15,6 +15,7 @@ mod backup;
 pub(crate) mod client;
 #[cfg(test)]
 mod conformance;
+mod contact;
 mod data_key;
 pub mod delivery;
 mod grant;
@@ -25,6 +26,7 @@ mod open;
 mod person;
 mod reseal;
 mod seal;
+mod second_step;
 mod settling;
 pub(crate) mod signing_key;
 mod sql;
@@ -47,6 +49,7 @@ use aldgate_core::webauthn::credential::CredentialRecord;
 use audit::Act;
 use audit::chain::AuditKey;
 pub use backup::Unfit;
+pub use contact::{ChangeId, ContactKind, EmailChange, Recovery, UNDO_WITHIN, Undoing};
 pub use data_key::{DATA_KEY_BYTES, DataKey, DataKeys, KeyId, KeysFailed, NotDropped};
 pub use grant::{Redemption, Rotation};
 pub use key_files::KeyFiles;
@@ -401,10 +404,11 @@ impl Store {
     /// [`StoreError`]. What was deleted before stays deleted.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
         let grace = u64::try_from(SWEEP_GRACE.as_millis()).unwrap_or(0);
-        let until = Timestamp::from_millis(now.as_millis().saturating_sub(grace));
         let mut swept = 0;
         let warm = if self.writer.are_embedded() { &Expiring::WARM[..] } else { &[] };
         for what in Expiring::COLD.iter().chain(warm).copied() {
+            let outlives = u64::try_from(what.outlives().as_millis()).unwrap_or(u64::MAX);
+            let until = Timestamp::from_millis(now.as_millis().saturating_sub(grace).saturating_sub(outlives));
             loop {
                 let step = self.writer.write(sql::sweep::Step { what, until }).await?;
                 swept += step;

@@ -21,6 +21,7 @@ use aldgate_core::secret::{MasterKey, Purpose};
 use ring::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use ring::hmac;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// A column of sealed values: `table.column`. It must never change once in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,12 +93,22 @@ impl Sealer {
 
     /// Seals a value anew under the key that now seals.
     pub(super) fn seal_anew(&self, place: Place, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let value = match (self.open_bytes(place, row, sealed), place) {
+        self.carry((place, row), (place, row), sealed)
+    }
+
+    /// Seals a value for another place and row than those it comes from.
+    pub(super) fn carry(
+        &self,
+        (from, from_row): (Place, &[u8]),
+        (to, to_row): (Place, &[u8]),
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        let value = match (self.open_bytes(from, from_row, sealed), from) {
             (Ok(value), _) => value,
-            (Err(error), EMAIL) => self.of_before(row, sealed).ok_or(error)?,
+            (Err(error), EMAIL) => self.of_before(from_row, sealed).ok_or(error)?,
             (Err(error), _) => return Err(error),
         };
-        self.seal_bytes(place, row, &value)
+        self.seal_bytes(to, to_row, &Zeroizing::new(value))
     }
 
     /// Opens an address that a version before data keys has sealed.
@@ -174,6 +185,17 @@ mod tests {
         let sealed = sealer().seal_bytes(EMAIL, &[1; 16], b"value").expect("sealed");
         assert_eq!(sealer().open_bytes(EMAIL, &[1; 16], &sealed), Ok(b"value".to_vec()));
         assert!(sealer().open_bytes(Place("account.phone"), &[1; 16], &sealed).is_err());
+    }
+
+    #[test]
+    fn a_value_that_is_carried_opens_where_it_goes_only() {
+        let (here, there) = (Place("here.value"), Place("there.value"));
+        let sealed = sealer().seal_bytes(here, &[1], b"value").expect("sealed");
+        let carried = sealer().carry((here, &[1]), (there, &[2]), &sealed).expect("carried");
+        assert_eq!(sealer().open_bytes(there, &[2], &carried), Ok(b"value".to_vec()));
+        assert!(sealer().open_bytes(here, &[1], &carried).is_err());
+        assert!(sealer().carry((here, &[2]), (there, &[2]), &sealed).is_err());
+        assert!(sealer().carry((there, &[1]), (there, &[2]), &sealed).is_err());
     }
 
     #[test]

@@ -28,12 +28,12 @@ impl Home {
         Self { store, folder }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("aldgate.db")
     }
 }
 
-async fn open(path: &Path) -> Result<Store, OpenError> {
+pub(crate) async fn open(path: &Path) -> Result<Store, OpenError> {
     Store::open(path, &world::master_key(), Arc::new(SeededEntropy::new(1))).await
 }
 

@@ -5,9 +5,12 @@
 
 mod abuse;
 mod account;
+mod language;
 mod oidc;
 mod overtaken;
 mod passkey;
+mod recover;
 mod register;
+mod second_step;
 mod sign_in;
 mod world;

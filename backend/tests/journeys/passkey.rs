@@ -139,3 +139,55 @@ async fn a_body_that_cannot_be_read_names_its_fault() {
     assert_eq!(answer.status, 413);
     assert_eq!(browser.post("/register/password", &[("password", PASSWORD)]).await.status, 303, "nothing is lost");
 }
+
+#[tokio::test]
+async fn a_browser_makes_a_passkey_by_itself_only_where_it_said_so_before() {
+    let world = World::new().await;
+    let mut owner = world.with_password("unasked@example.org").await;
+    let conditional = json!({"mediation": "conditional"});
+    let challenge = |answer: crate::world::Answer| answer.json()["challenge"].as_str().expect("challenge").to_owned();
+    let unasked = |authenticator: &Authenticator, challenge: &str, says: bool| {
+        // Nobody touched anything: neither present nor verified.
+        let object = authenticator.attestation_object(RP_ID, 0x00);
+        let mut answer = registration_of(&authenticator.credential_id, &object, challenge);
+        if says {
+            answer["mediation"] = "conditional".into();
+        }
+        answer
+    };
+    let (one, two, three) = (Authenticator::derived(7, 1), Authenticator::derived(7, 2), Authenticator::derived(7, 3));
+    let asked = owner.challenge().await;
+    let answer = owner.post_json("/passkey/register", &unasked(&one, &asked, false)).await;
+    assert_eq!((answer.status, answer.slug().as_str()), (400, "registration-refused"));
+    let answer = owner.post_json("/passkey/register", &unasked(&two, &asked, true)).await;
+    assert_eq!(answer.status, 400, "a challenge for an asked one: {}", answer.body);
+    let options = owner.post_json("/passkey/register/options", &conditional).await;
+    assert_eq!(options.json()["authenticatorSelection"]["userVerification"], "preferred");
+    let answer = owner.post_json("/passkey/register", &unasked(&three, &challenge(options), true)).await;
+    assert_eq!((answer.status, answer.json()["next"].as_str()), (200, Some("/account/passkeys?done=passkey-added")));
+
+    // A newcomer is always asked.
+    let mut newcomer = world.browser();
+    newcomer.prove("newcomer@example.org").await;
+    let options = newcomer.post_json("/passkey/register/options", &conditional).await;
+    let answer = newcomer
+        .post_json("/passkey/register", &unasked(&Authenticator::derived(7, 4), &challenge(options), true))
+        .await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn well_known_addresses_say_where_passkeys_are_made_and_used() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    assert_eq!(browser.get("/.well-known/webauthn").await.json(), json!({"origins": []}));
+    let endpoints = browser.get("/.well-known/passkey-endpoints").await.json();
+    assert_eq!(endpoints["manage"], "http://localhost:8080/account/passkeys");
+    let mut owner = world.with_passkey("ada@example.org", &Authenticator::derived(1, 1)).await;
+    let page = owner.get("/account/passkeys").await;
+    assert!(
+        page.body.contains("data-rp-id=\"localhost\"") && page.body.contains("data-passkeys-accepted=\""),
+        "{}",
+        page.body
+    );
+}

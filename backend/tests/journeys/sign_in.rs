@@ -112,7 +112,7 @@ async fn accounts_that_are_there_and_that_are_not_look_alike_when_too_many_passw
 }
 
 /// Runs all at once.
-async fn futures_of<T: Send, F: Future<Output = T>>(futures: impl Iterator<Item = F>) -> Vec<T> {
+pub(crate) async fn futures_of<T: Send, F: Future<Output = T>>(futures: impl Iterator<Item = F>) -> Vec<T> {
     let mut pending: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|context| {
         let mut ready = true;
@@ -162,9 +162,12 @@ async fn without_an_address_there_is_no_password_page() {
 async fn the_gates_reasons_are_said_and_no_others() {
     let world = World::new().await;
     let mut browser = world.browser();
-    for (why, text) in
-        [("step-up", "For your security"), ("ended", "You were signed out"), ("passkey", "needs a passkey")]
-    {
+    for (why, text) in [
+        ("step-up", "For your security"),
+        ("ended", "You were signed out"),
+        ("passkey", "needs a passkey"),
+        ("second-step", "needs a second step"),
+    ] {
         let page = browser.get(&format!("/sign-in?return_to=%2Fdemo&why={why}")).await;
         assert!(page.body.contains(text), "{}", page.body);
     }

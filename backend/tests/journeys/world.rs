@@ -5,7 +5,7 @@ use aldgate_backend::oidc::logout::reach::Reach;
 use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::Store;
 use aldgate_backend::warm::embedded::EmbeddedWarm;
-use aldgate_backend::{AUDIENCE, Backend, Config, Message};
+use aldgate_backend::{AUDIENCE, Backend, Carrier, Config, Message};
 use aldgate_core::id::SessionId;
 use aldgate_core::session::cookie;
 use aldgate_core::session::token::TagKeys;
@@ -100,10 +100,14 @@ impl World {
             login_host: "localhost".into(),
             key_set: gate.key_set(),
             outbox: folder.path().join("outbox"),
+            email: Carrier::Outbox,
+            text: Carrier::Outbox,
             argon2_threads: 2,
             clients,
             signing_keys: Rules::default(),
             reach: Reach::default(),
+            password_alone_chars_min: 8,
+            breached: None,
         };
         let heard = messages.clone();
         let listen = Arc::new(move |message: &Message| heard.lock().expect("lock").push(message.clone()));
@@ -147,9 +151,14 @@ impl World {
         self.messages.lock().expect("lock").clone()
     }
 
+    /// The token of the link that was sent last.
+    pub(crate) fn token(&self) -> String {
+        self.messages().iter().rev().find_map(|message| token_in(&message.body)).expect("a link was sent")
+    }
+
     /// The code that was sent last.
     pub(crate) fn code(&self) -> String {
-        self.messages().last().and_then(|message| message.code.clone()).expect("a code was sent")
+        self.messages().into_iter().rev().find_map(|message| message.code).expect("a code was sent")
     }
 
     pub(crate) fn browser(&self) -> Browser<'_> {
@@ -190,6 +199,14 @@ impl World {
         assert_eq!((answer.status, answer.json()["next"].as_str()), (200, Some("/register/done")));
         browser
     }
+}
+
+/// The token of the link in a message. It leads to us, whatever else it says.
+pub(crate) fn token_in(body: &str) -> Option<String> {
+    let (before, after) = body.split_once("?token=")?;
+    let page = before.rsplit_once(char::is_whitespace).map_or(before, |(_, page)| page);
+    assert!(page.starts_with(&format!("{ISSUER}/")), "{page}");
+    after.split_whitespace().next().map(str::to_owned)
 }
 
 /// A gate's hot tier, as far as passkeys go: it hears of changes.

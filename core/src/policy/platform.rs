@@ -61,7 +61,7 @@ const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
     (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
-const BACKEND: [(&str, Access); 30] = [
+const BACKEND: [(&str, Access); 45] = [
     ("/", Access::Optional),
     ("/register", Access::Optional),
     ("/register/", Access::Optional),
@@ -74,6 +74,9 @@ const BACKEND: [(&str, Access); 30] = [
     ("/sign-out", Access::Optional),
     ("/sign-out/", Access::Optional),
     ("/signed-out", Access::Public),
+    ("/language/", Access::Public),
+    ("/.well-known/webauthn", Access::Public),
+    ("/.well-known/passkey-endpoints", Access::Public),
     ("/account/", SIGNED_IN),
     // The list of passkeys needs no fresh proof; whatever changes how one signs in does.
     ("/account/passkeys", SIGNED_IN),
@@ -94,6 +97,19 @@ const BACKEND: [(&str, Access); 30] = [
     ("/trustmark/", Access::Public),
     ("/.well-known/openid-configuration", Access::Public),
     ("/.well-known/jwks.json", Access::Public),
+    ("/account/email", SIGNED_IN_LATELY),
+    ("/account/prove", SIGNED_IN_LATELY),
+    ("/account/prove/", SIGNED_IN_LATELY),
+    ("/account/second-step", SIGNED_IN),
+    ("/account/second-step/", SIGNED_IN_LATELY),
+    ("/account/recovery-codes", SIGNED_IN_LATELY),
+    ("/account/data.json", SIGNED_IN_LATELY),
+    ("/account/close", SIGNED_IN_LATELY),
+    // Whoever follows a link of ours need not be signed in.
+    ("/reset", Access::Optional),
+    ("/reset/new", Access::Optional),
+    ("/not-me", Access::Optional),
+    ("/cancel-change", Access::Optional),
 ];
 
 /// Whether the path is one of those on which people sign in or register.
@@ -110,7 +126,7 @@ fn pattern(path: &str) -> Option<PathPattern> {
 /// How dear an answer of the backend's is. Where a posted password is hashed, that; elsewhere its pages and forms.
 fn backend_cost(path: &str) -> CostClass {
     match path {
-        "/sign-in/password" | "/register/password" | "/account/password" => CostClass::Password,
+        "/sign-in/password" | "/register/password" | "/account/password" | "/reset/new" => CostClass::Password,
         _ => CostClass::Refresh,
     }
 }

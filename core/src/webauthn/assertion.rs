@@ -253,7 +253,7 @@ fn step_11_challenge(client_data: &ClientData<'_>, challenge: &[u8]) -> Step {
 }
 
 fn step_12_origin(client_data: &ClientData<'_>, rp: &RelyingParty) -> Step {
-    unless(rp.origins.iter().any(|origin| *origin == client_data.origin), AssertionRefused::OriginUnknown)
+    unless(rp.takes(&client_data.origin), AssertionRefused::OriginUnknown)
 }
 
 fn step_13_cross_origin(client_data: &ClientData<'_>, rp: &RelyingParty) -> Step {

@@ -32,6 +32,8 @@ pub struct RelyingParty {
     pub name: String,
     /// The exact origins that may use passkeys, each as a browser writes it (`https://login.example.org`).
     pub origins: Vec<String>,
+    /// Exact origins outside the RP ID that may use its passkeys too (section 5.11, related origins).
+    pub related: Vec<String>,
     /// The exact top-level origins that may embed the log-in page; empty: none may.
     pub embedders: Vec<String>,
     /// The policy for every ceremony.
@@ -43,6 +45,12 @@ impl RelyingParty {
     pub fn new(id: &str, name: &str, origins: Vec<String>, user_verification: UserVerification) -> Self {
         let mut id_hash = [0; 32];
         id_hash.copy_from_slice(digest(&SHA256, id.as_bytes()).as_ref());
-        Self { id: id.into(), id_hash, name: name.into(), origins, embedders: Vec::new(), user_verification }
+        let (related, embedders) = (Vec::new(), Vec::new());
+        Self { id: id.into(), id_hash, name: name.into(), origins, related, embedders, user_verification }
+    }
+
+    /// Whether a page of this origin may use passkeys.
+    pub fn takes(&self, origin: &str) -> bool {
+        self.origins.iter().chain(&self.related).any(|ours| ours == origin)
     }
 }

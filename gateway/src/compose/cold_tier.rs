@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::tier::Tier;
-use super::{CannotStart, clients, database, keys};
+use super::{CannotStart, breached, clients, database, keys, messages};
 use aldgate_backend::cold::StoreCold;
 use aldgate_backend::oidc::keys::Rules;
 use aldgate_backend::oidc::logout::reach::Reach;
@@ -86,7 +86,7 @@ impl ColdTier {
         };
         let (clients, reach) = (clients::registry(config).map_err(told)?, clients::reach(config).map_err(told)?);
         let backend = Backend::new(
-            backend_config(config, key_set, clients, reach),
+            backend_config(config, key_set, clients, reach)?,
             store.clone(),
             shared.warm,
             shared.master,
@@ -135,8 +135,13 @@ fn serve(what: &'static str, serving: impl Future<Output = io::Result<()>> + Sen
     });
 }
 
-fn backend_config(config: &Config, key_set: String, clients: Registry, reach: Reach) -> aldgate_backend::Config {
-    aldgate_backend::Config {
+fn backend_config(
+    config: &Config,
+    key_set: String,
+    clients: Registry,
+    reach: Reach,
+) -> Result<aldgate_backend::Config, CannotStart> {
+    Ok(aldgate_backend::Config {
         relying_party: config.relying_party.clone(),
         lifetimes: config.lifetimes,
         origins: config.relying_party.origins.clone(),
@@ -144,9 +149,13 @@ fn backend_config(config: &Config, key_set: String, clients: Registry, reach: Re
         login_host: config.login_host.clone(),
         key_set,
         outbox: config.data.join("outbox"),
-        argon2_threads: config.password_threads,
+        argon2_threads: config.password.threads,
+        password_alone_chars_min: config.password.alone_length,
+        breached: breached::read(config.password.breached.as_deref())?,
+        email: messages::carrier(&config.messages.email)?,
+        text: messages::carrier(&config.messages.text)?,
         clients,
         signing_keys: Rules::default(),
         reach,
-    }
+    })
 }

@@ -117,6 +117,8 @@ table!(
         hot: FileHot,
         /// `[password]`
         password: FilePassword,
+        /// `[messages]`
+        messages: FileMessages,
         /// `[admission]`
         admission: FileAdmission,
         /// `[waiting_room]`
@@ -188,6 +190,8 @@ table!(
         name: String,
         /// Exact origins; the first is where people sign in.
         origins: Vec<String>,
+        /// Exact origins outside the RP ID that may use its passkeys too.
+        related: Vec<String>,
         /// Exact origins of pages that may embed the log-in page.
         embedders: Vec<String>,
         /// "required" or "preferred".
@@ -271,6 +275,55 @@ table!(
     FilePassword {
         /// Threads that hash.
         threads: i64,
+        /// Shortest password of an account that asks for nothing else, in characters.
+        alone_length: i64,
+        /// The filter of breached passwords.
+        breached: String,
+    }
+);
+table!(
+    /// `[messages]`: who carries what is sent to people.
+    FileMessages {
+        /// "outbox", "smtp" or "govuk-notify".
+        email: String,
+        /// "outbox" or "govuk-notify".
+        text: String,
+        /// `[messages.smtp]`
+        smtp: FileSmtp,
+        /// `[messages.govuk_notify]`
+        govuk_notify: FileGovUkNotify,
+    }
+);
+table!(
+    /// `[messages.smtp]`: a mail relay.
+    FileSmtp {
+        /// Its host.
+        host: String,
+        /// Its port.
+        port: i64,
+        /// "implicit", "starttls" or "none".
+        security: String,
+        /// Who we are there.
+        user: String,
+        /// The file whose first line is our password there.
+        password_file: String,
+        /// From whom mail is.
+        from: String,
+    }
+);
+table!(
+    /// `[messages.govuk_notify]`: a service at GOV.UK Notify.
+    FileGovUkNotify {
+        /// The API.
+        url: String,
+        /// The file whose first line is the API key.
+        api_key_file: String,
+        /// The template of mail.
+        email_template: String,
+        /// The template of text messages.
+        text_template: String,
+        /// Messages a minute that the service may send.
+        per_minute: i64,
     }
 );
 table!(

@@ -49,8 +49,10 @@ pub struct Config {
     pub warm: Warm,
     /// How much the hot tier may hold.
     pub hot: Capacity,
-    /// Threads that hash passwords.
-    pub password_threads: usize,
+    /// How passwords are hashed, and which ones are taken.
+    pub password: Password,
+    /// Who carries what is sent to people.
+    pub messages: Messages,
     /// How much may be asked for.
     pub admission: Admission,
     /// How many people sign in at once, if that is bounded.
@@ -164,6 +166,78 @@ pub struct Redis {
 pub struct RedisTls {
     /// The authorities (PEM) that may have signed the servers' certificates; `None` for those of the system.
     pub ca: Option<PathBuf>,
+}
+
+/// How passwords are hashed, and which ones are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Password {
+    /// Threads that hash.
+    pub threads: usize,
+    /// Shortest password of an account that asks for nothing else, in characters.
+    pub alone_length: usize,
+    /// The filter of breached passwords, if there is one.
+    pub breached: Option<PathBuf>,
+}
+
+/// Who carries what is sent to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Messages {
+    /// Mail.
+    pub email: Carrier,
+    /// Text messages.
+    pub text: Carrier,
+}
+
+/// Whoever carries messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carrier {
+    /// A folder, from which somebody else takes them.
+    Outbox,
+    /// A mail relay.
+    Smtp(Smtp),
+    /// GOV.UK Notify.
+    GovUkNotify(GovUkNotify),
+}
+
+/// A mail relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Smtp {
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How it is spoken to.
+    pub security: SmtpSecurity,
+    /// Who we are there, and the file whose first line is our password.
+    pub login: Option<(String, PathBuf)>,
+    /// From whom mail is.
+    pub from: String,
+}
+
+/// How a mail relay is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmtpSecurity {
+    /// TLS from the first byte.
+    Implicit,
+    /// TLS before anything else is said.
+    StartTls,
+    /// Without TLS: on this machine only.
+    None,
+}
+
+/// A service at GOV.UK Notify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GovUkNotify {
+    /// The API.
+    pub url: String,
+    /// The file whose first line is the API key.
+    pub api_key_file: PathBuf,
+    /// The template of mail.
+    pub email_template: String,
+    /// The template of text messages.
+    pub text_template: String,
+    /// Messages a minute that the service may send.
+    pub per_minute: u32,
 }
 
 /// Somebody whose access tokens are taken.

@@ -9,6 +9,8 @@ pub(super) enum Why {
     Ended,
     /// A newer or stronger proof is needed.
     StepUp,
+    /// A second step is needed.
+    SecondStep,
     /// A passkey is needed.
     Passkey,
 }
@@ -19,6 +21,7 @@ impl Why {
         match text {
             Some("ended") => Self::Ended,
             Some("step-up") => Self::StepUp,
+            Some("second-step") => Self::SecondStep,
             Some("passkey") => Self::Passkey,
             _ => Self::SignIn,
         }
@@ -26,7 +29,7 @@ impl Why {
 
     /// Whether the person has to prove something even if a session stands.
     pub(super) const fn needs_proof(self) -> bool {
-        matches!(self, Self::StepUp | Self::Passkey)
+        matches!(self, Self::StepUp | Self::SecondStep | Self::Passkey)
     }
 
     /// As the last parameter of a query.
@@ -35,6 +38,7 @@ impl Why {
             Self::SignIn => "",
             Self::Ended => "&why=ended",
             Self::StepUp => "&why=step-up",
+            Self::SecondStep => "&why=second-step",
             Self::Passkey => "&why=passkey",
         }
     }

@@ -22,6 +22,21 @@ const BEFORE_SIGN_IN: [&str; 10] = [
 ];
 const OF_AN_ACCOUNT: [&str; 8] =
     ["account", "demo", "passkey_add", "passkey_remove", "passkey_rename", "passkeys", "password_change", "sessions"];
+const OF_SECOND_STEPS: [&str; 11] = [
+    "browsers",
+    "confirm",
+    "prove_contact",
+    "recovery_codes",
+    "recovery_codes_shown",
+    "second_step",
+    "second_step_app",
+    "second_step_phone",
+    "sign_in_code",
+    "sign_in_other",
+    "sign_in_recovery",
+];
+const OF_RECOVERY: [&str; 7] =
+    ["account_close", "done", "email_change", "link_problem", "reset_email", "reset_password", "reset_sent"];
 const OF_HAND_OFFS: [&str; 1] = ["hand_off"]; // It goes on by itself; `hand_off.rs` holds it still and looks.
 const OF_WAITING: [&str; 1] = ["waiting_room"]; // `waiting_room.rs` looks at it.
 const OF_PROBLEMS: [&str; 2] = ["passkey_problem", "problem"];
@@ -121,11 +136,12 @@ impl Walk {
 
 #[test]
 fn the_walks_know_every_template() {
-    let known: BTreeSet<_> = [&BEFORE_SIGN_IN[..], &OF_AN_ACCOUNT, &OF_HAND_OFFS, &OF_WAITING, &OF_PROBLEMS]
-        .concat()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let known: BTreeSet<_> =
+        [&BEFORE_SIGN_IN[..], &OF_AN_ACCOUNT, &OF_SECOND_STEPS, &OF_RECOVERY, &OF_HAND_OFFS, &OF_WAITING, &OF_PROBLEMS]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
     let mut there = BTreeSet::new();
     for directory in ["../backend/templates", "../gateway/templates"] {
         for file in std::fs::read_dir(target(directory)).expect("a directory") {
@@ -233,6 +249,88 @@ async fn every_page_of_an_account_is_accessible_in_every_state() {
     walk.at("/account/passkeys/add", "Add a passkey", "passkey_add", "in a browser without passkeys").await;
     walk.without_script("/account/passkeys/add", "Add a passkey", "passkey_add").await;
     walk.end(&OF_AN_ACCOUNT);
+}
+
+#[tokio::test]
+async fn every_page_of_a_second_step_is_accessible_in_every_state_and_in_welsh() {
+    let world = World::start().await;
+    let (page, other) = (world.page().await, world.page().await);
+    page.without_autofill().await;
+    world.register_with_password(&page, "ada@example.org").await;
+    let mut walk = Walk::begin(page.clone());
+    walk.press("Manage second step", "Your second step", "second_step", "none").await;
+    walk.press("Add or change a telephone number", "What is your telephone number?", "second_step_phone", "first")
+        .await;
+    page.fill("phone", "ring me").await;
+    walk.press("Continue", "What is your telephone number?", "second_step_phone", "with an error").await;
+    page.fill("phone", "07700 900 123").await;
+    walk.press("Continue", "Check your telephone", "prove_contact", "first").await;
+    walk.press("Continue", "Check your telephone", "prove_contact", "with an error").await;
+    page.fill("Code", &world.code_for("+447700900123")).await;
+    walk.press("Continue", "Your second step", "second_step", "with a telephone").await;
+    walk.press("Add an authenticator app", "Add an authenticator app", "second_step_app", "first").await;
+    walk.press("Continue", "Add an authenticator app", "second_step_app", "with an error").await;
+    walk.at("/account/recovery-codes", "Recovery codes", "recovery_codes", "none").await;
+    walk.press("Make new recovery codes", "Your recovery codes", "recovery_codes_shown", "ten").await;
+    walk.press("I have kept them", "Your second step", "second_step", "with codes").await;
+    walk.press("Remove mobile phone", "Remove this second step?", "confirm", "a second step").await;
+
+    other.without_autofill().await;
+    other.open("/sign-in").await;
+    give_password(&other, "ada@example.org", PASSWORD).await;
+    other.arrive("Enter the code we sent you").await;
+    let mut there = Walk::begin(other.clone());
+    there.look("sign_in_code", "first").await;
+    there.press("Continue", "Enter the code we sent you", "sign_in_code", "with an error").await;
+    there.press("Use another way", "How do you want to go on?", "sign_in_other", "first").await;
+    there.press("Use a recovery code", "Enter a recovery code", "sign_in_recovery", "first").await;
+    there.press("Continue", "Enter a recovery code", "sign_in_recovery", "with an error").await;
+    there.press("Cymraeg", "Rhowch god adfer", "sign_in_recovery", "in Welsh").await;
+    there.at("/sign-in/code", "Rhowch y cod a anfonwyd gennym atoch", "sign_in_code", "in Welsh").await;
+    other.eval("document.getElementById('remember').click()").await;
+    other.fill("Cod", &world.code_for("+447700900123")).await;
+    other.press("Parhau").await;
+    other.arrive("Eich cyfrif").await;
+    there.at("/account/browsers", "Porwyr a gofir", "browsers", "in Welsh").await;
+    there.press("English", "Remembered browsers", "browsers", "one").await;
+    there.press("Forget", "Remembered browsers", "browsers", "none any more").await;
+    walk.templates.extend(there.templates.iter());
+    walk.faults.extend(there.faults.drain(..));
+    walk.end(&OF_SECOND_STEPS);
+}
+
+#[tokio::test]
+async fn every_page_on_the_way_back_and_out_is_accessible_in_every_state() {
+    let world = World::start().await;
+    let page = world.page().await;
+    page.without_autofill().await;
+    world.register_with_password(&page, "ada@example.org").await;
+    let mut walk = Walk::begin(page.clone());
+    walk.press("Change email address", "What is your new email address?", "email_change", "first").await;
+    walk.press("Continue", "What is your new email address?", "email_change", "with an error").await;
+    page.open_at("/sign-in/password", "Sign in").await;
+    walk.at("/reset", "Forgotten your password?", "reset_email", "first").await;
+    walk.press("Continue", "Forgotten your password?", "reset_email", "with an error").await;
+    page.fill("email", "ada@example.org").await;
+    walk.press("Continue", "Check your email", "reset_sent", "first").await;
+    let message = world.instance.message_to("ada@example.org").expect("a message");
+    let token = message.split("?token=").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a link");
+    let link = format!("/reset/new?token={token}");
+    walk.at(&link, "Choose a new password", "reset_password", "first").await;
+    walk.press("Save password", "Choose a new password", "reset_password", "with an error").await;
+    page.fill("password", "another good password").await;
+    page.press("Save password").await;
+    page.arrive("Sign in").await;
+    page.assert_says("Your password was changed. Sign in with it").await;
+    walk.at(&link, "This link was already used", "link_problem", "used").await;
+    walk.at("/reset/new?token=x", "This link does not work", "link_problem", "broken").await;
+    sign_in_with_password(&page, "ada@example.org", "another good password").await;
+    walk.press("Close your account", "Close your account", "account_close", "first").await;
+    walk.press("Close your account", "Close your account", "account_close", "with an error").await;
+    page.fill("email", "ada@example.org").await;
+    walk.press("Close your account", "Your account is closed", "done", "closed").await;
+    assert_eq!(page.session().await, None);
+    walk.end(&OF_RECOVERY);
 }
 
 async fn sign_out_at(page: &Page) {

@@ -64,7 +64,7 @@ async fn a_person_registers_and_signs_in_with_the_keyboard_alone() {
     let page = world.page().await;
     page.open_at("/", "One account for public services").await;
     let stops = tab_to(&page, "Create an account").await;
-    assert_eq!(stops, ["Skip to main content", "Aldgate", "Sign in", "Create an account"]);
+    assert_eq!(stops, ["Skip to main content", "Aldgate", "Cymraeg", "Sign in", "Create an account"]);
     page.key("Enter").await;
     page.arrive("What is your email address?").await;
     answer(&page, "What is your email address?", "noaddress", "What is your email address?").await;

@@ -13,6 +13,7 @@ use crate::journey::ReturnTo;
 use crate::oidc::authorize::{Next, Present, Unaddressed, Why};
 use crate::oidc::on_the_way::path_to;
 use crate::oidc::parameters::Parameters;
+use crate::words::Words;
 use axum::extract::{FromRequestParts as _, RawQuery, Request, State};
 use axum::http::StatusCode;
 
@@ -46,43 +47,45 @@ pub(super) async fn begin_posted(State(front): State<Shared>, request: Request) 
 }
 
 async fn judge(front: &Shared, asker: &Asker, encoded: &[u8], cookies: bool) -> Answer {
+    let words = asker.caller.words();
     let parameters = match Parameters::read(fields::pairs(encoded)) {
         Ok(parameters) => parameters,
-        Err(bad) => return told(&Unaddressed::Parameters(bad.to_string())),
+        Err(bad) => return told(words, &Unaddressed::Parameters(bad.to_string())),
     };
     let next = front.provider.begin(&parameters, asker.present(), cookies, asker.caller.now).await;
-    lead(next)
+    lead(asker.caller.words(), next)
 }
 
 /// `GET /authorize/resume`: a request that has waited for a sign-in.
 pub(super) async fn resume(State(front): State<Shared>, asker: Asker, query: Query) -> Answer {
     let waiting = query.text("request").unwrap_or_default();
-    lead(front.provider.resume(waiting, asker.present(), asker.caller.now).await)
+    lead(asker.caller.words(), front.provider.resume(waiting, asker.present(), asker.caller.now).await)
 }
 
 /// `POST /authorize/consent`: what the person has decided. Anything but a clear yes is a no.
 pub(super) async fn answer(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     let (question, allowed) = (form.text("question")?, form.text("decision")? == "agree");
-    lead(front.provider.answer(question, allowed, asker.present(), asker.caller.now).await)
+    lead(asker.caller.words(), front.provider.answer(question, allowed, asker.present(), asker.caller.now).await)
 }
 
 /// Leads a browser on.
-fn lead(next: Result<Next, NotDone<Unaddressed>>) -> Answer {
+fn lead(words: Words, next: Result<Next, NotDone<Unaddressed>>) -> Answer {
     match next {
         Ok(Next::Leave(address)) => answer::see_other(&address),
         Ok(Next::Again(waiting)) => answer::see_other(&path_to(&waiting)),
         Ok(Next::SignIn(why, waiting)) => answer::see_other(&sign_in(why, &waiting)),
         Ok(Next::Ask(question)) => {
             let page = Consent {
+                words,
                 client: &question.client,
-                facts: Consent::facts(question.scopes, question.level),
+                facts: Consent::facts(words, question.scopes, question.level),
                 question: &question.sealed,
             };
             let mut response = rendered(StatusCode::OK, &page);
             response.extensions_mut().insert(FormsLeadTo(question.target));
             Ok(response)
         }
-        Err(NotDone::Refused(why)) => told(&why),
+        Err(NotDone::Refused(why)) => told(words, &why),
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
 }
@@ -100,7 +103,10 @@ fn sign_in(why: Why, waiting: &str) -> String {
 
 /// Tells the person what their service did wrong: it cannot be told itself.
 #[expect(clippy::unnecessary_wraps, reason = "a handler's last line")]
-fn told(why: &Unaddressed) -> Answer {
+fn told(words: Words, why: &Unaddressed) -> Answer {
     let reason = why.to_string();
-    Ok(rendered(StatusCode::BAD_REQUEST, &ServiceProblem { expired: *why == Unaddressed::Expired, reason: &reason }))
+    Ok(rendered(
+        StatusCode::BAD_REQUEST,
+        &ServiceProblem { words, expired: *why == Unaddressed::Expired, reason: &reason },
+    ))
 }

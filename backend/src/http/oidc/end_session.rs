@@ -11,6 +11,7 @@ use crate::http::render::rendered;
 use crate::oidc::end_session::EndSession;
 use crate::oidc::logout::Ending;
 use crate::oidc::parameters::Parameters;
+use crate::words::Words;
 use aldgate_core::token::identity_assertion::VerifiedIdentity;
 use axum::extract::{FromRequestParts as _, RawQuery, Request, State};
 use axum::http::StatusCode;
@@ -47,13 +48,14 @@ async fn form(front: &Shared, request: Request) -> Result<(Asker, axum::body::By
 }
 
 async fn judge(front: &Shared, asker: &Asker, encoded: &[u8], confirmed: bool) -> Answer {
+    let words = asker.caller.words();
     let parameters = match Parameters::read(fields::pairs(encoded)) {
         Ok(parameters) => parameters,
-        Err(bad) => return told(&bad.to_string()),
+        Err(bad) => return told(words, &bad.to_string()),
     };
     let asked = match front.provider.end_session(&parameters, asker.caller.now).await? {
         Ok(asked) => asked,
-        Err(refused) => return told(&refused.to_string()),
+        Err(refused) => return told(words, &refused.to_string()),
     };
     match &asker.identity {
         None => leave(&asked),
@@ -64,7 +66,7 @@ async fn judge(front: &Shared, asker: &Asker, encoded: &[u8], confirmed: bool) -
             front.journeys.sign_out(identity).await?;
             answer::without_session(leave(&asked)?)
         }
-        Some(_) => ask(&asked, &parameters),
+        Some(_) => ask(words, &asked, &parameters),
     }
 }
 
@@ -77,9 +79,9 @@ fn leave(asked: &EndSession) -> Answer {
     answer::see_other(asked.destination.as_ref().map_or(SIGNED_OUT, |destination| destination.address.as_str()))
 }
 
-fn ask(asked: &EndSession, parameters: &Parameters) -> Answer {
+fn ask(words: Words, asked: &EndSession, parameters: &Parameters) -> Answer {
     let kept = KEPT.iter().filter_map(|name| parameters.get(name).map(|value| (*name, value))).collect();
-    let mut response = answer::page(&Page { kept })?;
+    let mut response = answer::page(&Page { words, kept })?;
     if let Some(destination) = &asked.destination {
         response.extensions_mut().insert(FormsLeadTo(destination.origin.clone()));
     }
@@ -87,6 +89,6 @@ fn ask(asked: &EndSession, parameters: &Parameters) -> Answer {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a handler's last line")]
-fn told(reason: &str) -> Answer {
-    Ok(rendered(StatusCode::BAD_REQUEST, &ServiceProblem { expired: false, reason }))
+fn told(words: Words, reason: &str) -> Answer {
+    Ok(rendered(StatusCode::BAD_REQUEST, &ServiceProblem { words, expired: false, reason }))
 }

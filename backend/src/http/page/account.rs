@@ -1,5 +1,6 @@
 //! The pages behind the log-in: the account, its passkeys, its sessions, its password.
 
+use crate::words::Words;
 use askama::Template;
 
 use super::Errors;
@@ -8,6 +9,8 @@ use super::Errors;
 #[derive(Debug, Template)]
 #[template(path = "account.html")]
 pub(crate) struct Account<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// The account's address.
     pub(crate) email: &'a str,
     /// How many passkeys it has.
@@ -16,6 +19,8 @@ pub(crate) struct Account<'a> {
     pub(crate) sessions: usize,
     /// True if it has a password.
     pub(crate) has_password: bool,
+    /// True if it asks for a second step.
+    pub(crate) has_second_step: bool,
     /// What was just done.
     pub(crate) notice: Option<&'a str>,
 }
@@ -23,16 +28,20 @@ pub(crate) struct Account<'a> {
 impl Account<'_> {
     fn passkeys_text(&self) -> String {
         match self.passkeys {
-            0 => "None".to_owned(),
-            1 => "1 passkey".to_owned(),
-            many => format!("{many} passkeys"),
+            0 => self.words.no_passkey().to_owned(),
+            1 => self.words.one_passkey().to_owned(),
+            many => self.words.several_passkeys(many),
         }
+    }
+
+    const fn second_step_text(&self) -> &'static str {
+        if self.has_second_step { self.words.set() } else { self.words.not_set() }
     }
 
     fn sessions_text(&self) -> String {
         match self.sessions {
-            0 | 1 => "Here only".to_owned(),
-            many => format!("In {many} places"),
+            0 | 1 => self.words.here_only().to_owned(),
+            many => self.words.in_places(many),
         }
     }
 }
@@ -41,16 +50,33 @@ impl Account<'_> {
 #[derive(Debug, Template)]
 #[template(path = "passkeys.html")]
 pub(crate) struct Passkeys<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// The passkeys, in the order to show them.
     pub(crate) rows: Vec<PasskeyRow>,
+    /// What the browser's own list is told.
+    pub(crate) signal: PasskeySignal<'a>,
     /// What was just done.
     pub(crate) notice: Option<&'a str>,
 }
 
 impl Passkeys<'_> {
     fn add_text(&self) -> &'static str {
-        if self.rows.is_empty() { "Add a passkey" } else { "Add another passkey" }
+        if self.rows.is_empty() { self.words.add_a_passkey() } else { self.words.add_another_passkey() }
     }
+}
+
+/// What the browser's own list of passkeys is told, so that it offers none that is gone, under the present name.
+#[derive(Debug)]
+pub(crate) struct PasskeySignal<'a> {
+    /// The RP ID.
+    pub(crate) rp_id: &'a str,
+    /// The user handle, in base64url.
+    pub(crate) user: String,
+    /// The account's address.
+    pub(crate) name: &'a str,
+    /// The credential IDs, in base64url, with spaces between.
+    pub(crate) accepted: String,
 }
 
 /// One passkey as its owner sees it.
@@ -73,12 +99,17 @@ pub(crate) struct PasskeyRow {
 /// `GET /account/passkeys/add`: one more passkey.
 #[derive(Debug, Template)]
 #[template(path = "passkey_add.html")]
-pub(crate) struct PasskeyAdd;
+pub(crate) struct PasskeyAdd {
+    /// In which language.
+    pub(crate) words: Words,
+}
 
 /// `GET`, `POST /account/passkeys/{id}/rename`: a name for a passkey. Posts `name`.
 #[derive(Debug, Template)]
 #[template(path = "passkey_rename.html")]
 pub(crate) struct PasskeyRename<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// The credential ID in base64url.
     pub(crate) id: &'a str,
     /// The present name, or what was entered.
@@ -91,6 +122,8 @@ pub(crate) struct PasskeyRename<'a> {
 #[derive(Debug, Template)]
 #[template(path = "passkey_remove.html")]
 pub(crate) struct PasskeyRemove<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// The credential ID in base64url.
     pub(crate) id: &'a str,
     /// What its owner calls it.
@@ -104,6 +137,8 @@ pub(crate) struct PasskeyRemove<'a> {
 #[derive(Debug, Template)]
 #[template(path = "sessions.html")]
 pub(crate) struct Sessions<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// The sessions, in the order to show them.
     pub(crate) rows: Vec<SessionRow>,
     /// What was just done.
@@ -138,10 +173,10 @@ pub(crate) enum SignInMethod {
 
 impl SignInMethod {
     /// As the summary says it.
-    pub(crate) const fn text(self) -> &'static str {
+    pub(crate) const fn text(self, words: Words) -> &'static str {
         match self {
-            Self::Passkey => "A passkey",
-            Self::Password => "A password",
+            Self::Passkey => words.with_a_passkey(),
+            Self::Password => words.with_a_password(),
         }
     }
 }
@@ -151,17 +186,21 @@ impl SignInMethod {
 #[derive(Debug, Template)]
 #[template(path = "password_change.html")]
 pub(crate) struct PasswordChange<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// True if there is one to change.
     pub(crate) has_password: bool,
     /// Errors of `current_password` and `new_password`.
     pub(crate) errors: Errors,
     /// The account's address, for password managers.
     pub(crate) email: &'a str,
+    /// Shortest new password, in characters.
+    pub(crate) least: usize,
 }
 
 impl PasswordChange<'_> {
     fn heading(&self) -> &'static str {
-        if self.has_password { "Change your password" } else { "Add a password" }
+        if self.has_password { self.words.change_your_password() } else { self.words.add_a_password() }
     }
 }
 
@@ -170,9 +209,10 @@ mod tests {
     use super::super::Errors;
     use super::super::testing::{HOSTILE, one_error, rendered, rendered_with_error};
     use super::{
-        Account, PasskeyAdd, PasskeyRemove, PasskeyRename, PasskeyRow, Passkeys, PasswordChange, SessionRow, Sessions,
-        SignInMethod,
+        Account, PasskeyAdd, PasskeyRemove, PasskeyRename, PasskeyRow, PasskeySignal, Passkeys, PasswordChange,
+        SessionRow, Sessions, SignInMethod,
     };
+    use crate::words::Words;
 
     fn passkey(removable: bool) -> PasskeyRow {
         PasskeyRow {
@@ -183,6 +223,10 @@ mod tests {
             synced: false,
             removable,
         }
+    }
+
+    fn signal() -> PasskeySignal<'static> {
+        PasskeySignal { rp_id: "localhost", user: "AQEB".to_owned(), name: HOSTILE, accepted: "AA BB".to_owned() }
     }
 
     fn session(this_one: bool) -> SessionRow {
@@ -198,7 +242,15 @@ mod tests {
 
     #[test]
     fn the_account_counts_in_words_that_fit() {
-        let page = Account { email: HOSTILE, passkeys: 1, sessions: 3, has_password: false, notice: Some(HOSTILE) };
+        let page = Account {
+            words: Words::ENGLISH,
+            email: HOSTILE,
+            passkeys: 1,
+            sessions: 3,
+            has_password: false,
+            has_second_step: true,
+            notice: Some(HOSTILE),
+        };
         let html = rendered(&page);
         assert!(html.contains("1 passkey<") && html.contains("In 3 places") && html.contains("Not set"), "{html}");
         assert!(!html.contains("Make signing in safer"), "{html}");
@@ -206,7 +258,15 @@ mod tests {
 
     #[test]
     fn an_account_without_passkeys_is_offered_one() {
-        let page = Account { email: "a@b.example", passkeys: 0, sessions: 1, has_password: true, notice: None };
+        let page = Account {
+            words: Words::ENGLISH,
+            email: "a@b.example",
+            passkeys: 0,
+            sessions: 1,
+            has_password: true,
+            has_second_step: false,
+            notice: None,
+        };
         let html = rendered(&page);
         assert!(html.contains("href=\"/account/passkeys/add\"") && html.contains("Here only"), "{html}");
         assert!(!html.contains("role=\"alert\""), "{html}");
@@ -214,43 +274,53 @@ mod tests {
 
     #[test]
     fn the_only_way_in_cannot_be_removed() {
-        let html = rendered(&Passkeys { rows: vec![passkey(false)], notice: None });
+        let html =
+            rendered(&Passkeys { words: Words::ENGLISH, rows: vec![passkey(false)], signal: signal(), notice: None });
         assert!(html.contains("/account/passkeys/AbC_-9/rename"), "{html}");
         assert!(!html.contains("/remove\"") && html.contains("only way to sign in"), "{html}");
-        let html = rendered(&PasskeyRemove { id: "AbC_-9", name: HOSTILE, last_way_in: true });
+        let html = rendered(&PasskeyRemove { words: Words::ENGLISH, id: "AbC_-9", name: HOSTILE, last_way_in: true });
         assert!(!html.contains("<form") && html.contains("href=\"/account/password\""), "{html}");
     }
 
     #[test]
     fn any_other_passkey_can_be_removed() {
-        let html = rendered(&Passkeys { rows: vec![passkey(true), passkey(true)], notice: Some("Removed") });
+        let html = rendered(&Passkeys {
+            words: Words::ENGLISH,
+            rows: vec![passkey(true), passkey(true)],
+            signal: signal(),
+            notice: Some("Removed"),
+        });
         assert_eq!(html.matches("/account/passkeys/AbC_-9/remove\"").count(), 2, "{html}");
         assert!(html.contains("Add another passkey"), "{html}");
-        let html = rendered(&PasskeyRemove { id: "AbC_-9", name: HOSTILE, last_way_in: false });
+        let html = rendered(&PasskeyRemove { words: Words::ENGLISH, id: "AbC_-9", name: HOSTILE, last_way_in: false });
         assert!(html.contains("<form method=\"post\" action=\"/account/passkeys/AbC_-9/remove\">"), "{html}");
     }
 
     #[test]
     fn no_passkeys_is_said() {
-        assert!(rendered(&Passkeys { rows: Vec::new(), notice: None }).contains("You have no passkeys."));
+        assert!(
+            rendered(&Passkeys { words: Words::ENGLISH, rows: Vec::new(), signal: signal(), notice: None })
+                .contains("You have no passkeys.")
+        );
     }
 
     #[test]
     fn a_passkey_is_added_by_the_module() {
-        let html = rendered(&PasskeyAdd);
+        let html = rendered(&PasskeyAdd { words: Words::ENGLISH });
         assert!(html.contains("data-passkey=\"add\" hidden>") && html.contains("<noscript>"), "{html}");
     }
 
     #[test]
     fn a_name_that_was_not_accepted_comes_back() {
-        let page = PasskeyRename { id: "../x", name: HOSTILE, errors: one_error("name") };
+        let page = PasskeyRename { words: Words::ENGLISH, id: "../x", name: HOSTILE, errors: one_error("name") };
         let html = rendered_with_error(&page, "name");
         assert!(html.contains("action=\"/account/passkeys/..%2Fx/rename\""), "{html}");
     }
 
     #[test]
     fn every_other_session_can_be_ended() {
-        let html = rendered(&Sessions { rows: vec![session(true), session(false)], notice: None });
+        let html =
+            rendered(&Sessions { words: Words::ENGLISH, rows: vec![session(true), session(false)], notice: None });
         assert_eq!(html.matches("action=\"/account/sessions/s1/end\"").count(), 1, "{html}");
         assert!(html.contains("Sign out<span class=\"visually-hidden\"> of "), "the button says which: {html}");
         assert!(html.contains("A password"), "{html}");
@@ -258,10 +328,22 @@ mod tests {
 
     #[test]
     fn the_current_password_is_asked_for_if_there_is_one() {
-        let page = PasswordChange { has_password: true, errors: one_error("current_password"), email: HOSTILE };
+        let page = PasswordChange {
+            words: Words::ENGLISH,
+            has_password: true,
+            errors: one_error("current_password"),
+            email: HOSTILE,
+            least: 8,
+        };
         let html = rendered_with_error(&page, "current_password");
         assert!(html.contains("<title>Error: Change your password - Aldgate</title>"), "{html}");
-        let page = PasswordChange { has_password: false, errors: Errors::none(), email: HOSTILE };
+        let page = PasswordChange {
+            words: Words::ENGLISH,
+            has_password: false,
+            errors: Errors::none(),
+            email: HOSTILE,
+            least: 15,
+        };
         let html = rendered(&page);
         assert!(html.contains("Add a password") && !html.contains("current_password"), "{html}");
     }

@@ -9,21 +9,30 @@ mod home;
 mod oidc;
 mod passkey_problem;
 mod problem;
+mod recover;
 mod register;
+mod second_step;
 mod sign_in;
+mod sign_in_step;
 mod sign_out;
 
 pub(crate) use account::{
-    Account, PasskeyAdd, PasskeyRemove, PasskeyRename, PasskeyRow, Passkeys, PasswordChange, SessionRow, Sessions,
-    SignInMethod,
+    Account, PasskeyAdd, PasskeyRemove, PasskeyRename, PasskeyRow, PasskeySignal, Passkeys, PasswordChange, SessionRow,
+    Sessions, SignInMethod,
 };
 pub(crate) use field_error::{Errors, FieldError};
 pub(crate) use home::Home;
 pub(crate) use oidc::{Consent, EndSession, ServiceProblem};
 pub(crate) use passkey_problem::{PasskeyCeremony, PasskeyProblem, PasskeyReason};
 pub(crate) use problem::Problem;
+pub(crate) use recover::{Confirm, DonePage, LinkProblem, LinkPurpose, ResetEmail, ResetPassword, ResetSent};
 pub(crate) use register::{RegisterCode, RegisterDone, RegisterEmail, RegisterMethod, RegisterPassword};
+pub(crate) use second_step::{
+    AccountClose, BrowserRow, Browsers, EmailChangePage, ProveContact, RecoveryCodesPage, RecoveryCodesShown,
+    SecondStepApp, SecondStepPage, SecondStepPhone, StepRow,
+};
 pub(crate) use sign_in::{SignIn, SignInPassword};
+pub(crate) use sign_in_step::{SignInCode, SignInOther, SignInRecovery};
 pub(crate) use sign_out::{SignOut, SignedOut};
 
 /// What every page must keep to, whatever it says.

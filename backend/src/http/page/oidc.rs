@@ -1,6 +1,7 @@
 //! The pages of the OpenID provider: what a service asks to know, and what a service did wrong.
 
 use crate::oidc::scope::{Scope, Scopes};
+use crate::words::Words;
 use aldgate_core::assurance::IdentityLevel;
 use askama::Template;
 
@@ -8,6 +9,8 @@ use askama::Template;
 #[derive(Debug, Template)]
 #[template(path = "consent.html")]
 pub(crate) struct Consent<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// The service.
     pub(crate) client: &'a str,
     /// What it asks to know, each as a person would say it.
@@ -18,25 +21,21 @@ pub(crate) struct Consent<'a> {
 
 impl Consent<'_> {
     /// What scopes mean at a level, in the words of people.
-    pub(crate) fn facts(scopes: Scopes, level: IdentityLevel) -> Vec<&'static str> {
+    pub(crate) fn facts(words: Words, scopes: Scopes, level: IdentityLevel) -> Vec<&'static str> {
         let medium = level >= IdentityLevel::P5;
         let shown = |scope, fact| scopes.has(scope).then_some(fact);
         let at = |enough: bool, scope, fact| shown(scope, fact).filter(|_| enough);
         [
-            shown(Scope::OpenId, "that it is you, each time you sign in to it"),
-            at(medium, Scope::Profile, "your NHS number, family name and date of birth"),
-            at(medium, Scope::BasicDemographics, "your family name and date of birth"),
-            at(medium, Scope::ProfileExtended, "your first name"),
-            shown(Scope::Email, "your email address"),
-            shown(Scope::Phone, "your mobile phone number"),
-            shown(Scope::Landline, "your landline number"),
-            at(medium, Scope::GpRegistrationDetails, "which GP surgery you are registered with"),
-            at(
-                level >= IdentityLevel::P9,
-                Scope::GpIntegrationCredentials,
-                "what opens your record at your GP surgery",
-            ),
-            shown(Scope::ClientMetadata, "what it has noted about you before"),
+            shown(Scope::OpenId, words.fact_it_is_you()),
+            at(medium, Scope::Profile, words.fact_profile()),
+            at(medium, Scope::BasicDemographics, words.fact_basic_demographics()),
+            at(medium, Scope::ProfileExtended, words.fact_first_name()),
+            shown(Scope::Email, words.fact_email()),
+            shown(Scope::Phone, words.fact_phone()),
+            shown(Scope::Landline, words.fact_landline()),
+            at(medium, Scope::GpRegistrationDetails, words.fact_gp_surgery()),
+            at(level >= IdentityLevel::P9, Scope::GpIntegrationCredentials, words.fact_gp_record()),
+            shown(Scope::ClientMetadata, words.fact_metadata()),
         ]
         .into_iter()
         .flatten()
@@ -48,6 +47,8 @@ impl Consent<'_> {
 #[derive(Debug, Template)]
 #[template(path = "end_session.html")]
 pub(crate) struct EndSession<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// The service's parameters, to be judged again.
     pub(crate) kept: Vec<(&'static str, &'a str)>,
 }
@@ -56,6 +57,8 @@ pub(crate) struct EndSession<'a> {
 #[derive(Debug, Template)]
 #[template(path = "service_problem.html")]
 pub(crate) struct ServiceProblem<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// Whether it was a good request that took too long.
     pub(crate) expired: bool,
     /// What is wrong, for the service's people.
@@ -70,26 +73,26 @@ mod tests {
     #[test]
     fn one_is_asked_for_what_the_level_tells_and_can_say_no() {
         let all = Scopes::requested("openid profile profile_extended email phone landline gp_integration_credentials");
-        let facts = Consent::facts(all, IdentityLevel::P9);
-        let html = rendered(&Consent { client: HOSTILE, facts, question: HOSTILE });
+        let facts = Consent::facts(Words::ENGLISH, all, IdentityLevel::P9);
+        let html = rendered(&Consent { words: Words::ENGLISH, client: HOSTILE, facts, question: HOSTILE });
         assert!(html.contains("<form method=\"post\" action=\"/authorize/consent\">"), "{html}");
         assert!(html.contains("value=\"agree\">") && html.contains("value=\"refuse\">"), "{html}");
         assert!(html.contains("your NHS number") && html.contains("at your GP surgery"), "{html}");
-        assert_eq!(Consent::facts(all, IdentityLevel::P5).len(), 6);
-        assert_eq!(Consent::facts(all, IdentityLevel::P0).len(), 4);
+        assert_eq!(Consent::facts(Words::ENGLISH, all, IdentityLevel::P5).len(), 6);
+        assert_eq!(Consent::facts(Words::ENGLISH, all, IdentityLevel::P0).len(), 4);
     }
 
     #[test]
     fn a_service_does_not_sign_anybody_out_by_a_link() {
-        let html = rendered(&EndSession { kept: vec![("state", HOSTILE)] });
+        let html = rendered(&EndSession { words: Words::ENGLISH, kept: vec![("state", HOSTILE)] });
         assert!(html.contains("<form method=\"post\" action=\"/logout/confirm\">"), "{html}");
     }
 
     #[test]
     fn a_services_fault_is_told_to_the_person_without_blame() {
-        let html = rendered(&ServiceProblem { expired: false, reason: HOSTILE });
+        let html = rendered(&ServiceProblem { words: Words::ENGLISH, expired: false, reason: HOSTILE });
         assert!(html.contains("You have done nothing wrong"), "{html}");
-        let html = rendered(&ServiceProblem { expired: true, reason: "" });
+        let html = rendered(&ServiceProblem { words: Words::ENGLISH, expired: true, reason: "" });
         assert!(html.contains("<h1>This took too long</h1>"), "{html}");
     }
 }

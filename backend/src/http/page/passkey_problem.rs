@@ -3,12 +3,15 @@
 //! `passkey.js` comes here with a slug: the last part of a problem document's type, or a reason of the browser's own.
 //! The slugs are a closed list, so that a link can make this page say nothing that we have not written.
 
+use crate::words::Words;
 use askama::Template;
 
 /// `GET /sign-in/problem?reason=…&during=…&return_to=…`.
 #[derive(Debug, Template)]
 #[template(path = "passkey_problem.html")]
 pub(crate) struct PasskeyProblem<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// What went wrong.
     pub(crate) reason: PasskeyReason,
     /// What the person was doing, which says where "Try again" leads.
@@ -95,120 +98,75 @@ impl PasskeyReason {
 
     /// Its name in addresses and in `urn:aldgate:problem:…`.
     pub(crate) const fn slug(self) -> &'static str {
-        self.texts().slug
-    }
-
-    /// The heading.
-    pub(crate) const fn title(self) -> &'static str {
-        self.texts().title
-    }
-
-    /// What happened.
-    pub(crate) const fn explanation(self) -> &'static str {
-        self.texts().explanation
-    }
-
-    /// What the person can do now.
-    pub(crate) const fn what_next(self) -> &'static str {
-        self.texts().what_next
-    }
-
-    const fn texts(self) -> Texts {
         match self {
-            Self::UnknownCredential => Texts {
-                slug: "unknown-credential",
-                title: "We do not recognise this passkey",
-                explanation: "The passkey you used does not belong to an Aldgate account. It may have been removed.",
-                what_next: "Try again with another passkey, or sign in with a password.",
-            },
-            Self::BadSignature => Texts {
-                slug: "bad-signature",
-                title: "We could not check your passkey",
-                explanation: "The answer from your device does not fit this passkey, so we could not be sure it was you.",
-                what_next: "Try again. If it happens again, use another passkey or a password.",
-            },
-            Self::UserNotVerified => Texts {
-                slug: "user-not-verified",
-                title: "Your device did not check that it was you",
-                explanation: "We only accept a passkey when your device has checked your fingerprint, your face or your PIN.",
-                what_next: "Set up a screen lock or a PIN on your device or security key, then try again.",
-            },
-            Self::UserNotPresent => Texts {
-                slug: "user-not-present",
-                title: "Your device did not see you use the passkey",
-                explanation: "We only accept a passkey when somebody was there to use it.",
-                what_next: "Try again. Touch your security key, or say yes on your device, when you are asked.",
-            },
-            Self::ChallengeExpired => Texts {
-                slug: "challenge-expired",
-                title: "You ran out of time",
-                explanation: "For your security, you have 5 minutes to use your passkey.",
-                what_next: "Try again.",
-            },
-            Self::ChallengeUsed => Texts {
-                slug: "challenge-used",
-                title: "This request was already used",
-                explanation: "For your security, each request to use a passkey works only once. You may have pressed a button twice.",
-                what_next: "Try again.",
-            },
-            Self::CounterRegression => Texts {
-                slug: "counter-regression",
-                title: "We could not accept this passkey",
-                explanation: "This passkey may have been copied. To keep your account safe, we did not accept it.",
-                what_next: "Sign in another way. Then remove this passkey from your account and create a new one.",
-            },
-            Self::Cancelled => Texts {
-                slug: "cancelled",
-                title: "You did not use your passkey",
-                explanation: "The request was cancelled, or it ran out of time.",
-                what_next: "Try again when you are ready, or use a password.",
-            },
-            Self::NotSupported => Texts {
-                slug: "not-supported",
-                title: "You cannot use a passkey here",
-                explanation: "This browser or device does not support the passkeys that we need.",
-                what_next: "Use a password, or try again with another browser or device.",
-            },
-            Self::Refused => Texts {
-                slug: "refused",
-                title: "We could not use your passkey",
-                explanation: "Something went wrong while we checked your passkey.",
-                what_next: "Try again. If it happens again, use a password.",
-            },
-            Self::Unavailable => Texts {
-                slug: "unavailable",
-                title: "Sorry, passkeys are not working right now",
-                explanation: "There is a problem with our service, or you are not connected to the internet.",
-                what_next: "Check your connection and try again in a few minutes.",
-            },
-            Self::RegistrationRefused => Texts {
-                slug: "registration-refused",
-                title: "We could not create your passkey",
-                explanation: "Your device offered a passkey that we cannot accept. Nothing has changed on your account.",
-                what_next: "Try again with another device or security key, or use a password.",
-            },
-            Self::AlreadyRegistered => Texts {
-                slug: "already-registered",
-                title: "You already have a passkey here",
-                explanation: "The device or password manager you chose already keeps a passkey for your account.",
-                what_next: "You can use that passkey to sign in, or choose another device or security key.",
-            },
+            Self::UnknownCredential => "unknown-credential",
+            Self::BadSignature => "bad-signature",
+            Self::UserNotVerified => "user-not-verified",
+            Self::UserNotPresent => "user-not-present",
+            Self::ChallengeExpired => "challenge-expired",
+            Self::ChallengeUsed => "challenge-used",
+            Self::CounterRegression => "counter-regression",
+            Self::Cancelled => "cancelled",
+            Self::NotSupported => "not-supported",
+            Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
+            Self::RegistrationRefused => "registration-refused",
+            Self::AlreadyRegistered => "already-registered",
+        }
+    }
+
+    /// Heading, explanation, and what the person can do now.
+    const fn told(self, words: Words) -> [&'static str; 3] {
+        match self {
+            Self::UnknownCredential => {
+                [words.unknown_credential(), words.unknown_credential_why(), words.unknown_credential_next()]
+            }
+            Self::BadSignature => [words.bad_signature(), words.bad_signature_why(), words.bad_signature_next()],
+            Self::UserNotVerified => {
+                [words.user_not_verified(), words.user_not_verified_why(), words.user_not_verified_next()]
+            }
+            Self::UserNotPresent => {
+                [words.user_not_present(), words.user_not_present_why(), words.user_not_present_next()]
+            }
+            Self::ChallengeExpired => {
+                [words.challenge_expired(), words.challenge_expired_why(), words.try_again_sentence()]
+            }
+            Self::ChallengeUsed => [words.challenge_used(), words.challenge_used_why(), words.try_again_sentence()],
+            Self::CounterRegression => {
+                [words.counter_regression(), words.counter_regression_why(), words.counter_regression_next()]
+            }
+            Self::Cancelled => [words.cancelled(), words.cancelled_why(), words.cancelled_next()],
+            Self::NotSupported => [words.not_supported(), words.not_supported_why(), words.not_supported_next()],
+            Self::Refused => [words.refused(), words.refused_why(), words.refused_next()],
+            Self::Unavailable => [words.unavailable(), words.unavailable_why(), words.unavailable_next()],
+            Self::RegistrationRefused => {
+                [words.registration_refused(), words.registration_refused_why(), words.registration_refused_next()]
+            }
+            Self::AlreadyRegistered => {
+                [words.already_registered(), words.already_registered_why(), words.already_registered_next()]
+            }
         }
     }
 }
 
-/// What a reason says.
-struct Texts {
-    slug: &'static str,
-    title: &'static str,
-    explanation: &'static str,
-    what_next: &'static str,
+impl PasskeyProblem<'_> {
+    const fn title(&self) -> &'static str {
+        self.reason.told(self.words)[0]
+    }
+
+    const fn explanation(&self) -> &'static str {
+        self.reason.told(self.words)[1]
+    }
+
+    const fn what_next(&self) -> &'static str {
+        self.reason.told(self.words)[2]
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::{HOSTILE, rendered};
-    use super::{PasskeyCeremony, PasskeyProblem, PasskeyReason};
+    use super::{PasskeyCeremony, PasskeyProblem, PasskeyReason, Words};
 
     #[test]
     fn every_slug_leads_back_to_its_reason() {
@@ -221,9 +179,10 @@ mod tests {
     #[test]
     fn every_reason_has_a_page() {
         for reason in PasskeyReason::ALL {
-            let page = PasskeyProblem { reason, ceremony: PasskeyCeremony::SignIn, return_to: HOSTILE };
+            let page =
+                PasskeyProblem { words: Words::ENGLISH, reason, ceremony: PasskeyCeremony::SignIn, return_to: HOSTILE };
             let html = rendered(&page);
-            assert!(html.contains(reason.title()) && html.contains(reason.what_next()), "{html}");
+            assert!(html.contains(page.title()) && html.contains(page.what_next()), "{html}");
         }
     }
 
@@ -236,7 +195,12 @@ mod tests {
             (HOSTILE, "href=\"/sign-in?return_to=%2Faccount\">Try again"),
         ] {
             let ceremony = PasskeyCeremony::from_slug(during);
-            let page = PasskeyProblem { reason: PasskeyReason::Cancelled, ceremony, return_to: "/account" };
+            let page = PasskeyProblem {
+                words: Words::ENGLISH,
+                reason: PasskeyReason::Cancelled,
+                ceremony,
+                return_to: "/account",
+            };
             assert!(rendered(&page).contains(path), "{during}");
         }
     }

@@ -1,5 +1,6 @@
 //! The pages of creating an account: address, code, method, done.
 
+use crate::words::Words;
 use askama::Template;
 
 use super::Errors;
@@ -8,6 +9,8 @@ use super::Errors;
 #[derive(Debug, Template)]
 #[template(path = "register_email.html")]
 pub(crate) struct RegisterEmail<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// What was entered, or nothing.
     pub(crate) email: &'a str,
     /// Errors of `email`.
@@ -21,6 +24,8 @@ pub(crate) struct RegisterEmail<'a> {
 #[derive(Debug, Template)]
 #[template(path = "register_code.html")]
 pub(crate) struct RegisterCode<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// Where the code went.
     pub(crate) email: &'a str,
     /// Errors of `code`.
@@ -33,6 +38,8 @@ pub(crate) struct RegisterCode<'a> {
 #[derive(Debug, Template)]
 #[template(path = "register_method.html")]
 pub(crate) struct RegisterMethod<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// The address that the passkey will stand for.
     pub(crate) email: &'a str,
 }
@@ -41,16 +48,22 @@ pub(crate) struct RegisterMethod<'a> {
 #[derive(Debug, Template)]
 #[template(path = "register_password.html")]
 pub(crate) struct RegisterPassword<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// The address that the password will stand for.
     pub(crate) email: &'a str,
     /// Errors of `password`.
     pub(crate) errors: Errors,
+    /// Shortest password, in characters.
+    pub(crate) least: usize,
 }
 
 /// `GET /register/done`: the account stands.
 #[derive(Debug, Template)]
 #[template(path = "register_done.html")]
 pub(crate) struct RegisterDone<'a> {
+    /// In which language.
+    pub(crate) words: Words,
     /// The account's address.
     pub(crate) email: &'a str,
     /// The path to go on to, already validated.
@@ -62,10 +75,12 @@ mod tests {
     use super::super::Errors;
     use super::super::testing::{HOSTILE, one_error, rendered, rendered_with_error};
     use super::{RegisterCode, RegisterDone, RegisterEmail, RegisterMethod, RegisterPassword};
+    use crate::words::Words;
 
     #[test]
     fn the_address_comes_back_with_its_error() {
-        let page = RegisterEmail { email: HOSTILE, errors: one_error("email"), return_to: HOSTILE };
+        let page =
+            RegisterEmail { words: Words::ENGLISH, email: HOSTILE, errors: one_error("email"), return_to: HOSTILE };
         let html = rendered_with_error(&page, "email");
         assert!(html.contains("aria-describedby=\"email-hint email-error\""), "{html}");
         assert!(html.contains("value=\"&#34;&#62;&#60;script&#62;"), "{html}");
@@ -73,7 +88,12 @@ mod tests {
 
     #[test]
     fn a_first_visit_has_no_error() {
-        let html = rendered(&RegisterEmail { email: "", errors: Errors::none(), return_to: "/account?tab=1&x=y" });
+        let html = rendered(&RegisterEmail {
+            words: Words::ENGLISH,
+            email: "",
+            errors: Errors::none(),
+            return_to: "/account?tab=1&x=y",
+        });
         assert!(html.contains("<title>What is your email address? - Aldgate</title>"), "{html}");
         assert!(!html.contains("role=\"alert\""), "{html}");
         assert!(html.contains("aria-describedby=\"email-hint\">"), "{html}");
@@ -83,23 +103,29 @@ mod tests {
 
     #[test]
     fn the_code_is_asked_for_as_one() {
-        let html =
-            rendered_with_error(&RegisterCode { email: HOSTILE, errors: one_error("code"), notice: None }, "code");
+        let html = rendered_with_error(
+            &RegisterCode { words: Words::ENGLISH, email: HOSTILE, errors: one_error("code"), notice: None },
+            "code",
+        );
         assert!(html.contains("autocomplete=\"one-time-code\" type=\"text\" inputmode=\"numeric\""), "{html}");
         assert!(html.contains("action=\"/register/code/resend\""), "{html}");
     }
 
     #[test]
     fn a_new_code_is_announced() {
-        let page =
-            RegisterCode { email: "a@b.example", errors: Errors::none(), notice: Some("We have sent a new code") };
+        let page = RegisterCode {
+            words: Words::ENGLISH,
+            email: "a@b.example",
+            errors: Errors::none(),
+            notice: Some("We have sent a new code"),
+        };
         let html = rendered(&page);
         assert!(html.contains("role=\"alert\"") && html.contains("We have sent a new code"), "{html}");
     }
 
     #[test]
     fn the_passkey_button_waits_for_its_module() {
-        let html = rendered(&RegisterMethod { email: HOSTILE });
+        let html = rendered(&RegisterMethod { words: Words::ENGLISH, email: HOSTILE });
         assert!(html.contains("data-passkey=\"register\" hidden>"), "{html}");
         assert!(html.contains("src=\"/assets/passkey.js\""), "{html}");
         assert!(html.contains("<noscript>") && html.contains("href=\"/register/password\""), "{html}");
@@ -107,8 +133,10 @@ mod tests {
 
     #[test]
     fn a_password_manager_learns_whose_password_it_is() {
-        let html =
-            rendered_with_error(&RegisterPassword { email: "a@b.example", errors: one_error("password") }, "password");
+        let html = rendered_with_error(
+            &RegisterPassword { words: Words::ENGLISH, email: "a@b.example", errors: one_error("password"), least: 8 },
+            "password",
+        );
         assert!(html.contains("value=\"a@b.example\" autocomplete=\"username\" hidden>"), "{html}");
         assert!(html.contains("autocomplete=\"new-password\" type=\"password\""), "{html}");
         assert!(html.contains("<h1 class=\"label-heading\"><label for=\"password\">"), "{html}");
@@ -116,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_end_leads_on() {
-        let html = rendered(&RegisterDone { email: HOSTILE, continue_to: "/account" });
+        let html = rendered(&RegisterDone { words: Words::ENGLISH, email: HOSTILE, continue_to: "/account" });
         assert!(html.contains("href=\"/account\">Continue</a>"), "{html}");
     }
 }

@@ -87,6 +87,22 @@ pub const PASSKEY_RENAMED: Action = Action("passkey.renamed");
 pub const PASSKEY_REMOVED: Action = Action("passkey.removed");
 /// A session, or all but one, was ended by its owner.
 pub const SESSIONS_ENDED: Action = Action("sessions.ended");
+/// A second step was added or replaced.
+pub const SECOND_STEP_SET: Action = Action("second-step.set");
+/// A second step was removed.
+pub const SECOND_STEP_REMOVED: Action = Action("second-step.removed");
+/// Recovery codes were made, in the place of those there were.
+pub const RECOVERY_CODES_MADE: Action = Action("recovery-codes.made");
+/// A recovery code was used up.
+pub const RECOVERY_CODE_USED: Action = Action("recovery-code.used");
+/// An account's address was changed.
+pub const EMAIL_CHANGED: Action = Action("email.changed");
+/// A change of contact was taken back.
+pub const CONTACT_CHANGE_UNDONE: Action = Action("contact-change.undone");
+/// An account was locked by its owner, since something was not done by them.
+pub const ACCOUNT_LOCKED: Action = Action("account.locked");
+/// An account was closed.
+pub const ACCOUNT_CLOSED: Action = Action("account.closed");
 /// A new key was made for what is sealed in the database.
 pub const DATA_KEY_MADE: Action = Action("data-key.made");
 /// Everything had been sealed anew under a key.

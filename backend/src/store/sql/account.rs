@@ -1,6 +1,7 @@
 //! Accounts: created one at a time by people, or by the thousand for the load test's population; found by id or by
 //! address.
 
+use super::contact::is_held;
 use super::passkey::{self, NewPasskey};
 use super::revocation;
 use super::session::{End, Ending};
@@ -46,7 +47,8 @@ impl Write for Create {
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Creation, StoreError> {
         let taken = query(TAKEN).bind(self.0.email_digest).bind(self.0.passkey.as_ref().map(NewPasskey::digest));
         let (email_taken, credential_taken): (bool, bool) = taken.one(&mut *tx.connection).await?;
-        if email_taken {
+        let held = is_held(tx.connection, &self.0.email_digest, &self.0.id, self.0.created).await?;
+        if email_taken || held {
             return Ok(Creation::EmailTaken);
         }
         if credential_taken {

@@ -92,6 +92,23 @@ pub(in crate::store) async fn credential(
     row.map(|row| record(*digest, row)).transpose()
 }
 
+const RECORDS: &str = "
+    SELECT c.digest, a.id, a.identity, c.public_key, c.sign_count, c.backup_eligible, c.backup_state, c.revision
+    FROM account a JOIN credential c ON c.account = a.n WHERE a.id = $1";
+
+/// What log-ins need of the passkeys of an account.
+pub(super) async fn records(
+    connection: &mut Connection,
+    account: &AccountId,
+) -> Result<Vec<CredentialRecord>, StoreError> {
+    type Row = (Vec<u8>, Vec<u8>, i64, Vec<u8>, i64, i64, i64, i64);
+    let rows: Vec<Row> = query(RECORDS).bind(*account).all(connection).await?;
+    let read = |(digest, account, identity, key, count, eligible, state, revision): Row| {
+        record(credential_digest(&digest)?, (account, identity, key, count, eligible, state, revision))
+    };
+    rows.into_iter().map(read).collect()
+}
+
 type ListRow = (Vec<u8>, Vec<u8>, String, i64, Option<i64>, i64, i64, Option<Vec<u8>>);
 
 const LIST: &str = "

@@ -4,7 +4,7 @@
 //! it to [`PLACES`]; what is not here stays under its old key for ever, and that key cannot be told from one in use.
 
 use super::connection::On;
-use super::{Connection, Readers, Value, delivery, person, query, write_rows};
+use super::{Connection, Readers, Value, contact, delivery, person, query, second_step, write_rows};
 use crate::store::StoreError;
 use crate::store::data_key::KeyId;
 use crate::store::seal::{EMAIL, Place};
@@ -61,6 +61,8 @@ pub(in crate::store) const PLACES: &[Sealed] = &[
     sealed!(EMAIL, "account", "id", "email"),
     sealed!(delivery::PLACE, "delivery", "id", "payload"),
     sealed!(person::PLACE, "person", "account", "record"),
+    sealed!(second_step::PLACE, "second_step", "id", "sealed"),
+    sealed!(contact::PLACE, "contact_change", "id", "sealed"),
 ];
 
 /// Rows after a key, by their keys: key and sealed value.

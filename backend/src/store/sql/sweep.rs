@@ -2,10 +2,12 @@
 
 use super::connection::Isolation;
 use super::query;
+use crate::model::second_step::UNUSED_MAX;
 use crate::store::StoreError;
 use crate::store::job::{Tx, Write};
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
+use std::time::Duration;
 
 /// Most rows that one step deletes: a few milliseconds of the writer's time.
 pub(in crate::store) const STEP_ROWS_MAX: u64 = 500;
@@ -17,11 +19,23 @@ pub(in crate::store) enum Expiring {
     Attempts,
     Sessions,
     Grants,
+    Browsers,
+    ContactChanges,
 }
 
 impl Expiring {
+    /// How long after the time that stands in its row it goes.
+    pub(in crate::store) const fn outlives(self) -> Duration {
+        match self {
+            Self::SingleUse | Self::Attempts | Self::Sessions | Self::Grants => Duration::ZERO,
+            Self::Browsers => UNUSED_MAX,
+            // So that whoever comes late is told that it is too late, and not that there was nothing.
+            Self::ContactChanges => Duration::from_hours(30 * 24),
+        }
+    }
+
     /// What does so in every database.
-    pub(in crate::store) const COLD: [Self; 2] = [Self::Attempts, Self::Grants];
+    pub(in crate::store) const COLD: [Self; 4] = [Self::Attempts, Self::Grants, Self::Browsers, Self::ContactChanges];
 
     /// What does so in the embedded warm tier.
     pub(in crate::store) const WARM: [Self; 2] = [Self::SingleUse, Self::Sessions];
@@ -32,6 +46,12 @@ impl Expiring {
                 "DELETE FROM consumed WHERE value IN (SELECT value FROM consumed WHERE until <= $1 LIMIT $2)"
             }
             Self::Attempts => "DELETE FROM attempt WHERE key IN (SELECT key FROM attempt WHERE resets <= $1 LIMIT $2)",
+            Self::Browsers => {
+                "DELETE FROM remembered_browser WHERE id IN (SELECT id FROM remembered_browser WHERE used <= $1 LIMIT $2)"
+            }
+            Self::ContactChanges => {
+                "DELETE FROM contact_change WHERE id IN (SELECT id FROM contact_change WHERE ends <= $1 LIMIT $2)"
+            }
             Self::Sessions => "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires <= $1 LIMIT $2)",
             Self::Grants => {
                 "DELETE FROM client_grant WHERE id IN (SELECT id FROM client_grant WHERE expires <= $1 LIMIT $2)"

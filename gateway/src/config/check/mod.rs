@@ -6,6 +6,8 @@ mod certificate;
 mod client;
 mod cors;
 mod edge;
+mod messages;
+mod password;
 mod relying_party;
 mod route;
 mod size;
@@ -16,7 +18,7 @@ mod warm;
 pub(crate) use relying_party::host_of;
 
 use super::fault::Fault;
-use super::file::{FileConfig, FileEdge, FileHot, FileRelyingParty, FileStore, FileWarm};
+use super::file::{FileConfig, FileEdge, FileHot, FileMessages, FileRelyingParty, FileStore, FileWarm};
 use super::{AccessLog, Config, Warm};
 use aldgate_core::hot::{CAPACITY_MIN, Capacity};
 use aldgate_core::session::record::Lifetimes;
@@ -88,12 +90,13 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let issuer = relying_party.origins.first().cloned().unwrap_or_default();
     let login_host = host_of(&issuer).to_ascii_lowercase();
     let (services, routes) = route::services_and_routes(file, demo, &login_host, &mut faults);
+    let password = password::password(file.password.as_ref(), password_threads, &routes, &mut faults);
+    let messages = messages::messages(file.messages.as_ref().unwrap_or(&FileMessages::default()), &mut faults);
     let token_issuers = token_issuer::token_issuers(file, &routes, &mut faults);
     let clients = client::clients(file, &mut faults);
     if !faults.0.is_empty() {
         return Err(faults.0);
     }
-    let password_threads = usize::try_from(password_threads).unwrap_or(1);
     Ok(Config {
         data,
         edge,
@@ -107,7 +110,8 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         client_networks: client_networks.unwrap_or_default(),
         warm,
         hot,
-        password_threads,
+        password,
+        messages,
         admission,
         waiting_room,
         demo,

@@ -37,10 +37,11 @@ pub(super) fn relying_party(file: &FileRelyingParty, faults: &mut Faults) -> Rel
     let origins =
         file.origins.clone().unwrap_or_else(|| vec!["http://localhost:8080".into(), "https://localhost:8443".into()]);
     let embedders = file.embedders.clone().unwrap_or_default();
+    let related = file.related.clone().unwrap_or_default();
     if origins.is_empty() {
         faults.add("relying_party.origins", "must name at least the origin that people sign in at");
     }
-    for (key, list) in [("origins", &origins), ("embedders", &embedders)] {
+    for (key, list) in [("origins", &origins), ("related", &related), ("embedders", &embedders)] {
         for (at, origin) in list.iter().enumerate().filter(|(_, origin)| !is_origin(origin)) {
             faults.add(
                 &format!("relying_party.{key}[{at}]"),
@@ -57,6 +58,9 @@ pub(super) fn relying_party(file: &FileRelyingParty, faults: &mut Faults) -> Rel
             faults.add(&format!("relying_party.origins[{at}]"), "passkeys need https, but for localhost");
         }
     }
+    for (at, origin) in related.iter().enumerate().filter(|(_, origin)| !origin.starts_with("https://")) {
+        faults.add(&format!("relying_party.related[{at}]"), format!("{origin:?} must be https"));
+    }
     let user_verification = match file.user_verification.as_deref() {
         None | Some("required") => UserVerification::Required,
         Some("preferred") => UserVerification::Preferred,
@@ -67,5 +71,6 @@ pub(super) fn relying_party(file: &FileRelyingParty, faults: &mut Faults) -> Rel
     };
     let mut rp = RelyingParty::new(id, file.name.as_deref().unwrap_or("Aldgate"), origins, user_verification);
     rp.embedders = embedders;
+    rp.related = related;
     rp
 }

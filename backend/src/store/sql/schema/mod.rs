@@ -8,7 +8,7 @@ pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
-pub(in crate::store) const MIGRATIONS: [&str; 12] = [
+pub(in crate::store) const MIGRATIONS: [&str; 14] = [
     include_str!("../../../../migrations/0001_account.sql"),
     include_str!("../../../../migrations/0002_warm.sql"),
     include_str!("../../../../migrations/0003_shared_tier.sql"),
@@ -21,6 +21,8 @@ pub(in crate::store) const MIGRATIONS: [&str; 12] = [
     include_str!("../../../../migrations/0016_logout_notice.sql"),
     include_str!("../../../../migrations/0017_grant_told.sql"),
     include_str!("../../../../migrations/0018_client.sql"),
+    include_str!("../../../../migrations/0020_second_step.sql"),
+    include_str!("../../../../migrations/0021_contact_change.sql"),
 ];
 
 /// How a database was found.

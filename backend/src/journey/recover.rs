@@ -1,0 +1,180 @@
+//! Getting an account back: a forgotten password, "this wasn't me", a change of contact that is taken back.
+//!
+//! Whether an address has an account, nobody learns here: each request is counted, looked up and answered with a message
+//! alike, and only the message differs. A link works once. No session is opened by one: whoever has followed it signs
+//! in, with the second step if the account has any, so that a read letter box alone opens nothing that had one; where
+//! there is none, the account's identity falls to what an address vouches for (P0), and its services see that.
+
+use super::attempts::{Exhausted, Limit};
+use super::{Caller, Journeys};
+use crate::fault::{Fault, NotDone};
+use crate::link_token::{LinkRefused, OpenedLink, Power};
+use crate::model::{Account, EmailAddress};
+use crate::notifier::{Changed, Notice, Recipient};
+use crate::password::{Beside, PasswordRefused, Typed};
+use crate::store::audit::Act;
+use crate::store::{ContactKind, Recovery, Undoing};
+use aldgate_core::secret::Secret;
+use aldgate_core::time::Timestamp;
+use aldgate_core::token::identity_assertion::VerifiedIdentity;
+use aldgate_core::warm::Consumption;
+use std::time::Duration;
+
+/// What was done to an account in the day before its owner was told of it is not trusted either.
+const BEFORE_THE_NOTICE: Duration = Duration::from_hours(24);
+
+/// Why a forgotten password was not replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResetRefused {
+    /// The link.
+    Link(LinkRefused),
+    /// The new password.
+    Password(PasswordRefused),
+}
+
+/// Why a change of contact was not taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UndoRefused {
+    /// Why.
+    pub(crate) why: LinkRefused,
+    /// What was changed, if that is known.
+    pub(crate) of: Option<ContactKind>,
+}
+
+impl Journeys {
+    /// Somebody forgot a password: sends a link, or the word that there is no account.
+    pub(crate) async fn begin_reset(&self, email: &EmailAddress, caller: &Caller) -> Result<(), NotDone<Exhausted>> {
+        for limit in [Limit::MessagesFrom(caller.client), Limit::MessagesTo(Recipient::Email(email))] {
+            self.attempts().reserve(limit, caller.now).await?;
+        }
+        let account = self.accounts.find_by_email(email).await?;
+        let notice = account.map_or(Notice::NoAccount, |account| Notice::Reset(self.reset_token(&account, caller.now)));
+        Ok(self.post.send(&notice, Recipient::Email(email), caller.words(), caller.now).await?)
+    }
+
+    fn reset_token(&self, account: &Account, now: Timestamp) -> Secret<String> {
+        self.links.mint(Power::Reset, &account.id, self.links.mark_of(account), now)
+    }
+
+    /// Looks whether a link for a new password still works. It is not used up by that.
+    pub(crate) async fn look_at_reset(&self, token: &str, caller: &Caller) -> Result<Account, NotDone<LinkRefused>> {
+        let link = self.links.open(Power::Reset, token, caller.now).map_err(NotDone::Refused)?;
+        self.forgetful(&link).await
+    }
+
+    /// The account whose password is still the one that was forgotten.
+    async fn forgetful(&self, link: &OpenedLink) -> Result<Account, NotDone<LinkRefused>> {
+        let account = self.accounts.find(&link.account()).await?;
+        let account = account.filter(|account| self.links.mark_of(account) == *link.mark());
+        account.ok_or(NotDone::Refused(LinkRefused::Used))
+    }
+
+    /// Replaces a forgotten password. Everybody is out then.
+    pub(crate) async fn reset(&self, token: &str, typed: Typed, caller: &Caller) -> Result<(), NotDone<ResetRefused>> {
+        let link = self.links.open(Power::Reset, token, caller.now);
+        let link = link.map_err(|refusal| NotDone::Refused(ResetRefused::Link(refusal)))?;
+        let account = self.forgetful(&link).await.map_err(|refused| refused.in_terms(ResetRefused::Link))?;
+        let beside = self.beside(&account).await?;
+        let password = self.password_rules.judge(typed, &account.email, beside);
+        let password = password.map_err(|refusal| NotDone::Refused(ResetRefused::Password(refusal)))?;
+        let hash = self.passwords.hash(password).await?;
+        self.use_up(&link).await.map_err(|refused| refused.in_terms(ResetRefused::Link))?;
+        match self.store.recover(&account.id, account.password.as_ref(), &hash, by_link(caller)).await? {
+            Recovery::Recovered(lowered) => {
+                self.accounts.told_of_revocations().await;
+                self.accounts.publish_all(&lowered).await;
+            }
+            Recovery::Overtaken => return Err(NotDone::Refused(ResetRefused::Link(LinkRefused::Used))),
+        }
+        self.accounts.tell_of(&account, Changed::Password, caller.words(), caller.now).await;
+        Ok(())
+    }
+
+    /// What stands beside the password of an account.
+    pub(super) async fn beside(&self, account: &Account) -> Result<Beside, Fault> {
+        let has_second_step = !self.second_steps(&account.id).await?.is_empty();
+        Ok(if has_second_step { Beside::SecondStep } else { Beside::Nothing })
+    }
+
+    async fn use_up(&self, link: &OpenedLink) -> Result<(), NotDone<LinkRefused>> {
+        let (value, until) = link.single_use();
+        match self.warm.consume(&value, until).await? {
+            Consumption::Consumed => Ok(()),
+            Consumption::AlreadyUsed => Err(NotDone::Refused(LinkRefused::Used)),
+        }
+    }
+
+    /// Looks whether a link for saying "this wasn't me" still works.
+    pub(crate) fn look_at_not_me(&self, token: &str, caller: &Caller) -> Result<OpenedLink, LinkRefused> {
+        self.links.open(Power::NotMe, token, caller.now)
+    }
+
+    /// Somebody says that it was not they: locks the account, and sends its owner the way back.
+    pub(crate) async fn not_me(&self, token: &str, caller: &Caller) -> Result<(), NotDone<LinkRefused>> {
+        let link = self.look_at_not_me(token, caller).map_err(NotDone::Refused)?;
+        let account = self.accounts.find(&link.account()).await?.ok_or(NotDone::Refused(LinkRefused::Used))?;
+        self.use_up(&link).await?;
+        let day = u64::try_from(BEFORE_THE_NOTICE.as_millis()).unwrap_or(u64::MAX);
+        let since = Timestamp::from_millis(link.issued().as_millis().saturating_sub(day));
+        Ok(self.lock(&account, since, by_link(caller), caller).await?)
+    }
+
+    /// The same by whoever is signed in: what was added before stays, since they have just seen it.
+    pub(crate) async fn lock_own(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<(), Fault> {
+        let account = self.owner(identity.account()).await?;
+        self.lock(&account, caller.now, Act::own(account.id, caller.now), caller).await
+    }
+
+    async fn lock(&self, account: &Account, since: Timestamp, act: Act, caller: &Caller) -> Result<(), Fault> {
+        self.store.lock(&account.id, since, act).await?;
+        self.accounts.told_of_revocations().await;
+        let locked = Account { password: None, ..account.clone() };
+        let notice = Notice::Locked(self.reset_token(&locked, caller.now));
+        let sent = self.post.send(&notice, Recipient::Email(&account.email), caller.words(), caller.now).await;
+        if let Err(error) = sent {
+            tracing::error!(%error, "the owner of a locked account was not sent the way back; they can ask for it");
+        }
+        Ok(())
+    }
+
+    /// Looks whether a link that takes a change of contact back still works.
+    pub(crate) async fn look_at_undo(&self, token: &str, caller: &Caller) -> Result<ContactKind, NotDone<UndoRefused>> {
+        let broken = NotDone::Refused(UndoRefused { why: LinkRefused::Broken, of: None });
+        let link = self.links.open_late(Power::CancelChange, token, caller.now);
+        let (link, late) = link.map_err(|why| NotDone::Refused(UndoRefused { why, of: None }))?;
+        let Some(of) = self.store.contact_changed(&link.account(), link.mark()).await? else { return Err(broken) };
+        if late { Err(NotDone::Refused(UndoRefused { why: LinkRefused::Expired, of: Some(of) })) } else { Ok(of) }
+    }
+
+    /// Takes a change of contact back. Everybody is out then.
+    pub(crate) async fn undo_change(&self, token: &str, caller: &Caller) -> Result<(), NotDone<UndoRefused>> {
+        let of = self.look_at_undo(token, caller).await?;
+        let refused = |why| NotDone::Refused(UndoRefused { why, of: Some(of) });
+        let link = self.links.open(Power::CancelChange, token, caller.now).map_err(refused)?;
+        match self.store.undo_contact_change(&link.account(), *link.mark(), by_link(caller)).await? {
+            Undoing::Undone => {
+                self.accounts.told_of_revocations().await;
+                Ok(())
+            }
+            Undoing::Used => Err(refused(LinkRefused::Used)),
+            Undoing::NotFound => Err(refused(LinkRefused::Broken)),
+        }
+    }
+
+    /// Closes the account of whoever is signed in.
+    pub(crate) async fn close_account(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<(), Fault> {
+        let account = self.owner(identity.account()).await?;
+        self.store.close_account(&account.id, Act::own(account.id, caller.now)).await?;
+        self.accounts.told_of_revocations().await;
+        let to = Recipient::Email(&account.email);
+        if let Err(error) = self.post.send(&Notice::Closed, to, caller.words(), caller.now).await {
+            tracing::error!(%error, "the owner of a closed account was not told");
+        }
+        Ok(())
+    }
+}
+
+/// Whoever holds a link acts without a session: the audit says that the link was all they showed.
+const fn by_link(caller: &Caller) -> Act {
+    Act::system("link", caller.now)
+}

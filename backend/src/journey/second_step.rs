@@ -1,0 +1,229 @@
+//! The second half of signing in: what is asked for after a right password (NIST SP 800-63B-4, section 3.1).
+//!
+//! Its guesses count together with those at the password, by whatever way they are made: a right password gives nobody
+//! new ones. What was counted is forgotten only when both halves are done.
+
+use super::attempts::{Exhausted, Limit};
+use super::stage::{AwaitingStep, JourneyId};
+use super::{Caller, Journeys, OpenedSession};
+use crate::authenticator_app;
+use crate::fault::{Fault, NotDone};
+use crate::model::Account;
+use crate::model::second_step::{SecondStep, SecondSteps, StepKind};
+use crate::model::telephone::PhoneNumber;
+use crate::notifier::{Changed, Notice, Recipient};
+use crate::one_time_code::{Code, Occasion, SPOKEN_LIFETIME};
+use crate::recovery_code::RecoveryCode;
+use crate::store::audit::Act;
+use aldgate_core::assurance::Components;
+use aldgate_core::id::{AccountId, SingleUse};
+use aldgate_core::secret::Secret;
+use aldgate_core::session::record::Authentication;
+use aldgate_core::warm::Consumption;
+
+/// Why a second step did not open a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StepRefused {
+    /// It cannot be a code.
+    Malformed,
+    /// It is another, or was used.
+    Wrong,
+    /// It is too old, or was guessed at too often: only a new one helps.
+    Spent,
+    /// Too many guesses at this account.
+    Exhausted(Exhausted),
+    /// Too much time has gone by, or the account has changed: the password is asked for again.
+    BeginAgain,
+}
+
+/// Why no code was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SendingRefused {
+    /// This sign-in had all its codes.
+    Enough,
+    /// Too many messages.
+    Exhausted(Exhausted),
+    /// The account has no such second step.
+    NoSuchStep,
+}
+
+/// How a sign-in with two steps ended.
+#[derive(Debug)]
+pub(crate) struct SteppedIn {
+    /// The session.
+    pub(crate) session: OpenedSession,
+    /// The cookie of a browser that is to be remembered.
+    pub(crate) remembered: Option<String>,
+}
+
+impl Journeys {
+    /// What an account asks for after the password.
+    pub(crate) async fn second_steps(&self, account: &AccountId) -> Result<SecondSteps, Fault> {
+        Ok(self.store.second_steps(account).await?)
+    }
+
+    /// Begins the second step of an account whose password was right just now.
+    pub(super) async fn begin_second_step(
+        &self,
+        account: &Account,
+        steps: &SecondSteps,
+        caller: &Caller,
+    ) -> Result<AwaitingStep, NotDone<SendingRefused>> {
+        let kind = steps.kinds().next().ok_or(NotDone::Refused(SendingRefused::NoSuchStep))?;
+        let stage = AwaitingStep {
+            id: JourneyId::random(&*self.entropy)?,
+            account: account.id,
+            email: account.email.clone(),
+            mark: self.links.mark_of(account),
+            kind,
+            sendings: 0,
+            sent: caller.now,
+            begun: caller.now,
+        };
+        self.ask_for(stage, kind, steps, caller).await
+    }
+
+    /// Asks for a second step of this kind: sends another code, or the first.
+    pub(crate) async fn ask_for_step(
+        &self,
+        stage: AwaitingStep,
+        kind: StepKind,
+        caller: &Caller,
+    ) -> Result<AwaitingStep, NotDone<SendingRefused>> {
+        let steps = self.second_steps(&stage.account).await?;
+        self.ask_for(stage, kind, &steps, caller).await
+    }
+
+    async fn ask_for(
+        &self,
+        stage: AwaitingStep,
+        kind: StepKind,
+        steps: &SecondSteps,
+        caller: &Caller,
+    ) -> Result<AwaitingStep, NotDone<SendingRefused>> {
+        let step = steps.of(kind).ok_or(NotDone::Refused(SendingRefused::NoSuchStep))?;
+        let stage = stage.asked_for(kind, caller.now).ok_or(NotDone::Refused(SendingRefused::Enough))?;
+        if let SecondStep::Phone(number) = step {
+            let reserved = self.reserve_message(&stage.id, Recipient::Phone(number), caller).await;
+            reserved.map_err(|refused| refused.in_terms(SendingRefused::Exhausted))?;
+            let code = Secret::new(self.step_code(&stage, number).expose().to_owned());
+            let notice = Notice::Code { code, minutes: SPOKEN_LIFETIME.as_secs() / 60 };
+            self.post.send(&notice, Recipient::Phone(number), caller.words(), caller.now).await?;
+        }
+        Ok(stage)
+    }
+
+    fn step_code(&self, stage: &AwaitingStep, number: &PhoneNumber) -> Code {
+        let (journey, sending, address) = (stage.id.as_bytes(), stage.sendings, number.as_str());
+        self.codes.code(Occasion { journey, sending, address })
+    }
+
+    /// Takes a code. With `remember`, the browser need not show the second step for some time.
+    pub(crate) async fn enter_step(
+        &self,
+        stage: &AwaitingStep,
+        typed: &str,
+        remember: bool,
+        caller: &Caller,
+    ) -> Result<SteppedIn, NotDone<StepRefused>> {
+        let code = Code::parse(typed).map_err(|_| NotDone::Refused(StepRefused::Malformed))?;
+        let account = self.still_signing_in(stage, caller).await?;
+        self.reserve_guess(stage, caller).await?;
+        let steps = self.second_steps(&account.id).await?;
+        match steps.of(stage.kind).ok_or(NotDone::Refused(StepRefused::BeginAgain))? {
+            SecondStep::App(key) => {
+                let step = authenticator_app::matching_step(key, &code, caller.now);
+                let step = step.ok_or(NotDone::Refused(StepRefused::Wrong))?;
+                if !self.store.use_app_step(&account.id, step).await? {
+                    return Err(NotDone::Refused(StepRefused::Wrong));
+                }
+            }
+            SecondStep::Phone(number) => self.take_sent_code(stage, &code, number, caller).await?,
+        }
+        self.step_in(stage, account, remember, caller).await
+    }
+
+    async fn take_sent_code(
+        &self,
+        stage: &AwaitingStep,
+        code: &Code,
+        number: &PhoneNumber,
+        caller: &Caller,
+    ) -> Result<(), NotDone<StepRefused>> {
+        let ends = stage.sent.plus(SPOKEN_LIFETIME);
+        if caller.now >= ends {
+            return Err(NotDone::Refused(StepRefused::Spent));
+        }
+        let reserved = self.attempts().reserve(Limit::CodeGuesses(&stage.id, stage.sendings), caller.now).await;
+        reserved.map_err(|refused| refused.in_terms(|_| StepRefused::Spent))?;
+        if *code != self.step_code(stage, number) {
+            return Err(NotDone::Refused(StepRefused::Wrong));
+        }
+        let value = [&b"second step"[..], stage.id.as_bytes(), &[stage.sendings]].concat();
+        match self.warm.consume(&SingleUse::of(&value), ends).await? {
+            Consumption::Consumed => Ok(()),
+            Consumption::AlreadyUsed => Err(NotDone::Refused(StepRefused::Spent)),
+        }
+    }
+
+    /// Takes a recovery code in the place of the second step.
+    pub(crate) async fn enter_recovery_code(
+        &self,
+        stage: &AwaitingStep,
+        typed: &str,
+        caller: &Caller,
+    ) -> Result<SteppedIn, NotDone<StepRefused>> {
+        let code = RecoveryCode::parse(typed).map_err(|_| NotDone::Refused(StepRefused::Malformed))?;
+        let account = self.still_signing_in(stage, caller).await?;
+        self.reserve_guess(stage, caller).await?;
+        let digest = self.recovery_codes.digest(&account.id, &code);
+        if !self.store.use_recovery_code(&account.id, digest, Act::own(account.id, caller.now)).await? {
+            return Err(NotDone::Refused(StepRefused::Wrong));
+        }
+        let stepped_in = self.step_in(stage, account.clone(), false, caller).await?;
+        let change = caller.change_in(&account, stepped_in.session.session);
+        self.accounts.tell(change, Changed::RecoveryCodeUsed).await;
+        Ok(stepped_in)
+    }
+
+    /// The account, if its password is still the one that was right, and not too long ago.
+    async fn still_signing_in(&self, stage: &AwaitingStep, caller: &Caller) -> Result<Account, NotDone<StepRefused>> {
+        let account = self.accounts.find(&stage.account).await?;
+        let account = account.filter(|account| caller.now < stage.ends() && self.links.mark_of(account) == stage.mark);
+        account.ok_or(NotDone::Refused(StepRefused::BeginAgain))
+    }
+
+    async fn reserve_guess(&self, stage: &AwaitingStep, caller: &Caller) -> Result<(), NotDone<StepRefused>> {
+        for limit in self.limits(&stage.email, self.known(&stage.email, caller), caller).iter().flatten() {
+            let reserved = self.attempts().reserve(*limit, caller.now).await;
+            reserved.map_err(|refused| refused.in_terms(StepRefused::Exhausted))?;
+        }
+        Ok(())
+    }
+
+    async fn step_in(
+        &self,
+        stage: &AwaitingStep,
+        account: Account,
+        remember: bool,
+        caller: &Caller,
+    ) -> Result<SteppedIn, NotDone<StepRefused>> {
+        let by = Authentication {
+            account: account.id,
+            credential: None,
+            identity: account.identity,
+            components: Components::PASSWORD.with(Components::DEVICE),
+        };
+        let session = self.open_session(by, caller).await?;
+        if !self.is_still_the_password(&account, &session).await? {
+            return Err(NotDone::Refused(StepRefused::BeginAgain));
+        }
+        let known = self.known(&stage.email, caller);
+        self.forget_guesses(&self.limits(&stage.email, known, caller)).await?;
+        let remembered = if remember { Some(self.remember_browser(&account.id, caller).await?) } else { None };
+        if known.is_none() {
+            self.accounts.tell(caller.change_in(&account, session.session), Changed::NewBrowser).await;
+        }
+        Ok(SteppedIn { session, remembered })
+    }
+}

@@ -1,0 +1,255 @@
+//! Changes of contact, and the ends of an account: recovery, lockdown, closing.
+
+use super::audit::Act;
+use super::sql::contact::{EMAIL, Remembered};
+use super::sql::second_step;
+use super::{Store, StoreError, sql};
+use crate::model::second_step::{SecondStep, StepKind};
+use crate::model::telephone::PhoneNumber;
+use crate::model::{EmailAddress, PasswordHash};
+use aldgate_core::id::{AccountId, SessionId};
+use aldgate_core::time::Timestamp;
+use aldgate_core::webauthn::credential::CredentialRecord;
+
+/// How long a change of contact can be taken back.
+pub const UNDO_WITHIN: std::time::Duration = std::time::Duration::from_hours(24);
+
+/// A change of contact, by which a link names it.
+pub type ChangeId = [u8; 16];
+
+/// How the change of an address ended. Only `Changed` has changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum EmailChange {
+    /// It is the account's.
+    Changed,
+    /// It was the account's already.
+    Same,
+    /// It is another account's, or was so lately.
+    Taken,
+    /// There is no such account.
+    NoAccount,
+}
+
+/// How the undoing of a change ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Undoing {
+    /// What stood there before stands there again, and everybody is out.
+    Undone,
+    /// It was taken back before.
+    Used,
+    /// There is no such change.
+    NotFound,
+}
+
+/// How the replacing of a forgotten password ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Recovery {
+    /// It is replaced, and everybody is out; these passkeys are worth less than before.
+    Recovered(Vec<CredentialRecord>),
+    /// The password is another than the one that was forgotten.
+    Overtaken,
+}
+
+/// What was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactKind {
+    /// The address.
+    Email,
+    /// The mobile telephone.
+    Mobile,
+    /// The landline.
+    Landline,
+}
+
+impl Store {
+    /// Sets an account's telephone of a kind. Gives the number that it replaces; the change can then be taken back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_phone(
+        &self,
+        account: &AccountId,
+        number: &PhoneNumber,
+        change: ChangeId,
+        now: Timestamp,
+    ) -> Result<Option<PhoneNumber>, StoreError> {
+        let kind = StepKind::from(number.kind());
+        let row = second_step::row(account, kind);
+        let sealed = self.sealer.seal_bytes(second_step::PLACE, &row, number.as_str().as_bytes())?;
+        let set = second_step::Set { account: *account, kind, sealed, added: now, used: 0 };
+        let remembered = Remembered { id: change, ends: now.plus(UNDO_WITHIN) };
+        let set = sql::contact::SetPhone { set, remembered, sealer: self.sealer.clone() };
+        let old = self.writer.write(set).await?;
+        let opened = old.map(|sealed| second_step::opened(&self.sealer, account, kind, &sealed)).transpose()?;
+        Ok(opened.and_then(|step| match step {
+            SecondStep::Phone(number) => Some(number),
+            SecondStep::App(_) => None,
+        }))
+    }
+
+    /// Sets an account's address, and ends every session but `keep`. The change can be taken back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_email(
+        &self,
+        account: &AccountId,
+        email: &EmailAddress,
+        keep: SessionId,
+        change: ChangeId,
+        now: Timestamp,
+    ) -> Result<EmailChange, StoreError> {
+        let set = sql::contact::SetEmail {
+            account: *account,
+            sealed: self.sealer.seal(account, email)?,
+            digest: self.sealer.digest(email),
+            keep,
+            now,
+            remembered: Remembered { id: change, ends: now.plus(UNDO_WITHIN) },
+            sealer: self.sealer.clone(),
+        };
+        self.writer.write(set).await
+    }
+
+    /// What a change of an account's was of.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn contact_changed(
+        &self,
+        account: &AccountId,
+        change: &ChangeId,
+    ) -> Result<Option<ContactKind>, StoreError> {
+        let kind = sql::contact::kind_of(&self.readers, account, change).await?;
+        Ok(kind.and_then(|kind| match StepKind::of_number(kind) {
+            Some(StepKind::Mobile) => Some(ContactKind::Mobile),
+            Some(StepKind::Landline) => Some(ContactKind::Landline),
+            Some(StepKind::App) => None,
+            None => (kind == i64::from(EMAIL)).then_some(ContactKind::Email),
+        }))
+    }
+
+    /// Takes a change of contact back, once. Everybody is out then.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn undo_contact_change(
+        &self,
+        account: &AccountId,
+        change: ChangeId,
+        act: Act,
+    ) -> Result<Undoing, StoreError> {
+        let undo = sql::contact::Undo { account: *account, id: change, act, sealer: self.sealer.clone() };
+        self.writer.write(undo).await
+    }
+
+    /// Replaces the password that was forgotten, if it is still that one, and ends everything. Without a second step,
+    /// which somebody else would lack, the account's identity falls to P0.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recover(
+        &self,
+        account: &AccountId,
+        forgotten: Option<&PasswordHash>,
+        password: &PasswordHash,
+        act: Act,
+    ) -> Result<Recovery, StoreError> {
+        let (forgotten, password) = (forgotten.cloned(), password.clone());
+        self.writer.write(sql::ending::Recover { account: *account, forgotten, password, act }).await
+    }
+
+    /// Locks an account: see [`sql::ending::Lock`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn lock(&self, account: &AccountId, since: Timestamp, act: Act) -> Result<(), StoreError> {
+        self.writer.write(sql::ending::Lock { account: *account, since, act }).await
+    }
+
+    /// Closes an account: nothing of it stays but the log-ins that happened. False if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn close_account(&self, account: &AccountId, act: Act) -> Result<bool, StoreError> {
+        self.writer.write(sql::ending::Close { account: *account, act }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{ACT, Home, open, with_passkey};
+    use super::*;
+    use aldgate_core::assurance::IdentityLevel;
+    use aldgate_core::testing::authenticator::Authenticator;
+    use aldgate_core::testing::world::NOW;
+
+    fn hash(text: &str) -> PasswordHash {
+        PasswordHash::new(format!("$argon2id${text}"))
+    }
+
+    /// The store, with an account whose identity was verified to P9.
+    async fn with_p9() -> (Home, Store, AccountId, Authenticator) {
+        let home = Home::new().await;
+        let (account, authenticator) = (with_passkey(1), Authenticator::derived(1, 1));
+        let _ = home.store.create_account(&account).await.expect("created");
+        home.store.close().await;
+        sql::scratch(&home.path(), "UPDATE account SET identity = 9").await.expect("raised");
+        let store = open(&home.path()).await.expect("a store");
+        (home, store, account.id, authenticator)
+    }
+
+    #[tokio::test]
+    async fn an_address_alone_vouches_for_no_more_than_p0_and_passkeys_say_so_too() {
+        let (_home, store, account, authenticator) = with_p9().await;
+        let digest = authenticator.record().digest;
+        let before = store.credential(&digest).await.expect("read").expect("a passkey");
+        assert_eq!(before.identity, IdentityLevel::P9);
+        let Ok(Recovery::Recovered(lowered)) = store.recover(&account, None, &hash("new"), ACT).await else {
+            panic!("recovered")
+        };
+        let after = store.credential(&digest).await.expect("read").expect("a passkey");
+        assert_eq!((after.identity, after.revision), (IdentityLevel::P0, before.revision + 1));
+        assert_eq!(lowered, [after]);
+        let account = store.account(&account).await.expect("read").expect("an account");
+        assert_eq!((account.identity, account.password), (IdentityLevel::P0, Some(hash("new"))));
+    }
+
+    #[tokio::test]
+    async fn a_second_step_which_is_still_asked_for_keeps_what_was_verified() {
+        let (_home, store, account, _) = with_p9().await;
+        let number = PhoneNumber::parse("07700 900123").expect("a number");
+        assert_eq!(store.set_phone(&account, &number, [1; 16], NOW).await, Ok(None));
+        assert_eq!(store.recover(&account, None, &hash("new"), ACT).await, Ok(Recovery::Recovered(Vec::new())));
+        let identity = store.account(&account).await.expect("read").expect("an account").identity;
+        assert_eq!(identity, IdentityLevel::P9);
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_changed_meanwhile_is_not_replaced() {
+        let (_home, store, account, _) = with_p9().await;
+        assert_eq!(store.set_password(&account, &hash("another"), None, ACT).await, Ok(true));
+        for forgotten in [None, Some(hash("old"))] {
+            let replaced = store.recover(&account, forgotten.as_ref(), &hash("new"), ACT).await;
+            assert_eq!(replaced, Ok(Recovery::Overtaken));
+        }
+        let kept = store.account(&account).await.expect("read").expect("an account");
+        assert_eq!((kept.password, kept.identity), (Some(hash("another")), IdentityLevel::P9));
+    }
+
+    #[tokio::test]
+    async fn no_number_lies_readable_on_the_disk() {
+        let (home, store, account, _) = with_p9().await;
+        let number = PhoneNumber::parse("07700 900123").expect("a number");
+        assert_eq!(store.set_phone(&account, &number, [1; 16], NOW).await, Ok(None));
+        let other = PhoneNumber::parse("07700 900456").expect("a number");
+        assert_eq!(store.set_phone(&account, &other, [2; 16], NOW).await, Ok(Some(number)));
+        store.close().await;
+        let bytes = std::fs::read(home.path()).expect("the file");
+        let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(!holds("7700900123") && !holds("7700900456"));
+    }
+}

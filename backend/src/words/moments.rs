@@ -1,0 +1,19 @@
+//! Moments: months, halves of the day, and how they are put together.
+
+words! {
+    january: "January", "Ionawr";
+    february: "February", "Chwefror";
+    march: "March", "Mawrth";
+    april: "April", "Ebrill";
+    may: "May", "Mai";
+    june: "June", "Mehefin";
+    july: "July", "Gorffennaf";
+    august: "August", "Awst";
+    september: "September", "Medi";
+    october: "October", "Hydref";
+    november: "November", "Tachwedd";
+    december: "December", "Rhagfyr";
+    morning: "am", "yb";
+    afternoon: "pm", "yp";
+    day_at_time(day: &str, time: &str): "{day} at {time}", "{day} am {time}";
+}

@@ -1,0 +1,42 @@
+//! What a person reads between us and a service that asks for them: consent, the end of a session, a service's mistake.
+
+words! {
+    why_password: "This service needs your password. Sign in with your email address and password to go on.",
+        "Mae angen eich cyfrinair ar y gwasanaeth hwn. Mewngofnodwch gyda'ch cyfeiriad e-bost a'ch cyfrinair i barhau.";
+
+    share_your_information: "Share your information", "Rhannu eich gwybodaeth";
+    service_asks_to_know: "{} asks to know:", "Mae {} yn gofyn am gael gwybod:";
+    what_it_is_used_for: "It uses this to give you its service. We share nothing else about you.",
+        "Mae'n defnyddio hyn i roi ei wasanaeth i chi. Nid ydym yn rhannu dim byd arall amdanoch chi.";
+    agree_and_continue: "Agree and continue", "Cytuno a pharhau";
+    do_not_share: "Do not share", "Peidio â rhannu";
+    fact_it_is_you: "that it is you, each time you sign in to it",
+        "mai chi sydd yno, bob tro y byddwch yn mewngofnodi iddo";
+    fact_profile: "your NHS number, family name and date of birth", "eich rhif GIG, eich cyfenw a'ch dyddiad geni";
+    fact_basic_demographics: "your family name and date of birth", "eich cyfenw a'ch dyddiad geni";
+    fact_first_name: "your first name", "eich enw cyntaf";
+    fact_email: "your email address", "eich cyfeiriad e-bost";
+    fact_phone: "your mobile phone number", "eich rhif ffôn symudol";
+    fact_landline: "your landline number", "eich rhif ffôn llinell dir";
+    fact_gp_surgery: "which GP surgery you are registered with", "gyda pha feddygfa rydych wedi cofrestru";
+    fact_gp_record: "what opens your record at your GP surgery", "yr hyn sy'n agor eich cofnod yn eich meddygfa";
+    fact_metadata: "what it has noted about you before", "yr hyn y mae wedi'i nodi amdanoch chi o'r blaen";
+
+    do_you_want_to_sign_out: "Do you want to sign out?", "Ydych chi am allgofnodi?";
+    service_asks_to_sign_out:
+        "A service asks us to sign you out on this device. You may still be signed in to the service itself.",
+        "Mae gwasanaeth yn gofyn i ni eich allgofnodi ar y ddyfais hon. Efallai y byddwch yn dal wedi mewngofnodi i'r gwasanaeth ei hun.";
+    stay_signed_in: "Stay signed in", "Aros wedi mewngofnodi";
+
+    this_took_too_long: "This took too long", "Cymerodd hyn ormod o amser";
+    an_hour_to_sign_in: "For your security, you have an hour to sign in once a service has sent you here.",
+        "Er eich diogelwch, mae gennych awr i fewngofnodi ar ôl i wasanaeth eich anfon yma.";
+    start_again_at_the_service: "Go back to the service and start again.",
+        "Ewch yn ôl i'r gwasanaeth a dechrau eto.";
+    problem_with_the_service: "There is a problem with the service", "Mae problem gyda'r gwasanaeth";
+    you_have_done_nothing_wrong:
+        "The service that sent you here asked us in a way that we cannot accept. You have done nothing wrong, and nothing about you was shared.",
+        "Gofynnodd y gwasanaeth a'ch anfonodd yma i ni mewn ffordd na allwn ei derbyn. Nid ydych wedi gwneud dim o'i le, ac ni rannwyd dim amdanoch chi.";
+    tell_the_service: "Go back to the service and try again. If it happens again, tell the service:",
+        "Ewch yn ôl i'r gwasanaeth a rhoi cynnig arall arni. Os bydd yn digwydd eto, dywedwch wrth y gwasanaeth:";
+}

@@ -1,0 +1,274 @@
+//! Getting an account back, taking changes back, "this wasn't me", and leaving.
+
+use crate::second_step::with_phone;
+use crate::world::{PASSWORD, World, token_in};
+use aldgate_backend::Channel;
+use aldgate_core::testing::authenticator::Authenticator;
+use std::time::Duration;
+
+const EMAIL: &str = "ada@example.org";
+const NEW: &str = "an entirely new password";
+
+#[tokio::test]
+async fn a_forgotten_password_is_replaced_by_a_link_that_works_once() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    let mut browser = world.browser();
+    let answer = browser.post("/reset", &[("email", "ADA@example.org")]).await;
+    assert!(answer.status == 200 && answer.body.contains("We have sent a message"), "{}", answer.body);
+    let token = world.token();
+    let page = browser.get(&format!("/reset/new?token={token}")).await;
+    assert!(page.status == 200 && page.body.contains(EMAIL), "{}", page.body);
+    let answer = browser.post("/reset/new", &[("token", &token), ("password", "short")]).await;
+    assert_eq!(answer.status, 422, "a refused password does not use the link up");
+    let answers = (0..4).map(|_| {
+        let (mut browser, token) = (browser.clone(), token.clone());
+        async move { browser.post("/reset/new", &[("token", &token), ("password", NEW)]).await.status }
+    });
+    let statuses = crate::sign_in::futures_of(answers).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+    assert!(owner.session().await.is_none() && browser.session().await.is_none(), "everybody is out, and nobody in");
+    assert_eq!(owner.sign_in(EMAIL, PASSWORD).await.status, 422);
+    assert_eq!(world.browser().sign_in(EMAIL, NEW).await.status, 303);
+    let answer = browser.get(&format!("/reset/new?token={token}")).await;
+    assert!(answer.status == 409 && answer.body.contains("CID2022"), "{}", answer.body);
+    assert!(world.messages().iter().any(|message| message.subject == "Your password was changed"));
+}
+
+#[tokio::test]
+async fn links_are_late_used_or_broken_each_with_its_code() {
+    let world = World::new().await;
+    world.with_password(EMAIL).await;
+    let mut browser = world.browser();
+    browser.post("/reset", &[("email", EMAIL)]).await;
+    let token = world.token();
+    let at = |token: &str| format!("/reset/new?token={token}");
+    for broken in ["", "x", &token[1..], &format!("{token}A"), &token.to_lowercase()] {
+        let answer = browser.get(&at(broken)).await;
+        assert!(answer.status == 409 && answer.body.contains("CID2023"), "{broken}: {}", answer.body);
+        let answer = browser.post("/reset/new", &[("token", broken), ("password", NEW)]).await;
+        assert!(answer.status == 409 && answer.body.contains("CID2023"), "{broken}: {}", answer.body);
+    }
+    world.after(Duration::from_hours(1));
+    let answer = browser.post("/reset/new", &[("token", &token), ("password", NEW)]).await;
+    assert!(answer.status == 409 && answer.body.contains("CID2021"), "{}", answer.body);
+    // Of two links the other dies with the first.
+    browser.post("/reset", &[("email", EMAIL)]).await;
+    let one = world.token();
+    browser.post("/reset", &[("email", EMAIL)]).await;
+    let two = world.token();
+    assert_eq!(browser.post("/reset/new", &[("token", &two), ("password", NEW)]).await.status, 303);
+    let answer = browser.post("/reset/new", &[("token", &one), ("password", "another new password")]).await;
+    assert!(answer.status == 409 && answer.body.contains("CID2022"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn nobody_learns_from_a_reset_whether_there_is_an_account() {
+    let world = World::new().await;
+    world.with_password(EMAIL).await;
+    world.with_passkey("bob@example.org", &Authenticator::derived(1, 1)).await;
+    world.after(Duration::from_hours(1)); // The codes of the registrations count too.
+    let mut looks = Vec::new();
+    for email in [EMAIL, "bob@example.org", "eve@example.org"] {
+        let before = world.messages().len();
+        let mut browser = world.browser();
+        let mut look = vec![browser.post("/reset", &[("email", email)]).await.look(email)];
+        assert_eq!(world.messages().len(), before + 1, "a message each: {email}");
+        for _ in 0..6 {
+            browser.client = format!("198.51.100.{}", look.len());
+            look.push(browser.post("/reset", &[("email", email)]).await.look(email));
+        }
+        looks.push(look);
+    }
+    assert_eq!(looks[0], looks[1]);
+    assert_eq!(looks[0], looks[2]);
+    assert!(looks[0].iter().any(|look| look.0 == 429), "letter boxes are not filled: {:?}", looks[0]);
+    let last = world.messages().pop().expect("a message");
+    assert!(last.to == "eve@example.org" && token_in(&last.body).is_none(), "{}", last.body);
+}
+
+#[tokio::test]
+async fn a_read_letter_box_alone_does_not_open_what_has_a_second_step() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, "07700 900123").await;
+    let mut thief = world.browser();
+    thief.post("/reset", &[("email", EMAIL)]).await;
+    let token = world.token();
+    assert_eq!(thief.post("/reset/new", &[("token", &token), ("password", NEW)]).await.status, 303);
+    assert_eq!(thief.sign_in(EMAIL, NEW).await.location(), "/sign-in/code");
+    assert!(thief.session().await.is_none());
+}
+
+#[tokio::test]
+async fn whoever_did_not_do_it_says_so_and_locks_everybody_out() {
+    let world = World::new().await;
+    let old = Authenticator::derived(1, 1);
+    let mut owner = world.with_passkey(EMAIL, &old).await;
+    world.after(Duration::from_hours(48));
+    let mut thief = world.browser();
+    // Somebody got in, and adds what is theirs.
+    thief.post("/reset", &[("email", EMAIL)]).await;
+    let token = world.token();
+    thief.post("/reset/new", &[("token", &token), ("password", PASSWORD)]).await;
+    assert_eq!(thief.sign_in(EMAIL, PASSWORD).await.status, 303);
+    let theirs = Authenticator::derived(1, 2);
+    assert_eq!(thief.register_passkey(&theirs).await.status, 200);
+    world.after(Duration::from_mins(1));
+    let told = world.messages().pop().expect("a message");
+    assert!(told.subject.contains("passkey was added"), "{}", told.subject);
+    let token = token_in(&told.body).expect("a link");
+    let page = owner.get(&format!("/not-me?token={token}")).await;
+    assert!(page.body.contains("<form method=\"post\" action=\"/not-me\">"), "{}", page.body);
+    assert!(thief.session().await.is_some(), "looking does nothing");
+    let answer = owner.post("/not-me", &[("token", &token)]).await;
+    assert!(answer.status == 200 && answer.body.contains("Your account is locked"), "{}", answer.body);
+    assert!(thief.session().await.is_none());
+    assert_eq!(thief.sign_in(EMAIL, PASSWORD).await.status, 422);
+    for (authenticator, stays) in [(&theirs, false), (&old, true)] {
+        let digest = aldgate_core::id::CredentialDigest::of(&authenticator.credential_id);
+        assert_eq!(world.warm.credential(&digest).await.expect("warm").is_some(), stays);
+    }
+    assert_eq!(owner.post("/not-me", &[("token", &token)]).await.status, 409, "once");
+    // The way back.
+    let token = world.token();
+    assert_eq!(owner.post("/reset/new", &[("token", &token), ("password", NEW)]).await.status, 303);
+    assert_eq!(world.browser().sign_in(EMAIL, NEW).await.status, 303);
+}
+
+#[tokio::test]
+async fn whoever_is_signed_in_can_lock_their_own_account() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    let mut other = world.browser();
+    other.sign_in(EMAIL, PASSWORD).await;
+    assert!(owner.get("/account/lock").await.body.contains("<form"));
+    assert!(owner.post("/account/lock", &[]).await.body.contains("Your account is locked"));
+    assert!(owner.session().await.is_none() && other.session().await.is_none());
+    assert_eq!(owner.sign_in(EMAIL, PASSWORD).await.status, 422);
+}
+
+#[tokio::test]
+async fn a_changed_number_is_taken_back_by_the_old_one() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    for (old, new, channel, late, used) in [
+        ("07700 900123", "07700 900456", Channel::Text, "CID3002", "CID3003"),
+        ("020 7946 0000", "020 7946 0001", Channel::Email, "CID3009", "CID3010"),
+    ] {
+        with_phone(&mut owner, &world, old).await;
+        with_phone(&mut owner, &world, new).await;
+        let told = world.messages().pop().expect("a message");
+        assert_eq!((told.channel, told.subject.as_str()), (channel, "Your contact details were changed"));
+        let token = token_in(&told.body).expect("a link");
+        let page = owner.get(&format!("/cancel-change?token={token}")).await;
+        assert!(page.body.contains("old telephone number"), "{}", page.body);
+        let mut anybody = world.browser();
+        let answer = anybody.post("/cancel-change", &[("token", &token)]).await;
+        assert!(answer.status == 200 && answer.body.contains("taken back"), "{}", answer.body);
+        assert!(owner.session().await.is_none(), "everybody is out");
+        let answer = anybody.post("/cancel-change", &[("token", &token)]).await;
+        assert!(answer.status == 409 && answer.body.contains(used), "{}", answer.body);
+        world.after(Duration::from_hours(24));
+        let answer = anybody.get(&format!("/cancel-change?token={token}")).await;
+        assert!(answer.status == 409 && answer.body.contains(late), "{}", answer.body);
+        owner.sign_in(EMAIL, PASSWORD).await;
+        owner.post("/sign-in/code", &[("code", &world.code())]).await;
+        let page = owner.get("/account/second-step").await;
+        assert!(page.body.contains(&format!("Ends in {}", &old[old.len() - 3..])), "{}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn a_changed_address_is_taken_back_by_the_old_one_which_nobody_takes_meanwhile() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    let mut other = world.browser();
+    other.sign_in(EMAIL, PASSWORD).await;
+    owner.post("/account/email", &[("email", "ada@new.example")]).await;
+    let answer = owner.post("/account/prove", &[("code", &world.code())]).await;
+    assert_eq!(answer.location(), "/account?done=email-changed", "{}", answer.body);
+    assert!(other.session().await.is_none() && owner.session().await.is_some());
+    let told: Vec<_> = world.messages().into_iter().rev().take(2).collect();
+    assert_eq!((told[1].to.as_str(), told[0].to.as_str()), (EMAIL, "ada@new.example"));
+    let token = token_in(&told[1].body).expect("a link");
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 422);
+    assert_eq!(world.browser().sign_in("ADA@new.example", PASSWORD).await.status, 303);
+    // Somebody else wants the old address.
+    let mut grabber = world.browser();
+    grabber.prove(EMAIL).await;
+    assert_eq!(grabber.post("/register/password", &[("password", NEW)]).await.status, 409);
+    let answer = world.browser().post("/cancel-change", &[("token", &token)]).await;
+    assert!(answer.body.contains("taken back"), "{}", answer.body);
+    assert!(owner.session().await.is_none());
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
+    assert_eq!(world.browser().sign_in("ada@new.example", PASSWORD).await.status, 422);
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_not_told_from_one_that_is_not() {
+    let world = World::new().await;
+    world.with_password("bob@example.org").await;
+    let mut owner = world.with_password(EMAIL).await;
+    let mut looks = Vec::new();
+    for email in ["bob@example.org", "eve@example.org"] {
+        let first = owner.post("/account/email", &[("email", email)]).await.look(email);
+        let refused = owner.post("/account/prove", &[("code", "000000")]).await.look(email);
+        looks.push([first, refused]);
+    }
+    assert_eq!(looks[0], looks[1]);
+    let to_bob = world.messages().into_iter().rev().find(|message| message.to == "bob@example.org").expect("a message");
+    assert!(to_bob.code.is_none() && to_bob.subject.contains("already have"), "{}", to_bob.subject);
+}
+
+#[tokio::test]
+async fn ones_data_are_taken_along_without_any_secret() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, "07700 900123").await;
+    let answer = owner.get("/account/data.json").await;
+    assert!(answer.header("content-disposition").starts_with("attachment"));
+    let data = answer.json();
+    assert_eq!((data["email"].as_str(), data["has_password"].as_bool()), (Some(EMAIL), Some(true)));
+    assert_eq!(data["second_steps"][0]["telephone"], "+447700900123");
+    assert_eq!(data["sessions"].as_array().map(Vec::len), Some(1));
+    assert!(!answer.body.contains("argon2") && !answer.body.contains("secret"), "{}", answer.body);
+    assert_eq!(world.browser().get("/account/data.json").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_closed_account_is_gone_and_its_address_can_begin_anew() {
+    let world = World::new().await;
+    let authenticator = Authenticator::derived(1, 1);
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, "07700 900123").await;
+    assert_eq!(owner.register_passkey(&authenticator).await.status, 200);
+    let mut other = owner.clone();
+    assert_eq!(owner.post("/account/close", &[("email", "bob@example.org")]).await.status, 422);
+    let answer = owner.post("/account/close", &[("email", " ADA@example.org")]).await;
+    assert!(answer.status == 200 && answer.body.contains("Your account is closed"), "{}", answer.body);
+    assert!(other.session().await.is_none());
+    assert_eq!(other.get("/account").await.status, 401);
+    let digest = aldgate_core::id::CredentialDigest::of(&authenticator.credential_id);
+    assert_eq!(world.warm.credential(&digest).await.expect("warm"), None);
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 422);
+    let mut anew = world.with_password(EMAIL).await;
+    assert!(anew.get("/account/second-step").await.body.contains("Not set up"));
+}
+
+#[tokio::test]
+async fn a_link_that_went_to_an_address_of_before_is_worth_nothing() {
+    let world = World::new().await;
+    let mut thief = world.with_password(EMAIL).await;
+    // Whoever is in changes the address, asks there for a link, and waits for the change to be taken back.
+    thief.post("/account/email", &[("email", "thief@evil.example")]).await;
+    assert_eq!(thief.post("/account/prove", &[("code", &world.code())]).await.status, 303);
+    let told = world.messages().into_iter().rev().find(|message| message.to == EMAIL).expect("a message");
+    let undo = token_in(&told.body).expect("a link");
+    thief.post("/reset", &[("email", "thief@evil.example")]).await;
+    let reset = world.token();
+    assert_eq!(world.browser().post("/cancel-change", &[("token", &undo)]).await.status, 200);
+    let answer = thief.post("/reset/new", &[("token", &reset), ("password", NEW)]).await;
+    assert!(answer.status == 409 && answer.body.contains("CID2022"), "{}", answer.body);
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
+}

@@ -1,0 +1,345 @@
+//! Second steps: set up, asked for, remembered, lost; and the attacks on them.
+
+use crate::world::{Answer, Browser, PASSWORD, World};
+use aldgate_backend::Channel;
+use ring::hmac;
+use std::time::Duration;
+
+const EMAIL: &str = "ada@example.org";
+const MOBILE: &str = "07700 900 123";
+
+/// The code that an app with this key shows (RFC 6238), computed here and not by what is tested.
+fn app_code(key: &[u8], secs: u64) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
+    let tag = hmac::sign(&key, &(secs / 30).to_be_bytes());
+    let bytes = tag.as_ref();
+    let at = usize::from(bytes[19] & 15);
+    let value = u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) & 0x7fff_ffff;
+    format!("{:06}", value % 1_000_000)
+}
+
+fn base32(text: &str) -> Vec<u8> {
+    let (mut out, mut bits, mut held) = (Vec::new(), 0, 0_u32);
+    for c in text.bytes().filter(u8::is_ascii_alphanumeric) {
+        let value = if c.is_ascii_digit() { c - b'2' + 26 } else { c - b'A' };
+        held = (held << 5) | u32::from(value);
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            out.push((held >> bits) as u8);
+        }
+    }
+    out
+}
+
+/// Sets a telephone up as the second step of whoever is signed in.
+pub(crate) async fn with_phone(browser: &mut Browser<'_>, world: &World, number: &str) {
+    let answer = browser.post("/account/second-step/phone", &[("phone", number)]).await;
+    assert_eq!((answer.status, answer.location()), (303, "/account/prove"), "{}", answer.body);
+    let answer = browser.post("/account/prove", &[("code", &world.code())]).await;
+    assert_eq!(answer.location(), "/account/second-step?done=second-step-set", "{}", answer.body);
+}
+
+/// Sets an app up; gives its key.
+async fn with_app(browser: &mut Browser<'_>, world: &World) -> Vec<u8> {
+    let page = browser.get("/account/second-step/app").await;
+    let (_, after) = page.body.split_once("<dt>Key</dt>").expect("a key");
+    let text = after.split("<dd>").nth(1).and_then(|rest| rest.split('<').next()).expect("a key");
+    let key = base32(text);
+    assert_eq!(key.len(), 20, "{text}");
+    let code = app_code(&key, world.now().as_secs());
+    let answer = browser.post("/account/second-step/app", &[("code", &code)]).await;
+    assert_eq!(answer.location(), "/account/second-step?done=second-step-set", "{}", answer.body);
+    key
+}
+
+async fn vot(world: &World, browser: &Browser<'_>) -> String {
+    let session = browser.session().await.expect("a session");
+    let record = world.warm.session(&session).await.expect("warm").expect("record");
+    aldgate_core::token::identity_assertion::vector_of_trust(&record)
+}
+
+async fn at_second_step<'w>(world: &'w World, client: &str) -> Browser<'w> {
+    let mut browser = world.browser();
+    browser.client = client.into();
+    let answer = browser.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!((answer.status, answer.location()), (303, "/sign-in/code"), "{}", answer.body);
+    assert!(browser.session().await.is_none(), "half a sign-in opens nothing");
+    browser
+}
+
+#[tokio::test]
+async fn a_text_message_is_the_second_step_and_the_session_says_so() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    assert_eq!(vot(&world, &owner).await, "P0.Cp");
+    with_phone(&mut owner, &world, MOBILE).await;
+    let sent = world.messages().into_iter().rev().find(|message| message.code.is_some()).expect("a text");
+    assert_eq!((sent.channel, sent.to.as_str()), (Channel::Text, "+447700900123"));
+    let mut browser = at_second_step(&world, "192.0.2.9").await;
+    let page = browser.get("/sign-in/code").await;
+    assert!(page.body.contains("ending in 123") && !page.body.contains("900123"), "{}", page.body);
+    let code = world.code();
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let answer = browser.post("/sign-in/code", &[("code", wrong)]).await;
+    assert!(answer.status == 422 && answer.body.contains("This code is not correct"), "{}", answer.body);
+    let answer = browser.post("/sign-in/code", &[("code", &code)]).await;
+    assert_eq!((answer.status, answer.location()), (303, "/demo?x=1"), "{}", answer.body);
+    assert_eq!(vot(&world, &browser).await, "P0.Cp.Cd");
+}
+
+#[tokio::test]
+async fn a_landline_is_called_and_hears_digit_by_digit() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, "020 7946 0000").await;
+    at_second_step(&world, "192.0.2.9").await;
+    let call = world.messages().pop().expect("a call");
+    assert_eq!((call.channel, call.to.as_str()), (Channel::Voice, "+442079460000"));
+    let code = call.code.expect("a code");
+    let digits: Vec<String> = code.chars().map(String::from).collect();
+    assert!(call.body.contains(&digits.join(", ")), "{}", call.body);
+}
+
+#[tokio::test]
+async fn an_apps_code_counts_once_even_in_a_race_and_none_before_it_does() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    let key = with_app(&mut owner, &world).await;
+    let spent = app_code(&key, world.now().as_secs());
+    let mut browser = at_second_step(&world, "192.0.2.9").await;
+    assert_eq!(browser.post("/sign-in/code", &[("code", &spent)]).await.status, 422, "it set the app up");
+    world.after(Duration::from_secs(60));
+    let code = app_code(&key, world.now().as_secs());
+    let mut racers = Vec::new();
+    for n in 0..5 {
+        racers.push(at_second_step(&world, &format!("198.51.100.{n}")).await);
+    }
+    let answers = racers.iter_mut().map(|racer| {
+        let code = code.clone();
+        async move { racer.post("/sign-in/code", &[("code", &code)]).await.status }
+    });
+    let statuses = crate::sign_in::futures_of(answers).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+    let before = app_code(&key, world.now().as_secs() - 30);
+    assert_eq!(browser.post("/sign-in/code", &[("code", &before)]).await.status, 422, "older than one that was used");
+    world.after(Duration::from_secs(30));
+    let code = app_code(&key, world.now().as_secs());
+    let spaced = format!("{} {}", &code[..3], &code[3..]);
+    assert_eq!(browser.post("/sign-in/code", &[("code", &spaced)]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_sent_code_works_once_in_time_and_for_five_guesses() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, MOBILE).await;
+    let mut browser = at_second_step(&world, "192.0.2.9").await;
+    let (code, mut copy) = (world.code(), browser.clone());
+    assert_eq!(browser.post("/sign-in/code", &[("code", &code)]).await.status, 303);
+    let answer = copy.post("/sign-in/code", &[("code", &code)]).await;
+    assert!(answer.status == 422 && copy.session().await.is_none(), "{}", answer.body);
+
+    let mut late = at_second_step(&world, "192.0.2.9").await;
+    let code = world.code();
+    world.after(Duration::from_mins(10));
+    let answer = late.post("/sign-in/code", &[("code", &code)]).await;
+    assert!(answer.body.contains("can no longer be used"), "{}", answer.body);
+    assert_eq!(late.post("/sign-in/code/resend", &[]).await.location(), "/sign-in/code?done=code-sent");
+    let code = world.code();
+    for wrong in ["000001", "000002", "000003", "000004", "000005"] {
+        late.post("/sign-in/code", &[("code", wrong)]).await;
+    }
+    assert_eq!(late.post("/sign-in/code", &[("code", &code)]).await.status, 422, "guessed at too often");
+    assert_eq!(late.post("/sign-in/code/resend", &[]).await.status, 303);
+    let answer = late.post("/sign-in/code/resend", &[]).await;
+    assert!(answer.status == 429 && answer.body.contains("cannot send any more"), "{}", answer.body);
+    world.after(Duration::from_mins(10));
+    let answer = late.post("/sign-in/code", &[("code", &world.code())]).await;
+    assert_eq!(answer.location(), "/sign-in?why=step-up", "twenty minutes after the password, it is asked for again");
+}
+
+#[tokio::test]
+async fn a_right_password_gives_nobody_new_guesses() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_app(&mut owner, &world).await;
+    let mut refused = 0;
+    let mut tried = 0;
+    // Whoever knows the password asks for it again and again, from everywhere, and guesses at the app's code.
+    for n in 0..12 {
+        let mut browser = world.browser();
+        browser.client = format!("203.0.113.{n}");
+        if browser.sign_in(EMAIL, PASSWORD).await.status != 303 {
+            refused += 1;
+            continue;
+        }
+        for guess in 0..9 {
+            let answer = browser.post("/sign-in/code", &[("code", &format!("{:06}", n * 10 + guess))]).await;
+            if answer.status == 429 { refused += 1 } else { tried += 1 }
+        }
+    }
+    assert!(tried <= 50, "{tried} guesses at one account");
+    assert!(refused > 0);
+    let mut stranger = world.browser();
+    stranger.client = "203.0.113.200".into();
+    assert_eq!(stranger.sign_in(EMAIL, PASSWORD).await.status, 429, "passwords and codes count together");
+}
+
+#[tokio::test]
+async fn a_later_step_opens_nothing_without_the_one_before() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, MOBILE).await;
+    let code = world.code();
+    let mut stranger = world.browser();
+    for (path, field) in [("/sign-in/code", "code"), ("/sign-in/recovery-code", "recovery_code")] {
+        let answer = stranger.post(path, &[(field, &code)]).await;
+        assert_eq!(answer.location(), "/sign-in?why=step-up", "{path}");
+    }
+    assert_eq!(stranger.post("/sign-in/other", &[("way", "text")]).await.location(), "/sign-in?why=step-up");
+    // One begins as oneself and goes on in somebody else's journey: the code is bound to the journey.
+    let mut mine = at_second_step(&world, "192.0.2.1").await;
+    let first = world.code();
+    let mut other = at_second_step(&world, "192.0.2.2").await;
+    assert_eq!(other.post("/sign-in/code", &[("code", &first)]).await.status, 422);
+    // A changed password ends every sign-in that stands between its steps.
+    let change = [("current_password", PASSWORD), ("new_password", "another good password")];
+    assert_eq!(owner.post("/account/password", &change).await.status, 303);
+    let answer = mine.post("/sign-in/code", &[("code", &first)]).await;
+    assert_eq!(answer.location(), "/sign-in?why=step-up");
+}
+
+/// The same browser, signed out.
+fn again<'w>(browser: &Browser<'w>) -> Browser<'w> {
+    let mut browser = browser.clone();
+    browser.cookies.remove("__Host-aldgate");
+    browser
+}
+
+#[tokio::test]
+async fn a_remembered_browser_is_listed_forgotten_and_dropped_after_six_months() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, MOBILE).await;
+    let mut browser = at_second_step(&world, "192.0.2.9").await;
+    let code = world.code();
+    browser.post("/sign-in/code", &[("code", &code), ("remember", "yes")]).await;
+    let mut second = again(&browser);
+    assert_eq!(second.sign_in(EMAIL, PASSWORD).await.location(), "/demo?x=1");
+    assert_eq!(vot(&world, &second).await, "P0.Cp.Cd");
+
+    // It is this account's alone.
+    world.with_password("bob@example.org").await;
+    let mut bobs = at_bob(&world).await;
+    with_phone(&mut bobs, &world, "07700 900 456").await;
+    let answer = again(&browser).sign_in("bob@example.org", PASSWORD).await;
+    assert_eq!(answer.location(), "/sign-in/code");
+
+    let page = second.get("/account/browsers").await;
+    assert!(page.body.contains("Firefox on Linux"), "{}", page.body);
+    let id = page.body.split("/account/browsers/").nth(1).and_then(|rest| rest.split('/').next()).expect("an id");
+    let mut thief = bobs.clone();
+    thief.post(&format!("/account/browsers/{id}/forget"), &[]).await;
+    assert_eq!(again(&browser).sign_in(EMAIL, PASSWORD).await.location(), "/demo?x=1", "not theirs to forget");
+    let answer = second.post(&format!("/account/browsers/{id}/forget"), &[]).await;
+    assert_eq!(answer.location(), "/account/browsers?done=browser-forgotten");
+    assert_eq!(again(&browser).sign_in(EMAIL, PASSWORD).await.location(), "/sign-in/code");
+
+    let mut browser = at_second_step(&world, "192.0.2.9").await;
+    let code = world.code();
+    browser.post("/sign-in/code", &[("code", &code), ("remember", "yes")]).await;
+    world.after(Duration::from_hours(182 * 24));
+    assert_eq!(again(&browser).sign_in(EMAIL, PASSWORD).await.location(), "/demo?x=1", "used within six months");
+    world.after(Duration::from_hours(184 * 24));
+    assert_eq!(again(&browser).sign_in(EMAIL, PASSWORD).await.location(), "/sign-in/code");
+}
+
+async fn at_bob(world: &World) -> Browser<'_> {
+    let mut browser = world.browser();
+    browser.sign_in("bob@example.org", PASSWORD).await;
+    browser
+}
+
+fn codes_on(page: &Answer) -> Vec<String> {
+    let items = page.body.split("<li>").filter_map(|rest| rest.split("</li>").next());
+    items.filter(|item| item.len() == 19 && item.matches('-').count() == 3).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_recovery_code_works_once_even_in_a_race_and_new_ones_replace_the_old() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, MOBILE).await;
+    let old = codes_on(&owner.post("/account/recovery-codes", &[]).await);
+    let codes = codes_on(&owner.post("/account/recovery-codes", &[]).await);
+    assert_eq!((old.len(), codes.len()), (10, 10));
+    assert!(owner.get("/account/recovery-codes").await.body.contains("10 left"));
+    assert!(codes_on(&owner.get("/account/recovery-codes").await).is_empty(), "they are shown once");
+    let mut browser = at_second_step(&world, "192.0.2.9").await;
+    for refused in [&old[0], "not a code", ""] {
+        assert_eq!(
+            browser.post("/sign-in/recovery-code", &[("recovery_code", refused)]).await.status,
+            422,
+            "{refused}"
+        );
+    }
+    let typed = codes[3].to_uppercase().replace('-', " ");
+    let mut racers = [browser.clone(), browser.clone(), browser];
+    let answers = racers.iter_mut().map(|racer| {
+        let typed = typed.clone();
+        async move { racer.post("/sign-in/recovery-code", &[("recovery_code", &typed)]).await.status }
+    });
+    let statuses = crate::sign_in::futures_of(answers).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+    assert!(owner.get("/account/recovery-codes").await.body.contains("9 left"));
+    let told = world.messages().into_iter().filter(|message| message.subject.contains("recovery code was used"));
+    assert_eq!(told.count(), 1);
+}
+
+#[tokio::test]
+async fn another_way_is_taken_and_one_that_is_not_there_is_refused() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, MOBILE).await;
+    let key = with_app(&mut owner, &world).await;
+    world.after(Duration::from_secs(60));
+    let before = world.messages().len();
+    let mut browser = at_second_step(&world, "192.0.2.9").await;
+    assert_eq!(world.messages().len(), before, "the app comes first, and nothing is sent");
+    assert!(browser.get("/sign-in/code").await.body.contains("authenticator app"));
+    assert_eq!(browser.post("/sign-in/other", &[("way", "call")]).await.status, 422);
+    assert_eq!(browser.post("/sign-in/other", &[("way", "pigeon")]).await.status, 400);
+    assert_eq!(browser.post("/sign-in/other", &[("way", "text")]).await.location(), "/sign-in/code");
+    assert_eq!(browser.post("/sign-in/code", &[("code", &app_code(&key, world.now().as_secs()))]).await.status, 422);
+    assert_eq!(browser.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_second_step_is_removed_by_its_owner_who_is_told() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, MOBILE).await;
+    assert!(owner.get("/account/second-step").await.body.contains("Ends in 123"));
+    assert!(owner.get("/account/second-step/mobile/remove").await.body.contains("<form"));
+    let answer = owner.post("/account/second-step/mobile/remove", &[]).await;
+    assert_eq!(answer.location(), "/account/second-step?done=second-step-removed");
+    assert!(world.messages().pop().expect("a message").subject.contains("second step was removed"));
+    assert_eq!(owner.post("/account/second-step/pigeon/remove", &[]).await.status, 404);
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.location(), "/demo?x=1");
+}
+
+#[tokio::test]
+async fn whoever_is_signed_in_proves_only_their_own_contact() {
+    let world = World::new().await;
+    let mut ada = world.with_password(EMAIL).await;
+    let mut bob = world.with_password("bob@example.org").await;
+    ada.post("/account/second-step/phone", &[("phone", MOBILE)]).await;
+    let code = world.code();
+    bob.cookies.insert("__Host-aldgate-journey".into(), ada.cookies["__Host-aldgate-journey"].clone());
+    assert_eq!(bob.post("/account/prove", &[("code", &code)]).await.location(), "/account/second-step");
+    assert!(bob.get("/account/second-step").await.body.contains("Not set up"));
+    for bad in ["", "ring me", "0909 879 0000", "0770"] {
+        assert_eq!(ada.post("/account/second-step/phone", &[("phone", bad)]).await.status, 422, "{bad}");
+    }
+}
