@@ -295,7 +295,7 @@ async fn every_page_of_a_second_step_is_accessible_in_every_state_and_in_welsh()
     there.press("English", "Remembered browsers", "browsers", "one").await;
     there.press("Forget", "Remembered browsers", "browsers", "none any more").await;
     walk.templates.extend(there.templates.iter());
-    walk.faults.extend(there.faults.drain(..));
+    walk.faults.append(&mut there.faults);
     walk.end(&OF_SECOND_STEPS);
 }
 
