@@ -7,6 +7,8 @@ use crate::person::{PASSWORD, World, give_password, sign_in_with_password, sign_
 use crate::support::axe;
 use crate::support::browser::{Authenticator, Page, target};
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 
 const BEFORE_SIGN_IN: [&str; 10] = [
     "home",
@@ -37,6 +39,7 @@ const OF_SECOND_STEPS: [&str; 11] = [
 ];
 const OF_RECOVERY: [&str; 7] =
     ["account_close", "done", "email_change", "link_problem", "reset_email", "reset_password", "reset_sent"];
+const OF_SERVICES: [&str; 3] = ["consent", "end_session", "service_problem"];
 const OF_HAND_OFFS: [&str; 1] = ["hand_off"]; // It goes on by itself; `hand_off.rs` holds it still and looks.
 const OF_WAITING: [&str; 1] = ["waiting_room"]; // `waiting_room.rs` looks at it.
 const OF_PROBLEMS: [&str; 2] = ["passkey_problem", "problem"];
@@ -136,12 +139,20 @@ impl Walk {
 
 #[test]
 fn the_walks_know_every_template() {
-    let known: BTreeSet<_> =
-        [&BEFORE_SIGN_IN[..], &OF_AN_ACCOUNT, &OF_SECOND_STEPS, &OF_RECOVERY, &OF_HAND_OFFS, &OF_WAITING, &OF_PROBLEMS]
-            .concat()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+    let known: BTreeSet<_> = [
+        &BEFORE_SIGN_IN[..],
+        &OF_AN_ACCOUNT,
+        &OF_SECOND_STEPS,
+        &OF_RECOVERY,
+        &OF_SERVICES,
+        &OF_HAND_OFFS,
+        &OF_WAITING,
+        &OF_PROBLEMS,
+    ]
+    .concat()
+    .into_iter()
+    .map(str::to_owned)
+    .collect();
     let mut there = BTreeSet::new();
     for directory in ["../backend/templates", "../gateway/templates"] {
         for file in std::fs::read_dir(target(directory)).expect("a directory") {
@@ -331,6 +342,48 @@ async fn every_page_on_the_way_back_and_out_is_accessible_in_every_state() {
     walk.press("Close your account", "Your account is closed", "done", "closed").await;
     assert_eq!(page.session().await, None);
     walk.end(&OF_RECOVERY);
+}
+
+/// A service that people sign in to by OpenID Connect; its key is made for it.
+fn client(keys: &Path) -> String {
+    let (private, public) = (keys.join("service.key"), keys.join("service.pub"));
+    let openssl = |arguments: &[&str]| {
+        let output = Command::new("openssl").args(arguments).output().expect("openssl");
+        assert!(output.status.success(), "{output:?}");
+    };
+    let (private, public) = (private.to_str().expect("a path"), public.to_str().expect("a path"));
+    openssl(&["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", private]);
+    openssl(&["pkey", "-in", private, "-pubout", "-out", public]);
+    format!(
+        r#"
+        [[client]]
+        id = "appointments"
+        name = "Book an appointment with a very long name that nobody would choose"
+        profile = "nhs"
+        redirect_uris = ["http://localhost:1/callback"]
+        scopes = ["openid", "email"]
+        vectors = ["P0.Cp"]
+        public_key = "{public}"
+        "#
+    )
+}
+
+#[tokio::test]
+async fn every_page_on_the_way_to_a_service_is_accessible() {
+    let keys = tempfile::tempdir().expect("a directory");
+    let world = World::start_with(&client(keys.path())).await;
+    let page = world.page().await;
+    page.without_autofill().await;
+    world.register_with_password(&page, "ada@example.org").await;
+    let mut walk = Walk::begin(page.clone());
+    walk.at("/authorize?client_id=nobody", "There is a problem with the service", "service_problem", "unknown").await;
+    let request = "/authorize?client_id=appointments&redirect_uri=http%3A%2F%2Flocalhost%3A1%2Fcallback\
+                   &response_type=code&scope=openid%20email&state=s&nonce=n&vtr=%5B%22P0.Cp%22%5D";
+    walk.at(request, "Share your information", "consent", "first").await;
+    walk.press("Cymraeg", "Rhannu eich gwybodaeth", "consent", "in Welsh").await;
+    walk.press("English", "Share your information", "consent", "in English again").await;
+    walk.at("/logout", "Do you want to sign out?", "end_session", "first").await;
+    walk.end(&OF_SERVICES);
 }
 
 async fn sign_out_at(page: &Page) {
