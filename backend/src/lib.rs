@@ -247,6 +247,12 @@ impl Backend {
         axum::serve(listener, router).with_graceful_shutdown(shutdown).await
     }
 
+    /// Makes ready what must be known before anybody is answered. To be awaited before [`Backend::serve`] and its socket:
+    /// whoever finds one that nobody answers on takes the backend for dead.
+    pub async fn prepare(&self) {
+        self.front.provider.prepare(self.front.clock.now()).await;
+    }
+
     /// The routes, for whoever serves them.
     pub fn router(&self) -> axum::Router {
         http::router(Arc::clone(&self.front))
@@ -261,7 +267,6 @@ impl Backend {
         listener: tokio::net::UnixListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        self.front.provider.prepare().await;
         axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
     }
 }

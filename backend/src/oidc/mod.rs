@@ -40,7 +40,7 @@ mod vouched;
 use crate::store::Store;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::secret::{MasterKey, Purpose};
-use aldgate_core::time::Clock;
+use aldgate_core::time::{Clock, Timestamp};
 use aldgate_core::warm::Warm;
 use keys::SigningKeys;
 use logout::reach::Reach;
@@ -145,13 +145,13 @@ impl Provider {
     }
 
     /// Reads what a process must know before it answers anybody: which clients are out of use, above all. Without that
-    /// it does not begin.
-    pub(crate) async fn prepare(&self) {
+    /// it does not begin. The first time of all the signing keys are made here, which takes a moment.
+    pub(crate) async fn prepare(&self, now: Timestamp) {
         while let Err(error) = self.registry.look(&self.store).await {
             tracing::error!(%error, "the clients cannot be read; nothing is answered before");
             tokio::time::sleep(PREPARE_AGAIN).await;
         }
-        if let Err(error) = self.keys.load().await {
+        if let Err(error) = self.keys.look(now).await {
             tracing::warn!(%error, "signing keys are not known yet");
         }
     }

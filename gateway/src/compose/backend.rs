@@ -32,5 +32,5 @@ pub(crate) fn backend(start: &Start<'_>) -> Result<(), CannotStart> {
 
 async fn assemble(config: &Config, place: &mut Place) -> Result<ColdTier, CannotStart> {
     let (ground, signing_key) = Ground::open(config).await?;
-    ColdTier::start(config, signing_key.key_set(), ground, place, None)
+    ColdTier::start(config, signing_key.key_set(), ground, place, None).await
 }

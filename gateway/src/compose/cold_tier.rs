@@ -71,7 +71,7 @@ impl ColdTier {
     ///
     /// # Errors
     /// One line that says what to do.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         config: &Config,
         key_set: String,
         ground: Ground,
@@ -100,6 +100,7 @@ impl ColdTier {
             let mut stopped = stopped.clone();
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
+        backend.prepare().await;
         let pages = place.listen(&config.backend_socket())?;
         let (tended, administered, log_ins) = (backend.clone(), backend.clone(), tier.log_ins());
         let stop_pages = until();

@@ -40,7 +40,7 @@ async fn assemble(start: &Start<'_>, place: &mut Place) -> Result<(Edge, ColdTie
     let (ground, signing_key) = Ground::open(config).await?;
     let edge = Edge::assemble(start, signing_key, &ground.shared)?;
     ground.tier.count_forgeries(edge.state.metrics.clone());
-    let cold_tier = ColdTier::start(config, edge.state.key_set.clone(), ground, place, on_message(config)?)?;
+    let cold_tier = ColdTier::start(config, edge.state.key_set.clone(), ground, place, on_message(config)?).await?;
     Ok((edge, cold_tier))
 }
 

@@ -86,7 +86,16 @@ async fn a_person_registers_and_signs_in_with_the_keyboard_alone() {
     let stops = tab_to(&page, "Sign out everywhere").await;
     assert_eq!(
         stops,
-        ["Skip to main content", "Aldgate", "Your account", "Sign out", "Back", "Sign out", "Sign out everywhere"],
+        [
+            "Skip to main content",
+            "Aldgate",
+            "Your account",
+            "Sign out",
+            "Cymraeg",
+            "Back",
+            "Sign out",
+            "Sign out everywhere"
+        ],
         "the order of the page"
     );
     page.key("Enter").await;

@@ -96,6 +96,7 @@ async fn a_passkey_that_was_removed_is_not_recognised() {
     page.fill("New password", PASSWORD).await;
     page.press("Save password").await;
     page.arrive("Your account").await;
+    page.set_script(false).await; // The device is not told.
     page.press("Manage passkeys").await;
     page.arrive("Your passkeys").await;
     page.press("Remove").await;
@@ -103,6 +104,7 @@ async fn a_passkey_that_was_removed_is_not_recognised() {
     page.press("Remove passkey").await;
     page.arrive("Your passkeys").await;
     page.assert_says("You have no passkeys").await;
+    page.set_script(true).await;
     sign_out(&page).await;
     assert_eq!(authenticator.credentials().await.len(), 1, "the device still has it");
     page.press("Sign in again").await;

@@ -115,15 +115,6 @@ impl SigningKeys {
         Ok(self.ring.load().verifying(key_id).cloned())
     }
 
-    /// Reads the keys that there are, and makes none: so that a process which starts again knows them before anybody asks.
-    ///
-    /// # Errors
-    /// [`KeysFailed`].
-    pub async fn load(&self) -> Result<(), KeysFailed> {
-        let _one_at_a_time = self.looking.lock().await;
-        self.read().await.map(drop)
-    }
-
     /// Reads the keys and does what is due. The first look of a new deployment makes a key for each algorithm.
     ///
     /// # Errors

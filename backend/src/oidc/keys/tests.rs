@@ -64,7 +64,7 @@ async fn a_restart_finds_the_keys_that_there_were() {
     before.look(NOW).await.expect("looked");
     let after = process(&home, 2);
     assert!(after.ring().is_empty());
-    after.load().await.expect("loaded");
+    after.look(NOW).await.expect("loaded");
     assert_eq!(before.ring().document(), after.ring().document());
     let token = signed(&before, SigningAlgorithm::Ps256, NOW);
     assert!(verified(after.ring().document(), &token).is_some());
