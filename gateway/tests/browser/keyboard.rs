@@ -102,7 +102,7 @@ async fn a_person_registers_and_signs_in_with_the_keyboard_alone() {
     page.arrive("You are signed out").await;
     follow(&page, "Sign in again", "Sign in").await;
     let stops = tab_to(&page, "Sign in with a passkey").await;
-    assert_eq!(stops[3..], ["Email address", "Continue", "Sign in with a passkey"]);
+    assert_eq!(stops[4..], ["Email address", "Continue", "Sign in with a passkey"]);
     page.open_at("/sign-in", "Sign in").await;
     answer(&page, "Email address", "ada@example.org", "Enter your password").await;
     answer(&page, "Password", PASSWORD, "Your account").await;
