@@ -14,7 +14,7 @@ use aldgate_backend::oidc::logout::reach::Reach;
 use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::{Rotation, Store};
 use aldgate_backend::warm::embedded::EmbeddedWarm;
-use aldgate_backend::{Backend, Config};
+use aldgate_backend::{Backend, Carrier, Config};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::AccountId;
 use aldgate_core::testing::token_issuer::{Signer, key_set};
@@ -190,7 +190,11 @@ impl Endpoint {
             login_host: "login.example".into(),
             key_set: SigningKey::from_pkcs8(gate.as_ref()).expect("a key").key_set(),
             outbox: folder.path().join("outbox"),
+            email: Carrier::Outbox,
+            text: Carrier::Outbox,
             argon2_threads: 1,
+            password_alone_chars_min: 15,
+            breached: None,
             clients,
             signing_keys: Rules::default(),
             reach: Reach::default(),

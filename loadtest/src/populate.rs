@@ -161,7 +161,7 @@ fn batch(seed: u64, users: &[u64]) -> Result<Vec<NewAccount>, Trouble> {
 /// The account of one user. `.example` can belong to nobody (RFC 2606), so no mail ever leaves.
 fn account(seed: u64, user: u64, passkey: &Authenticator, created: Timestamp) -> Result<NewAccount, Trouble> {
     let email = EmailAddress::parse(&format!("user{user}.seed{seed}@loadtest.example"));
-    let email = email.map_err(|error| Trouble::new(error, "report this: the address is made here"))?;
+    let email = email.map_err(|error| Trouble::new(format!("{error:?}"), "report this: the address is made here"))?;
     let credential = NewCredential {
         credential_id: passkey.credential_id.to_vec(),
         record: passkey.record(),

@@ -116,6 +116,7 @@ impl World {
         let backend = backend.expect("backend");
         let listener = UnixListener::bind(folder.path().join("backend.sock")).expect("socket");
         if has_keys {
+            backend.prepare().await;
             let tended = backend.clone();
             tokio::spawn(async move { tended.tend(None).await });
         }
