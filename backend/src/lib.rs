@@ -23,6 +23,7 @@ pub mod model;
 mod notifier;
 pub mod oidc;
 mod one_time_code;
+mod outbound;
 mod passkey;
 mod password;
 mod recovery_code;

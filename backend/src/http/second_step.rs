@@ -22,6 +22,7 @@ use crate::model::second_step::{SecondStep, SecondSteps, StepKind};
 use crate::model::telephone::{BadPhoneNumber, PhoneNumber};
 use crate::recovery_code::RecoveryCode;
 use crate::words::Words;
+use askama::Template;
 use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -104,10 +105,22 @@ pub(super) async fn take_phone(words: Words, State(front): State<Shared>, owner:
         Ok(number) => number,
         Err(bad) => return answer::page_as(Shown::WithErrors, &page(bad_phone(bad, words))),
     };
-    match front.journeys.begin_contact(&owner.identity, Contact::Phone(number), &owner.caller).await {
-        Ok(journey) => answer::with_journey(answer::see_other(PROVE)?, &front, &journey, owner.caller.now),
+    begin_contact(&front, &owner, Contact::Phone(number), "phone", page).await
+}
+
+/// Sends a code to a new contact and leads to where it is asked for; else shows the page that asked for the contact, with
+/// what is wrong at its field.
+async fn begin_contact<P: Template>(
+    front: &Shared,
+    owner: &Owner,
+    contact: Contact,
+    field: &'static str,
+    page: impl FnOnce(Errors) -> P,
+) -> Answer {
+    match front.journeys.begin_contact(&owner.identity, contact, &owner.caller).await {
+        Ok(journey) => answer::with_journey(answer::see_other(PROVE)?, front, &journey, owner.caller.now),
         Err(NotDone::Refused(refusal)) => {
-            let (errors, shown) = enrol_refused("phone", refusal, &owner.caller);
+            let (errors, shown) = enrol_refused(field, refusal, &owner.caller);
             answer::page_as(shown, &page(errors))
         }
         Err(NotDone::Failed(fault)) => Err(fault.into()),
@@ -144,14 +157,7 @@ pub(super) async fn take_email(words: Words, State(front): State<Shared>, owner:
         Ok(email) => email,
         Err(bad) => return answer::page_as(Shown::WithErrors, &page(bad_email(bad, words))),
     };
-    match front.journeys.begin_contact(&owner.identity, Contact::Email(email), &owner.caller).await {
-        Ok(journey) => answer::with_journey(answer::see_other(PROVE)?, &front, &journey, owner.caller.now),
-        Err(NotDone::Refused(refusal)) => {
-            let (errors, shown) = enrol_refused("email", refusal, &owner.caller);
-            answer::page_as(shown, &page(errors))
-        }
-        Err(NotDone::Failed(fault)) => Err(fault.into()),
-    }
+    begin_contact(&front, &owner, Contact::Email(email), "email", page).await
 }
 
 /// The stage of whoever is signed in and proves a contact.

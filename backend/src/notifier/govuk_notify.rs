@@ -6,12 +6,12 @@
 //! is configured, we do not even ask.
 
 use super::{Channel, Message, NotSent, Notifier};
+use crate::outbound;
 use aldgate_core::secret::Secret;
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use ring::hmac;
 use serde_json::{Value, json};
@@ -71,17 +71,7 @@ impl NotifyNotifier {
     pub(crate) fn new(service: GovUkNotify) -> Result<Self, BadNotify> {
         let (issuer, secret) = parts(service.api_key.expose()).ok_or(BadNotify::Key)?;
         let (issuer, key) = (issuer.to_owned(), hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
-        // An error means that it was installed before, which is what is wanted.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .timeout(DEADLINE)
-            .connect_timeout(CONNECT)
-            .redirect(Policy::none())
-            .no_proxy()
-            .referer(false)
-            .user_agent("aldgate")
-            .build()
-            .map_err(|_| BadNotify::Client)?;
+        let client = outbound::client(DEADLINE, CONNECT).build().map_err(|_| BadNotify::Client)?;
         Ok(Self { client, service, issuer, key, sent: Mutex::default() })
     }
 

@@ -3,6 +3,8 @@
 //! What is not known is left out; nothing is ever null. Sex, gender, postcode and address are not here at all.
 
 use super::scope::{Scope, Scopes};
+#[cfg(test)]
+use crate::model;
 use crate::model::{Account, Person, Telephone};
 use aldgate_core::assurance::IdentityLevel;
 use serde_json::{Map, Value, json};
@@ -121,25 +123,15 @@ fn put_telephone(claims: &mut Claims, name: &str, telephone: &Telephone) {
 }
 
 #[cfg(test)]
+#[path = "../../tests/support/person.rs"]
+mod sample;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EmailAddress, GpAccount, GpRegistration};
+    use crate::model::EmailAddress;
     use aldgate_core::id::AccountId;
     use aldgate_core::testing::world::NOW;
-
-    fn person() -> Person {
-        let telephone = |number: &str| Telephone { number: number.into(), verified: true, matched: true };
-        let account = Some(GpAccount { user_id: "user".into(), linkage_key: "key".into() });
-        Person {
-            nhs_number: Some("9434765919".into()),
-            family_name: Some("Lovelace".into()),
-            given_name: Some("Ada".into()),
-            birthdate: Some("1970-01-31".into()),
-            phone: Some(telephone("+447700900000")),
-            landline: Some(telephone("+441632960000")),
-            gp: Some(GpRegistration { ods_code: "A12345".into(), account }),
-        }
-    }
 
     fn told(scopes: &str, reached: IdentityLevel, level: IdentityLevel) -> Vec<String> {
         let account = Account {
@@ -149,7 +141,7 @@ mod tests {
             identity: reached,
             password: None,
         };
-        let telling = Telling { account: &account, person: &person(), scopes: Scopes::requested(scopes), level };
+        let telling = Telling { account: &account, person: &sample::facts(), scopes: Scopes::requested(scopes), level };
         let claims = telling.in_userinfo();
         assert!(claims.values().all(|value| !value.is_null()), "{claims:?}");
         claims.keys().cloned().collect()

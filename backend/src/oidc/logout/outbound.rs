@@ -5,10 +5,10 @@
 
 use super::reach::Reach;
 use super::uri::LogoutUri;
+use crate::outbound;
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::redirect::Policy;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,19 +64,10 @@ impl Outbound {
     /// # Errors
     /// What the TLS library says if it cannot be set up.
     pub(super) fn new(reach: Reach) -> Result<Self, String> {
-        // An error means that it was installed before, which is what is wanted.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let reach = Arc::new(reach);
-        let client = Client::builder()
-            .timeout(DEADLINE)
-            .connect_timeout(CONNECT)
-            .redirect(Policy::none())
-            .no_proxy()
-            .referer(false)
-            .user_agent("aldgate")
-            .dns_resolver(Arc::new(Judging(Arc::clone(&reach))))
-            .build()
-            .map_err(|error| error.to_string())?;
+        let judging = Arc::new(Judging(Arc::clone(&reach)));
+        let client = outbound::client(DEADLINE, CONNECT).dns_resolver(judging).build();
+        let client = client.map_err(|error| error.to_string())?;
         Ok(Self { client, reach })
     }
 

@@ -11,7 +11,7 @@ use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::time::Timestamp;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments as _, AssertSqlSafe, FromRow, Postgres, SqlSafeStr as _, SqlStr, Sqlite};
+use sqlx::{Arguments, AssertSqlSafe, Encode, FromRow, Postgres, SqlSafeStr as _, SqlStr, Sqlite, Type};
 
 /// Parameters in one statement. Both databases take tens of thousands, but SQLite looks each one up among all before it,
 /// so that a statement costs the square of their number; some hundred make the message cheap enough.
@@ -146,54 +146,40 @@ impl Query {
     }
 
     fn sqlite(self) -> Result<sqlx::query::Query<'static, Sqlite, SqliteArguments>, StoreError> {
-        let keep = self.keep;
-        let (text, arguments) = self.for_sqlite()?;
-        Ok(sqlx::query_with(text, arguments).persistent(keep))
+        Ok(sqlx::query_with(self.text, arguments(self.values)?).persistent(self.keep))
     }
 
     fn postgres(self) -> Result<sqlx::query::Query<'static, Postgres, PgArguments>, StoreError> {
-        let keep = self.keep;
-        let (text, arguments) = self.for_postgres()?;
-        Ok(sqlx::query_with(text, arguments).persistent(keep))
+        Ok(sqlx::query_with(self.text, arguments(self.values)?).persistent(self.keep))
     }
 
     fn sqlite_as<R: Row>(self) -> Result<sqlx::query::QueryAs<'static, Sqlite, R, SqliteArguments>, StoreError> {
-        let keep = self.keep;
-        let (text, arguments) = self.for_sqlite()?;
-        Ok(sqlx::query_as_with(text, arguments).persistent(keep))
+        Ok(sqlx::query_as_with(self.text, arguments(self.values)?).persistent(self.keep))
     }
 
     fn postgres_as<R: Row>(self) -> Result<sqlx::query::QueryAs<'static, Postgres, R, PgArguments>, StoreError> {
-        let keep = self.keep;
-        let (text, arguments) = self.for_postgres()?;
-        Ok(sqlx::query_as_with(text, arguments).persistent(keep))
+        Ok(sqlx::query_as_with(self.text, arguments(self.values)?).persistent(self.keep))
     }
+}
 
-    fn for_sqlite(self) -> Result<(SqlStr, SqliteArguments), StoreError> {
-        let mut arguments = SqliteArguments::default();
-        for value in self.values {
-            let added = match value {
-                Value::Integer(value) => arguments.add(value),
-                Value::Text(value) => arguments.add(value),
-                Value::Bytes(value) => arguments.add(value),
-            };
-            added.map_err(|error| StoreError::Broken(error.to_string()))?;
-        }
-        Ok((self.text, arguments))
+/// Values, as either database takes them.
+fn arguments<A>(values: Vec<Value>) -> Result<A, StoreError>
+where
+    A: Arguments,
+    Option<i64>: Encode<'static, A::Database> + Type<A::Database>,
+    Option<String>: Encode<'static, A::Database> + Type<A::Database>,
+    Option<Vec<u8>>: Encode<'static, A::Database> + Type<A::Database>,
+{
+    let mut arguments = A::default();
+    for value in values {
+        let added = match value {
+            Value::Integer(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+        };
+        added.map_err(|error| StoreError::Broken(error.to_string()))?;
     }
-
-    fn for_postgres(self) -> Result<(SqlStr, PgArguments), StoreError> {
-        let mut arguments = PgArguments::default();
-        for value in self.values {
-            let added = match value {
-                Value::Integer(value) => arguments.add(value),
-                Value::Text(value) => arguments.add(value),
-                Value::Bytes(value) => arguments.add(value),
-            };
-            added.map_err(|error| StoreError::Broken(error.to_string()))?;
-        }
-        Ok((self.text, arguments))
-    }
+    Ok(arguments)
 }
 
 /// What a parameter may be made of.

@@ -6,6 +6,8 @@ mod consent;
 mod end_session;
 mod machine;
 mod metadata;
+#[path = "../../support/person.rs"]
+mod person;
 mod profiles;
 mod refresh;
 mod sso;
@@ -13,7 +15,7 @@ mod token;
 mod userinfo;
 
 use crate::world::{Answer, Browser, World, form};
-use aldgate_backend::model::{GpAccount, GpRegistration, Person, Telephone};
+use aldgate_backend::model;
 use aldgate_backend::oidc::client::{Client, PublicKeys, Registration};
 use aldgate_backend::oidc::keys::{Rules, SigningKeys};
 use aldgate_backend::oidc::registry::Registry;
@@ -27,6 +29,7 @@ use aldgate_core::token::jws::Compact;
 use aldgate_core::token::key_set::KeySet;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+pub(crate) use person::facts;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -287,21 +290,6 @@ pub(crate) async fn somebody<'w>(world: &'w World, email: &str, user: u64) -> (B
     let session = browser.session().await.expect("a session");
     let record = world.warm.session(&session).await.expect("warm").expect("a record");
     (browser, record.account)
-}
-
-/// Facts about a person.
-pub(crate) fn facts() -> Person {
-    let telephone = |number: &str| Telephone { number: number.into(), verified: true, matched: false };
-    let account = Some(GpAccount { user_id: "gp-user".into(), linkage_key: "gp-key".into() });
-    Person {
-        nhs_number: Some("9434765919".into()),
-        family_name: Some("Lovelace".into()),
-        given_name: Some("Ada".into()),
-        birthdate: Some("1970-01-31".into()),
-        phone: Some(telephone("+447700900000")),
-        landline: Some(telephone("+441632960000")),
-        gp: Some(GpRegistration { ods_code: "A12345".into(), account }),
-    }
 }
 
 /// Verifies somebody's identity.
