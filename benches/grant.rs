@@ -88,7 +88,7 @@ impl World {
             expires: world::NOW.plus(Duration::from_hours(1)),
             revoked: false,
         };
-        let _ = self.store.redeem(&grant).await.expect("written");
+        let _ = self.store.redeem(&grant, None).await.expect("written");
         let expires = world::NOW.as_secs() + 60;
         let claims = json!({"iss": "rp", "sub": "rp", "aud": ISSUER, "exp": expires, "jti": format!("{id:?}")});
         let header = json!({"alg": self.client.algorithm, "kid": "k"});

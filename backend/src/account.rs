@@ -8,10 +8,10 @@
 use crate::fault::Fault;
 use crate::herald::Herald;
 use crate::link_token::{LinkTokens, Power};
-use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
+use crate::model::{Account, EmailAddress, Ending, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
 use crate::notifier::{Changed, Notice, Post, Recipient};
 use crate::store::audit::{Act, AuditEntry, SESSIONS_ENDED};
-use crate::store::{Addition, Creation, Removal, Store};
+use crate::store::{Addition, Creation, Removal, Store, StoreError};
 use crate::words::Words;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
@@ -56,6 +56,23 @@ impl Change<'_> {
     const fn act(&self) -> Act {
         Act::own(self.account.id, self.now)
     }
+}
+
+/// Whether the end of a session is noted in the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// It is: somebody has ended one from the list of their sessions.
+    InTheAudit,
+    /// It is not: somebody has signed out, as everybody does.
+    Nowhere,
+}
+
+fn sessions_ended(account: AccountId, which: &'static str, now: Timestamp) -> AuditEntry {
+    AuditEntry::done(Act::own(account, now), SESSIONS_ENDED).about(account).with("which", which)
+}
+
+fn untold(error: &StoreError) {
+    tracing::error!(%error, "services are not told that sessions end, and the audit is not either");
 }
 
 /// The accounts.
@@ -173,13 +190,35 @@ impl Accounts {
         }
     }
 
-    /// Notes that sessions were ended by their owner. They are in another place than the audit: they have ended, whether
-    /// it can be noted or not.
-    pub(crate) async fn ended(&self, account: AccountId, which: &'static str, now: Timestamp) {
-        let entry = AuditEntry::done(Act::own(account, now), SESSIONS_ENDED).about(account).with("which", which);
-        if let Err(error) = self.store.audit(entry).await {
-            tracing::error!(%error, "the end of sessions was not noted in the audit");
+    /// Ends one session of an account, by its owner. Whoever signs out wants that first: where services cannot be told of
+    /// it, it ends all the same, and the log says so.
+    pub(crate) async fn end_session(
+        &self,
+        account: AccountId,
+        session: SessionId,
+        noted: Noted,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let entry = (noted == Noted::InTheAudit).then(|| sessions_ended(account, "one", now));
+        let ended = self.store.end_sessions(&account, Ending::One(session), now, entry).await;
+        if ended.inspect_err(untold).is_ok_and(|here| here > 0) {
+            return Ok(());
         }
+        self.warm.end_session(&account, &session).await?;
+        Ok(())
+    }
+
+    /// Ends every session of an account, by its owner.
+    pub(crate) async fn end_all_sessions(&self, account: AccountId, now: Timestamp) -> Result<(), Fault> {
+        let entry = sessions_ended(account, "all", now);
+        match self.store.end_sessions(&account, Ending::AllBut(None), now, Some(entry)).await {
+            Ok(_) => self.herald.tell().await,
+            Err(error) => {
+                untold(&error);
+                self.warm.end_sessions(&account, None).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Lets every gateway know a passkey before it is used. Where that fails, its first use asks for it.

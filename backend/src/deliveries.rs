@@ -2,21 +2,21 @@
 //!
 //! At least once: whoever receives must bear a second time (a delivery has an id by which it is known). A try has a
 //! deadline, well within the lease; what failed is tried again after pauses that double, until its time is over. What
-//! never can be delivered is given up at once, and said. A kind that is slow holds up its own batch only: all of a batch
-//! are tried at once.
+//! never can be delivered is given up at once, and said. As many are tried at once as there are places: whatever is slow
+//! holds its own place only, and only what has a place is taken from the store.
 
 use crate::store::delivery::{Due, Kind};
 use crate::store::{Store, StoreError};
 use aldgate_core::entropy::Entropy;
-use aldgate_core::time::Clock;
+use aldgate_core::time::{Clock, Timestamp};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// How many are tried at once.
-const BATCH_MAX: u32 = 32;
+const PLACES: usize = 32;
 
 /// How long a try may take.
 const TRY_MAX: Duration = Duration::from_secs(20);
@@ -52,7 +52,23 @@ pub trait Deliverer: Send + Sync {
     ///
     /// # Errors
     /// [`Undelivered`].
-    async fn deliver(&self, due: &Due) -> Result<(), Undelivered>;
+    async fn deliver(&self, due: &Due, now: Timestamp) -> Result<(), Undelivered>;
+}
+
+/// What was tried, and how that ended.
+type Tried = (Due, Result<(), Undelivered>);
+
+async fn try_one(deliverer: Option<Arc<dyn Deliverer>>, due: Due, now: Timestamp) -> Tried {
+    let not_now = |why: &str| Err(Undelivered::NotNow(why.into()));
+    let tried = match deliverer {
+        // Of a later version, perhaps, that runs beside this one.
+        None => not_now("this process delivers none of that kind"),
+        Some(deliverer) => match tokio::time::timeout(TRY_MAX, deliverer.deliver(&due, now)).await {
+            Ok(tried) => tried,
+            Err(_) => not_now("no answer in time"),
+        },
+    };
+    (due, tried)
 }
 
 /// The deliveries of a store.
@@ -77,49 +93,62 @@ impl Deliveries {
 
     /// Delivers, for as long as it is polled.
     pub async fn run(&self) {
-        let mut failing = false;
+        let (mut tries, mut failing) = (JoinSet::new(), false);
         loop {
-            let delivered = self.deliver_due().await;
-            match &delivered {
+            let worked = self.take_and_note(&mut tries).await;
+            match &worked {
                 Err(error) if !failing => tracing::warn!(%error, "what is to be delivered waits for the database"),
                 Ok(_) if failing => tracing::warn!("what is to be delivered is delivered again"),
                 _ => {}
             }
-            failing = delivered.is_err();
-            if !delivered.is_ok_and(|tried| tried > 0) {
-                tokio::time::sleep(LOOK).await;
+            failing = worked.is_err();
+            tokio::select! {
+                Some(tried) = tries.join_next() => self.note_joined(tried).await.unwrap_or_else(|error| {
+                    tracing::debug!(%error, "how a delivery ended was not noted: it is tried again");
+                }),
+                () = tokio::time::sleep(LOOK) => {}
             }
         }
     }
 
-    /// Tries a batch of those that are due. Gives how many.
+    /// Tries all that are due, and whatever they lead to. Gives how many.
     ///
     /// # Errors
     /// [`StoreError`]. What was taken is tried again when its lease ends.
     pub async fn deliver_due(&self) -> Result<usize, StoreError> {
-        let due = self.store.take_due(self.clock.now(), LEASE, BATCH_MAX).await?;
-        let count = due.len();
-        let mut tries = JoinSet::new();
-        for due in due {
-            let deliverer = self.deliverers.get(due.kind.as_str()).cloned();
-            tries.spawn(async move {
-                let tried = match deliverer {
-                    // Of a later version, perhaps, that runs beside this one.
-                    None => Err(Undelivered::NotNow("this process delivers none of that kind".into())),
-                    Some(deliverer) => match tokio::time::timeout(TRY_MAX, deliverer.deliver(&due)).await {
-                        Ok(tried) => tried,
-                        Err(_) => Err(Undelivered::NotNow("no answer in time".into())),
-                    },
-                };
-                (due, tried)
-            });
+        let (mut tries, mut count) = (JoinSet::new(), 0);
+        loop {
+            count += self.take_and_note(&mut tries).await?;
+            match tries.join_next().await {
+                Some(tried) => self.note_joined(tried).await?,
+                None => return Ok(count),
+            }
         }
-        let mut noted = Ok(());
-        while let Some(tried) = tries.join_next().await {
-            let Ok((due, tried)) = tried else { continue }; // It panicked: its lease ends.
-            noted = noted.and(self.note(&due, tried).await);
+    }
+
+    /// Notes how those ended that have, and begins to try as many as have places then. Gives how many.
+    async fn take_and_note(&self, tries: &mut JoinSet<Tried>) -> Result<usize, StoreError> {
+        while let Some(tried) = tries.try_join_next() {
+            self.note_joined(tried).await?;
         }
-        noted.map(|()| count)
+        let places = u32::try_from(PLACES.saturating_sub(tries.len())).unwrap_or(0);
+        if places == 0 {
+            return Ok(0);
+        }
+        let taken = self.store.take_due(self.clock.now(), LEASE, places).await?;
+        let count = taken.len();
+        for due in taken {
+            tries.spawn(try_one(self.deliverers.get(due.kind.as_str()).cloned(), due, self.clock.now()));
+        }
+        Ok(count)
+    }
+
+    /// One that panicked is nobody's: its lease ends.
+    async fn note_joined(&self, tried: Result<Tried, JoinError>) -> Result<(), StoreError> {
+        match tried {
+            Ok((due, tried)) => self.note(&due, tried).await,
+            Err(_) => Ok(()),
+        }
     }
 
     /// Writes down how a try ended.
@@ -174,7 +203,7 @@ mod tests {
             TEST
         }
 
-        async fn deliver(&self, due: &Due) -> Result<(), Undelivered> {
+        async fn deliver(&self, due: &Due, _: Timestamp) -> Result<(), Undelivered> {
             match self.answers.lock().expect("no panic").pop() {
                 Some(answer) => Err(answer),
                 None => {
@@ -202,8 +231,7 @@ mod tests {
     }
 
     async fn add(world: &World, kind: Kind, lifetime: Duration) {
-        let later = world.home.store.later(kind, b"payload", NOW, lifetime).expect("sealed");
-        world.home.store.deliver_later(later).await.expect("written");
+        world.home.store.deliver_later(kind, b"payload", NOW, lifetime).await.expect("written");
     }
 
     fn not_now() -> Undelivered {

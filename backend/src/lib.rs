@@ -209,14 +209,15 @@ impl Backend {
             lifetimes: config.lifetimes,
             login_host: config.login_host,
         };
-        let deliveries = Deliveries::new(store.clone(), Vec::new(), Arc::clone(&clock), randomness);
+        let deliverers = provider.deliverers();
+        let deliveries = Deliveries::new(store.clone(), deliverers, Arc::clone(&clock), randomness);
         let front =
             Arc::new(Front { journeys, provider: Arc::new(provider), verifier, origins: config.origins, clock });
         Ok(Self { front, store, herald, deliveries: Arc::new(deliveries) })
     }
 
     /// Does what nobody asks for, as long as it is polled: deletes what has expired, tells the shared tier what it has
-    /// missed, makes signing keys in time, tells clients of log-outs, delivers what is due, and settles `log_ins`, where
+    /// missed, makes signing keys in time, delivers what is due (log-outs to clients), and settles `log_ins`, where
     /// that tier keeps any.
     pub async fn tend(&self, log_ins: Option<Arc<dyn LoginEvents>>) {
         let settling = async {

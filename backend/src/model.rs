@@ -3,9 +3,11 @@
 //! Text from outside becomes a type here or nowhere (parse, don't validate): who holds an [`EmailAddress`] need not
 //! look at it again. Nothing here knows a database, a page or a status code.
 
+mod ending;
 mod grant;
 mod person;
 
+pub use ending::{Ending, Farewell, LogoutNotice};
 pub use grant::{Consent, Grant, GrantId};
 pub use person::{GpAccount, GpRegistration, Person, Telephone};
 

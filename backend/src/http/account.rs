@@ -16,7 +16,6 @@ use super::wrong::{bad_password, too_many_passwords};
 use crate::fault::NotDone;
 use crate::journey::{Overview, PasswordNotChanged, RemovalRefused};
 use crate::model::Passkey;
-use crate::oidc::logout::Ending;
 use crate::passkey::{NAME_CHARS_MAX, NameRefused, PasskeyName};
 use crate::password::Typed;
 use crate::words::Words;
@@ -148,13 +147,8 @@ pub(super) async fn remove(
     owner: Owner,
     id: Id<CredentialDigest>,
 ) -> Answer {
-    let ending = Ending::OfPasskey { passkey: id.0, keep: owner.identity.session() };
-    let farewell = front.provider.farewell(&owner.identity.account(), ending, owner.caller.now).await;
     match front.journeys.remove_passkey(&owner.identity, &id.0, &owner.caller).await {
-        Ok(()) => {
-            front.provider.note_farewell(farewell).await;
-            answer::see_other(&Done::PasskeyRemoved.after(PASSKEYS))
-        }
+        Ok(()) => answer::see_other(&Done::PasskeyRemoved.after(PASSKEYS)),
         Err(NotDone::Refused(RemovalRefused::LastWayIn)) => {
             removal(words, &front, &owner, &id.0, Shown::Conflict).await
         }
@@ -185,9 +179,6 @@ fn session_row(id: SessionId, record: &SessionRecord, this_one: bool, words: Wor
 
 /// `POST /account/sessions/{id}/end`.
 pub(super) async fn end_session(State(front): State<Shared>, owner: Owner, id: Id<SessionId>) -> Answer {
-    let account = owner.identity.account();
-    let farewell = front.provider.farewell(&account, Ending::One(id.0), owner.caller.now).await;
-    front.provider.note_farewell(farewell).await;
     front.journeys.end_session(&owner.identity, id.0, owner.caller.now).await?;
     if id.0 == owner.identity.session() {
         return answer::without_session(answer::see_other("/signed-out")?);
@@ -211,13 +202,8 @@ async fn password_page(words: Words, front: &Shared, owner: &Owner, errors: Erro
 pub(super) async fn change_password(words: Words, State(front): State<Shared>, owner: Owner, form: Form) -> Answer {
     let current = form.optional("current_password")?.map(Typed::new);
     let new = form.password("new_password")?;
-    let ending = Ending::AllBut(Some(owner.identity.session()));
-    let farewell = front.provider.farewell(&owner.identity.account(), ending, owner.caller.now).await;
     match front.journeys.change_password(&owner.identity, current, new, &owner.caller).await {
-        Ok(()) => {
-            front.provider.note_farewell(farewell).await;
-            answer::see_other(&Done::PasswordChanged.after("/account"))
-        }
+        Ok(()) => answer::see_other(&Done::PasswordChanged.after("/account")),
         Err(NotDone::Refused(refusal)) => {
             let (errors, shown) = not_changed(refusal, &owner, words);
             password_page(words, &front, &owner, errors, shown).await

@@ -7,7 +7,6 @@ use super::fields::Form;
 use super::page::{AccountClose, DonePage, Errors, FieldError};
 use super::problem::Shown;
 use crate::model::EmailAddress;
-use crate::oidc::logout::Ending;
 use crate::words::Words;
 use axum::Json;
 use axum::extract::State;
@@ -41,8 +40,6 @@ pub(super) async fn close(words: Words, State(front): State<Shared>, owner: Owne
         let errors = FieldError::new("email", words.close_not_confirmed()).into();
         return close_page(words, &front, &owner, errors, Shown::WithErrors).await;
     }
-    let farewell = front.provider.farewell(&owner.identity.account(), Ending::AllBut(None), owner.caller.now).await;
-    front.provider.note_farewell(farewell).await;
     front.journeys.close_account(&owner.identity, &owner.caller).await?;
     let page = DonePage {
         words,

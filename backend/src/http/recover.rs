@@ -6,14 +6,13 @@ use super::answer::{self, Answer};
 use super::asker::{Asker, Owner};
 use super::done::Done;
 use super::fields::{Form, Query};
-use super::page::{Confirm, DonePage, Errors, LinkProblem, LinkPurpose, ResetEmail, ResetPassword, ResetSent};
+use super::page::{Confirm, DonePage, Errors, LinkProblem, LinkPurpose, ResetEmail, ResetPassword, ResetSent, Undone};
 use super::problem::Shown;
 use super::wrong::{bad_email, bad_password, too_many};
 use crate::fault::NotDone;
 use crate::journey::ResetRefused;
 use crate::link_token::LinkRefused;
 use crate::model::EmailAddress;
-use crate::oidc::logout::Ending;
 use crate::store::ContactKind;
 use crate::words::Words;
 use axum::extract::State;
@@ -135,8 +134,6 @@ pub(super) async fn show_lock(words: Words, _: Owner) -> Answer {
 
 /// `POST /account/lock`.
 pub(super) async fn lock_own(words: Words, State(front): State<Shared>, owner: Owner) -> Answer {
-    let farewell = front.provider.farewell(&owner.identity.account(), Ending::AllBut(None), owner.caller.now).await;
-    front.provider.note_farewell(farewell).await;
     front.journeys.lock_own(&owner.identity, &owner.caller).await?;
     locked(words)
 }
@@ -151,10 +148,12 @@ pub(super) async fn show_undo(words: Words, State(front): State<Shared>, asker: 
         }
         Err(NotDone::Failed(fault)) => return Err(fault.into()),
     };
+    let of_contact = if of == ContactKind::Email { words.take_back_email() } else { words.take_back_phone() };
+    let explanation = format!("{of_contact} {}", words.take_back_all_since());
     answer::page(&Confirm {
         words,
         heading: words.take_change_back(),
-        explanation: if of == ContactKind::Email { words.take_back_email() } else { words.take_back_phone() },
+        explanation: &explanation,
         button: words.take_it_back(),
         action: "/cancel-change",
         token,
@@ -165,16 +164,7 @@ pub(super) async fn show_undo(words: Words, State(front): State<Shared>, asker: 
 /// `POST /cancel-change`.
 pub(super) async fn undo(words: Words, State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     match front.journeys.undo_change(form.text("token")?, &asker.caller).await {
-        Ok(()) => {
-            let page = DonePage {
-                words,
-                heading: words.change_taken_back(),
-                explanation: words.change_taken_back_next(),
-                href: "/reset",
-                link: words.choose_a_new_password(),
-            };
-            answer::without_session(answer::page(&page)?)
-        }
+        Ok(taken) => answer::without_session(answer::page(&Undone::of(words, taken))?),
         Err(NotDone::Refused(refusal)) => answer::page_as(Shown::Conflict, &LinkProblem::of_undo(words, refusal)),
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }

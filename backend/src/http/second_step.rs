@@ -322,6 +322,6 @@ pub(super) async fn show_browsers(words: Words, State(front): State<Shared>, own
 
 /// `POST /account/browsers/{id}/forget`.
 pub(super) async fn forget(State(front): State<Shared>, owner: Owner, id: Id<BrowserId>) -> Answer {
-    front.journeys.forget_browser(&owner.identity.account(), id.0.0).await?;
+    front.journeys.forget_browser(&owner.identity.account(), id.0.0, owner.caller.now).await?;
     answer::see_other(&Done::BrowserForgotten.after(BROWSERS))
 }

@@ -6,7 +6,6 @@ use super::asker::Asker;
 use super::done::Done;
 use super::fields::Query;
 use super::page::{SignOut, SignedOut};
-use crate::oidc::logout::Ending;
 use crate::words::Words;
 use axum::extract::State;
 
@@ -22,10 +21,7 @@ pub(super) async fn show(words: Words, State(front): State<Shared>, asker: Asker
 /// `POST /sign-out`.
 pub(super) async fn here(State(front): State<Shared>, asker: Asker) -> Answer {
     if let Some(identity) = &asker.identity {
-        let ending = Ending::One(identity.session());
-        let farewell = front.provider.farewell(&identity.account(), ending, front.clock.now()).await;
-        front.provider.note_farewell(farewell).await;
-        front.journeys.sign_out(identity).await?;
+        front.journeys.sign_out(identity, asker.caller.now).await?;
     }
     answer::without_session(answer::see_other(SIGNED_OUT)?)
 }
@@ -35,8 +31,6 @@ pub(super) async fn everywhere(State(front): State<Shared>, asker: Asker) -> Ans
     let Some(identity) = &asker.identity else {
         return answer::without_session(answer::see_other(SIGNED_OUT)?);
     };
-    let farewell = front.provider.farewell(&identity.account(), Ending::AllBut(None), front.clock.now()).await;
-    front.provider.note_farewell(farewell).await;
     front.journeys.sign_out_everywhere(identity, asker.caller.now).await?;
     answer::without_session(answer::see_other(&Done::SignedOutEverywhere.after(SIGNED_OUT))?)
 }

@@ -6,7 +6,7 @@ use super::stage::JourneyId;
 use crate::fault::{Fault, NotDone};
 use crate::model::EmailAddress;
 use crate::notifier::Recipient;
-use crate::store::{Attempt, Store};
+use crate::store::{Attempt, SignInRefusal, Store};
 use aldgate_core::time::Timestamp;
 use ring::digest::{Context, SHA256};
 use std::net::IpAddr;
@@ -118,6 +118,32 @@ impl Attempts<'_> {
         match self.0.reserve_attempt(&limit.key(), most, window, now).await? {
             Attempt::Granted { .. } => Ok(()),
             Attempt::Exhausted { until } => Err(NotDone::Refused(Exhausted { until })),
+        }
+    }
+
+    /// Reserves one attempt of each of these, for a guess at the account of an address. That there were too many at it is
+    /// counted for the audit; not that a client has had too many in all, since it could name address after address then.
+    pub(super) async fn reserve_guess(
+        &self,
+        limits: &[Option<Limit<'_>>; 3],
+        email: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<(), NotDone<Exhausted>> {
+        for limit in limits.iter().flatten() {
+            if let Err(refused) = self.reserve(*limit, now).await {
+                if matches!(refused, NotDone::Refused(_)) && !matches!(limit, Limit::PasswordsFrom(_)) {
+                    self.refused(email, SignInRefusal::Throttled, now).await;
+                }
+                return Err(refused);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a refused sign-in for the audit. Whoever is refused is so, whether it can be counted or not.
+    pub(super) async fn refused(&self, email: &EmailAddress, refusal: SignInRefusal, now: Timestamp) {
+        if let Err(error) = self.0.count_refusal(email, refusal, now).await {
+            tracing::warn!(%error, "a refused sign-in is not counted for the audit");
         }
     }
 

@@ -3,6 +3,7 @@
 use super::attempts::Exhausted;
 use super::known_device::KnownDevice;
 use super::{Caller, Journeys, SignInRefused};
+use crate::account::Noted;
 use crate::fault::{Fault, NotDone};
 use crate::model::{Account, Passkey};
 use crate::passkey::PasskeyName;
@@ -78,10 +79,12 @@ impl Journeys {
         now: Timestamp,
     ) -> Result<(), Fault> {
         let account = identity.account();
-        if self.warm.end_session(&account, &session).await? {
-            self.accounts.ended(account, "one", now).await;
+        match self.warm.session(&session).await? {
+            Some(record) if record.account == account => {
+                self.accounts.end_session(account, session, Noted::InTheAudit, now).await
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Gives a passkey another name. False if the account has no such passkey.

@@ -4,6 +4,7 @@
 use super::{Caller, Journeys};
 use crate::fault::Fault;
 use crate::model::second_step::SecondStep;
+use crate::store::audit::{Act, AuditEntry, DATA_EXPORTED};
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::identity_assertion::VerifiedIdentity;
@@ -14,6 +15,9 @@ use time::format_description::well_known::Rfc3339;
 impl Journeys {
     /// What we keep about whoever is signed in.
     pub(crate) async fn own_data(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<Value, Fault> {
+        // Noted first: what cannot be noted is not given.
+        let act = Act::own(identity.account(), caller.now);
+        self.store.audit(AuditEntry::done(act, DATA_EXPORTED).about(identity.account())).await?;
         let overview = self.overview(identity.account()).await?;
         let account = &overview.account;
         let sessions = self.live_sessions(account.id, caller.now).await?;

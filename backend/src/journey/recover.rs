@@ -13,7 +13,7 @@ use crate::model::{Account, EmailAddress};
 use crate::notifier::{Changed, Notice, Recipient};
 use crate::password::{Beside, PasswordRefused, Typed};
 use crate::store::audit::Act;
-use crate::store::{ContactKind, Recovery, Undoing};
+use crate::store::{ContactKind, Recovery, TakenAway, Undoing};
 use aldgate_core::secret::Secret;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::identity_assertion::VerifiedIdentity;
@@ -146,15 +146,15 @@ impl Journeys {
         if late { Err(NotDone::Refused(UndoRefused { why: LinkRefused::Expired, of: Some(of) })) } else { Ok(of) }
     }
 
-    /// Takes a change of contact back. Everybody is out then.
-    pub(crate) async fn undo_change(&self, token: &str, caller: &Caller) -> Result<(), NotDone<UndoRefused>> {
+    /// Takes a change of contact back, with all that was added since. Everybody is out then. Gives what was taken away.
+    pub(crate) async fn undo_change(&self, token: &str, caller: &Caller) -> Result<TakenAway, NotDone<UndoRefused>> {
         let of = self.look_at_undo(token, caller).await?;
         let refused = |why| NotDone::Refused(UndoRefused { why, of: Some(of) });
         let link = self.links.open(Power::CancelChange, token, caller.now).map_err(refused)?;
         match self.store.undo_contact_change(&link.account(), *link.mark(), by_link(caller)).await? {
-            Undoing::Undone => {
+            Undoing::Undone(taken) => {
                 self.accounts.told_of_revocations().await;
-                Ok(())
+                Ok(taken)
             }
             Undoing::Used => Err(refused(LinkRefused::Used)),
             Undoing::NotFound => Err(refused(LinkRefused::Broken)),

@@ -7,6 +7,7 @@
 use super::{Caller, Journeys};
 use crate::fault::Fault;
 use crate::model::second_step::{RememberedBrowser, UNUSED_MAX};
+use crate::store::audit::Act;
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 use base64::Engine as _;
@@ -67,8 +68,8 @@ impl Journeys {
     }
 
     /// Forgets one of them. Nothing happens if it was forgotten before.
-    pub(crate) async fn forget_browser(&self, account: &AccountId, id: [u8; 32]) -> Result<(), Fault> {
-        self.store.forget_browser(account, id).await?;
+    pub(crate) async fn forget_browser(&self, account: &AccountId, id: [u8; 32], now: Timestamp) -> Result<(), Fault> {
+        self.store.forget_browser(account, id, Act::own(*account, now)).await?;
         Ok(())
     }
 }

@@ -9,11 +9,12 @@ use super::{Caller, Journeys, OpenedSession};
 use crate::authenticator_app;
 use crate::fault::{Fault, NotDone};
 use crate::model::Account;
-use crate::model::second_step::{SecondStep, SecondSteps, StepKind};
+use crate::model::second_step::{AppKey, SecondStep, SecondSteps, StepKind};
 use crate::model::telephone::PhoneNumber;
 use crate::notifier::{Changed, Notice, Recipient};
 use crate::one_time_code::{Code, Occasion, SPOKEN_LIFETIME};
 use crate::recovery_code::RecoveryCode;
+use crate::store::SignInRefusal;
 use crate::store::audit::Act;
 use aldgate_core::assurance::Components;
 use aldgate_core::id::{AccountId, SingleUse};
@@ -130,17 +131,38 @@ impl Journeys {
         let account = self.still_signing_in(stage, caller).await?;
         self.reserve_guess(stage, caller).await?;
         let steps = self.second_steps(&account.id).await?;
-        match steps.of(stage.kind).ok_or(NotDone::Refused(StepRefused::BeginAgain))? {
-            SecondStep::App(key) => {
-                let step = authenticator_app::matching_step(key, &code, caller.now);
-                let step = step.ok_or(NotDone::Refused(StepRefused::Wrong))?;
-                if !self.store.use_app_step(&account.id, step).await? {
-                    return Err(NotDone::Refused(StepRefused::Wrong));
-                }
-            }
-            SecondStep::Phone(number) => self.take_sent_code(stage, &code, number, caller).await?,
-        }
+        let taken = match steps.of(stage.kind).ok_or(NotDone::Refused(StepRefused::BeginAgain))? {
+            SecondStep::App(key) => self.take_app_code(&account.id, key, &code, caller).await,
+            SecondStep::Phone(number) => self.take_sent_code(stage, &code, number, caller).await,
+        };
+        self.counted(stage, taken, caller).await?;
         self.step_in(stage, account, remember, caller).await
+    }
+
+    /// The same, with a wrong one counted for the audit.
+    async fn counted(
+        &self,
+        stage: &AwaitingStep,
+        taken: Result<(), NotDone<StepRefused>>,
+        caller: &Caller,
+    ) -> Result<(), NotDone<StepRefused>> {
+        if matches!(taken, Err(NotDone::Refused(StepRefused::Wrong))) {
+            self.attempts().refused(&stage.email, SignInRefusal::SecondStep, caller.now).await;
+        }
+        taken
+    }
+
+    async fn take_app_code(
+        &self,
+        account: &AccountId,
+        key: &AppKey,
+        code: &Code,
+        caller: &Caller,
+    ) -> Result<(), NotDone<StepRefused>> {
+        let step = authenticator_app::matching_step(key, code, caller.now);
+        let step = step.ok_or(NotDone::Refused(StepRefused::Wrong))?;
+        let used = self.store.use_app_step(account, step).await?;
+        if used { Ok(()) } else { Err(NotDone::Refused(StepRefused::Wrong)) }
     }
 
     async fn take_sent_code(
@@ -177,9 +199,9 @@ impl Journeys {
         let account = self.still_signing_in(stage, caller).await?;
         self.reserve_guess(stage, caller).await?;
         let digest = self.recovery_codes.digest(&account.id, &code);
-        if !self.store.use_recovery_code(&account.id, digest, Act::own(account.id, caller.now)).await? {
-            return Err(NotDone::Refused(StepRefused::Wrong));
-        }
+        let used = self.store.use_recovery_code(&account.id, digest, Act::own(account.id, caller.now)).await?;
+        let taken = if used { Ok(()) } else { Err(NotDone::Refused(StepRefused::Wrong)) };
+        self.counted(stage, taken, caller).await?;
         let stepped_in = self.step_in(stage, account.clone(), false, caller).await?;
         let change = caller.change_in(&account, stepped_in.session.session);
         self.accounts.tell(change, Changed::RecoveryCodeUsed).await;
@@ -194,11 +216,9 @@ impl Journeys {
     }
 
     async fn reserve_guess(&self, stage: &AwaitingStep, caller: &Caller) -> Result<(), NotDone<StepRefused>> {
-        for limit in self.limits(&stage.email, self.known(&stage.email, caller), caller).iter().flatten() {
-            let reserved = self.attempts().reserve(*limit, caller.now).await;
-            reserved.map_err(|refused| refused.in_terms(StepRefused::Exhausted))?;
-        }
-        Ok(())
+        let limits = self.limits(&stage.email, self.known(&stage.email, caller), caller);
+        let reserved = self.attempts().reserve_guess(&limits, &stage.email, caller.now).await;
+        reserved.map_err(|refused| refused.in_terms(StepRefused::Exhausted))
     }
 
     async fn step_in(

@@ -108,10 +108,8 @@ impl Journeys {
         caller: &Caller,
     ) -> Result<Account, NotDone<SignInRefused>> {
         let limits = self.limits(email, known, caller);
-        for limit in limits.iter().flatten() {
-            let reserved = self.attempts().reserve(*limit, caller.now).await;
-            reserved.map_err(|refused| refused.in_terms(SignInRefused::Exhausted))?;
-        }
+        let reserved = self.attempts().reserve_guess(&limits, email, caller.now).await;
+        reserved.map_err(|refused| refused.in_terms(SignInRefused::Exhausted))?;
         let verified = match self.compare(email, typed).await {
             Ok(verified) => verified.ok_or(NotDone::Refused(SignInRefused::Wrong))?,
             Err(fault) => {

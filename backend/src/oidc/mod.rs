@@ -37,22 +37,23 @@ mod trust;
 pub(crate) mod userinfo;
 mod vouched;
 
+use crate::deliveries::Deliverer;
 use crate::store::Store;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::secret::{MasterKey, Purpose};
 use aldgate_core::time::{Clock, Timestamp};
 use aldgate_core::warm::Warm;
 use keys::SigningKeys;
+use logout::NoOutbound;
 use logout::reach::Reach;
-use logout::{Logouts, NoOutbound};
 use refresh_token::RefreshTokens;
 use registration::{InitialAccess, RegistrationTokens};
 use registry::Registry;
-use ring::hmac;
 use sealed::Seal;
 use session_name::SessionNames;
 use std::sync::Arc;
 use std::time::Duration;
+use subject::Subjects;
 use token_name::TokenNames;
 
 /// How long after a failure it is tried again to begin.
@@ -73,13 +74,13 @@ pub(crate) struct Provider {
     consents: Seal,
     codes: Seal,
     pushes: Seal,
-    pairwise: hmac::Key,
+    subjects: Subjects,
     names: TokenNames,
     refresh_tokens: RefreshTokens,
     sessions: SessionNames,
     invitations: InitialAccess,
     registrations: RegistrationTokens,
-    logouts: Arc<Logouts>,
+    deliverers: Vec<Arc<dyn Deliverer>>,
 }
 
 /// What a provider stands on.
@@ -109,26 +110,28 @@ impl Provider {
     /// [`NoOutbound`].
     pub(crate) fn new(on: Ground, master: &Arc<MasterKey>) -> Result<Self, NoOutbound> {
         let seal = |purpose| Seal::new(master.clone(), on.entropy.clone(), purpose);
-        let logouts = Logouts::new(
-            on.store.clone(),
-            on.keys.clone(),
-            Arc::new(on.registry.clone()),
-            on.entropy.clone(),
-            on.issuer.clone(),
-            on.reach,
-        )?;
+        let (subjects, sessions) = (Subjects::of(master), SessionNames::of(master));
+        let telling = logout::Ground {
+            registry: on.registry.clone(),
+            subjects: subjects.clone(),
+            names: sessions.clone(),
+            keys: on.keys.clone(),
+            entropy: on.entropy.clone(),
+            issuer: on.issuer.clone(),
+        };
+        let deliverers = logout::deliverers(telling, on.store.clone(), on.warm.clone(), on.reach)?;
         Ok(Self {
             requests: seal(Purpose::AuthorizationRequest),
             consents: seal(Purpose::ConsentRequest),
             codes: seal(Purpose::AuthorizationCode),
             pushes: seal(Purpose::PushedRequest),
-            pairwise: hmac::Key::new(hmac::HMAC_SHA256, master.derive(Purpose::PairwiseSubject, 0).expose()),
+            subjects,
             names: TokenNames::of(master),
             refresh_tokens: RefreshTokens::of(master.clone()),
-            sessions: SessionNames::of(master),
+            sessions,
             invitations: InitialAccess::under(seal(Purpose::InitialAccess)),
             registrations: RegistrationTokens::of(master),
-            logouts: Arc::new(logouts),
+            deliverers,
             issuer: on.issuer,
             host: on.host,
             registry: on.registry,
@@ -137,6 +140,11 @@ impl Provider {
             entropy: on.entropy,
             keys: on.keys,
         })
+    }
+
+    /// Who delivers what it has to say to clients.
+    pub(crate) fn deliverers(&self) -> Vec<Arc<dyn Deliverer>> {
+        self.deliverers.clone()
     }
 
     /// Its name.
@@ -159,6 +167,6 @@ impl Provider {
     /// Does what nobody asks for, as long as it is polled.
     pub(crate) async fn tend(&self, clock: &dyn Clock) {
         let registry = self.registry.run(&self.store);
-        tokio::join!(self.keys.run(clock), Arc::clone(&self.logouts).run(clock), registry);
+        tokio::join!(self.keys.run(clock), registry);
     }
 }

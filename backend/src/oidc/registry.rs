@@ -6,12 +6,10 @@
 
 use super::client::Client;
 use super::client::metadata::Metadata;
-use super::logout::{LogoutTarget, LogoutTargets};
 use super::profile::Profile;
 use crate::store::client::StoredClient;
 use crate::store::{Store, StoreError};
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,14 +150,5 @@ impl Known {
             client.map(Arc::new)
         });
         Self { revision, client, disabled }
-    }
-}
-
-#[async_trait]
-impl LogoutTargets for Registry {
-    async fn target(&self, client: &str) -> Option<LogoutTarget> {
-        let client = self.in_use(client)?;
-        let uri = client.logout()?.clone();
-        Some(LogoutTarget { uri, algorithm: client.profile().rules().signing })
     }
 }

@@ -10,6 +10,7 @@ use ring::hmac;
 const NAME_BYTES: usize = 16; // As many as a session's own.
 
 /// Who names sessions.
+#[derive(Clone)]
 pub(super) struct SessionNames(hmac::Key);
 
 impl SessionNames {

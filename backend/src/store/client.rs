@@ -1,5 +1,6 @@
 //! Clients of the OpenID provider that are not in the configuration, and which of all clients are out of use.
 
+use super::audit::Act;
 use super::{Store, StoreError, sql};
 use aldgate_core::time::Timestamp;
 
@@ -42,31 +43,31 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn add_client(&self, id: &str, record: Vec<u8>, now: Timestamp) -> Result<bool, StoreError> {
-        self.writer.write(sql::client::Add { id: id.to_owned(), record, now }).await
+    pub(crate) async fn add_client(&self, id: &str, record: Vec<u8>, act: Act) -> Result<bool, StoreError> {
+        self.writer.write(sql::client::Add { id: id.to_owned(), record, act }).await
     }
 
     /// Replaces what is registered of a client. False if there is none of this name, or it is out of use.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn change_client(&self, id: &str, record: Vec<u8>) -> Result<bool, StoreError> {
-        self.writer.write(sql::client::Change { id: id.to_owned(), record }).await
+    pub(crate) async fn change_client(&self, id: &str, record: Vec<u8>, act: Act) -> Result<bool, StoreError> {
+        self.writer.write(sql::client::Change { id: id.to_owned(), record, act }).await
     }
 
     /// Puts a client out of use, or into use again; also one of the configuration.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn set_client_disabled(&self, id: &str, disabled: bool, now: Timestamp) -> Result<(), StoreError> {
-        self.writer.write(sql::client::SetDisabled { id: id.to_owned(), disabled, now }).await
+    pub(crate) async fn set_client_disabled(&self, id: &str, disabled: bool, act: Act) -> Result<(), StoreError> {
+        self.writer.write(sql::client::SetDisabled { id: id.to_owned(), disabled, act }).await
     }
 
     /// Forgets a client that was registered. False if there is none of this name.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn remove_client(&self, id: &str) -> Result<bool, StoreError> {
-        self.writer.write(sql::client::Remove(id.to_owned())).await
+    pub(crate) async fn remove_client(&self, id: &str, act: Act) -> Result<bool, StoreError> {
+        self.writer.write(sql::client::Remove { id: id.to_owned(), act }).await
     }
 }

@@ -10,6 +10,7 @@ use super::tests::{ACT, credential, email, race, with_passkey, with_password};
 use super::*;
 use crate::model::second_step::{AppKey, RememberedBrowser, SecondStep, StepKind};
 use crate::model::telephone::PhoneNumber;
+use crate::model::{Consent, Grant, GrantId, LogoutNotice};
 use aldgate_core::device::Device;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::authenticator::Authenticator;
@@ -72,11 +73,16 @@ on_both! {
     a_revocation_is_noted_with_its_fact_until_it_is_told
     a_fact_and_its_audit_entry_are_one
     a_chain_that_many_append_to_at_once_stays_whole
+    refused_sign_ins_are_one_entry_an_account_and_window_whatever_an_attacker_does
+    what_is_allowed_and_remembered_stands_in_the_audit_without_secrets
     what_is_due_is_taken_by_one_and_again_when_its_lease_ends
     a_new_data_key_takes_over_and_the_old_one_goes_when_nothing_needs_it
     a_missing_or_wrong_data_key_seals_nothing_and_says_so
     a_new_data_key_reaches_second_steps_and_former_contacts
+    a_value_that_does_not_open_holds_up_no_other_and_its_key_back
+    a_client_is_told_of_a_session_once_whatever_races
     a_change_of_contact_is_taken_back_once
+    whoever_changed_a_contact_keeps_nothing_of_what_they_added_when_it_is_taken_back
     an_app_code_and_a_recovery_code_open_once_whatever_races
     a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing
 }
@@ -354,12 +360,61 @@ async fn a_chain_that_many_append_to_at_once_stays_whole(store: Store) {
     assert_eq!(earlier.to_string().parse(), Ok(earlier));
 }
 
+async fn refused_sign_ins_are_one_entry_an_account_and_window_whatever_an_attacker_does(store: Store) {
+    let account = with_passkey(1).id;
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let (known, unknown) = (email("user1@example.org"), email("nobody@example.org"));
+    let refusals = race(60, |n| {
+        let (store, known, unknown) = (store.clone(), known.clone(), unknown.clone());
+        let of = if n % 3 == 0 { SignInRefusal::SecondStep } else { SignInRefusal::Throttled };
+        async move {
+            store.count_refusal(&unknown, of, NOW).await.expect("counted");
+            store.count_refusal(&known, of, NOW.plus(Duration::from_secs(n))).await
+        }
+    })
+    .await;
+    assert!(refusals.iter().all(Result::is_ok), "{refusals:?}");
+    store.sweep(NOW.plus(REFUSALS_WINDOW / 2)).await.expect("swept");
+    assert_eq!(actions(&store, &account).await, ["account.created"], "its window has not ended");
+    let later = NOW.plus(REFUSALS_WINDOW * 2);
+    store.sweep(later).await.expect("swept");
+    store.sweep(later).await.expect("swept");
+    assert_eq!(actions(&store, &account).await, ["account.created", "sign-in.refused"]);
+    let entry = store.audited_of(&account, 1).await.expect("read")[0].json();
+    assert_eq!((&entry["outcome"], &entry["actor"]), (&"refused".into(), &"system:sign-in".into()));
+    assert_eq!((&entry["detail"]["throttled"], &entry["detail"]["wrong_second_steps"]), (&"40".into(), &"20".into()));
+    let of_none = store.audited(audit::CHAINS - 1, 0, 10).await.expect("read");
+    assert!(of_none.is_empty(), "of an address without an account nothing is said");
+    assert!(store.verify_audit(&[]).await.expect("read").is_ok());
+}
+
+async fn what_is_allowed_and_remembered_stands_in_the_audit_without_secrets(store: Store) {
+    let account = with_passkey(1).id;
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let given = Consent { scopes: 3, level: aldgate_core::assurance::IdentityLevel::P9, at: NOW };
+    store.give_consent(&account, "rp", given).await.expect("written");
+    let at = |secs| Act::own(account, NOW.plus(Duration::from_secs(secs)));
+    assert_eq!(store.withdraw_consent(&account, "rp", at(1)).await, Ok(true));
+    assert_eq!(store.withdraw_consent(&account, "rp", at(2)).await, Ok(false));
+    let created = NOW.plus(Duration::from_secs(3));
+    let browser = RememberedBrowser { id: [5; 32], device: Device::default(), created, used: created };
+    store.remember_browser(&account, browser).await.expect("written");
+    assert_eq!(store.forget_browser(&account, [5; 32], at(4)).await, Ok(true));
+    assert_eq!(store.forget_browser(&account, [5; 32], at(5)).await, Ok(false));
+    let wanted = ["account.created", "consent.given", "consent.withdrawn", "browser.remembered", "browser.forgotten"];
+    assert_eq!(actions(&store, &account).await, wanted);
+    let entries = store.audited_of(&account, 10).await.expect("read");
+    let detail = |n: usize| entries[n].json()["detail"].clone();
+    assert_eq!((&detail(3)["client"], &detail(3)["level"]), (&"rp".into(), &"P9".into()));
+    assert!(store.verify_audit(&[]).await.expect("read").is_ok());
+}
+
 const TEST: Kind = Kind("test");
 const MINUTE: Duration = Duration::from_mins(1);
 
 async fn what_is_due_is_taken_by_one_and_again_when_its_lease_ends(store: Store) {
-    let later = store.later(TEST, b"to ada@example.org", NOW, Duration::from_hours(1)).expect("sealed");
-    store.deliver_later(later).await.expect("written");
+    let hour = Duration::from_hours(1);
+    store.deliver_later(TEST, b"to ada@example.org", NOW, hour).await.expect("written");
     let before = Timestamp::from_millis(NOW.as_millis() - 1);
     assert_eq!(store.take_due(before, MINUTE, 10).await.expect("read"), vec![]);
     let taken = race(10, |_| {
@@ -378,7 +433,7 @@ async fn what_is_due_is_taken_by_one_and_again_when_its_lease_ends(store: Store)
     store.delivered(&again[0].id).await.expect("written");
     assert_eq!(store.take_due(lease_over.plus(MINUTE), MINUTE, 10).await.expect("read"), vec![]);
     let long = vec![0; delivery::PAYLOAD_BYTES_MAX + 1];
-    assert!(store.later(TEST, &long, NOW, MINUTE).is_err());
+    assert!(store.deliver_later(TEST, &long, NOW, MINUTE).await.is_err());
 }
 
 /// As the background does it, but at once.
@@ -458,7 +513,8 @@ async fn a_new_data_key_reaches_second_steps_and_former_contacts(store: Store) {
     let _ = store.create_account(&with_password(1)).await.expect("written");
     let (old, new) = (phone("07700 900123"), phone("07700 900456"));
     assert_eq!(store.set_phone(&account, &old, [1; 16], NOW).await, Ok(None));
-    assert_eq!(store.set_phone(&account, &new, [2; 16], NOW).await, Ok(Some(old.clone())));
+    let later = NOW.plus(MINUTE);
+    assert_eq!(store.set_phone(&account, &new, [2; 16], later).await, Ok(Some(old.clone())));
     let keep = SessionId::from_bytes([3; 16]);
     let changed = store.set_email(&account, &email("new@example.org"), keep, [3; 16], NOW).await;
     assert_eq!(changed, Ok(EmailChange::Changed));
@@ -468,11 +524,99 @@ async fn a_new_data_key_reaches_second_steps_and_former_contacts(store: Store) {
     let values: Vec<_> = store.data_keys().await.expect("read").iter().map(|key| key.values).collect();
     assert_eq!(values, [0, 4], "address, telephone, and what each was before");
     assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(new)]);
-    assert_eq!(store.undo_contact_change(&account, [2; 16], act.clone()).await, Ok(Undoing::Undone));
-    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(old)]);
-    assert_eq!(store.undo_contact_change(&account, [3; 16], act).await, Ok(Undoing::Undone));
+    let undone = Ok(Undoing::Undone(TakenAway::default()));
+    assert_eq!(store.undo_contact_change(&account, [2; 16], act.clone()).await, undone);
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(old.clone())]);
+    assert_eq!(store.undo_contact_change(&account, [3; 16], act).await, undone, "the earlier one after the later");
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(old)], "the number that stood there stays");
     let restored = store.account(&account).await.expect("read").expect("an account").email;
     assert_eq!(restored, with_password(1).email);
+}
+
+/// What somebody does to an account's sealed address who has the database and not the keys.
+struct PutEmail(AccountId, Vec<u8>);
+
+#[async_trait::async_trait]
+impl job::Write for PutEmail {
+    type Outcome = ();
+
+    async fn write(&self, tx: &mut job::Tx<'_>) -> Result<(), StoreError> {
+        let put = sql::statement::query("UPDATE account SET email = $2 WHERE id = $1").bind(self.0);
+        put.bind(self.1.as_slice()).execute(&mut *tx.connection).await?;
+        Ok(())
+    }
+}
+
+async fn a_value_that_does_not_open_holds_up_no_other_and_its_key_back(store: Store) {
+    let (keys, act) = (MemoryKeys::default(), Act::system("test", NOW));
+    let population: Vec<_> = (0..450).map(with_passkey).collect();
+    store.insert_accounts(&population).await.expect("inserted");
+    let rotate = async |now: Timestamp| {
+        let id = store.make_data_key(&keys, now, act.clone()).await.expect("made");
+        store.look_at_keys(&keys, now).await.expect("in order");
+        reseal(&store, now.plus(MINUTE)).await;
+        id
+    };
+    assert_eq!(rotate(NOW).await, KeyId(1));
+    let emails = &sql::reseal::PLACES[0];
+    let sealed = async |account: &AccountId| {
+        let found = sql::reseal::value(&store.readers, emails, account.as_bytes()).await.expect("read");
+        found.expect("a value")
+    };
+    let (victim, other) = (population[7].id, population[8].id);
+    let (good, of_other) = (sealed(&victim).await, sealed(&other).await);
+    store.writer.write(PutEmail(victim, of_other)).await.expect("written");
+    let later = NOW.plus(MINUTE * 10);
+    assert_eq!(rotate(later).await, KeyId(2));
+    let values = async || store.data_keys().await.expect("read").iter().map(|key| key.values).collect::<Vec<_>>();
+    assert_eq!(values().await, [0, 1, 449], "all others were sealed anew");
+    assert!(store.data_keys().await.expect("read")[2].resealed_at.is_some());
+    let unopened = Unopened { place: "account.email".into(), row: sql::hex(victim.as_bytes()), key: KeyId(1) };
+    assert_eq!(store.unopened(10).await, Ok(vec![unopened]));
+    let dropping = async || store.drop_data_key(&keys, KeyId(1), act.clone()).await.expect("read");
+    assert_eq!(dropping().await, Err(NotDropped::InUse { values: 1, unopened: 1 }));
+    assert_eq!(store.reseal_step(later.plus(MINUTE * 2)).await, Ok(Step::Nothing), "it does not begin again");
+    // Somebody puts it back from a backup.
+    store.writer.write(PutEmail(victim, good)).await.expect("written");
+    assert_eq!(store.reseal_step(later.plus(MINUTE * 3)).await, Ok(Step::Nothing));
+    assert_eq!((values().await, store.unopened(10).await), (vec![0, 0, 450], Ok(vec![])));
+    let mended = store.account(&victim).await.expect("read").expect("an account");
+    assert_eq!(mended.email, population[7].email);
+    assert_eq!(dropping().await, Ok(()));
+}
+
+async fn a_client_is_told_of_a_session_once_whatever_races(store: Store) {
+    let account = with_passkey(1).id;
+    let session = SessionId::from_bytes([1; 16]);
+    for n in 0..3 {
+        let grant = Grant {
+            id: GrantId::from_bytes([n; 16]),
+            account,
+            client: if n == 2 { "other".into() } else { "rp".into() },
+            record: Vec::new(),
+            generation: 0,
+            created: NOW,
+            expires: NOW.plus(MINUTE),
+            revoked: false,
+        };
+        let served = Some(ServedFrom { session, ends: NOW.plus(MINUTE) });
+        assert_eq!(store.redeem(&grant, served).await, Ok(Redemption::Redeemed));
+        assert_eq!(store.redeem(&grant, served).await, Ok(Redemption::Replayed));
+    }
+    assert_eq!(store.client_sessions(&account, Timestamp::from_millis(NOW.as_millis() - 1)).await, Ok(vec![]));
+    let served = store.client_sessions(&account, NOW).await.expect("read");
+    assert_eq!(served.len(), 2, "one a client");
+    let announced = race(10, |_| {
+        let (store, served) = (store.clone(), served.clone());
+        async move { store.announce(&account, served, NOW).await }
+    })
+    .await;
+    assert!(announced.iter().all(Result::is_ok), "{announced:?}");
+    let due = store.take_due(NOW, MINUTE, 100).await.expect("read");
+    let mut told: Vec<_> = due.iter().map(|due| LogoutNotice::decode(&due.payload).expect("a notice").client).collect();
+    told.sort();
+    assert_eq!(told, ["other", "rp"]);
+    assert_eq!(store.client_sessions(&account, NOW).await, Ok(vec![]));
 }
 
 async fn a_change_of_contact_is_taken_back_once(store: Store) {
@@ -490,13 +634,56 @@ async fn a_change_of_contact_is_taken_back_once(store: Store) {
         async move { store.undo_contact_change(&account, [9; 16], Act::system("link", NOW)).await.expect("written") }
     })
     .await;
-    assert_eq!(undone.iter().filter(|outcome| **outcome == Undoing::Undone).count(), 1);
+    assert_eq!(undone.iter().filter(|outcome| matches!(outcome, Undoing::Undone(_))).count(), 1);
     assert_eq!(undone.iter().filter(|outcome| **outcome == Undoing::Used).count(), 9);
     assert!(store.account_by_email(&with_password(1).email).await.expect("read").is_some());
     assert_eq!(store.account_by_email(&new).await, Ok(None));
     let others = store.undo_contact_change(&other.id, [9; 16], Act::system("link", NOW)).await;
     assert_eq!(others, Ok(Undoing::NotFound), "a change is its account's");
     assert_eq!(actions(&store, &account).await, ["account.created", "email.changed", "contact-change.undone"]);
+}
+
+/// A thief is in: they change the address, then the number, and make ways of their own to come back.
+async fn whoever_changed_a_contact_keeps_nothing_of_what_they_added_when_it_is_taken_back(store: Store) {
+    let (account, keep) = (with_passkey(1).id, SessionId::from_bytes([3; 16]));
+    let (original, mine) = (email("user1@example.org"), phone("07700 900123"));
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    assert_eq!(store.set_phone(&account, &mine, [1; 16], NOW).await, Ok(None));
+    store.set_recovery_codes(&account, vec![[1; 32]], ACT).await.expect("written");
+    let at = |minutes| NOW.plus(MINUTE * minutes);
+    let own = |minutes| Act::own(account, at(minutes));
+    let changed = store.set_email(&account, &email("thief@evil.example"), keep, [2; 16], at(1)).await;
+    assert_eq!(changed, Ok(EmailChange::Changed));
+    let theirs = phone("07700 900456");
+    assert_eq!(store.set_phone(&account, &theirs, [3; 16], at(2)).await, Ok(Some(mine.clone())));
+    let landline = phone("020 7946 0000");
+    assert_eq!(store.set_phone(&account, &landline, [4; 16], at(2)).await, Ok(None));
+    store.set_second_step(&account, &SecondStep::App(AppKey::new([4; 20])), 1, at(3)).await.expect("written");
+    store.set_recovery_codes(&account, vec![[2; 32], [3; 32]], own(4)).await.expect("written");
+    let passkey = NewCredential { created: at(5), ..credential(&Authenticator::derived(1, 2)) };
+    assert_eq!(store.add_passkey(&account, &passkey).await, Ok(Addition::Added));
+    let hash = PasswordHash::new("$argon2id$theirs".into());
+    assert_eq!(store.set_password(&account, &hash, None, own(6)).await, Ok(true));
+    let browser = RememberedBrowser { id: [5; 32], device: Device::default(), created: at(7), used: at(7) };
+    store.remember_browser(&account, browser).await.expect("written");
+    let again = store.set_email(&account, &email("thief@other.example"), keep, [5; 16], at(8)).await;
+    assert_eq!(again, Ok(EmailChange::Changed));
+
+    let act = Act::system("link", at(60));
+    let undone = store.undo_contact_change(&account, [2; 16], act.clone()).await;
+    let taken = TakenAway { password: true, recovery_codes: true, second_steps: 2, passkeys: 1 };
+    assert_eq!(undone, Ok(Undoing::Undone(taken)), "landline and app; the mobile is what it was");
+    let found = store.account(&account).await.expect("read").expect("an account");
+    assert_eq!((found.email, found.password), (original.clone(), None));
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(mine.clone())]);
+    assert_eq!(store.passkeys(&account).await.expect("read").len(), 1, "what was there before stays");
+    assert_eq!((store.recovery_codes(&account).await, store.remembered_browsers(&account).await), (Ok(0), Ok(vec![])));
+    for link in [[3; 16], [5; 16]] {
+        let by_thief = store.undo_contact_change(&account, link, act.clone()).await;
+        assert_eq!(by_thief, Ok(Undoing::Used), "a link that went to a contact of theirs takes nothing back");
+    }
+    let entry = store.audited_of(&account, 1).await.expect("read")[0].json();
+    assert_eq!((&entry["detail"]["email"], &entry["detail"]["passkeys_removed"]), (&"restored".into(), &"1".into()));
 }
 
 async fn an_app_code_and_a_recovery_code_open_once_whatever_races(store: Store) {

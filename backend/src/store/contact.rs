@@ -1,12 +1,12 @@
 //! Changes of contact, and the ends of an account: recovery, lockdown, closing.
 
-use super::audit::Act;
+use super::audit::{Act, AuditEntry};
 use super::sql::contact::{EMAIL, Remembered};
 use super::sql::second_step;
 use super::{Store, StoreError, sql};
 use crate::model::second_step::{SecondStep, StepKind};
 use crate::model::telephone::PhoneNumber;
-use crate::model::{EmailAddress, PasswordHash};
+use crate::model::{EmailAddress, Ending, PasswordHash};
 use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::time::Timestamp;
 use aldgate_core::webauthn::credential::CredentialRecord;
@@ -35,12 +35,25 @@ pub enum EmailChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Undoing {
-    /// What stood there before stands there again, and everybody is out.
-    Undone,
+    /// What stood there before stands there again, and everybody is out. This was taken away with it.
+    Undone(TakenAway),
     /// It was taken back before.
     Used,
     /// There is no such change.
     NotFound,
+}
+
+/// What was added to an account after a change that was taken back, and went with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TakenAway {
+    /// The password, if it was set since then.
+    pub password: bool,
+    /// Recovery codes, if they were made since then.
+    pub recovery_codes: bool,
+    /// How many second steps.
+    pub second_steps: u64,
+    /// How many passkeys.
+    pub passkeys: u64,
 }
 
 /// How the replacing of a forgotten password ended.
@@ -132,7 +145,8 @@ impl Store {
         }))
     }
 
-    /// Takes a change of contact back, once. Everybody is out then.
+    /// Takes a change of contact back, once, with every change that came after it: all contacts are what they were at that
+    /// moment, what was added since then to open the account is gone, and everybody is out.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -144,6 +158,22 @@ impl Store {
     ) -> Result<Undoing, StoreError> {
         let undo = sql::contact::Undo { account: *account, id: change, act, sealer: self.sealer.clone() };
         self.writer.write(undo).await
+    }
+
+    /// Ends sessions of an account because their owner wants it, and has those services told that serve them from one;
+    /// the audit says `entry`. Gives how many were in this tier: a single one that is in another is for the caller to
+    /// end there, all others are noted for it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn end_sessions(
+        &self,
+        account: &AccountId,
+        ending: Ending,
+        at: Timestamp,
+        entry: Option<AuditEntry>,
+    ) -> Result<usize, StoreError> {
+        self.writer.write(sql::ending::EndSessions { account: *account, ending, at, entry }).await
     }
 
     /// Replaces the password that was forgotten, if it is still that one, and ends everything. Without a second step,

@@ -27,7 +27,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub const DATA_KEY_BYTES: usize = 32;
 
 /// A data key's number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub u16);
 
 impl KeyId {
@@ -165,8 +165,26 @@ pub enum NotDropped {
     #[error("not everything has been sealed anew under the newest key yet: wait for the backend to do it")]
     NotResealed,
     /// Something is sealed under it still.
-    #[error("{0} values are sealed under it still")]
-    InUse(u64),
+    #[error(
+        "{values} values are sealed under it still, of which {unopened} do not open (`aldgate keys list` names them)"
+    )]
+    InUse {
+        /// How many values.
+        values: u64,
+        /// How many of them were altered, so that nothing can seal them anew.
+        unopened: u64,
+    },
+}
+
+/// A sealed value that does not open: it was altered, and keeps its key from being dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unopened {
+    /// Table and column.
+    pub place: String,
+    /// The key of its row, in hexadecimal.
+    pub row: String,
+    /// The key that it says that it is under.
+    pub key: KeyId,
 }
 
 /// Data keys.
@@ -245,6 +263,17 @@ impl Store {
         Ok(keys)
     }
 
+    /// At most `max` sealed values that do not open, as far as sealing anew has met any.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unopened(&self, max: u32) -> Result<Vec<Unopened>, StoreError> {
+        let rows = sql::reseal::unopened(&self.readers, max).await?;
+        let named =
+            |row: sql::reseal::UnopenedRow| Unopened { place: row.place, row: sql::hex(&row.row), key: row.key };
+        Ok(rows.into_iter().map(named).collect())
+    }
+
     /// Drops a key, if nothing is sealed under it and nothing will be.
     ///
     /// # Errors
@@ -272,7 +301,8 @@ impl Store {
                 values += sql::reseal::count_under(&self.readers, place, id).await?;
             }
             if values > 0 {
-                return Ok(Err(NotDropped::InUse(values)));
+                let unopened = sql::reseal::count_unopened_under(&self.readers, id).await?;
+                return Ok(Err(NotDropped::InUse { values, unopened: unopened.min(values) }));
             }
             self.writer.write(Drop { id, act }).await?;
         } else if id > newest.id || keys.load(id).map_err(broken)?.is_none() {

@@ -40,9 +40,8 @@ impl fmt::Display for DeliveryId {
     }
 }
 
-/// Something to deliver, sealed: made by [`Store::later`], written by [`super::job::Tx::later`].
-#[derive(Debug, Clone)]
-pub struct Later {
+/// Something to deliver, sealed.
+pub(super) struct Later {
     pub(super) id: DeliveryId,
     pub(super) kind: Kind,
     pub(super) payload: Vec<u8>,
@@ -66,50 +65,69 @@ pub struct Due {
 }
 
 impl Tx<'_> {
-    /// Writes what is to be delivered with whatever else this transaction writes.
+    /// Writes what is to be delivered with whatever else this transaction writes: from `at` on, for as long as
+    /// `lifetime` (at most [`LIFETIME_MAX`]).
     ///
     /// # Errors
-    /// [`StoreError`]. Nothing of the transaction may be committed then.
-    pub(super) async fn later(&mut self, later: &Later) -> Result<(), StoreError> {
-        sql::delivery::add(self.connection, later).await
-    }
-}
-
-/// Something to deliver that no other fact demands.
-struct Add(Later);
-
-#[async_trait]
-impl Write for Add {
-    type Outcome = ();
-
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        tx.later(&self.0).await
-    }
-}
-
-/// What is delivered later.
-impl Store {
-    /// Makes something to deliver, from `now` on for as long as `lifetime` (at most [`LIFETIME_MAX`]). It is not written
-    /// yet: that is for the transaction of the fact.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it cannot be sealed, or is longer than [`PAYLOAD_BYTES_MAX`].
-    pub fn later(&self, kind: Kind, payload: &[u8], now: Timestamp, lifetime: Duration) -> Result<Later, StoreError> {
+    /// [`StoreError`], also for what is longer than [`PAYLOAD_BYTES_MAX`]. Nothing of the transaction may be committed
+    /// then.
+    pub(super) async fn later(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        at: Timestamp,
+        lifetime: Duration,
+    ) -> Result<(), StoreError> {
         if payload.len() > PAYLOAD_BYTES_MAX {
             return Err(StoreError::Broken(format!("a delivery of the kind {} is too long", kind.0)));
         }
         let id =
             self.sealer.entropy().bytes().map_err(|failed: EntropyFailed| StoreError::Broken(failed.to_string()))?;
         let payload = self.sealer.seal_bytes(sql::delivery::PLACE, &id, payload)?;
-        Ok(Later { id: DeliveryId(id), kind, payload, at: now, expires: now.plus(lifetime.min(LIFETIME_MAX)) })
+        let later = Later { id: DeliveryId(id), kind, payload, at, expires: at.plus(lifetime.min(LIFETIME_MAX)) };
+        sql::delivery::add(self.connection, &later).await
+    }
+}
+
+/// Something to deliver that no other fact demands.
+struct Add {
+    kind: Kind,
+    payload: Vec<u8>,
+    at: Timestamp,
+    lifetime: Duration,
+}
+
+#[async_trait]
+impl Write for Add {
+    type Outcome = ();
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.later(self.kind, &self.payload, self.at, self.lifetime).await
+    }
+}
+
+/// What is delivered later.
+impl Store {
+    /// Writes something to deliver that no other fact demands, from `at` on for as long as `lifetime`.
+    ///
+    /// # Errors
+    /// [`StoreError`], also for what is longer than [`PAYLOAD_BYTES_MAX`].
+    pub async fn deliver_later(
+        &self,
+        kind: Kind,
+        payload: &[u8],
+        at: Timestamp,
+        lifetime: Duration,
+    ) -> Result<(), StoreError> {
+        self.writer.write(Add { kind, payload: payload.to_vec(), at, lifetime }).await
     }
 
-    /// Writes something to deliver, by itself.
+    /// How many wait to be delivered.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn deliver_later(&self, later: Later) -> Result<(), StoreError> {
-        self.writer.write(Add(later)).await
+    pub async fn undelivered(&self) -> Result<u64, StoreError> {
+        sql::delivery::count(&self.readers).await
     }
 
     /// Takes at most `max` that are due, with a lease: until it ends nobody else takes them. One that does not open

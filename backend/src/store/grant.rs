@@ -1,7 +1,8 @@
 //! Grants and consents: what people have allowed clients.
 
+use super::audit::Act;
 use super::sql::{consent, grant};
-use super::{Store, StoreError};
+use super::{ServedFrom, Store, StoreError};
 use crate::model::{Consent, Grant, GrantId};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
@@ -30,12 +31,13 @@ pub enum Rotation {
 
 /// Grants.
 impl Store {
-    /// Makes a grant, once; ends it if it is made again.
+    /// Makes a grant, once; ends it if it is made again. A client that wants to be told when the session ends in which
+    /// it is made says which that is.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn redeem(&self, new: &Grant) -> Result<Redemption, StoreError> {
-        self.writer.write(grant::Redeem(new.clone())).await
+    pub async fn redeem(&self, new: &Grant, served: Option<ServedFrom>) -> Result<Redemption, StoreError> {
+        self.writer.write(grant::Redeem { new: new.clone(), served }).await
     }
 
     /// A grant, also if it has ended.
@@ -44,14 +46,6 @@ impl Store {
     /// [`StoreError`].
     pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, StoreError> {
         grant::by_id(&self.readers, id).await
-    }
-
-    /// The grants of an account whose clients have not been told that their session has ended.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub(crate) async fn untold_grants(&self, account: &AccountId, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
-        grant::untold(&self.readers, account, now).await
     }
 
     /// Replaces the refresh token of `generation` by the next, and lets the grant live until `expires`.
@@ -116,7 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn withdraw_consent(&self, account: &AccountId, client: &str) -> Result<bool, StoreError> {
-        self.writer.write(consent::Withdraw { account: *account, client: client.to_owned() }).await
+    pub async fn withdraw_consent(&self, account: &AccountId, client: &str, act: Act) -> Result<bool, StoreError> {
+        self.writer.write(consent::Withdraw { account: *account, client: client.to_owned(), act }).await
     }
 }

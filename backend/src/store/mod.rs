@@ -13,6 +13,7 @@
 pub mod audit;
 mod backup;
 pub(crate) mod client;
+mod client_session;
 #[cfg(test)]
 mod conformance;
 mod contact;
@@ -21,7 +22,6 @@ pub mod delivery;
 mod grant;
 mod job;
 mod key_files;
-pub(crate) mod logout_notice;
 mod open;
 mod person;
 mod reseal;
@@ -36,7 +36,9 @@ mod transactions;
 mod writer;
 mod writes;
 
-use crate::model::{Account, EmailAddress, NewAccount, NewCredential, Passkey, PasswordHash, Revocation, WayIn};
+use crate::model::{
+    Account, EmailAddress, Ending, NewAccount, NewCredential, Passkey, PasswordHash, Revocation, WayIn,
+};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::{AccountId, CredentialDigest, Lane, SessionId, SingleUse};
 use aldgate_core::secret::MasterKey;
@@ -49,9 +51,14 @@ use aldgate_core::webauthn::credential::CredentialRecord;
 use audit::Act;
 use audit::chain::AuditKey;
 pub use backup::Unfit;
-pub use contact::{ChangeId, ContactKind, EmailChange, Recovery, UNDO_WITHIN, Undoing};
-pub use data_key::{DATA_KEY_BYTES, DataKey, DataKeys, KeyId, KeysFailed, NotDropped};
+pub use client_session::ServedFrom;
+#[cfg(test)]
+pub(crate) use client_session::TOLD_FOR;
+pub(crate) use client_session::{FAREWELL, LOGOUT};
+pub use contact::{ChangeId, ContactKind, EmailChange, Recovery, TakenAway, UNDO_WITHIN, Undoing};
+pub use data_key::{DATA_KEY_BYTES, DataKey, DataKeys, KeyId, KeysFailed, NotDropped, Unopened};
 pub use grant::{Redemption, Rotation};
+use job::Given;
 pub use key_files::KeyFiles;
 pub use open::OpenError;
 pub use open::postgres::{BadUrl, Server, ServerOptions};
@@ -60,7 +67,6 @@ use settling::Settling;
 use sql::Readers;
 use sql::account::NewRow;
 use sql::passkey::NewPasskey;
-pub(crate) use sql::session::Ending;
 use sql::sweep::{Expiring, STEP_ROWS_MAX};
 use std::path::Path;
 use std::sync::Arc;
@@ -125,6 +131,19 @@ pub enum Removal {
     NotFound,
 }
 
+/// For how long refused sign-ins of one account are counted together: so many entries of the audit can somebody cause who
+/// hammers at it, and no more.
+const REFUSALS_WINDOW: Duration = Duration::from_hours(1);
+
+/// Why somebody was not signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInRefusal {
+    /// There were too many attempts.
+    Throttled,
+    /// After a right password, the second step was wrong.
+    SecondStep,
+}
+
 /// Whether an attempt may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -162,7 +181,8 @@ impl Store {
         let sealer = Arc::new(Sealer::new(master, entropy).map_err(broken)?);
         let (connection, readers) = open::sqlite::connect(path).await?;
         let (followers, audit_key) = (Arc::new(Followers::default()), Arc::new(AuditKey::of(master)));
-        let writer = Writes::Embedded(Writer::start(connection, followers.clone(), audit_key.clone()));
+        let given = Given { followers: followers.clone(), audit_key: audit_key.clone(), sealer: sealer.clone() };
+        let writer = Writes::Embedded(Writer::start(connection, given));
         Ok(Self { readers: Readers::Sqlite(readers), writer, sealer, audit_key, followers })
     }
 
@@ -178,10 +198,11 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let broken =
             |error: StoreError| OpenError::Postgres { server: server.shown().into(), cause: error.to_string() };
-        let sealer = Arc::new(Sealer::new(master, entropy.clone()).map_err(broken)?);
+        let sealer = Arc::new(Sealer::new(master, entropy).map_err(broken)?);
         let pool = open::postgres::connect(server, connections).await?;
         let (followers, audit_key) = (Arc::new(Followers::default()), Arc::new(AuditKey::of(master)));
-        let writer = Writes::Postgres(Transactions::new(pool.clone(), followers.clone(), audit_key.clone(), entropy));
+        let given = Given { followers: followers.clone(), audit_key: audit_key.clone(), sealer: sealer.clone() };
+        let writer = Writes::Postgres(Transactions::new(pool.clone(), given));
         Ok(Self { readers: Readers::Postgres(pool), writer, sealer, audit_key, followers })
     }
 
@@ -386,6 +407,22 @@ impl Store {
         self.writer.write(sql::attempt::GiveBack(*key)).await
     }
 
+    /// Counts a refused sign-in of whoever has this address, if anybody has: that is found out when the window is over
+    /// and the audit is told, so that an address with an account is not told from one without.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_refusal(
+        &self,
+        email: &EmailAddress,
+        refusal: SignInRefusal,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let throttled = refusal == SignInRefusal::Throttled;
+        let ends = now.plus(REFUSALS_WINDOW);
+        self.writer.write(sql::refusal::Count { digest: self.sealer.digest(email), throttled, now, ends }).await
+    }
+
     /// Forgets the attempts that were counted under a key.
     ///
     /// # Errors
@@ -397,7 +434,8 @@ impl Store {
 
 /// Sweeping.
 impl Store {
-    /// Deletes single-use values, attempts, sessions and grants that have ended, in steps between which others may write.
+    /// Deletes single-use values, attempts, sessions and grants that have ended, in steps between which others may write;
+    /// refused sign-ins whose window is over go into the audit.
     /// Gives how many rows went.
     ///
     /// # Errors
@@ -405,6 +443,13 @@ impl Store {
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
         let grace = u64::try_from(SWEEP_GRACE.as_millis()).unwrap_or(0);
         let mut swept = 0;
+        loop {
+            let closed = self.writer.write(sql::refusal::Close { until: now, most: STEP_ROWS_MAX }).await?;
+            swept += closed;
+            if closed < STEP_ROWS_MAX {
+                break;
+            }
+        }
         let warm = if self.writer.are_embedded() { &Expiring::WARM[..] } else { &[] };
         for what in Expiring::COLD.iter().chain(warm).copied() {
             let outlives = u64::try_from(what.outlives().as_millis()).unwrap_or(u64::MAX);

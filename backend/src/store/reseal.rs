@@ -4,10 +4,15 @@
 //! followed by another that goes on there, and of two at once neither harms the other (a value is replaced only while it
 //! is what was read). A new key's time must have come for a while, so that no process seals under an older one any more.
 //! At the end everything is counted; what somebody has put under an older key meanwhile is found by another round.
+//!
+//! A value that does not open (it was altered) holds up no other: it is noted, said once in the log, and passed over. It
+//! keeps its key from being dropped, which `aldgate keys list` says; and it is tried again, so that one that was mended
+//! is sealed anew like any other.
 
 use super::data_key::{DataKeys, KeyId};
 use super::job::{Tx, Write};
-use super::sql::reseal::{PLACES, Replacement, Sealed};
+use super::sql::hex;
+use super::sql::reseal::{PLACES, Replacement, Sealed, UnopenedRow};
 use super::{Store, StoreError, sql};
 use crate::store::audit::{Act, AuditEntry, DATA_KEY_RESEALED};
 use aldgate_core::time::{Clock, Timestamp};
@@ -25,6 +30,9 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// How long a key must have been in use before what is older is sealed anew: several looks of every process.
 const SETTLED_AFTER: Duration = Duration::from_secs(15);
+
+/// Values that do not open and are said one by one in a step's log.
+const SAID_MAX: usize = 10;
 
 /// What a step has found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +68,10 @@ impl Store {
     /// One step.
     ///
     /// # Errors
-    /// [`StoreError`], also for a value that does not open: everything after it waits.
+    /// [`StoreError`].
     pub(crate) async fn reseal_step(&self, now: Timestamp) -> Result<Step, StoreError> {
         let (key, _) = self.sealer.ring().sealing()?;
+        self.try_unopened_again().await?;
         let rows = sql::data_key::all(&self.readers).await?;
         let Some(row) = rows.iter().find(|row| row.id == key) else { return Ok(Step::Nothing) };
         if row.resealed_at.is_some() || row.active_from.plus(SETTLED_AFTER) > now {
@@ -71,25 +80,55 @@ impl Store {
         for (at, sealed) in PLACES.iter().enumerate() {
             let (after, done) = sql::reseal::progress(&self.readers, sealed.place, key).await?;
             if !done {
-                self.reseal_rows(at, sealed, key, &after).await?;
+                self.reseal_rows(at, sealed, (key, now), &after).await?;
                 return Ok(Step::More);
             }
         }
         self.finish(key, now).await
     }
 
-    async fn reseal_rows(&self, at: usize, sealed: &Sealed, key: KeyId, after: &[u8]) -> Result<(), StoreError> {
+    async fn reseal_rows(
+        &self,
+        at: usize,
+        sealed: &Sealed,
+        (key, now): (KeyId, Timestamp),
+        after: &[u8],
+    ) -> Result<(), StoreError> {
         let rows = sql::reseal::after(&self.readers, sealed, after, STEP_ROWS_MAX).await?;
         let done = rows.len() < usize::try_from(STEP_ROWS_MAX).unwrap_or(usize::MAX);
         let after = rows.last().map_or_else(|| after.to_vec(), |(row, _)| row.clone());
-        let mut replacements = Vec::new();
+        let (mut replacements, mut unopened) = (Vec::new(), Vec::new());
         for (row, old) in rows {
             if self.sealer.key_of(sealed.place, &row, &old) != Some(key) {
-                let new = self.sealer.seal_anew(sealed.place, &row, &old)?;
-                replacements.push((row, old, new));
+                match self.sealer.seal_anew(sealed.place, &row, &old)? {
+                    Some(new) => replacements.push((row, old, new)),
+                    None => unopened.push((row, said_key(&old))),
+                }
             }
         }
-        self.writer.write(Reseal { at, key, replacements, after, done }).await
+        let found = self.writer.write(Reseal { at, key, replacements, unopened, after, done, now }).await?;
+        say_unopened(sealed, &found);
+        Ok(())
+    }
+
+    /// Tries those again that did not open, the longest known first: one that was mended is sealed anew, one that is
+    /// gone is forgotten.
+    async fn try_unopened_again(&self) -> Result<(), StoreError> {
+        for UnopenedRow { place, row, .. } in sql::reseal::unopened(&self.readers, STEP_ROWS_MAX).await? {
+            let Some((at, sealed)) = PLACES.iter().enumerate().find(|(_, sealed)| sealed.place.0 == place) else {
+                continue; // Of a later version.
+            };
+            let mended = match sql::reseal::value(&self.readers, sealed, &row).await? {
+                None => None,
+                Some(old) => match self.sealer.seal_anew(sealed.place, &row, &old)? {
+                    Some(new) => Some((row.clone(), old, new)),
+                    None => continue,
+                },
+            };
+            tracing::info!(place, row = hex(&row), gone = mended.is_none(), "a sealed value is in order again");
+            self.writer.write(Mended { at, row, mended }).await?;
+        }
+        Ok(())
     }
 
     /// Counts; what is under another key still is found by another round.
@@ -97,13 +136,13 @@ impl Store {
         let mut again = Vec::new();
         for (at, sealed) in PLACES.iter().enumerate() {
             let all = sql::reseal::count(&self.readers, sealed).await?;
-            if sql::reseal::count_under(&self.readers, sealed, key).await? < all {
+            let unopened = sql::reseal::count_unopened(&self.readers, sealed, key).await?;
+            if sql::reseal::count_under(&self.readers, sealed, key).await? + unopened < all {
                 again.push(at);
             }
         }
         for at in &again {
-            let begin = Reseal { at: *at, key, replacements: Vec::new(), after: Vec::new(), done: false };
-            self.writer.write(begin).await?;
+            self.writer.write(Reseal { at: *at, key, now, ..Reseal::default() }).await?;
         }
         if !again.is_empty() {
             return Ok(Step::More);
@@ -113,23 +152,74 @@ impl Store {
     }
 }
 
+/// Which key a value says that it is under; before data keys, values said nothing.
+fn said_key(sealed: &[u8]) -> KeyId {
+    sealed.first_chunk().map_or(KeyId::DERIVED, |bytes| KeyId::from_bytes(*bytes))
+}
+
+fn say_unopened(sealed: &Sealed, found: &[(Vec<u8>, KeyId)]) {
+    for (row, key) in found.iter().take(SAID_MAX) {
+        tracing::error!(
+            place = sealed.place.0,
+            row = hex(row),
+            %key,
+            "a sealed value does not open, and is passed over: it keeps its key from being dropped"
+        );
+    }
+    if let Some(more) = found.len().checked_sub(SAID_MAX).filter(|more| *more > 0) {
+        tracing::error!(place = sealed.place.0, more, "sealed values near these do not open either");
+    }
+}
+
 /// Some rows of a place, and how far that is.
+#[derive(Default)]
 struct Reseal {
     at: usize,
     key: KeyId,
     replacements: Vec<Replacement>,
+    /// Rows whose values do not open, and under which key they say that they are.
+    unopened: Vec<(Vec<u8>, KeyId)>,
     after: Vec<u8>,
     done: bool,
+    now: Timestamp,
 }
 
 #[async_trait]
 impl Write for Reseal {
+    /// What does not open, and was not known not to.
+    type Outcome = Vec<(Vec<u8>, KeyId)>;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<Self::Outcome, StoreError> {
+        let Some(sealed) = PLACES.get(self.at) else { return Ok(Vec::new()) };
+        sql::reseal::replace(tx.connection, sealed, &self.replacements).await?;
+        let mut found = Vec::new();
+        for (row, key) in &self.unopened {
+            if sql::reseal::note_unopened(tx.connection, sealed, row, *key, self.now).await? {
+                found.push((row.clone(), *key));
+            }
+        }
+        sql::reseal::advance(tx.connection, sealed.place, self.key, &self.after, self.done).await?;
+        Ok(found)
+    }
+}
+
+/// A value that did not open and now does, sealed anew; or whose row is gone.
+struct Mended {
+    at: usize,
+    row: Vec<u8>,
+    mended: Option<Replacement>,
+}
+
+#[async_trait]
+impl Write for Mended {
     type Outcome = ();
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let Some(sealed) = PLACES.get(self.at) else { return Ok(()) };
-        sql::reseal::replace(tx.connection, sealed, &self.replacements).await?;
-        sql::reseal::advance(tx.connection, sealed.place, self.key, &self.after, self.done).await
+        if let Some(replacement) = &self.mended {
+            sql::reseal::replace(tx.connection, sealed, std::slice::from_ref(replacement)).await?;
+        }
+        sql::reseal::forget_unopened(tx.connection, sealed, &self.row).await
     }
 }
 

@@ -91,9 +91,12 @@ impl Sealer {
         self.open_bytes(place, row, sealed).is_ok().then_some(id)
     }
 
-    /// Seals a value anew under the key that now seals.
-    pub(super) fn seal_anew(&self, place: Place, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
-        self.carry((place, row), (place, row), sealed)
+    /// Seals a value anew under the key that now seals; `None` for one that does not open.
+    pub(super) fn seal_anew(&self, place: Place, row: &[u8], sealed: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.open_any(place, row, sealed) {
+            Ok(value) => self.seal_bytes(place, row, &value).map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Seals a value for another place and row than those it comes from.
@@ -103,12 +106,18 @@ impl Sealer {
         (to, to_row): (Place, &[u8]),
         sealed: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
-        let value = match (self.open_bytes(from, from_row, sealed), from) {
+        let value = self.open_any(from, from_row, sealed)?;
+        self.seal_bytes(to, to_row, &value)
+    }
+
+    /// Opens a value, also one that a version before data keys has sealed.
+    fn open_any(&self, place: Place, row: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let value = match (self.open_bytes(place, row, sealed), place) {
             (Ok(value), _) => value,
-            (Err(error), EMAIL) => self.of_before(from_row, sealed).ok_or(error)?,
+            (Err(error), EMAIL) => self.of_before(row, sealed).ok_or(error)?,
             (Err(error), _) => return Err(error),
         };
-        self.seal_bytes(to, to_row, &Zeroizing::new(value))
+        Ok(Zeroizing::new(value))
     }
 
     /// Opens an address that a version before data keys has sealed.
@@ -240,7 +249,7 @@ mod tests {
         sealer.ring().seal_under(KeyId(1));
         for old in [before, derived] {
             assert_eq!(sealer.open(&ACCOUNT, &old), Ok(email()));
-            let anew = sealer.seal_anew(EMAIL, ACCOUNT.as_bytes(), &old).expect("sealed");
+            let anew = sealer.seal_anew(EMAIL, ACCOUNT.as_bytes(), &old).expect("sealed").expect("opened");
             assert_eq!(sealer.key_of(EMAIL, ACCOUNT.as_bytes(), &anew), Some(KeyId(1)));
             assert_eq!(sealer.open(&ACCOUNT, &anew), Ok(email()));
             assert!(super::tests::sealer().open(&ACCOUNT, &anew).is_err(), "the old keys do not open the new");

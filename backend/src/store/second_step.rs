@@ -123,7 +123,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn forget_browser(&self, account: &AccountId, id: [u8; 32]) -> Result<bool, StoreError> {
-        self.writer.write(sql::remembered_browser::Forget { account: *account, id }).await
+    pub async fn forget_browser(&self, account: &AccountId, id: [u8; 32], act: Act) -> Result<bool, StoreError> {
+        self.writer.write(sql::remembered_browser::Forget { account: *account, id, act }).await
     }
 }

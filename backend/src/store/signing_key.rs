@@ -1,5 +1,6 @@
 //! The OpenID provider's signing keys as they lie on the disk: sealed by whoever uses them, one number each.
 
+use super::audit::Act;
 use super::{Store, StoreError, sql};
 use aldgate_core::time::Timestamp;
 
@@ -51,23 +52,27 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn add_signing_key(&self, key: StoredSigningKey) -> Result<KeyAddition, StoreError> {
-        self.writer.write(sql::signing_key::Add { key, alone: false }).await
+    pub(crate) async fn add_signing_key(&self, key: StoredSigningKey, act: Act) -> Result<KeyAddition, StoreError> {
+        self.writer.write(sql::signing_key::Add { key, alone: false, act }).await
     }
 
     /// Adds a key, unless there is one of its number, and deletes all others of its algorithm in the same transaction.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn replace_signing_keys(&self, key: StoredSigningKey) -> Result<KeyAddition, StoreError> {
-        self.writer.write(sql::signing_key::Add { key, alone: true }).await
+    pub(crate) async fn replace_signing_keys(
+        &self,
+        key: StoredSigningKey,
+        act: Act,
+    ) -> Result<KeyAddition, StoreError> {
+        self.writer.write(sql::signing_key::Add { key, alone: true, act }).await
     }
 
     /// Deletes a key.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn forget_signing_key(&self, algorithm: &str, number: u32) -> Result<(), StoreError> {
-        self.writer.write(sql::signing_key::Forget { algorithm: algorithm.to_owned(), number }).await
+    pub(crate) async fn forget_signing_key(&self, algorithm: &str, number: u32, act: Act) -> Result<(), StoreError> {
+        self.writer.write(sql::signing_key::Forget { algorithm: algorithm.to_owned(), number, act }).await
     }
 }

@@ -31,6 +31,11 @@ impl Home {
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("aldgate.db")
     }
+
+    /// The same folder, with another store on it.
+    pub(crate) fn with(self, store: Store) -> Self {
+        Self { store, ..self }
+    }
 }
 
 pub(crate) async fn open(path: &Path) -> Result<Store, OpenError> {
@@ -315,9 +320,8 @@ async fn a_copy_is_whole_while_others_write() {
 #[tokio::test]
 async fn what_is_to_be_delivered_stands_sealed() {
     let home = Home::new().await;
-    let later =
-        home.store.later(delivery::Kind("test"), b"to ada@analytical.example", NOW, SWEEP_GRACE).expect("sealed");
-    home.store.deliver_later(later).await.expect("written");
+    let later = home.store.deliver_later(delivery::Kind("test"), b"to ada@analytical.example", NOW, SWEEP_GRACE);
+    later.await.expect("written");
     for suffix in ["", "-wal"] {
         let bytes = std::fs::read(home.folder.path().join(format!("aldgate.db{suffix}"))).expect("a file");
         assert!(!bytes.windows(10).any(|window| window == b"analytical"), "{suffix}");

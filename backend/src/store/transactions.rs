@@ -9,11 +9,8 @@
 //! not run again, and its caller is told of a failure.
 
 use super::StoreError;
-use super::audit::chain::AuditKey;
-use super::job::{Tx, Write};
+use super::job::{Given, Write};
 use super::sql::Connection;
-use aldgate_core::entropy::Entropy;
-use aldgate_core::warm::change::Followers;
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,20 +31,13 @@ const PAUSE_MAX: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 pub(super) struct Transactions {
     pool: PgPool,
-    followers: Arc<Followers>,
-    audit_key: Arc<AuditKey>,
-    entropy: Arc<dyn Entropy>,
+    given: Given,
     places: Arc<Semaphore>,
 }
 
 impl Transactions {
-    pub(super) fn new(
-        pool: PgPool,
-        followers: Arc<Followers>,
-        audit_key: Arc<AuditKey>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Self {
-        Self { pool, followers, audit_key, entropy, places: Arc::new(Semaphore::new(JOBS_MAX)) }
+    pub(super) fn new(pool: PgPool, given: Given) -> Self {
+        Self { pool, given, places: Arc::new(Semaphore::new(JOBS_MAX)) }
     }
 
     /// Writes; returns when it is committed and every follower has heard.
@@ -78,11 +68,11 @@ impl Transactions {
 
     /// A transaction that is dropped before it is committed is rolled back.
     async fn once<W: Write>(&self, mut connection: Connection, write: &W) -> Result<W::Outcome, StoreError> {
-        let mut tx = Tx { connection: &mut connection, changes: Vec::new(), audit_key: &self.audit_key };
+        let mut tx = self.given.tx(&mut connection);
         let outcome = write.write(&mut tx).await?;
         let changes = tx.changes;
         connection.end().await?;
-        changes.iter().for_each(|change| self.followers.tell(change));
+        changes.iter().for_each(|change| self.given.followers.tell(change));
         Ok(outcome)
     }
 
@@ -90,7 +80,7 @@ impl Transactions {
     /// meet again.
     fn pause(&self, tries: u32) -> Duration {
         let longest = PAUSE.saturating_mul(1 << tries.min(16)).min(PAUSE_MAX);
-        let drawn = self.entropy.bytes::<1>().map_or(u8::MAX, |[byte]| byte);
+        let drawn = self.given.sealer.entropy().bytes::<1>().map_or(u8::MAX, |[byte]| byte);
         longest * u32::from(drawn) / u32::from(u8::MAX)
     }
 

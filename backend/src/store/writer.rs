@@ -11,15 +11,12 @@
 //! Followers are told here, not by the caller, since a caller may go away (a browser hangs up) after the commit.
 
 use super::StoreError;
-use super::audit::chain::AuditKey;
-use super::job::{Tx, Write};
+use super::job::{Given, Tx, Write};
 use super::settling::Settling;
 use super::sql::settling::Start;
 use super::sql::{self, Connection};
 use aldgate_core::warm::Settlement;
-use aldgate_core::warm::change::Followers;
 use async_trait::async_trait;
-use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Most jobs in one transaction: beyond this a batch gains little (4 % from 64 to 512) and its first job waits.
@@ -91,9 +88,9 @@ pub(super) struct Writer(mpsc::Sender<Job>);
 
 impl Writer {
     /// Starts the task that owns the writing connection. It ends when it is closed or nobody can ask it any more.
-    pub(super) fn start(connection: Connection, followers: Arc<Followers>, audit_key: Arc<AuditKey>) -> Self {
+    pub(super) fn start(connection: Connection, given: Given) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
-        tokio::spawn(Task { connection, queue, followers, audit_key }.run());
+        tokio::spawn(Task { connection, queue, given }.run());
         Self(jobs)
     }
 
@@ -133,8 +130,7 @@ fn closed() -> StoreError {
 struct Task {
     connection: Connection,
     queue: mpsc::Receiver<Job>,
-    followers: Arc<Followers>,
-    audit_key: Arc<AuditKey>,
+    given: Given,
 }
 
 impl Task {
@@ -181,11 +177,11 @@ impl Task {
         if jobs.is_empty() {
             return Ok(());
         }
-        let mut tx = Tx { connection: &mut self.connection, changes: Vec::new(), audit_key: &self.audit_key };
+        let mut tx = self.given.tx(&mut self.connection);
         let written = write_all(&mut tx, jobs).await;
         let changes = tx.changes;
         match written {
-            Ok(()) => changes.iter().for_each(|change| self.followers.tell(change)),
+            Ok(()) => changes.iter().for_each(|change| self.given.followers.tell(change)),
             Err(_) => sql::rollback(&mut self.connection).await,
         }
         written

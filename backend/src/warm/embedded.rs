@@ -4,7 +4,8 @@
 //! before it answers. Here the verbs of the trait are put into those of the store. Passkeys have no copy in this tier:
 //! their home is the same file, so publishing one only tells the followers.
 
-use crate::store::{Ending, Store, StoreError};
+use crate::model::Ending;
+use crate::store::{Store, StoreError};
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;

@@ -39,8 +39,17 @@ words! {
         "Bydd gan eich cyfrif ei hen gyfeiriad e-bost eto, a bydd pawb yn cael eu hallgofnodi ohono.";
     take_back_phone: "Your account will have its old telephone number again, and everyone is signed out of it.",
         "Bydd gan eich cyfrif ei hen rif ffôn eto, a bydd pawb yn cael eu hallgofnodi ohono.";
+    take_back_all_since: "Everything else that was changed or added since then goes too: contact details, passkeys, second steps, recovery codes, remembered browsers, and a password that was set since then.",
+        "Bydd popeth arall a newidiwyd neu a ychwanegwyd ers hynny yn mynd hefyd: manylion cyswllt, allweddi mynediad, ail gamau, codau adfer, porwyr sy'n cael eu cofio, a chyfrinair a osodwyd ers hynny.";
     take_it_back: "Take the change back", "Dadwneud y newid";
     change_taken_back: "The change was taken back", "Mae'r newid wedi'i ddadwneud";
+    removed_with_change: "This was added after the change, and we have removed it:",
+        "Ychwanegwyd hyn ar ôl y newid, ac rydym wedi'i ddileu:";
+    removed_passkeys(count: u64): "Passkeys: {count}", "Allweddi mynediad: {count}";
+    removed_second_steps(count: u64): "Second steps (telephones or an authenticator app): {count}",
+        "Ail gamau (ffonau neu ap dilysu): {count}";
+    removed_recovery_codes: "Recovery codes", "Codau adfer";
+    removed_password: "The password", "Y cyfrinair";
     change_taken_back_next: "Choose a new password now, in case somebody knows the old one.",
         "Dewiswch gyfrinair newydd nawr, rhag ofn bod rhywun yn gwybod yr hen un.";
 

@@ -1,6 +1,6 @@
 //! Getting an account back, taking changes back, "this wasn't me", and leaving.
 
-use crate::second_step::with_phone;
+use crate::second_step::{with_app, with_phone};
 use crate::world::{PASSWORD, World, token_in};
 use aldgate_backend::Channel;
 use aldgate_core::testing::authenticator::Authenticator;
@@ -203,6 +203,73 @@ async fn a_changed_address_is_taken_back_by_the_old_one_which_nobody_takes_meanw
     assert!(owner.session().await.is_none());
     assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
     assert_eq!(world.browser().sign_in("ada@new.example", PASSWORD).await.status, 422);
+}
+
+#[tokio::test]
+async fn a_thief_who_changed_the_address_keeps_no_way_in_when_that_is_taken_back() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, "07700 900123").await;
+    let own = Authenticator::derived(1, 1);
+    assert_eq!(owner.register_passkey(&own).await.status, 200);
+    world.after(Duration::from_mins(1));
+    // Somebody sits at the open session.
+    let mut thief = owner.clone();
+    thief.post("/account/email", &[("email", "thief@evil.example")]).await;
+    assert_eq!(thief.post("/account/prove", &[("code", &world.code())]).await.status, 303);
+    let told = world.messages().into_iter().rev().find(|message| message.to == EMAIL).expect("a message");
+    let undo = token_in(&told.body).expect("a link");
+    world.after(Duration::from_mins(1));
+    with_phone(&mut thief, &world, "07700 900456").await;
+    with_app(&mut thief, &world).await;
+    let codes = thief.post("/account/recovery-codes", &[]).await;
+    assert_eq!(codes.status, 200);
+    let theirs = Authenticator::derived(1, 2);
+    assert_eq!(thief.register_passkey(&theirs).await.status, 200);
+    let change = [("current_password", PASSWORD), ("new_password", NEW)];
+    assert_eq!(thief.post("/account/password", &change).await.status, 303);
+
+    let mut anybody = world.browser();
+    let page = anybody.get(&format!("/cancel-change?token={undo}")).await;
+    assert!(page.body.contains("Everything else that was changed or added since then goes too"), "{}", page.body);
+    let page = anybody.post("/cancel-change", &[("token", &undo)]).await;
+    for line in ["Passkeys: 1", "an authenticator app): 1", "<li>Recovery codes</li>", "<li>The password</li>"] {
+        assert!(page.body.contains(line), "{line}: {}", page.body);
+    }
+    assert!(thief.session().await.is_none());
+    for (email, password) in [(EMAIL, NEW), (EMAIL, PASSWORD), ("thief@evil.example", NEW)] {
+        assert_eq!(world.browser().sign_in(email, password).await.status, 422, "{email} {password}");
+    }
+    for (passkey, stays) in [(&own, true), (&theirs, false)] {
+        let digest = aldgate_core::id::CredentialDigest::of(&passkey.credential_id);
+        assert_eq!(world.warm.credential(&digest).await.expect("warm").is_some(), stays);
+    }
+    // The owner comes back by a message to the address that is theirs again, and by the number that was.
+    anybody.post("/reset", &[("email", EMAIL)]).await;
+    let reset = world.token();
+    assert_eq!(anybody.post("/reset/new", &[("token", &reset), ("password", "the owner's new one")]).await.status, 303);
+    assert_eq!(anybody.sign_in(EMAIL, "the owner's new one").await.location(), "/sign-in/code");
+    let sent = world.messages().pop().expect("a text");
+    assert_eq!((sent.channel, sent.to.as_str()), (Channel::Text, "+447700900123"));
+    assert_eq!(anybody.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
+}
+
+#[tokio::test]
+async fn of_a_chain_of_changed_addresses_no_link_but_the_first_ones_leads_back() {
+    let world = World::new().await;
+    let mut thief = world.with_password(EMAIL).await;
+    let mut links = Vec::new();
+    for (old, new) in [(EMAIL, "one@evil.example"), ("one@evil.example", "two@evil.example")] {
+        world.after(Duration::from_mins(1));
+        thief.post("/account/email", &[("email", new)]).await;
+        assert_eq!(thief.post("/account/prove", &[("code", &world.code())]).await.status, 303);
+        let told = world.messages().into_iter().rev().find(|message| message.to == old).expect("a message");
+        links.push(token_in(&told.body).expect("a link"));
+    }
+    assert_eq!(world.browser().post("/cancel-change", &[("token", &links[0])]).await.status, 200);
+    let answer = world.browser().post("/cancel-change", &[("token", &links[1])]).await;
+    assert_eq!(answer.status, 409, "it would give the account to the thief's first address");
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub(crate) async fn with_phone(browser: &mut Browser<'_>, world: &World, number:
 }
 
 /// Sets an app up; gives its key.
-async fn with_app(browser: &mut Browser<'_>, world: &World) -> Vec<u8> {
+pub(crate) async fn with_app(browser: &mut Browser<'_>, world: &World) -> Vec<u8> {
     let page = browser.get("/account/second-step/app").await;
     let (_, after) = page.body.split_once("<dt>Key</dt>").expect("a key");
     let text = after.split("<dd>").nth(1).and_then(|rest| rest.split('<').next()).expect("a key");

@@ -1,10 +1,11 @@
 //! `aldgate audit`: proves the audit whole, and lists it.
 
 use super::CannotStart;
-use super::operator::{Operator, say};
+use super::operator::{Operator, date, say};
 use aldgate_backend::store::StoreError;
-use aldgate_backend::store::audit::{CHAINS, Head};
+use aldgate_backend::store::audit::{Audited, CHAINS, Head};
 use aldgate_core::id::AccountId;
+use aldgate_core::time::Timestamp;
 use aldgate_gateway::config::Config;
 use std::path::{Path, PathBuf};
 
@@ -57,7 +58,7 @@ pub(crate) async fn list(config: Config, account: Option<String>) -> Result<(), 
     let store = &operator.store;
     if let Some(account) = account {
         for entry in store.audited_of(&account, OF_ACCOUNT_MAX).await.map_err(failed)? {
-            say(entry.json());
+            say(line(&entry));
         }
     } else {
         for chain in 0..CHAINS {
@@ -66,10 +67,18 @@ pub(crate) async fn list(config: Config, account: Option<String>) -> Result<(), 
                 let entries = store.audited(chain, after, READ_MAX).await.map_err(failed)?;
                 let Some(last) = entries.last() else { break };
                 after = last.n();
-                entries.iter().for_each(|entry| say(entry.json()));
+                entries.iter().for_each(|entry| say(line(entry)));
             }
         }
     }
     store.close().await;
     Ok(())
+}
+
+/// An entry, with its moment as people read it beside the one that its tag covers.
+fn line(entry: &Audited) -> serde_json::Value {
+    let mut line = entry.json();
+    let at = line["at"].as_u64().map(Timestamp::from_millis).map(date);
+    line["time"] = at.into();
+    line
 }

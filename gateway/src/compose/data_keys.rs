@@ -1,22 +1,23 @@
 //! `aldgate keys`: the keys under which what is personal stands sealed in the database.
 
 use super::CannotStart;
-use super::operator::{Operator, now, say};
-use aldgate_backend::store::{DataKey, KeyId, StoreError};
+use super::operator::{Operator, date, now, say};
+use aldgate_backend::store::{DataKey, KeyId, StoreError, Unopened};
 use aldgate_gateway::config::Config;
 use std::time::Duration;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// How long a new key is announced before it is used: every process looks every five seconds, and where keys are copied
 /// from machine to machine, that takes a while.
 pub(crate) const ANNOUNCED_SECS: u32 = 600;
 
+/// Most values that do not open and are listed: whoever has more has another problem.
+const UNOPENED_MAX: u32 = 1000;
+
 fn failed(error: StoreError) -> CannotStart {
     CannotStart::because("the data keys", error)
 }
 
-/// Prints them, and how much is sealed under each.
+/// Prints them, how much is sealed under each, and what cannot be sealed anew.
 ///
 /// # Errors
 /// If they cannot be read.
@@ -25,21 +26,20 @@ pub(crate) async fn list(config: Config) -> Result<(), CannotStart> {
     for key in operator.store.data_keys().await.map_err(failed)? {
         say(line(&key));
     }
+    for Unopened { place, row, key } in operator.store.unopened(UNOPENED_MAX).await.map_err(failed)? {
+        say(format!("key {key} is held back by a value that does not open: {place}, row {row}"));
+    }
     operator.store.close().await;
     Ok(())
 }
 
 fn line(key: &DataKey) -> String {
     let DataKey { id, active_from, resealed_at, values } = key;
-    let moment = |at: aldgate_core::time::Timestamp| {
-        let at = i64::try_from(at.as_secs()).ok().and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok());
-        at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
-    };
     let since = match *id {
         KeyId::DERIVED => "derived from the master key".to_owned(),
-        _ => format!("seals from {}", moment(*active_from)),
+        _ => format!("seals from {}", date(*active_from)),
     };
-    let resealed = resealed_at.map(|at| format!(", everything older sealed anew by {}", moment(at)));
+    let resealed = resealed_at.map(|at| format!(", everything older sealed anew by {}", date(at)));
     format!("key {id}: {values} values, {since}{}", resealed.unwrap_or_default())
 }
 

@@ -3,6 +3,7 @@
 //! It works on the store itself, whether or not a backend runs on it: whatever is changed, each running backend finds
 //! within a second.
 
+use super::operator::{Operator, date};
 use super::{CannotStart, database, keys, runtime};
 use aldgate_backend::oidc::keys::{KeysFailed, ListedKey, Rotation, Rules, SigningAlgorithm, SigningKeys, Standing};
 use aldgate_core::entropy::Entropy;
@@ -13,8 +14,6 @@ use aldgate_gateway::config::source::Source;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// What an operator asks for.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +64,7 @@ async fn perform(asked: Asked, keys: &SigningKeys, now: Timestamp) -> Result<Vec
         Asked::Rotate(algorithm) => {
             let mut lines = Vec::new();
             for algorithm in SigningAlgorithm::ALL.into_iter().filter(|one| algorithm.is_none_or(|it| it == *one)) {
-                lines.push(match keys.rotate(algorithm, now).await? {
+                lines.push(match keys.rotate(algorithm, Operator::act()).await? {
                     Rotation::Announced(begins) => format!("{algorithm}: a new key signs from {}", date(begins)),
                     Rotation::AnnouncedBefore(begins) => {
                         format!("{algorithm}: a new key was announced before, and signs from {}", date(begins))
@@ -75,7 +74,7 @@ async fn perform(asked: Asked, keys: &SigningKeys, now: Timestamp) -> Result<Vec
             Ok(lines)
         }
         Asked::Replace(algorithm) => {
-            keys.replace(algorithm, now).await?;
+            keys.replace(algorithm, Operator::act()).await?;
             let removed = "all keys before are removed, and what they signed is refused; a new one signs from now on";
             Ok(vec![format!("{algorithm}: {removed}")])
         }
@@ -89,11 +88,4 @@ fn listed(key: &ListedKey) -> String {
         Standing::Outlives(until) => format!("signs no more, published until {}", date(until)),
     };
     format!("{:<5}  {}  {standing}", key.algorithm.as_str(), key.key_id)
-}
-
-/// In UTC, as RFC 3339 writes it.
-fn date(moment: Timestamp) -> String {
-    let seconds = i64::try_from(moment.as_secs()).unwrap_or(i64::MAX);
-    let date = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    date.format(&Rfc3339).unwrap_or_default()
 }

@@ -12,6 +12,8 @@ use aldgate_gateway::config::source::Source;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// An operator at work.
 pub(crate) struct Operator {
@@ -53,6 +55,13 @@ impl Operator {
 /// Now.
 pub(crate) fn now() -> Timestamp {
     SystemClock.now()
+}
+
+/// A moment in UTC, as RFC 3339 writes it.
+pub(crate) fn date(moment: Timestamp) -> String {
+    let seconds = i64::try_from(moment.as_secs()).unwrap_or(i64::MAX);
+    let date = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    date.format(&Rfc3339).unwrap_or_default()
 }
 
 /// Runs an operator's command on a configuration. What it says goes to standard output, why it failed to standard error.

@@ -9,7 +9,6 @@ use crate::http::page::{EndSession as Page, ServiceProblem};
 use crate::http::problem::Problem;
 use crate::http::render::rendered;
 use crate::oidc::end_session::EndSession;
-use crate::oidc::logout::Ending;
 use crate::oidc::parameters::Parameters;
 use crate::words::Words;
 use aldgate_core::token::identity_assertion::VerifiedIdentity;
@@ -60,10 +59,7 @@ async fn judge(front: &Shared, asker: &Asker, encoded: &[u8], confirmed: bool) -
     match &asker.identity {
         None => leave(&asked),
         Some(identity) if confirmed || is_about(&asked, identity) => {
-            let ending = Ending::One(identity.session());
-            let farewell = front.provider.farewell(&identity.account(), ending, asker.caller.now).await;
-            front.provider.note_farewell(farewell).await;
-            front.journeys.sign_out(identity).await?;
+            front.journeys.sign_out(identity, asker.caller.now).await?;
             answer::without_session(leave(&asked)?)
         }
         Some(_) => ask(words, &asked, &parameters),

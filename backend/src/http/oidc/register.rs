@@ -53,7 +53,7 @@ pub(super) async fn change(State(front): State<Shared>, Path(id): Path<String>, 
         Ok(asked) => asked,
         Err(refused) => return refused,
     };
-    match front.provider.change_own_registration(&id, &token, asked).await {
+    match front.provider.change_own_registration(&id, &token, asked, front.clock.now()).await {
         Ok(registration) => told(&front, &registration).into_response(),
         Err(not_done) => refused(not_done),
     }
@@ -65,7 +65,7 @@ pub(super) async fn remove(State(front): State<Shared>, Path(id): Path<String>, 
         Ok(token) => token,
         Err(refused) => return *refused,
     };
-    match front.provider.remove_own_registration(&id, &token).await {
+    match front.provider.remove_own_registration(&id, &token, front.clock.now()).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(not_done) => refused(not_done),
     }

@@ -25,7 +25,7 @@ pub(crate) use home::Home;
 pub(crate) use oidc::{Consent, EndSession, ServiceProblem};
 pub(crate) use passkey_problem::{PasskeyCeremony, PasskeyProblem, PasskeyReason};
 pub(crate) use problem::Problem;
-pub(crate) use recover::{Confirm, DonePage, LinkProblem, LinkPurpose, ResetEmail, ResetPassword, ResetSent};
+pub(crate) use recover::{Confirm, DonePage, LinkProblem, LinkPurpose, ResetEmail, ResetPassword, ResetSent, Undone};
 pub(crate) use register::{RegisterCode, RegisterDone, RegisterEmail, RegisterMethod, RegisterPassword};
 pub(crate) use second_step::{
     AccountClose, BrowserRow, Browsers, EmailChangePage, ProveContact, RecoveryCodesPage, RecoveryCodesShown,

@@ -3,7 +3,7 @@
 use super::Errors;
 use crate::journey::UndoRefused;
 use crate::link_token::LinkRefused;
-use crate::store::ContactKind;
+use crate::store::{ContactKind, TakenAway};
 use crate::words::Words;
 use askama::Template;
 
@@ -143,6 +143,31 @@ pub(crate) struct DonePage<'a> {
     pub(crate) link: &'a str,
 }
 
+/// `POST /cancel-change`: a change was taken back, and what went with it.
+#[derive(Debug, Template)]
+#[template(path = "undone.html")]
+pub(crate) struct Undone {
+    /// In which language.
+    pub(crate) words: Words,
+    /// What was removed. No names of things: whoever added them may have given those.
+    pub(crate) removed: Vec<String>,
+}
+
+impl Undone {
+    /// After a change was taken back.
+    pub(crate) fn of(words: Words, taken: TakenAway) -> Self {
+        let TakenAway { password, recovery_codes, second_steps, passkeys } = taken;
+        let some = |count: u64, line: String| (count > 0).then_some(line);
+        let removed = [
+            some(passkeys, words.removed_passkeys(passkeys)),
+            some(second_steps, words.removed_second_steps(second_steps)),
+            recovery_codes.then(|| words.removed_recovery_codes().to_owned()),
+            password.then(|| words.removed_password().to_owned()),
+        ];
+        Self { words, removed: removed.into_iter().flatten().collect() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{HOSTILE, one_error, rendered, rendered_with_error};
@@ -196,5 +221,15 @@ mod tests {
         assert!(rendered(&page).contains("<form method=\"post\" action=\"/not-me\">"));
         let page = DonePage { words: EN, heading: HOSTILE, explanation: HOSTILE, href: "/", link: HOSTILE };
         assert!(rendered(&page).contains("href=\"/\""));
+    }
+
+    #[test]
+    fn what_went_with_a_change_is_told_and_nothing_where_nothing_did() {
+        let taken = TakenAway { password: true, recovery_codes: true, second_steps: 2, passkeys: 1 };
+        let html = rendered(&Undone::of(EN, taken));
+        for line in ["Passkeys: 1", "an authenticator app): 2", "<li>Recovery codes</li>", "<li>The password</li>"] {
+            assert!(html.contains(line), "{line}: {html}");
+        }
+        assert!(!rendered(&Undone::of(EN, TakenAway::default())).contains("<li>"));
     }
 }

@@ -12,6 +12,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
+use crate::store::audit::Act;
 use crate::store::signing_key::{KeyAddition, SigningKeyName, StoredSigningKey};
 use crate::store::{Store, StoreError};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
@@ -127,9 +128,11 @@ impl SigningKeys {
             match step {
                 Step::Make(term) => {
                     // Whose key it is, this one or another process's, the next reading tells.
-                    let _ = self.store.add_signing_key(self.make(algorithm, term).await?).await?;
+                    let _ = self.store.add_signing_key(self.make(algorithm, term).await?, by_the_clock(now)).await?;
                 }
-                Step::Forget(number) => self.store.forget_signing_key(algorithm.as_str(), number).await?,
+                Step::Forget(number) => {
+                    self.store.forget_signing_key(algorithm.as_str(), number, by_the_clock(now)).await?;
+                }
             }
         }
         Err(KeysFailed::Contended)
@@ -158,7 +161,8 @@ impl SigningKeys {
     ///
     /// # Errors
     /// [`KeysFailed`].
-    pub async fn rotate(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Result<Rotation, KeysFailed> {
+    pub async fn rotate(&self, algorithm: SigningAlgorithm, act: Act) -> Result<Rotation, KeysFailed> {
+        let now = act.at;
         let _one_at_a_time = self.looking.lock().await;
         for _ in 0..STEPS_MAX {
             let terms = terms(&self.read().await?, algorithm);
@@ -168,7 +172,7 @@ impl SigningKeys {
                 return Ok(Rotation::AnnouncedBefore(begins));
             };
             let key = self.make(algorithm, term).await?;
-            if self.store.add_signing_key(key).await? == KeyAddition::Added {
+            if self.store.add_signing_key(key, act.clone()).await? == KeyAddition::Added {
                 self.read().await?;
                 return Ok(Rotation::Announced(term.begins));
             }
@@ -181,13 +185,14 @@ impl SigningKeys {
     ///
     /// # Errors
     /// [`KeysFailed`].
-    pub async fn replace(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Result<(), KeysFailed> {
+    pub async fn replace(&self, algorithm: SigningAlgorithm, act: Act) -> Result<(), KeysFailed> {
+        let now = act.at;
         let _one_at_a_time = self.looking.lock().await;
         for _ in 0..STEPS_MAX {
             let terms = terms(&self.read().await?, algorithm);
             let term = Schedule::of(&terms, self.rules).replacement(now);
             let key = self.make(algorithm, term).await?;
-            if self.store.replace_signing_keys(key).await? == KeyAddition::Added {
+            if self.store.replace_signing_keys(key, act.clone()).await? == KeyAddition::Added {
                 self.read().await?;
                 return Ok(());
             }
@@ -254,6 +259,11 @@ impl SigningKeys {
         }
         key
     }
+}
+
+/// Nobody has asked for it: its time has come.
+const fn by_the_clock(now: Timestamp) -> Act {
+    Act::system("signing-keys", now)
 }
 
 const fn term(name: &SigningKeyName) -> Term {

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::oidc::jws::{Kind, NotSigned};
+use crate::store::audit::{Actor, CHAINS};
 use crate::store::tests::Home;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::world::{NOW, master_key};
@@ -20,6 +21,11 @@ fn process(home: &Home, seed: u64) -> SigningKeys {
 
 fn signed(keys: &SigningKeys, algorithm: SigningAlgorithm, now: Timestamp) -> String {
     keys.sign(algorithm, Kind::Jwt, &json!({"sub": "ada"}), now).expect("signed")
+}
+
+/// An operator.
+fn by(at: Timestamp) -> Act {
+    Act { by: Actor::Operator("test".into()), at }
 }
 
 /// The `kid` of a token, if the published set verifies it.
@@ -116,8 +122,8 @@ async fn a_rotation_by_command_is_announced_and_happens_once() {
     keys.look(NOW).await.expect("looked");
     let later = NOW.plus(DAY);
     let begins = later.plus(DAY);
-    assert_eq!(keys.rotate(algorithm, later).await.expect("rotated"), Rotation::Announced(begins));
-    assert_eq!(keys.rotate(algorithm, later).await.expect("rotated"), Rotation::AnnouncedBefore(begins));
+    assert_eq!(keys.rotate(algorithm, by(later)).await.expect("rotated"), Rotation::Announced(begins));
+    assert_eq!(keys.rotate(algorithm, by(later)).await.expect("rotated"), Rotation::AnnouncedBefore(begins));
     assert_eq!(standings(&keys, algorithm, later), [Standing::Signs, Standing::Announced]);
     assert_eq!(standings(&keys, algorithm, begins), [Standing::Outlives(begins.plus(DAY)), Standing::Signs]);
     assert_eq!(standings(&keys, SigningAlgorithm::Es256, later), [Standing::Signs], "the others stay");
@@ -128,12 +134,12 @@ async fn a_compromised_key_verifies_nothing_from_the_next_look_of_each_process_o
     let home = Home::new().await;
     let (operator, server, algorithm) = (process(&home, 1), process(&home, 2), SigningAlgorithm::Es256);
     server.look(NOW).await.expect("looked");
-    let _ = operator.rotate(algorithm, NOW.plus(DAY)).await.expect("rotated");
+    let _ = operator.rotate(algorithm, by(NOW.plus(DAY))).await.expect("rotated");
     server.look(NOW.plus(DAY)).await.expect("looked");
     assert_eq!(standings(&server, algorithm, NOW.plus(DAY)).len(), 2);
     let now = NOW.plus(DAY + Duration::from_secs(1));
     let (stolen, other) = (signed(&server, algorithm, now), signed(&server, SigningAlgorithm::EdDsa, now));
-    operator.replace(algorithm, now).await.expect("replaced");
+    operator.replace(algorithm, by(now)).await.expect("replaced");
     server.look(now).await.expect("looked");
     assert_eq!(verified(server.ring().document(), &stolen), None);
     assert_eq!(standings(&server, algorithm, now), [Standing::Signs], "the announced one is gone too");
@@ -147,11 +153,11 @@ async fn a_key_that_another_process_has_just_made_is_found_by_its_id_and_unknown
     let (one, other, algorithm) = (process(&home, 1), process(&home, 2), SigningAlgorithm::Es256);
     one.look(NOW).await.expect("looked");
     other.look(NOW).await.expect("looked");
-    one.replace(algorithm, NOW).await.expect("replaced");
+    one.replace(algorithm, by(NOW)).await.expect("replaced");
     let token = signed(&one, algorithm, NOW);
     let key_id = Compact::parse(&token).expect("a compact JWS").key_id().expect("a kid").to_owned();
     assert!(other.verifying(&key_id, NOW).await.expect("read").is_some());
-    one.replace(algorithm, NOW).await.expect("replaced");
+    one.replace(algorithm, by(NOW)).await.expect("replaced");
     let token = signed(&one, algorithm, NOW);
     let key_id = Compact::parse(&token).expect("a compact JWS").key_id().expect("a kid").to_owned();
     let soon = NOW.plus(LOOK_AGAIN / 2);
@@ -168,7 +174,7 @@ async fn a_key_that_somebody_put_into_the_database_signs_and_verifies_nothing() 
     let algorithm: SigningAlgorithm = planted.name.algorithm.parse().expect("an algorithm");
     let before = signed(&keys, algorithm, NOW);
     planted.name.number = 2;
-    assert_eq!(home.store.add_signing_key(planted).await, Ok(KeyAddition::Added));
+    assert_eq!(home.store.add_signing_key(planted, by(NOW)).await, Ok(KeyAddition::Added));
     keys.look(NOW).await.expect("looked");
     assert_eq!(standings(&keys, algorithm, NOW), [Standing::Signs], "the old one signs on");
     assert!(verified(keys.ring().document(), &before).is_some());
@@ -181,4 +187,26 @@ async fn a_key_that_somebody_put_into_the_database_signs_and_verifies_nothing() 
     stranger.look(NOW).await.expect("looked");
     assert!(stranger.ring().list(NOW).is_empty(), "under another master key nothing opens, and nothing is made anew");
     assert!(stranger.sign(algorithm, Kind::Jwt, &json!({}), NOW).is_err());
+}
+
+#[tokio::test]
+async fn who_made_and_withdrew_keys_stands_in_the_audit() {
+    let home = Home::new().await;
+    let keys = process(&home, 1);
+    keys.look(NOW).await.expect("looked");
+    let algorithm = SigningAlgorithm::Es256;
+    let _ = keys.rotate(algorithm, by(NOW.plus(DAY))).await.expect("rotated");
+    keys.replace(algorithm, by(NOW.plus(DAY))).await.expect("replaced");
+    let entries = home.store.audited(CHAINS - 1, 0, 100).await.expect("read");
+    let said = |entry: &crate::store::audit::Audited| {
+        let entry = entry.json();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        (text(&entry["actor"]), text(&entry["action"]), text(&entry["detail"]["algorithm"]))
+    };
+    let of_es256: Vec<_> = entries.iter().map(said).filter(|(_, _, of)| of == "ES256").collect();
+    let made = |actor: &str| (actor.to_owned(), "signing-key.made".to_owned(), "ES256".to_owned());
+    let withdrawn = ("operator:test".to_owned(), "signing-keys.withdrawn".to_owned(), "ES256".to_owned());
+    let operator = || made("operator:test");
+    assert_eq!(of_es256, [made("system:signing-keys"), operator(), withdrawn, operator()]);
+    assert!(home.store.verify_audit(&[]).await.expect("read").is_ok());
 }

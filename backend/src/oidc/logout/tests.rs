@@ -2,22 +2,31 @@
 //! to an address that may not be called.
 
 use super::*;
+use crate::deliveries::Deliveries;
+use crate::oidc::client::tests::registration;
+use crate::oidc::client::{Client as RegisteredClient, PublicKeys, Registration};
 use crate::oidc::keys::Rules;
+use crate::store::TOLD_FOR;
 use crate::store::tests::Home;
-use aldgate_core::testing::SeededEntropy;
+use aldgate_core::id::{AccountId, SessionId};
+use aldgate_core::testing::token_issuer::{Signer, key_set};
 use aldgate_core::testing::world::{NOW, master_key};
+use aldgate_core::testing::{ManualClock, SeededEntropy};
+use aldgate_core::time::Clock as _;
 use aldgate_core::token::claims::Claims;
 use aldgate_core::token::jws::Compact;
 use aldgate_core::token::key_set::KeySet;
+use aldgate_core::warm::memory::MemoryWarm;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::post;
-use std::collections::HashMap;
 use std::net::SocketAddr;
+use tokio::task::JoinSet;
 
 const ISSUER: &str = "https://login.example";
+const ADA: AccountId = AccountId::from_bytes([1; 16]);
 
 /// A client that notes what it is told and answers with what it is told to.
 #[derive(Clone)]
@@ -52,65 +61,62 @@ async fn logout(State(client): State<Client>, body: String) -> axum::response::R
     (status, [(header::LOCATION, "/elsewhere")], "x".repeat(100_000)).into_response()
 }
 
-#[derive(Default)]
-struct Targets(Mutex<HashMap<String, LogoutTarget>>);
-
-impl Targets {
-    fn add(&self, client: &str, uri: &str, algorithm: SigningAlgorithm) {
-        let target = LogoutTarget { uri: LogoutUri::parse(uri).expect("an address"), algorithm };
-        self.0.lock().expect("no panic").insert(client.into(), target);
-    }
-}
-
-#[async_trait]
-impl LogoutTargets for Targets {
-    async fn target(&self, client: &str) -> Option<LogoutTarget> {
-        self.0.lock().expect("no panic").get(client).cloned()
-    }
+/// A client of a profile that is told at an address.
+fn told_at(id: &str, profile: &str, uri: &str) -> RegisteredClient {
+    let vectors = if profile == "cross-government" { vec!["Cl.Cm".to_owned()] } else { vec!["P0.Cm".to_owned()] };
+    let from = Registration {
+        profile: Some(profile.into()),
+        vectors,
+        backchannel_logout_uri: Some(uri.into()),
+        keys: Some(PublicKeys::Set(key_set([&Signer::new("ES256", "key")]).into_bytes())),
+        ..registration(id)
+    };
+    RegisteredClient::register(&from).expect("a client")
 }
 
 struct World {
     home: Home,
-    targets: Arc<Targets>,
-    logouts: Arc<Logouts>,
+    clock: Arc<ManualClock>,
     keys: Arc<SigningKeys>,
+    registry: Registry,
+    reach: Vec<&'static str>,
 }
 
 impl World {
-    async fn new(beyond: &[&str]) -> Self {
+    async fn new(reach: &[&'static str], clients: Vec<RegisteredClient>) -> Self {
         let home = Home::new().await;
         let entropy = Arc::new(SeededEntropy::new(7));
-        let keys = SigningKeys::new(home.store.clone(), &master_key(), entropy.clone(), Rules::default());
+        let keys = SigningKeys::new(home.store.clone(), &master_key(), entropy, Rules::default());
         keys.look(NOW).await.expect("looked");
-        let (keys, targets) = (Arc::new(keys), Arc::new(Targets::default()));
-        let networks = beyond.iter().map(|text| text.parse().expect("a network")).collect();
-        let logouts = Self::process(&home, &keys, &targets, Reach::beyond_public(networks), entropy);
-        Self { home, targets, logouts, keys }
+        let registry = Registry::new(clients).expect("clients");
+        Self { home, clock: Arc::new(ManualClock::at(NOW)), keys: Arc::new(keys), registry, reach: reach.to_vec() }
     }
 
-    fn process(
-        home: &Home,
-        keys: &Arc<SigningKeys>,
-        targets: &Arc<Targets>,
-        reach: Reach,
-        entropy: Arc<SeededEntropy>,
-    ) -> Arc<Logouts> {
-        let (store, targets) = (home.store.clone(), Arc::clone(targets) as Arc<dyn LogoutTargets>);
-        let logouts = Logouts::new(store, Arc::clone(keys), targets, entropy, ISSUER.into(), reach);
-        Arc::new(logouts.expect("set up"))
+    /// A process that tells clients.
+    fn process(&self, seed: u64) -> Deliveries {
+        let (master, entropy) = (master_key(), Arc::new(SeededEntropy::new(seed)));
+        let on = Ground {
+            registry: self.registry.clone(),
+            subjects: Subjects::of(&master),
+            names: SessionNames::of(&master),
+            keys: Arc::clone(&self.keys),
+            entropy: entropy.clone(),
+            issuer: ISSUER.into(),
+        };
+        let reach = Reach::beyond_public(self.reach.iter().map(|text| text.parse().expect("a network")).collect());
+        let warm = Arc::new(MemoryWarm::default());
+        let deliverers = deliverers(on, self.home.store.clone(), warm, reach).expect("set up");
+        Deliveries::new(self.home.store.clone(), deliverers, self.clock.clone(), entropy)
     }
 
-    async fn note(&self, client: &str, session: &str) {
-        let notice = self.logouts.notice(client.into(), "ada".into(), session.into(), NOW).expect("a notice");
-        self.logouts.note(vec![notice], Vec::new()).await.expect("noted");
+    async fn note(&self, client: &str, session: u8) {
+        let session = SessionId::from_bytes([session; 16]);
+        let notice = LogoutNotice { account: ADA, client: client.into(), session };
+        self.home.store.deliver_later(LOGOUT, &notice.encode(), NOW, TOLD_FOR).await.expect("noted");
     }
 
-    async fn round(&self, now: Timestamp) -> usize {
-        Arc::clone(&self.logouts).round(now).await.expect("a round")
-    }
-
-    async fn waiting(&self) -> usize {
-        self.home.store.due_logouts(NOW.plus(Duration::from_hours(1_000)), 1_000).await.expect("read").len()
+    async fn waiting(&self) -> u64 {
+        self.home.store.undelivered().await.expect("read")
     }
 }
 
@@ -118,26 +124,32 @@ const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1/128"];
 
 #[tokio::test]
 async fn a_client_is_told_once_by_a_token_that_is_nothing_but_a_log_out() {
-    let world = World::new(LOOPBACK).await;
     let (client, address) = Client::start().await;
-    for (name, algorithm) in [("rp1", SigningAlgorithm::Es256), ("rp2", SigningAlgorithm::Rs512)] {
-        world.targets.add(name, &format!("http://localhost:{}/logout", address.port()), algorithm);
-        world.note(name, "session-1").await;
-    }
-    assert_eq!(world.round(NOW).await, 2);
-    assert_eq!((world.round(NOW).await, world.waiting().await), (0, 0), "told, and forgotten");
+    let at = format!("http://localhost:{}/logout", address.port());
+    let clients = vec![told_at("rp1", "fapi2", &at), told_at("rp2", "cross-government", &at)];
+    let world = World::new(LOOPBACK, clients).await;
+    world.note("rp1", 1).await;
+    world.note("rp2", 1).await;
+    let process = world.process(1);
+    assert_eq!(process.deliver_due().await, Ok(2));
+    assert_eq!((process.deliver_due().await, world.waiting().await), (Ok(0), 0), "told, and forgotten");
     let told = client.told();
     let ring = world.keys.ring();
     let set = KeySet::parse(ring.document()).expect("a key set");
     assert_eq!(told.len(), 2);
+    let names = SessionNames::of(&master_key());
     for token in told {
         let jws = Compact::parse(&token).expect("a compact JWS");
         assert_eq!(jws.kind().as_deref(), Some("logout+jwt"));
         let payload = set.find(jws.key_id()).expect("a key").verify(&jws).expect("verified");
         let claims = Claims::read(payload).expect("claims");
         assert_eq!(claims.text("iss"), Ok(Some(ISSUER)));
-        assert_eq!((claims.text("sub"), claims.text("sid")), (Ok(Some("ada")), Ok(Some("session-1"))));
-        assert!(claims.is_for("rp1") == Ok(true) || claims.is_for("rp2") == Ok(true));
+        let id = if claims.is_for("rp1") == Ok(true) { "rp1" } else { "rp2" };
+        assert_eq!(claims.is_for(id), Ok(true));
+        let registered = world.registry.find(id).expect("a client");
+        let subject = Subjects::of(&master_key()).name(&registered, &ADA);
+        assert_eq!(claims.text("sub"), Ok(Some(subject.as_str())), "as the client knows the person");
+        assert_eq!(claims.text("sid"), Ok(Some(names.name(&SessionId::from_bytes([1; 16]), id).as_str())));
         assert_eq!(claims.date("exp").expect("a date"), Some(NOW.plus(Duration::from_mins(2))));
         let event = serde_json::json!({"http://schemas.openid.net/event/backchannel-logout": {}});
         assert_eq!(claims.get("events"), Some(&event));
@@ -146,43 +158,45 @@ async fn a_client_is_told_once_by_a_token_that_is_nothing_but_a_log_out() {
 }
 
 #[tokio::test]
-async fn a_client_that_fails_is_tried_with_longer_and_longer_pauses_until_it_has_heard() {
-    let world = World::new(LOOPBACK).await;
+async fn a_client_that_fails_is_tried_again_by_another_token_until_it_has_heard() {
     let (client, address) = Client::start().await;
-    world.targets.add("rp", &format!("http://{address}/logout"), SigningAlgorithm::EdDsa);
-    world.note("rp", "s").await;
-    let mut now = NOW;
+    let world = World::new(LOOPBACK, vec![told_at("rp", "fapi2", &format!("http://{address}/logout"))]).await;
+    world.note("rp", 1).await;
+    let process = world.process(1);
     for (tried, status) in
         [StatusCode::INTERNAL_SERVER_ERROR, StatusCode::BAD_REQUEST, StatusCode::FOUND].into_iter().enumerate()
     {
         client.answer(status);
-        assert_eq!(world.round(now).await, 1, "{status}");
+        assert_eq!(process.deliver_due().await, Ok(1), "{status}");
         assert_eq!(client.told().len(), tried + 1, "and no redirection was followed");
-        let next = pause(u32::try_from(tried).expect("few"));
-        now = now.plus(next);
-        assert_eq!(world.round(Timestamp::from_millis(now.as_millis() - 1)).await, 0, "not before {next:?}");
+        assert_eq!(process.deliver_due().await, Ok(0), "not at once");
+        world.clock.advance(Duration::from_mins(1));
     }
     client.answer(StatusCode::OK);
-    assert_eq!((world.round(now).await, world.waiting().await), (1, 0));
+    assert_eq!((process.deliver_due().await, world.waiting().await), (Ok(1), 0));
     let told = client.told();
     assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "each try has a token of its own");
+    let exp = |token: &String| {
+        let jws = Compact::parse(token).expect("a compact JWS");
+        let ring = world.keys.ring();
+        let set = KeySet::parse(ring.document()).expect("a key set");
+        let payload = set.find(jws.key_id()).expect("a key").verify(&jws).expect("verified");
+        Claims::read(payload).expect("claims").date("exp").expect("a date")
+    };
+    assert_eq!(exp(&told[3]), Some(world.clock.now().plus(Duration::from_mins(2))), "made when it is sent");
 }
 
 #[tokio::test]
 async fn what_was_noted_outlives_the_process_and_of_several_one_tells() {
-    let world = World::new(LOOPBACK).await;
     let (client, address) = Client::start().await;
-    world.targets.add("rp", &format!("http://{address}/logout"), SigningAlgorithm::EdDsa);
+    let world = World::new(LOOPBACK, vec![told_at("rp", "fapi2", &format!("http://{address}/logout"))]).await;
     for session in 0..40 {
-        world.note("rp", &session.to_string()).await;
+        world.note("rp", session).await;
     }
-    let reach = || Reach::beyond_public(vec!["127.0.0.0/8".parse().expect("a network")]);
-    let processes: Vec<_> = (0..3)
-        .map(|seed| {
-            World::process(&world.home, &world.keys, &world.targets, reach(), Arc::new(SeededEntropy::new(seed)))
-        })
-        .collect();
-    let rounds = processes.into_iter().map(|process| process.round(NOW));
+    let rounds = (0..3).map(|seed| {
+        let process = world.process(seed);
+        async move { process.deliver_due().await }
+    });
     let rounds = rounds.collect::<JoinSet<_>>().join_all().await;
     assert!(rounds.iter().all(Result::is_ok), "{rounds:?}");
     assert_eq!((client.told().len(), world.waiting().await), (40, 0), "each once");
@@ -190,7 +204,7 @@ async fn what_was_noted_outlives_the_process_and_of_several_one_tells() {
 
 #[tokio::test]
 async fn addresses_that_may_not_be_called_are_not_called() {
-    let world = World::new(&[]).await;
+    let outbound = Outbound::new(Reach::default()).expect("set up");
     let (client, address) = Client::start().await;
     for (n, uri) in [
         format!("http://{address}/logout"),
@@ -202,7 +216,7 @@ async fn addresses_that_may_not_be_called_are_not_called() {
     .enumerate()
     {
         let Ok(target) = LogoutUri::parse(uri) else { continue };
-        let refused = world.logouts.outbound.tell(&target, "x.y.z").await;
+        let refused = outbound.tell(&target, "x.y.z").await;
         assert_eq!(refused, Err(NotTold::OutOfReach), "{n}: {uri}");
     }
     assert!(client.told().is_empty());
@@ -210,47 +224,47 @@ async fn addresses_that_may_not_be_called_are_not_called() {
 
 #[tokio::test]
 async fn a_client_that_is_gone_is_not_waited_for_and_one_that_never_answers_is_given_up_after_a_day() {
-    let world = World::new(LOOPBACK).await;
-    world.note("gone", "s").await;
-    assert_eq!((world.round(NOW).await, world.waiting().await), (1, 0));
     let refusing = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = refusing.local_addr().expect("an address");
     drop(refusing);
-    world.targets.add("rp", &format!("http://{address}/logout"), SigningAlgorithm::EdDsa);
-    world.note("rp", "s").await;
-    let mut now = NOW;
-    while now.since(NOW) < TRIED_FOR {
-        world.round(now).await;
+    let out_of_use = Registration {
+        disabled: true,
+        backchannel_logout_uri: Some(format!("http://{address}/logout")),
+        ..registration("disabled")
+    };
+    let clients = vec![
+        told_at("rp", "fapi2", &format!("http://{address}/logout")),
+        RegisteredClient::register(&out_of_use).expect("a client"),
+    ];
+    let world = World::new(LOOPBACK, clients).await;
+    let process = world.process(1);
+    world.note("gone", 1).await;
+    world.note("disabled", 1).await;
+    assert_eq!((process.deliver_due().await, world.waiting().await), (Ok(2), 0));
+    world.note("rp", 1).await;
+    while world.clock.now().since(NOW) < TOLD_FOR {
+        process.deliver_due().await.expect("a round");
         assert_eq!(world.waiting().await, 1);
-        now = now.plus(PAUSE_MAX);
+        world.clock.advance(Duration::from_hours(1));
     }
-    world.round(now).await;
+    process.deliver_due().await.expect("a round");
     assert_eq!(world.waiting().await, 0);
 }
 
 #[tokio::test]
 async fn a_client_that_does_not_answer_holds_up_no_other() {
-    let world = World::new(LOOPBACK).await;
     let (client, address) = Client::start().await;
     let hanging = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let silent = format!("http://{}/logout", hanging.local_addr().expect("an address"));
-    world.targets.add("silent", &silent, SigningAlgorithm::EdDsa);
-    world.targets.add("rp", &format!("http://{address}/logout"), SigningAlgorithm::EdDsa);
+    let clients =
+        vec![told_at("silent", "fapi2", &silent), told_at("rp", "fapi2", &format!("http://{address}/logout"))];
+    let world = World::new(LOOPBACK, clients).await;
     for session in 0..100 {
-        world.note("silent", &session.to_string()).await;
+        world.note("silent", session).await;
     }
-    world.note("rp", "s").await;
-    let round = tokio::time::timeout(outbound::DEADLINE * 2, Arc::clone(&world.logouts).round(NOW)).await;
-    assert_eq!(round.expect("one deadline, not a hundred").expect("a round"), 101);
+    world.note("rp", 1).await;
+    let round = tokio::time::timeout(outbound::DEADLINE * 3, world.process(1).deliver_due()).await;
+    assert_eq!(round.expect("one deadline, not a hundred"), Ok(101));
     assert_eq!((client.told().len(), world.waiting().await), (1, 100));
     drop(hanging);
-}
-
-#[test]
-fn pauses_grow_to_an_hour() {
-    assert_eq!(
-        [0, 1, 2, 7, 8, 40, u32::MAX].map(|tried| pause(tried).as_secs()),
-        [15, 30, 60, 1_920, 3_600, 3_600, 3_600]
-    );
-    assert!(PAUSE > outbound::DEADLINE, "no other process takes up what is under way");
 }

@@ -2,7 +2,6 @@
 //! session, in the words of the ID token. It has a `typ` and an event of its own and no `nonce`, so that it can never be
 //! taken for one.
 
-use crate::store::logout_notice::LogoutNotice;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::time::Timestamp;
 use base64::Engine as _;
@@ -17,12 +16,24 @@ const LIFETIME: Duration = Duration::from_mins(2);
 /// What it says happened.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-/// Its claims.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct LogoutClaims {
-    iss: String,
+/// Its claims, but for those of the moment.
+pub(super) struct LogoutClaims<'a> {
+    /// Who says so.
+    pub(super) iss: &'a str,
+    /// The person, as the client knows them.
+    pub(super) sub: String,
+    /// The client.
+    pub(super) aud: &'a str,
+    /// The session, as the client knows it.
+    pub(super) sid: String,
+}
+
+/// All its claims.
+#[derive(Debug, Serialize)]
+pub(super) struct Claims<'a> {
+    iss: &'a str,
     sub: String,
-    aud: String,
+    aud: &'a str,
     iat: u64,
     exp: u64,
     jti: String,
@@ -30,24 +41,19 @@ pub(super) struct LogoutClaims {
     events: Value,
 }
 
-impl LogoutClaims {
-    /// Of one notice. Each try has an ID of its own: a client that took the first and whose answer was lost would take
-    /// the second for a replay.
-    pub(super) fn of(
-        notice: &LogoutNotice,
-        issuer: &str,
-        entropy: &dyn Entropy,
-        now: Timestamp,
-    ) -> Result<Self, EntropyFailed> {
+impl<'a> LogoutClaims<'a> {
+    /// Of one try. Each has an ID of its own: a client that took the first and whose answer was lost would take the second
+    /// for a replay.
+    pub(super) fn at(self, now: Timestamp, entropy: &dyn Entropy) -> Result<Claims<'a>, EntropyFailed> {
         let id: [u8; 16] = entropy.bytes()?;
-        Ok(Self {
-            iss: issuer.to_owned(),
-            sub: notice.subject.clone(),
-            aud: notice.client.clone(),
+        Ok(Claims {
+            iss: self.iss,
+            sub: self.sub,
+            aud: self.aud,
             iat: now.as_secs(),
             exp: now.plus(LIFETIME).as_secs(),
             jti: URL_SAFE_NO_PAD.encode(id),
-            sid: notice.session.clone(),
+            sid: self.sid,
             events: Value::Object(Map::from_iter([(EVENT.to_owned(), Value::Object(Map::new()))])),
         })
     }

@@ -18,6 +18,7 @@ use super::client::{BadRegistration, Client, ClientId};
 use super::profile::Profile;
 use super::registry::Listed;
 use crate::fault::{Fault, NotDone};
+use crate::store::audit::{Act, Actor};
 use crate::store::client::StoredClient;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::Consumption;
@@ -81,7 +82,7 @@ impl Provider {
             Consumption::Consumed => {}
             Consumption::AlreadyUsed => return refused(RegistrationRefused::InvalidToken),
         }
-        self.keep(&client, &metadata, now).await?;
+        self.keep(&client, &metadata, by_itself(&client, now)).await?;
         let token = self.registrations.write(&id, 0);
         Ok(Registration { id: client.id().clone(), metadata, token, created: now })
     }
@@ -99,12 +100,13 @@ impl Provider {
         id: &str,
         token: &str,
         asked: Metadata,
+        now: Timestamp,
     ) -> Registered<Registration> {
         let (stored, before) = self.owned(id, token).await?;
         let metadata = Invitation::of(&before).limit(asked).map_err(of_metadata)?;
         let client = self.checked(&stored.id, &metadata).map_err(of_metadata)?;
         let record = written(&metadata)?;
-        if !self.store.change_client(&stored.id, record).await? {
+        if !self.store.change_client(&stored.id, record, by_itself(&client, now)).await? {
             return refused(RegistrationRefused::InvalidToken);
         }
         self.registry.look(&self.store).await?;
@@ -113,16 +115,17 @@ impl Provider {
     }
 
     /// Forgets a client that shows its own token: whatever it was given is good for nothing from now on.
-    pub(crate) async fn remove_own_registration(&self, id: &str, token: &str) -> Registered<()> {
+    pub(crate) async fn remove_own_registration(&self, id: &str, token: &str, now: Timestamp) -> Registered<()> {
         let (stored, _) = self.owned(id, token).await?;
-        self.store.remove_client(&stored.id).await?;
+        let act = Act { by: Actor::Client(stored.id.clone()), at: now };
+        self.store.remove_client(&stored.id, act).await?;
         Ok(self.registry.look(&self.store).await?)
     }
 
     /// Registers a client of an administrator's.
     pub(crate) async fn register(&self, id: &str, metadata: &Metadata, now: Timestamp) -> Registered<()> {
         let client = self.checked(id, metadata).map_err(of_metadata)?;
-        self.keep(&client, metadata, now).await
+        self.keep(&client, metadata, administrators(now)).await
     }
 
     /// Puts a client out of use, or into use again: from the moment at which this returns, nothing that it was given is
@@ -132,7 +135,7 @@ impl Provider {
         if self.registry.find(id).is_none() {
             return refused(RegistrationRefused::NotFound);
         }
-        self.store.set_client_disabled(id, disabled, now).await?;
+        self.store.set_client_disabled(id, disabled, administrators(now)).await?;
         Ok(self.registry.look(&self.store).await?)
     }
 
@@ -141,9 +144,9 @@ impl Provider {
         self.registry.list()
     }
 
-    async fn keep(&self, client: &Client, metadata: &Metadata, now: Timestamp) -> Registered<()> {
+    async fn keep(&self, client: &Client, metadata: &Metadata, act: Act) -> Registered<()> {
         let id = client.id().as_str();
-        let taken = self.registry.is_configured(id) || !self.store.add_client(id, written(metadata)?, now).await?;
+        let taken = self.registry.is_configured(id) || !self.store.add_client(id, written(metadata)?, act).await?;
         if taken {
             return refused(RegistrationRefused::Taken);
         }
@@ -176,6 +179,16 @@ impl Provider {
         let metadata = metadata.ok_or(Fault::Invariant("what is registered of a client can be read"))?;
         Ok((stored, metadata))
     }
+}
+
+/// A client does it, with a token of its own.
+fn by_itself(client: &Client, at: Timestamp) -> Act {
+    Act { by: Actor::Client(client.id().to_string()), at }
+}
+
+/// Whoever can open the administrators' socket does it: who that is, the socket does not say.
+const fn administrators(at: Timestamp) -> Act {
+    Act::system("admin-socket", at)
 }
 
 fn of_metadata(faults: Vec<BadRegistration>) -> NotDone<RegistrationRefused> {

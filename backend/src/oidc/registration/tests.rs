@@ -195,21 +195,24 @@ async fn a_client_looks_after_its_own_registration_and_no_others() {
     assert_eq!((read.metadata, read.created), (metadata(), NOW));
     for token in [other.token.as_str(), "", "x"] {
         assert_eq!(refusal(world.provider.own_registration(id, token).await), RegistrationRefused::InvalidToken);
-        let changed = world.provider.change_own_registration(id, token, metadata()).await;
+        let changed = world.provider.change_own_registration(id, token, metadata(), NOW).await;
         assert_eq!(refusal(changed), RegistrationRefused::InvalidToken);
-        assert_eq!(refusal(world.provider.remove_own_registration(id, token).await), RegistrationRefused::InvalidToken);
+        assert_eq!(
+            refusal(world.provider.remove_own_registration(id, token, NOW).await),
+            RegistrationRefused::InvalidToken
+        );
     }
     assert_eq!(
         refusal(world.provider.own_registration("configured", &mine.token).await),
         RegistrationRefused::InvalidToken
     );
     let renamed = Metadata { client_name: "Letters".into(), ..metadata() };
-    let _ = world.provider.change_own_registration(id, &mine.token, renamed).await.expect("changed");
+    let _ = world.provider.change_own_registration(id, &mine.token, renamed, NOW).await.expect("changed");
     assert_eq!(world.provider.registry.find(id).expect("a client").name(), "Letters");
     assert_eq!(world.other().await.registry.find(id).expect("a client").name(), "Letters");
     let more = Metadata { scope: "openid email".into(), ..metadata() };
-    assert_eq!(fields(world.provider.change_own_registration(id, &mine.token, more).await), ["scope"]);
-    world.provider.remove_own_registration(id, &mine.token).await.expect("removed");
+    assert_eq!(fields(world.provider.change_own_registration(id, &mine.token, more, NOW).await), ["scope"]);
+    world.provider.remove_own_registration(id, &mine.token, NOW).await.expect("removed");
     assert!(world.provider.registry.find(id).is_none() && world.other().await.registry.find(id).is_none());
     assert_eq!(refusal(world.provider.own_registration(id, &mine.token).await), RegistrationRefused::InvalidToken);
     assert!(world.provider.registry.find(other.id.as_str()).is_some());
@@ -229,7 +232,7 @@ async fn a_disabled_client_is_out_of_use_at_once_everywhere_and_after_a_restart(
         assert!(running.registry.in_use(id).is_none(), "{id}: another process, a look later");
         assert!(world.other().await.registry.in_use(id).is_none(), "{id}: after a restart");
     }
-    let changed = world.provider.change_own_registration(own.id.as_str(), &own.token, metadata()).await;
+    let changed = world.provider.change_own_registration(own.id.as_str(), &own.token, metadata(), NOW).await;
     assert_eq!(refusal(changed), RegistrationRefused::InvalidToken, "nor does it change its registration");
     let standing: Vec<_> = world.provider.clients().iter().map(|one| (one.configured, one.disabled)).collect();
     assert_eq!((standing.len(), standing.iter().all(|(_, disabled)| *disabled)), (2, true));
@@ -260,4 +263,34 @@ fn metadata_that_are_not_known_are_passed_over() {
     let metadata: Metadata = serde_json::from_str(&text).expect("metadata");
     assert_eq!(metadata, Metadata { client_name: "A".into(), ..Metadata::default() });
     assert!(serde_json::from_str::<Metadata>(r#"{"redirect_uris": "https://rp.example"}"#).is_err());
+}
+
+#[tokio::test]
+async fn who_registered_changed_and_disabled_clients_stands_in_the_audit() {
+    let world = World::new().await;
+    let own = world.provider.register_itself(&world.invite(), metadata(), NOW).await.expect("registered");
+    let id = own.id.as_str();
+    let _ = world.provider.change_own_registration(id, &own.token, metadata(), NOW).await.expect("changed");
+    for disabled in [true, false] {
+        world.provider.set_disabled(id, disabled, NOW).await.expect("set");
+    }
+    world.provider.remove_own_registration(id, &own.token, NOW).await.expect("removed");
+    let entries = world.home.store.audited(crate::store::audit::CHAINS - 1, 0, 100).await.expect("read");
+    let said: Vec<_> = entries
+        .iter()
+        .map(crate::store::audit::Audited::json)
+        .map(|entry| {
+            assert_eq!(entry["detail"], json!({ "client": id }), "and no secret");
+            [&entry["action"], &entry["actor"]].map(|text| text.as_str().expect("a text").to_owned())
+        })
+        .collect();
+    let (itself, administrator) = (format!("client:{id}"), "system:admin-socket".to_owned());
+    let wanted = [
+        ("client.registered", &itself),
+        ("client.changed", &itself),
+        ("client.disabled", &administrator),
+        ("client.enabled", &administrator),
+        ("client.removed", &itself),
+    ];
+    assert_eq!(said, wanted.map(|(action, actor)| [action.to_owned(), actor.clone()]));
 }

@@ -15,7 +15,7 @@ use crate::oidc::grant_record::GrantRecord;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::pkce;
 use crate::oidc::refresh_token::RefreshToken;
-use crate::store::Redemption;
+use crate::store::{Redemption, ServedFrom};
 use aldgate_core::time::Timestamp;
 
 /// What is shown beside a code.
@@ -23,6 +23,13 @@ struct Shown<'a> {
     redirect_uri: &'a str,
     verifier: Option<&'a str>,
     key: Option<[u8; 32]>,
+}
+
+/// What a code that can be redeemed rests on.
+struct Redeemable {
+    account: Account,
+    /// When the session in which it was made ends by itself at the latest.
+    session_ends: Timestamp,
 }
 
 fn invalid(what: &str) -> NotDone<TokenError> {
@@ -45,18 +52,24 @@ impl Provider {
         let code = code.filter(|code| code.client == proven.client.id().as_str());
         let code = code.ok_or_else(|| invalid("code is not one of this client's"))?;
         let shown = Shown { redirect_uri, verifier: parameters.get("code_verifier"), key };
-        let account = match self.redeemable(proven, &code, &shown, now).await {
-            Ok(account) => account,
+        let redeemable = match self.redeemable(proven, &code, &shown, now).await {
+            Ok(redeemable) => redeemable,
             Err(refusal) => {
                 self.store.revoke_grant(&code.grant).await?; // If it was redeemed before, this is a second use.
                 return Err(refusal);
             }
         };
-        self.make_grant(proven, &code, &account, key, now).await
+        self.make_grant(proven, &code, &redeemable, key, now).await
     }
 
-    /// The account of a code that can be redeemed so.
-    async fn redeemable(&self, proven: &Proven, code: &Code, shown: &Shown<'_>, now: Timestamp) -> Exchanged<Account> {
+    /// What a code that can be redeemed so rests on.
+    async fn redeemable(
+        &self,
+        proven: &Proven,
+        code: &Code,
+        shown: &Shown<'_>,
+        now: Timestamp,
+    ) -> Exchanged<Redeemable> {
         if now >= code.expires {
             return Err(invalid("code is too old"));
         }
@@ -69,17 +82,18 @@ impl Provider {
         if code.key.is_some() && code.key != shown.key {
             return Err(invalid("the code is bound to another key than that of the DPoP proof"));
         }
-        if !self.session_stands(&code.person).await? {
+        let Some(session) = self.standing_session(&code.person).await? else {
             return Err(invalid("the person has signed out"));
-        }
-        self.resting_on(&proven.client, &code.person.account).await
+        };
+        let account = self.resting_on(&proven.client, &code.person.account).await?;
+        Ok(Redeemable { account, session_ends: session.expires })
     }
 
     async fn make_grant(
         &self,
         proven: &Proven,
         code: &Code,
-        account: &Account,
+        Redeemable { account, session_ends }: &Redeemable,
         key: Option<[u8; 32]>,
         now: Timestamp,
     ) -> Exchanged<Tokens> {
@@ -119,7 +133,8 @@ impl Provider {
             expires: now.plus(rules.refresh_token.unwrap_or(rules.code + rules.id_token)),
             revoked: false,
         };
-        match self.store.redeem(&grant).await? {
+        let served = || ServedFrom { session: code.person.session, ends: *session_ends };
+        match self.store.redeem(&grant, proven.client.logout().map(|_| served())).await? {
             Redemption::Redeemed => Ok(tokens),
             Redemption::Replayed => Err(invalid("code was used before")),
         }

@@ -20,6 +20,7 @@ use super::parameters::Parameters;
 use crate::fault::NotDone;
 use crate::model::Account;
 use aldgate_core::id::AccountId;
+use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;
 use std::sync::Arc;
 
@@ -127,9 +128,9 @@ impl Provider {
         if consent.is_some() { Ok(account) } else { Err(gone("the person does not allow it any more")) }
     }
 
-    /// Whether the session in which something was allowed still stands.
-    async fn session_stands(&self, person: &Present) -> Exchanged<bool> {
+    /// The session in which something was allowed, if it still stands.
+    async fn standing_session(&self, person: &Present) -> Exchanged<Option<SessionRecord>> {
         let record = self.warm.session(&person.session).await?;
-        Ok(record.is_some_and(|record| record.account == person.account))
+        Ok(record.filter(|record| record.account == person.account))
     }
 }

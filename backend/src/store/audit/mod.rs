@@ -103,6 +103,34 @@ pub const CONTACT_CHANGE_UNDONE: Action = Action("contact-change.undone");
 pub const ACCOUNT_LOCKED: Action = Action("account.locked");
 /// An account was closed.
 pub const ACCOUNT_CLOSED: Action = Action("account.closed");
+/// A browser was remembered, in which no second step is asked for.
+pub const BROWSER_REMEMBERED: Action = Action("browser.remembered");
+/// A remembered browser was forgotten: by its owner, or because too many were remembered.
+pub const BROWSER_FORGOTTEN: Action = Action("browser.forgotten");
+/// A person has allowed a client something.
+pub const CONSENT_GIVEN: Action = Action("consent.given");
+/// A person has taken back what they allowed a client.
+pub const CONSENT_WITHDRAWN: Action = Action("consent.withdrawn");
+/// What is kept about a person was given to them.
+pub const DATA_EXPORTED: Action = Action("data.exported");
+/// Sign-ins to an account were refused: so many in a window of time.
+pub const SIGN_IN_REFUSED: Action = Action("sign-in.refused");
+/// A client was registered.
+pub const CLIENT_REGISTERED: Action = Action("client.registered");
+/// What is registered of a client was changed.
+pub const CLIENT_CHANGED: Action = Action("client.changed");
+/// A client was put out of use.
+pub const CLIENT_DISABLED: Action = Action("client.disabled");
+/// A client was put into use again.
+pub const CLIENT_ENABLED: Action = Action("client.enabled");
+/// A client was forgotten.
+pub const CLIENT_REMOVED: Action = Action("client.removed");
+/// A key was made that signs tokens.
+pub const SIGNING_KEY_MADE: Action = Action("signing-key.made");
+/// Keys of an algorithm were withdrawn at once: what they signed is refused.
+pub const SIGNING_KEYS_WITHDRAWN: Action = Action("signing-keys.withdrawn");
+/// A key was forgotten, since everything that it signed has expired.
+pub const SIGNING_KEY_FORGOTTEN: Action = Action("signing-key.forgotten");
 /// A new key was made for what is sealed in the database.
 pub const DATA_KEY_MADE: Action = Action("data-key.made");
 /// Everything had been sealed anew under a key.

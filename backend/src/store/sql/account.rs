@@ -2,14 +2,13 @@
 //! address.
 
 use super::contact::is_held;
+use super::ending::end_sessions;
 use super::passkey::{self, NewPasskey};
-use super::revocation;
-use super::session::{End, Ending};
 use super::{
     Connection, Readers, Value, account_id, identity_level, query, rows_max, rows_query, timestamp, unreadable,
     write_rows,
 };
-use crate::model::{Account, PasswordHash, Revocation};
+use crate::model::{Account, Ending, PasswordHash};
 use crate::store::audit::{ACCOUNT_CREATED, Act, AuditEntry, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
 use crate::store::seal::Sealer;
@@ -170,13 +169,12 @@ impl Write for SetPassword {
     type Outcome = bool;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let update = query("UPDATE account SET password = $2 WHERE id = $1").bind(self.account);
-        if update.bind(self.password.expose()).execute(&mut *tx.connection).await? == 0 {
+        let update = query("UPDATE account SET password = $2, password_set = $3 WHERE id = $1").bind(self.account);
+        let update = update.bind(self.password.expose()).bind(self.act.at);
+        if update.execute(&mut *tx.connection).await? == 0 {
             return Ok(false);
         }
-        End { account: self.account, ending: Ending::AllBut(self.keep) }.write(tx).await?;
-        let revocation = Revocation { account: self.account, credential: None, keep: self.keep };
-        revocation::note(tx.connection, &revocation).await?;
+        end_sessions(tx, &self.account, Ending::AllBut(self.keep), self.act.at).await?;
         tx.audit(AuditEntry::done(self.act.clone(), PASSWORD_SET).about(self.account)).await?;
         Ok(true)
     }

@@ -2,9 +2,11 @@
 
 use super::{Readers, query, timestamp, unreadable};
 use crate::store::StoreError;
+use crate::store::audit::{
+    Act, Action, AuditEntry, CLIENT_CHANGED, CLIENT_DISABLED, CLIENT_ENABLED, CLIENT_REGISTERED, CLIENT_REMOVED,
+};
 use crate::store::client::StoredClient;
 use crate::store::job::{Tx, Write};
-use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 
 fn number(value: i64) -> Result<u32, StoreError> {
@@ -39,7 +41,12 @@ pub(in crate::store) async fn by_id(readers: &Readers, id: &str) -> Result<Optio
 pub(in crate::store) struct Add {
     pub(in crate::store) id: String,
     pub(in crate::store) record: Vec<u8>,
-    pub(in crate::store) now: Timestamp,
+    pub(in crate::store) act: Act,
+}
+
+/// What the audit says of a client.
+fn entry(act: &Act, action: Action, id: &str) -> AuditEntry {
+    AuditEntry::done(act.clone(), action).with("client", id)
 }
 
 const ADD: &str = "INSERT INTO client (id, record, disabled, generation, revision, created)
@@ -50,8 +57,12 @@ impl Write for Add {
     type Outcome = bool;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let add = query(ADD).bind(self.id.clone()).bind(self.record.clone()).bind(self.now);
-        Ok(add.execute(&mut *tx.connection).await? == 1)
+        let add = query(ADD).bind(self.id.clone()).bind(self.record.clone()).bind(self.act.at);
+        let added = add.execute(&mut *tx.connection).await? == 1;
+        if added {
+            tx.audit(entry(&self.act, CLIENT_REGISTERED, &self.id)).await?;
+        }
+        Ok(added)
     }
 }
 
@@ -59,6 +70,7 @@ impl Write for Add {
 pub(in crate::store) struct Change {
     pub(in crate::store) id: String,
     pub(in crate::store) record: Vec<u8>,
+    pub(in crate::store) act: Act,
 }
 
 const CHANGE: &str = "UPDATE client SET record = $2, revision = revision + 1
@@ -70,7 +82,11 @@ impl Write for Change {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let change = query(CHANGE).bind(self.id.clone()).bind(self.record.clone());
-        Ok(change.execute(&mut *tx.connection).await? == 1)
+        let changed = change.execute(&mut *tx.connection).await? == 1;
+        if changed {
+            tx.audit(entry(&self.act, CLIENT_CHANGED, &self.id)).await?;
+        }
+        Ok(changed)
     }
 }
 
@@ -78,7 +94,7 @@ impl Write for Change {
 pub(in crate::store) struct SetDisabled {
     pub(in crate::store) id: String,
     pub(in crate::store) disabled: bool,
-    pub(in crate::store) now: Timestamp,
+    pub(in crate::store) act: Act,
 }
 
 const SET_DISABLED: &str = "INSERT INTO client (id, record, disabled, generation, revision, created)
@@ -90,21 +106,29 @@ impl Write for SetDisabled {
     type Outcome = ();
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let set = query(SET_DISABLED).bind(self.id.clone()).bind(i64::from(self.disabled)).bind(self.now);
+        let set = query(SET_DISABLED).bind(self.id.clone()).bind(i64::from(self.disabled)).bind(self.act.at);
         set.execute(&mut *tx.connection).await?;
-        Ok(())
+        let action = if self.disabled { CLIENT_DISABLED } else { CLIENT_ENABLED };
+        tx.audit(entry(&self.act, action, &self.id)).await
     }
 }
 
 /// A client to forget.
-pub(in crate::store) struct Remove(pub(in crate::store) String);
+pub(in crate::store) struct Remove {
+    pub(in crate::store) id: String,
+    pub(in crate::store) act: Act,
+}
 
 #[async_trait]
 impl Write for Remove {
     type Outcome = bool;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let remove = query("DELETE FROM client WHERE id = $1 AND record IS NOT NULL").bind(self.0.clone());
-        Ok(remove.execute(&mut *tx.connection).await? == 1)
+        let remove = query("DELETE FROM client WHERE id = $1 AND record IS NOT NULL").bind(self.id.clone());
+        let removed = remove.execute(&mut *tx.connection).await? == 1;
+        if removed {
+            tx.audit(entry(&self.act, CLIENT_REMOVED, &self.id)).await?;
+        }
+        Ok(removed)
     }
 }

@@ -3,6 +3,7 @@
 use super::{Readers, query, timestamp, unreadable};
 use crate::model::Consent;
 use crate::store::StoreError;
+use crate::store::audit::{Act, AuditEntry, CONSENT_GIVEN, CONSENT_WITHDRAWN};
 use crate::store::job::{Tx, Write};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::AccountId;
@@ -65,7 +66,9 @@ impl Write for Give {
             .bind(self.given.at)
             .execute(&mut *tx.connection)
             .await?;
-        Ok(())
+        let Consent { scopes, level, at } = self.given;
+        let entry = AuditEntry::done(Act::own(self.account, at), CONSENT_GIVEN).about(self.account);
+        tx.audit(entry.with("client", &self.client).with("scopes", scopes).with("level", level.as_str())).await
     }
 }
 
@@ -73,6 +76,7 @@ impl Write for Give {
 pub(in crate::store) struct Withdraw {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) client: String,
+    pub(in crate::store) act: Act,
 }
 
 const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE account = $1 AND client = $2 AND revoked = 0";
@@ -87,6 +91,10 @@ impl Write for Withdraw {
         let deleted = delete.bind(account()).bind(self.client.clone()).execute(&mut *tx.connection).await?;
         let revoke = query(REVOKE).bind(account()).bind(self.client.clone());
         revoke.execute(&mut *tx.connection).await?;
+        if deleted > 0 {
+            let entry = AuditEntry::done(self.act.clone(), CONSENT_WITHDRAWN).about(self.account);
+            tx.audit(entry.with("client", &self.client)).await?;
+        }
         Ok(deleted > 0)
     }
 }

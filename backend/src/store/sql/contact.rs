@@ -1,16 +1,15 @@
 //! Changes of contact: the new one stands at once, and what stood there before is kept for a day, so that whoever it
 //! belonged to can take the change back.
 
-use super::ending::everybody_out;
+use super::ending::{end_sessions, everybody_out, take_away_since};
 use super::second_step::{self, Set};
-use super::session::{End, Ending};
-use super::{Connection, query, revocation};
-use crate::model::Revocation;
+use super::{Connection, query, timestamp, unreadable};
+use crate::model::Ending;
 use crate::model::second_step::StepKind;
 use crate::store::audit::{Act, AuditEntry, CONTACT_CHANGE_UNDONE, EMAIL_CHANGED};
 use crate::store::job::{Tx, Write};
 use crate::store::seal::{self, Place, Sealer};
-use crate::store::{EmailChange, StoreError, Undoing};
+use crate::store::{EmailChange, StoreError, TakenAway, UNDO_WITHIN, Undoing};
 use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
@@ -140,9 +139,7 @@ impl Write for SetEmail {
         let before = Before { account: &self.account, kind: EMAIL, stood, sealed: &sealed, held: Some(&old) };
         remember(tx.connection, &self.sealer, self.remembered, before).await?;
         put_email(tx.connection, owner, &self.sealed, &self.digest).await?;
-        End { account: self.account, ending: Ending::AllBut(Some(self.keep)) }.write(tx).await?;
-        let revocation = Revocation { account: self.account, credential: None, keep: Some(self.keep) };
-        revocation::note(tx.connection, &revocation).await?;
+        end_sessions(tx, &self.account, Ending::AllBut(Some(self.keep)), self.now).await?;
         tx.audit(AuditEntry::done(Act::own(self.account, self.now), EMAIL_CHANGED).about(self.account)).await?;
         Ok(EmailChange::Changed)
     }
@@ -163,7 +160,11 @@ async fn put_email(connection: &mut Connection, owner: i64, sealed: &[u8], diges
     Ok(())
 }
 
-/// Takes a change back, once, and lets everybody out: whoever changed it may be in.
+/// Takes a change back, once, and with it every change that came after it; lets everybody out, and takes away what was
+/// added since then: whoever changed it may be in, and may have made ways of their own to come back.
+///
+/// Nobody is asked first. Whoever follows the link is not signed in, and could not sign in where a stranger's app is asked
+/// for; and what they would be asked about is what a stranger has put there.
 pub(in crate::store) struct Undo {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) id: [u8; 16],
@@ -171,9 +172,23 @@ pub(in crate::store) struct Undo {
     pub(in crate::store) sealer: Arc<Sealer>,
 }
 
-const CHANGE: &str = "SELECT kind, sealed, held, undone FROM contact_change WHERE id = $1 AND account = $2";
+/// A change, as it is remembered.
+struct Change {
+    id: [u8; 16],
+    kind: i64,
+    sealed: Vec<u8>,
+    held: Option<Vec<u8>>,
+}
 
-type Change = (i64, Vec<u8>, Option<Vec<u8>>, i64);
+const CHANGE: &str = "SELECT ends, undone FROM contact_change WHERE id = $1 AND account = $2";
+
+/// What each contact was when a change was made, is what its first change since then remembers, taken back or not.
+const SINCE: &str = "
+    SELECT id, kind, sealed, held FROM contact_change WHERE account = $1 AND (ends > $3 OR id = $2) ORDER BY ends, id";
+
+const UNDONE: &str = "UPDATE contact_change SET undone = 1 WHERE account = $1 AND (ends > $3 OR id = $2)";
+
+type ChangeRow = (Vec<u8>, i64, Vec<u8>, Option<Vec<u8>>);
 
 #[async_trait]
 impl Write for Undo {
@@ -181,52 +196,80 @@ impl Write for Undo {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Undoing, StoreError> {
         let found = query(CHANGE).bind(self.id).bind(self.account);
-        let change: Option<Change> = found.optional(&mut *tx.connection).await?;
-        let Some((kind, sealed, held, undone)) = change else { return Ok(Undoing::NotFound) };
+        let change: Option<(i64, i64)> = found.optional(&mut *tx.connection).await?;
+        let Some((ends, undone)) = change else { return Ok(Undoing::NotFound) };
         if undone != 0 {
             return Ok(Undoing::Used);
         }
-        let mark = query("UPDATE contact_change SET undone = 1 WHERE id = $1").bind(self.id);
-        mark.execute(&mut *tx.connection).await?;
-        let of = StepKind::of_number(kind);
-        let restored = match of {
-            Some(kind) => self.restore_phone(tx.connection, kind, &sealed).await?,
-            None => self.restore_email(tx.connection, &sealed, held.as_deref()).await?,
-        };
-        if !restored {
-            return Ok(Undoing::NotFound);
+        let since = query(SINCE).bind(self.account).bind(self.id).bind(ends);
+        let rows: Vec<ChangeRow> = since.all(&mut *tx.connection).await?;
+        let firsts = first_of_each_kind(rows)?;
+        query(UNDONE).bind(self.account).bind(self.id).bind(ends).execute(&mut *tx.connection).await?;
+        let made = made_at(timestamp(ends));
+        for first in &firsts {
+            if !self.restore(tx.connection, first, made).await? {
+                return Ok(Undoing::NotFound);
+            }
         }
-        everybody_out(tx, &self.account).await?;
-        let entry = AuditEntry::done(self.act.clone(), CONTACT_CHANGE_UNDONE).about(self.account);
-        tx.audit(entry.with("of", of.map_or("email", second_step::word))).await?;
-        Ok(Undoing::Undone)
+        let taken = take_away_since(tx, &self.account, made, &self.act).await?;
+        everybody_out(tx, &self.account, self.act.at).await?;
+        let mut entry = AuditEntry::done(self.act.clone(), CONTACT_CHANGE_UNDONE).about(self.account);
+        for first in &firsts {
+            entry = entry.with(StepKind::of_number(first.kind).map_or("email", second_step::word), "restored");
+        }
+        let TakenAway { password, recovery_codes, second_steps, passkeys } = taken;
+        let entry = entry.with("password_removed", password).with("recovery_codes_removed", recovery_codes);
+        tx.audit(entry.with("second_steps_removed", second_steps).with("passkeys_removed", passkeys)).await?;
+        Ok(Undoing::Undone(taken))
     }
 }
 
+fn first_of_each_kind(rows: Vec<ChangeRow>) -> Result<Vec<Change>, StoreError> {
+    let mut firsts: Vec<Change> = Vec::new();
+    for (id, kind, sealed, held) in rows {
+        if firsts.iter().all(|first| first.kind != kind) {
+            let id = id.try_into().map_err(|_| unreadable("a change of contact"))?;
+            firsts.push(Change { id, kind, sealed, held });
+        }
+    }
+    Ok(firsts)
+}
+
+/// When a change was made that can be taken back until then.
+fn made_at(ends: Timestamp) -> Timestamp {
+    let within = u64::try_from(UNDO_WITHIN.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(ends.as_millis().saturating_sub(within))
+}
+
 impl Undo {
+    /// Puts a contact back where it stood when the change was made.
+    async fn restore(&self, connection: &mut Connection, first: &Change, made: Timestamp) -> Result<bool, StoreError> {
+        match StepKind::of_number(first.kind) {
+            Some(kind) => self.restore_phone(connection, kind, first, made).await,
+            None => self.restore_email(connection, first).await,
+        }
+    }
+
     async fn restore_phone(
         &self,
         connection: &mut Connection,
         kind: StepKind,
-        sealed: &[u8],
+        first: &Change,
+        made: Timestamp,
     ) -> Result<bool, StoreError> {
         let row = second_step::row(&self.account, kind);
-        let sealed = self.sealer.carry((PLACE, &self.id), (second_step::PLACE, &row), sealed)?;
-        let set = Set { account: self.account, kind, sealed, added: self.act.at, used: 0 };
-        second_step::put(connection, &set).await?;
+        let sealed = self.sealer.carry((PLACE, &first.id), (second_step::PLACE, &row), &first.sealed)?;
+        // It was there before the change.
+        let added = Timestamp::from_millis(made.as_millis().saturating_sub(1));
+        second_step::put(connection, &Set { account: self.account, kind, sealed, added, used: 0 }).await?;
         Ok(true)
     }
 
-    async fn restore_email(
-        &self,
-        connection: &mut Connection,
-        sealed: &[u8],
-        digest: Option<&[u8]>,
-    ) -> Result<bool, StoreError> {
+    async fn restore_email(&self, connection: &mut Connection, first: &Change) -> Result<bool, StoreError> {
         let found = query("SELECT n FROM account WHERE id = $1").bind(self.account);
         let owner: Option<(i64,)> = found.optional(&mut *connection).await?;
-        let (Some((owner,)), Some(digest)) = (owner, digest) else { return Ok(false) };
-        let sealed = self.sealer.carry((PLACE, &self.id), (seal::EMAIL, self.account.as_bytes()), sealed)?;
+        let (Some((owner,)), Some(digest)) = (owner, first.held.as_deref()) else { return Ok(false) };
+        let sealed = self.sealer.carry((PLACE, &first.id), (seal::EMAIL, self.account.as_bytes()), &first.sealed)?;
         put_email(connection, owner, &sealed, digest).await?;
         Ok(true)
     }

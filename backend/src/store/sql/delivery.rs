@@ -28,6 +28,12 @@ pub(in crate::store) async fn add(connection: &mut Connection, later: &Later) ->
     Ok(())
 }
 
+/// How many there are.
+pub(in crate::store) async fn count(readers: &Readers) -> Result<u64, StoreError> {
+    let (count,): (i64,) = query("SELECT count(*) FROM delivery").one(readers).await?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
 /// One that is due.
 pub(in crate::store) struct DueRow {
     pub(in crate::store) id: DeliveryId,

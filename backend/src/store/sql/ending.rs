@@ -1,24 +1,67 @@
-//! Ends: everybody out of an account, its recovery, its lockdown, its closing. Each is one transaction.
+//! Ends: of sessions, of everything that opens an account, of accounts. Each is one transaction.
 //!
-//! Whatever else stands on an account must end here too: [`everybody_out`] and [`Close`] are the two places.
+//! Whoever ends sessions does it by [`end_sessions`], so that nobody who must hear of it is forgotten. Whatever else
+//! stands on an account must end here too: [`everybody_out`] and [`Close`] are the two places.
 
 use super::passkey;
-use super::session::{End, Ending};
-use super::{Connection, credential_digest, query, revocation};
-use crate::model::{PasswordHash, Revocation};
+use super::session::End;
+use super::{Connection, client_session, credential_digest, query, revocation};
+use crate::model::{Ending, Farewell, PasswordHash, Revocation};
 use crate::store::audit::{ACCOUNT_CLOSED, ACCOUNT_LOCKED, Act, AuditEntry, PASSKEY_REMOVED, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
-use crate::store::{Recovery, StoreError};
+use crate::store::{Recovery, StoreError, TakenAway};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::change::Change;
 use async_trait::async_trait;
 use std::sync::Arc;
 
+/// Ends sessions of an account: here, if they are in this tier; else that tier is told, unless it is of a single one,
+/// which whoever ends it tells it at once. Services that serve the person from them are told later. Gives how many were
+/// here.
+pub(super) async fn end_sessions(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    ending: Ending,
+    at: Timestamp,
+) -> Result<usize, StoreError> {
+    client_session::farewell(tx, &Farewell { account: *account, ending, at }).await?;
+    let revoked = match ending {
+        Ending::One(_) => None,
+        Ending::AllBut(keep) => Some((None, keep)),
+        Ending::OfCredential(credential, keep) => Some((Some(credential), keep)),
+    };
+    if let Some((credential, keep)) = revoked {
+        revocation::note(tx.connection, &Revocation { account: *account, credential, keep }).await?;
+    }
+    End { account: *account, ending }.write(tx).await
+}
+
+/// Ends sessions because their owner wants it.
+pub(in crate::store) struct EndSessions {
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) ending: Ending,
+    pub(in crate::store) at: Timestamp,
+    /// What the audit says of it.
+    pub(in crate::store) entry: Option<AuditEntry>,
+}
+
+#[async_trait]
+impl Write for EndSessions {
+    type Outcome = usize;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<usize, StoreError> {
+        let ended = end_sessions(tx, &self.account, self.ending, self.at).await?;
+        if let Some(entry) = &self.entry {
+            tx.audit(entry.clone()).await?;
+        }
+        Ok(ended)
+    }
+}
+
 /// Ends every session of an account and every grant to a service, and forgets every browser in which no second step is asked for.
-pub(super) async fn everybody_out(tx: &mut Tx<'_>, account: &AccountId) -> Result<(), StoreError> {
-    End { account: *account, ending: Ending::AllBut(None) }.write(tx).await?;
-    revocation::note(tx.connection, &Revocation { account: *account, credential: None, keep: None }).await?;
+pub(super) async fn everybody_out(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Result<(), StoreError> {
+    end_sessions(tx, account, Ending::AllBut(None), at).await?;
     delete(tx.connection, "UPDATE client_grant SET revoked = 1 WHERE account = $1 AND revoked = 0", account).await?;
     delete(tx.connection, "DELETE FROM remembered_browser WHERE account = $1", account).await
 }
@@ -37,8 +80,8 @@ pub(in crate::store) struct Recover {
     pub(in crate::store) act: Act,
 }
 
-const REPLACE: &str = "UPDATE account SET password = $2 WHERE id = $1 AND password = $3";
-const REPLACE_NONE: &str = "UPDATE account SET password = $2 WHERE id = $1 AND password IS NULL";
+const REPLACE: &str = "UPDATE account SET password = $2, password_set = $3 WHERE id = $1 AND password = $4";
+const REPLACE_NONE: &str = "UPDATE account SET password = $2, password_set = $3 WHERE id = $1 AND password IS NULL";
 const VOUCHED: &str = "SELECT EXISTS (SELECT 1 FROM second_step WHERE account = $1)";
 const LOWER: &str = "UPDATE account SET identity = 0 WHERE id = $1 AND identity <> 0";
 const REVISE: &str = "
@@ -53,10 +96,13 @@ impl Write for Recover {
         let new = self.password.expose().to_owned();
         let replaced = match &self.forgotten {
             Some(old) => {
-                let replace = query(REPLACE).bind(account).bind(new).bind(old.expose().to_owned());
+                let replace = query(REPLACE).bind(account).bind(new).bind(self.act.at).bind(old.expose());
                 replace.execute(&mut *tx.connection).await?
             }
-            None => query(REPLACE_NONE).bind(account).bind(new).execute(&mut *tx.connection).await?,
+            None => {
+                let replace = query(REPLACE_NONE).bind(account).bind(new).bind(self.act.at);
+                replace.execute(&mut *tx.connection).await?
+            }
         };
         if replaced == 0 {
             return Ok(Recovery::Overtaken);
@@ -71,7 +117,7 @@ impl Write for Recover {
                 tx.changes.extend(lowered.iter().map(|record| Change::CredentialChanged(Arc::new(record.clone()))));
             }
         }
-        everybody_out(tx, &self.account).await?;
+        everybody_out(tx, &self.account, self.act.at).await?;
         let identity = if lowered.is_empty() { "kept" } else { "lowered" };
         let entry = AuditEntry::done(self.act.clone(), PASSWORD_SET).about(self.account);
         tx.audit(entry.with("how", "recovered").with("identity", identity)).await?;
@@ -97,21 +143,49 @@ impl Write for Lock {
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         delete(tx.connection, "UPDATE account SET password = NULL WHERE id = $1", &self.account).await?;
         delete(tx.connection, "DELETE FROM recovery_code WHERE account = $1", &self.account).await?;
-        query("DELETE FROM second_step WHERE account = $1 AND added >= $2")
-            .bind(self.account)
-            .bind(self.since)
-            .execute(&mut *tx.connection)
-            .await?;
-        let found = query(NEW_PASSKEYS).bind(self.account).bind(self.since);
-        let passkeys: Vec<(Vec<u8>,)> = found.all(&mut *tx.connection).await?;
-        retire(tx, &self.account, passkeys, &self.act).await?;
-        everybody_out(tx, &self.account).await?;
+        drop_second_steps(tx.connection, &self.account, self.since).await?;
+        retire_since(tx, &self.account, self.since, &self.act).await?;
+        everybody_out(tx, &self.account, self.act.at).await?;
         tx.audit(AuditEntry::done(self.act.clone(), ACCOUNT_LOCKED).about(self.account)).await
     }
 }
 
-/// Retires passkeys of an account: here, and in every gateway.
-async fn retire(tx: &mut Tx<'_>, account: &AccountId, passkeys: Vec<(Vec<u8>,)>, act: &Act) -> Result<(), StoreError> {
+/// Removes second steps that were added since then. Gives how many.
+async fn drop_second_steps(
+    connection: &mut Connection,
+    account: &AccountId,
+    since: Timestamp,
+) -> Result<u64, StoreError> {
+    let drop = query("DELETE FROM second_step WHERE account = $1 AND added >= $2").bind(*account).bind(since);
+    drop.execute(connection).await
+}
+
+/// Takes from an account what was added to open it since then, as somebody else may have; gives what that was.
+pub(super) async fn take_away_since(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    since: Timestamp,
+    act: &Act,
+) -> Result<TakenAway, StoreError> {
+    let forget = query(FORGET_PASSWORD).bind(*account).bind(since);
+    let password = forget.execute(&mut *tx.connection).await? > 0;
+    let codes = query("DELETE FROM recovery_code WHERE account = $1 AND made >= $2").bind(*account).bind(since);
+    Ok(TakenAway {
+        password,
+        recovery_codes: codes.execute(&mut *tx.connection).await? > 0,
+        second_steps: drop_second_steps(tx.connection, account, since).await?,
+        passkeys: retire_since(tx, account, since, act).await?,
+    })
+}
+
+const FORGET_PASSWORD: &str = "
+    UPDATE account SET password = NULL WHERE id = $1 AND password_set >= $2 AND password IS NOT NULL";
+
+/// Retires the passkeys of an account that were added since then: here, and in every gateway. Gives how many.
+async fn retire_since(tx: &mut Tx<'_>, account: &AccountId, since: Timestamp, act: &Act) -> Result<u64, StoreError> {
+    let found = query(NEW_PASSKEYS).bind(*account).bind(since);
+    let passkeys: Vec<(Vec<u8>,)> = found.all(&mut *tx.connection).await?;
+    let count = u64::try_from(passkeys.len()).unwrap_or(u64::MAX);
     for (bytes,) in passkeys {
         let digest = credential_digest(&bytes)?;
         let delete = query("DELETE FROM credential WHERE digest = $1").bind(bytes);
@@ -122,7 +196,7 @@ async fn retire(tx: &mut Tx<'_>, account: &AccountId, passkeys: Vec<(Vec<u8>,)>,
         let entry = AuditEntry::done(act.clone(), PASSKEY_REMOVED).about(*account);
         tx.audit(entry.with("passkey", digest)).await?;
     }
-    Ok(())
+    Ok(count)
 }
 
 /// Closes an account: nothing of it stays but the log-ins that happened and what the audit says of it. False if there is none.
@@ -145,10 +219,8 @@ impl Write for Close {
     type Outcome = bool;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let found = query(NEW_PASSKEYS).bind(self.account).bind(0_i64);
-        let passkeys: Vec<(Vec<u8>,)> = found.all(&mut *tx.connection).await?;
-        retire(tx, &self.account, passkeys, &self.act).await?;
-        everybody_out(tx, &self.account).await?;
+        retire_since(tx, &self.account, Timestamp::default(), &self.act).await?;
+        everybody_out(tx, &self.account, self.act.at).await?;
         for statement in OF_ACCOUNT {
             delete(tx.connection, statement, &self.account).await?;
         }

@@ -1,9 +1,9 @@
 //! Grants: made once, replaced by compare-and-set, ended for good.
 
-use super::{Readers, account_id, query, timestamp, unreadable};
+use super::{Readers, account_id, client_session, query, timestamp, unreadable};
 use crate::model::{Grant, GrantId};
 use crate::store::job::{Tx, Write};
-use crate::store::{Redemption, Rotation, StoreError};
+use crate::store::{Redemption, Rotation, ServedFrom, StoreError};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
@@ -35,30 +35,12 @@ fn grant(
     })
 }
 
-const UNTOLD: &str = "
-    SELECT id, client, record, generation, created, expires, revoked FROM client_grant
-    WHERE account = $1 AND expires > $2 AND told = 0";
-
-type UntoldRow = (Vec<u8>, String, Vec<u8>, i64, i64, i64, i64);
-
-/// The grants of an account whose clients have not been told that their session has ended.
-pub(in crate::store) async fn untold(
-    readers: &Readers,
-    account: &AccountId,
-    now: Timestamp,
-) -> Result<Vec<Grant>, StoreError> {
-    let asked = query(UNTOLD).bind(account.as_bytes().to_vec()).bind(now);
-    let rows: Vec<UntoldRow> = asked.all(readers).await?;
-    let read = |(id, client, record, generation, created, expires, revoked): UntoldRow| {
-        let id: [u8; 16] = id.try_into().map_err(|_| unreadable("a grant's id"))?;
-        let row = (account.as_bytes().to_vec(), client, record, generation, created, expires, revoked);
-        grant(GrantId::from_bytes(id), row)
-    };
-    rows.into_iter().map(read).collect()
+/// Makes a grant, and notes from which session its client serves the person, if it wants to be told of its end. A grant
+/// that stands already ends.
+pub(in crate::store) struct Redeem {
+    pub(in crate::store) new: Grant,
+    pub(in crate::store) served: Option<ServedFrom>,
 }
-
-/// Makes a grant; one that stands already ends.
-pub(in crate::store) struct Redeem(pub(in crate::store) Grant);
 
 const INSERT: &str = "
     INSERT INTO client_grant (id, account, client, record, generation, created, expires, revoked)
@@ -71,20 +53,24 @@ impl Write for Redeem {
     type Outcome = Redemption;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Redemption, StoreError> {
+        let Grant { id, account, client, record, generation, created, expires, .. } = &self.new;
         let made = query(INSERT)
-            .bind(self.0.id.as_bytes().to_vec())
-            .bind(self.0.account.as_bytes().to_vec())
-            .bind(self.0.client.clone())
-            .bind(self.0.record.clone())
-            .bind(i64::from(self.0.generation))
-            .bind(self.0.created)
-            .bind(self.0.expires)
+            .bind(id.as_bytes().to_vec())
+            .bind(*account)
+            .bind(client.as_str())
+            .bind(record.as_slice())
+            .bind(*generation)
+            .bind(*created)
+            .bind(*expires)
             .execute(&mut *tx.connection)
             .await?;
         if made > 0 {
+            if let Some(served) = &self.served {
+                client_session::begin(tx.connection, &self.new, served).await?;
+            }
             return Ok(Redemption::Redeemed);
         }
-        Revoke(self.0.id).write(tx).await?;
+        Revoke(self.new.id).write(tx).await?;
         Ok(Redemption::Replayed)
     }
 }

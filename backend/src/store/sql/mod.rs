@@ -11,6 +11,7 @@ pub(super) mod attempt;
 pub(super) mod audit;
 pub(super) mod backup;
 pub(super) mod client;
+pub(super) mod client_session;
 pub(super) mod connection;
 pub(super) mod consent;
 pub(super) mod contact;
@@ -19,9 +20,9 @@ pub(super) mod delivery;
 pub(super) mod ending;
 pub(super) mod grant;
 pub(super) mod login;
-pub(super) mod logout_notice;
 pub(super) mod passkey;
 pub(super) mod person;
+pub(super) mod refusal;
 pub(super) mod remembered_browser;
 pub(super) mod reseal;
 pub(super) mod revocation;
@@ -79,8 +80,8 @@ fn rows<R: Serialize>(rows: impl IntoIterator<Item = R>) -> Result<String, Store
     serde_json::to_string(&rows).map_err(|error| StoreError::Broken(error.to_string()))
 }
 
-/// A blob inside rows.
-fn hex(bytes: &[u8]) -> String {
+/// A blob as text: inside rows, and for whoever reads a log.
+pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 0x0f)]);
     let mut text = String::with_capacity(bytes.len() * 2);

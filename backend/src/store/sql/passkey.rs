@@ -1,11 +1,10 @@
 //! Passkeys: the credential rows, as a log-in needs them and as their owner's list shows them.
 
-use super::revocation;
-use super::session::{End, Ending};
+use super::ending::end_sessions;
 use super::{
     Connection, Readers, Value, account_id, credential_digest, identity_level, query, timestamp, unreadable, write_rows,
 };
-use crate::model::{NewCredential, Passkey, Revocation};
+use crate::model::{Ending, NewCredential, Passkey};
 use crate::store::audit::{Act, AuditEntry, PASSKEY_ADDED, PASSKEY_REMOVED, PASSKEY_RENAMED};
 use crate::store::job::{Tx, Write};
 use crate::store::{Addition, PASSKEYS_MAX, Removal, StoreError};
@@ -220,10 +219,7 @@ impl Write for Remove {
                 delete.bind(self.digest).execute(&mut *tx.connection).await?;
                 tx.changes.push(Change::CredentialRetired(self.digest));
                 let ending = Ending::OfCredential(self.digest, self.keep);
-                End { account: self.account, ending }.write(tx).await?;
-                let credential = Some(self.digest);
-                let revocation = Revocation { account: self.account, credential, keep: self.keep };
-                revocation::note(tx.connection, &revocation).await?;
+                end_sessions(tx, &self.account, ending, self.act.at).await?;
                 let entry = AuditEntry::done(self.act.clone(), PASSKEY_REMOVED).about(self.account);
                 tx.audit(entry.with("passkey", self.digest)).await?;
                 Ok(Removal::Removed)

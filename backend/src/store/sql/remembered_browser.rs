@@ -1,8 +1,9 @@
 //! Browsers in which the second step need not be asked for.
 
-use super::{Readers, query, timestamp, unreadable};
+use super::{Readers, hex, query, timestamp, unreadable};
 use crate::model::second_step::RememberedBrowser;
 use crate::store::StoreError;
+use crate::store::audit::{Act, Action, AuditEntry, BROWSER_FORGOTTEN, BROWSER_REMEMBERED};
 use crate::store::job::{Tx, Write};
 use aldgate_core::device::Device;
 use aldgate_core::id::AccountId;
@@ -35,6 +36,11 @@ fn browser((id, device, created, used): Row) -> Result<RememberedBrowser, StoreE
     })
 }
 
+/// What the audit says of one. Its id is the digest of what its cookie holds, and opens nothing.
+fn entry(act: Act, action: Action, account: AccountId, id: &[u8]) -> AuditEntry {
+    AuditEntry::done(act, action).about(account).with("browser", hex(id))
+}
+
 /// Remembers a browser. Of more than `most`, those that lay unused longest are forgotten.
 pub(in crate::store) struct Remember {
     pub(in crate::store) account: AccountId,
@@ -55,10 +61,14 @@ impl Write for Remember {
         let mut others: Vec<(Vec<u8>, i64)> = found.all(&mut *tx.connection).await?;
         others.sort_by_key(|(_, used)| std::cmp::Reverse(*used));
         for (id, _) in others.into_iter().skip(self.most.saturating_sub(1)) {
-            let delete = query("DELETE FROM remembered_browser WHERE id = $1").bind(id);
+            let delete = query("DELETE FROM remembered_browser WHERE id = $1").bind(id.as_slice());
             delete.execute(&mut *tx.connection).await?;
+            let crowded_out = Act::system("remembered-browsers", self.browser.created);
+            tx.audit(entry(crowded_out, BROWSER_FORGOTTEN, account, &id)).await?;
         }
         let RememberedBrowser { id, device, created, used } = self.browser;
+        let remembered = entry(Act::own(account, created), BROWSER_REMEMBERED, account, &id);
+        tx.audit(remembered.with("device", device)).await?;
         query(INSERT)
             .bind(id)
             .bind(account)
@@ -104,6 +114,7 @@ impl Write for Recognise {
 pub(in crate::store) struct Forget {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) id: [u8; 32],
+    pub(in crate::store) act: Act,
 }
 
 #[async_trait]
@@ -116,6 +127,9 @@ impl Write for Forget {
             .bind(self.account)
             .execute(&mut *tx.connection)
             .await?;
+        if done > 0 {
+            tx.audit(entry(self.act.clone(), BROWSER_FORGOTTEN, self.account, &self.id)).await?;
+        }
         Ok(done > 0)
     }
 }

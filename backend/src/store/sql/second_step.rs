@@ -184,8 +184,8 @@ impl Write for SetRecoveryCodes {
         let delete = query("DELETE FROM recovery_code WHERE account = $1").bind(self.account);
         delete.execute(&mut *tx.connection).await?;
         for digest in &self.digests {
-            let insert = query("INSERT INTO recovery_code (account, digest) VALUES ($1, $2)");
-            insert.bind(self.account).bind(*digest).execute(&mut *tx.connection).await?;
+            let insert = query("INSERT INTO recovery_code (account, digest, made) VALUES ($1, $2, $3)");
+            insert.bind(self.account).bind(*digest).bind(self.act.at).execute(&mut *tx.connection).await?;
         }
         tx.audit(AuditEntry::done(self.act.clone(), RECOVERY_CODES_MADE).about(self.account)).await
     }

@@ -1,9 +1,10 @@
 //! Sessions of the embedded warm tier, on SQLite alone: read by handle or by account, touched, and ended.
 
 use super::{Connection, Readers, hex, millis, rows, session_id, timestamp};
+use crate::model::Ending;
 use crate::store::StoreError;
 use crate::store::job::{Tx, Write};
-use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse};
+use aldgate_core::id::{AccountId, SessionId, SingleUse};
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::change::Change;
@@ -74,30 +75,8 @@ impl Write for Touch {
     }
 }
 
-/// Which sessions of an account to end.
-pub(crate) enum Ending {
-    /// This one.
-    One(SessionId),
-    /// All but this one.
-    AllBut(Option<SessionId>),
-    /// Those that a passkey opened, but for this one.
-    OfCredential(CredentialDigest, Option<SessionId>),
-}
-
-impl Ending {
-    /// A record that cannot be read any more is ended with all others: nobody could use it.
-    fn ends(&self, id: SessionId, record: Option<SessionRecord>) -> bool {
-        match self {
-            Self::One(one) => id == *one,
-            Self::AllBut(keep) => Some(id) != *keep,
-            Self::OfCredential(credential, keep) => {
-                Some(id) != *keep && record.is_none_or(|record| record.credential == Some(*credential))
-            }
-        }
-    }
-}
-
-/// Ends sessions of an account, where they are in this tier. Gives how many.
+/// Ends sessions of an account, where they are in this tier. Gives how many. That is all that it does: whoever ends them
+/// for a reason of the account's goes by [`super::ending::end_sessions`].
 pub(in crate::store) struct End {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) ending: Ending,
@@ -116,7 +95,7 @@ impl Write for End {
         let mut ended = Vec::new();
         for (id, bytes, seen) in of_account {
             let id = session_id(&id)?;
-            if self.ending.ends(id, record(&bytes, seen)) {
+            if self.ending.ends(id, record(&bytes, seen).as_ref()) {
                 ended.push(id);
             }
         }

@@ -2,6 +2,7 @@
 
 use super::{Readers, query, timestamp, unreadable};
 use crate::store::StoreError;
+use crate::store::audit::{Act, AuditEntry, SIGNING_KEY_FORGOTTEN, SIGNING_KEY_MADE, SIGNING_KEYS_WITHDRAWN};
 use crate::store::job::{Tx, Write};
 use crate::store::signing_key::{KeyAddition, SigningKeyName, StoredSigningKey};
 use async_trait::async_trait;
@@ -26,6 +27,7 @@ fn stored((algorithm, number, key_id, made, begins, sealed): Row) -> Result<Stor
 pub(in crate::store) struct Add {
     pub(in crate::store) key: StoredSigningKey,
     pub(in crate::store) alone: bool,
+    pub(in crate::store) act: Act,
 }
 
 const ADD: &str = "INSERT INTO signing_key (algorithm, number, key_id, made, begins, sealed)
@@ -53,8 +55,13 @@ impl Write for Add {
         }
         if self.alone {
             let others = query(LEAVE_ALONE).bind(name.algorithm.clone()).bind(i64::from(name.number));
-            others.execute(&mut *tx.connection).await?;
+            let withdrawn = others.execute(&mut *tx.connection).await?;
+            let entry = AuditEntry::done(self.act.clone(), SIGNING_KEYS_WITHDRAWN);
+            tx.audit(entry.with("algorithm", &name.algorithm).with("keys", withdrawn)).await?;
         }
+        let entry = AuditEntry::done(self.act.clone(), SIGNING_KEY_MADE).with("algorithm", &name.algorithm);
+        let entry = entry.with("number", name.number).with("key_id", &name.key_id);
+        tx.audit(entry.with("signs_from", name.begins.as_millis())).await?;
         Ok(KeyAddition::Added)
     }
 }
@@ -63,6 +70,7 @@ impl Write for Add {
 pub(in crate::store) struct Forget {
     pub(in crate::store) algorithm: String,
     pub(in crate::store) number: u32,
+    pub(in crate::store) act: Act,
 }
 
 #[async_trait]
@@ -70,11 +78,12 @@ impl Write for Forget {
     type Outcome = ();
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        query("DELETE FROM signing_key WHERE algorithm = $1 AND number = $2")
-            .bind(self.algorithm.clone())
-            .bind(i64::from(self.number))
-            .execute(&mut *tx.connection)
-            .await?;
+        let forget = query("DELETE FROM signing_key WHERE algorithm = $1 AND number = $2");
+        let forget = forget.bind(self.algorithm.clone()).bind(i64::from(self.number));
+        if forget.execute(&mut *tx.connection).await? > 0 {
+            let entry = AuditEntry::done(self.act.clone(), SIGNING_KEY_FORGOTTEN).with("algorithm", &self.algorithm);
+            tx.audit(entry.with("number", self.number)).await?;
+        }
         Ok(())
     }
 }

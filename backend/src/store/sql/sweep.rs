@@ -19,6 +19,7 @@ pub(in crate::store) enum Expiring {
     Attempts,
     Sessions,
     Grants,
+    ClientSessions,
     Browsers,
     ContactChanges,
 }
@@ -27,7 +28,7 @@ impl Expiring {
     /// How long after the time that stands in its row it goes.
     pub(in crate::store) const fn outlives(self) -> Duration {
         match self {
-            Self::SingleUse | Self::Attempts | Self::Sessions | Self::Grants => Duration::ZERO,
+            Self::SingleUse | Self::Attempts | Self::Sessions | Self::Grants | Self::ClientSessions => Duration::ZERO,
             Self::Browsers => UNUSED_MAX,
             // So that whoever comes late is told that it is too late, and not that there was nothing.
             Self::ContactChanges => Duration::from_hours(30 * 24),
@@ -35,7 +36,8 @@ impl Expiring {
     }
 
     /// What does so in every database.
-    pub(in crate::store) const COLD: [Self; 4] = [Self::Attempts, Self::Grants, Self::Browsers, Self::ContactChanges];
+    pub(in crate::store) const COLD: [Self; 5] =
+        [Self::Attempts, Self::Grants, Self::ClientSessions, Self::Browsers, Self::ContactChanges];
 
     /// What does so in the embedded warm tier.
     pub(in crate::store) const WARM: [Self; 2] = [Self::SingleUse, Self::Sessions];
@@ -53,6 +55,10 @@ impl Expiring {
                 "DELETE FROM contact_change WHERE id IN (SELECT id FROM contact_change WHERE ends <= $1 LIMIT $2)"
             }
             Self::Sessions => "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires <= $1 LIMIT $2)",
+            Self::ClientSessions => {
+                "DELETE FROM client_session WHERE (session, client) IN
+                 (SELECT session, client FROM client_session WHERE ends <= $1 LIMIT $2)"
+            }
             Self::Grants => {
                 "DELETE FROM client_grant WHERE id IN (SELECT id FROM client_grant WHERE expires <= $1 LIMIT $2)"
             }

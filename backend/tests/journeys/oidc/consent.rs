@@ -1,6 +1,7 @@
 //! What people agree to: asked at the first time, for other scopes and for a new level; refused; taken back.
 
 use super::*;
+use aldgate_backend::store::audit::Act;
 
 const EMAIL: &str = "ada@example.org";
 
@@ -96,7 +97,7 @@ async fn what_is_taken_back_ends_everything_at_once() {
     let tokens = RP.tokens(&world, &mut browser, &[]).await;
     let elsewhere = OTHER.tokens(&world, &mut browser, &[]).await;
     let code = RP.code(&mut browser, &[]).await;
-    assert_eq!(world.store.withdraw_consent(&account, "rp").await, Ok(true));
+    assert_eq!(world.store.withdraw_consent(&account, "rp", Act::own(account, world.now())).await, Ok(true));
     assert_eq!(userinfo(&world, &text(&tokens, "access_token")).await.status, 401);
     assert_eq!(error(&RP.refresh(&world, &text(&tokens, "refresh_token")).await), (400, "invalid_grant".into()));
     assert_eq!(error(&RP.redeem(&world, &code).await), (400, "invalid_grant".into()));

@@ -1,14 +1,15 @@
 //! The schema: steps that run forward only, each once, embedded in the binary.
 //!
 //! A step that has shipped never changes, and a new one only adds (tables, columns that have a default, indexes): the
-//! version before it goes on running while it is put in, and after.
+//! version before it goes on running while it is put in, and after. One that must take something away says so in
+//! [`postgres`]: no version that needs it starts beside this one.
 
 mod dialect;
 pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
-pub(in crate::store) const MIGRATIONS: [&str; 14] = [
+pub(in crate::store) const MIGRATIONS: [&str; 18] = [
     include_str!("../../../../migrations/0001_account.sql"),
     include_str!("../../../../migrations/0002_warm.sql"),
     include_str!("../../../../migrations/0003_shared_tier.sql"),
@@ -23,6 +24,10 @@ pub(in crate::store) const MIGRATIONS: [&str; 14] = [
     include_str!("../../../../migrations/0018_client.sql"),
     include_str!("../../../../migrations/0020_second_step.sql"),
     include_str!("../../../../migrations/0021_contact_change.sql"),
+    include_str!("../../../../migrations/0022_client_session.sql"),
+    include_str!("../../../../migrations/0023_unopened.sql"),
+    include_str!("../../../../migrations/0024_since_when.sql"),
+    include_str!("../../../../migrations/0025_refusal.sql"),
 ];
 
 /// How a database was found.
