@@ -6,9 +6,9 @@
 mod compose;
 
 use aldgate_backend::oidc::keys::SigningAlgorithm;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use compose::oidc_keys::Asked;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -22,13 +22,26 @@ struct Arguments {
     command: Command,
 }
 
+/// On which deployment something is done.
+#[derive(Args)]
+struct On {
+    /// The configuration file; without it the built-in defaults stand.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl On {
+    fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Run everything in one process: gateway, backend, demonstration service.
     Up {
-        /// The configuration file; without it the built-in defaults stand.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        on: On,
     },
     /// Run a gateway alone, one of several over a shared warm tier.
     Gateway {
@@ -63,23 +76,24 @@ enum Command {
     /// The keys under which what is personal stands sealed in the database.
     #[command(subcommand)]
     Keys(Keys),
-    /// Copy database and keys into a new directory, while the backend runs.
+    /// Copy database and keys into a new directory or archive, while the backend runs.
     Backup {
-        /// The configuration file; without it the built-in defaults stand.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        on: On,
         /// The new directory.
-        #[arg(long, value_name = "DIR")]
-        to: PathBuf,
+        #[arg(long, value_name = "DIR", required_unless_present = "tar")]
+        to: Option<PathBuf>,
+        /// In its place a new tar archive (for the owner alone), or `-` for standard output.
+        #[arg(long, value_name = "FILE", conflicts_with = "to")]
+        tar: Option<PathBuf>,
         /// Leave the keys out; they must be backed up elsewhere.
         #[arg(long)]
         without_keys: bool,
     },
     /// Put a backup in place, where no database is yet.
     Restore {
-        /// The configuration file; without it the built-in defaults stand.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        on: On,
         /// The backup.
         #[arg(long, value_name = "DIR")]
         from: PathBuf,
@@ -113,18 +127,16 @@ enum BreachedPasswords {
 enum Audit {
     /// Go through every chain; print where each ends, or where one breaks.
     Verify {
-        /// The configuration file; without it the built-in defaults stand.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        on: On,
         /// What an earlier run has printed: the chains must lead on from there.
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
     },
     /// Print the entries, a JSON object a line.
     List {
-        /// The configuration file; without it the built-in defaults stand.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        on: On,
         /// Only those about an account.
         #[arg(long, value_name = "ID")]
         account: Option<String>,
@@ -135,15 +147,13 @@ enum Audit {
 enum Keys {
     /// Print them, and how much is sealed under each.
     List {
-        /// The configuration file; without it the built-in defaults stand.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        on: On,
     },
     /// Make the next one. The backend then seals anew whatever is under an older one.
     Rotate {
-        /// The configuration file; without it the built-in defaults stand.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        on: On,
         /// Seconds until it seals: every backend must have it by then.
         #[arg(long, value_name = "SECONDS", default_value_t = compose::data_keys::ANNOUNCED_SECS)]
         wait: u32,
@@ -152,26 +162,25 @@ enum Keys {
     Drop {
         /// Its number.
         key: u16,
-        /// The configuration file; without it the built-in defaults stand.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        on: On,
     },
 }
 
 fn audit(command: Audit) -> ExitCode {
     use compose::audit::{list, verify};
     match command {
-        Audit::Verify { config, since } => compose::operator::run(config.as_deref(), |it| verify(it, since)),
-        Audit::List { config, account } => compose::operator::run(config.as_deref(), |it| list(it, account)),
+        Audit::Verify { on, since } => compose::operator::run(on.config(), |it| verify(it, since)),
+        Audit::List { on, account } => compose::operator::run(on.config(), |it| list(it, account)),
     }
 }
 
 fn keys(command: Keys) -> ExitCode {
     use compose::data_keys::{drop_key, list, rotate};
     match command {
-        Keys::List { config } => compose::operator::run(config.as_deref(), list),
-        Keys::Rotate { config, wait } => compose::operator::run(config.as_deref(), |it| rotate(it, wait)),
-        Keys::Drop { key, config } => compose::operator::run(config.as_deref(), |it| drop_key(it, key)),
+        Keys::List { on } => compose::operator::run(on.config(), list),
+        Keys::Rotate { on, wait } => compose::operator::run(on.config(), |it| rotate(it, wait)),
+        Keys::Drop { key, on } => compose::operator::run(on.config(), |it| drop_key(it, key)),
     }
 }
 
@@ -179,15 +188,13 @@ fn keys(command: Keys) -> ExitCode {
 enum OidcKeys {
     /// List the keys that are published, and how each stands.
     List {
-        /// The configuration file; without it the built-in defaults stand.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        on: On,
     },
     /// Make the next key of an algorithm now. It is announced for a day before it signs.
     Rotate {
-        /// The configuration file; without it the built-in defaults stand.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        on: On,
         /// RS512, ES256, PS256 or EdDSA; all of them if none is named.
         #[arg(value_name = "ALGORITHM")]
         algorithm: Option<SigningAlgorithm>,
@@ -199,18 +206,18 @@ enum OidcKeys {
 
 impl OidcKeys {
     fn run(self) -> ExitCode {
-        let (config, asked) = match self {
-            Self::List { config } => (config, Asked::List),
-            Self::Rotate { config, compromised: Some(algorithm), .. } => (config, Asked::Replace(algorithm)),
-            Self::Rotate { config, algorithm, compromised: None } => (config, Asked::Rotate(algorithm)),
+        let (on, asked) = match self {
+            Self::List { on } => (on, Asked::List),
+            Self::Rotate { on, compromised: Some(algorithm), .. } => (on, Asked::Replace(algorithm)),
+            Self::Rotate { on, algorithm, compromised: None } => (on, Asked::Rotate(algorithm)),
         };
-        compose::oidc_keys::run(asked, config.as_deref())
+        compose::oidc_keys::run(asked, on.config())
     }
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Up { config } => compose::run(compose::up, config.as_deref()),
+        Command::Up { on } => compose::run(compose::up, on.config()),
         Command::Gateway { config, take_over } => {
             compose::run(if take_over { compose::take_over } else { compose::gateway }, Some(&config))
         }
@@ -222,11 +229,12 @@ fn main() -> ExitCode {
         }
         Command::Audit(command) => audit(command),
         Command::Keys(command) => keys(command),
-        Command::Backup { config, to, without_keys } => {
-            compose::operator::run(config.as_deref(), |it| compose::backup::backup(it, to, without_keys))
+        Command::Backup { on, to, tar, without_keys } => {
+            let to = to.map_or_else(|| compose::backup::To::of_tar(tar), compose::backup::To::Directory);
+            compose::operator::run(on.config(), |it| compose::backup::backup(it, to, without_keys))
         }
-        Command::Restore { config, from, keys } => {
-            compose::operator::run(config.as_deref(), |it| compose::backup::restore(it, from, keys))
+        Command::Restore { on, from, keys } => {
+            compose::operator::run(on.config(), |it| compose::backup::restore(it, from, keys))
         }
         Command::Check { config } => compose::check::run(&config),
     }

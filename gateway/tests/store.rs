@@ -10,6 +10,7 @@ mod support;
 use aldgate_core::testing::authenticator::Authenticator;
 use hyper::Method;
 use postgres::Postgres;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::Ordering;
@@ -162,6 +163,32 @@ fn configs(instance: &Instance) -> (PathBuf, PathBuf, PathBuf) {
     (there, elsewhere, data)
 }
 
+/// A backup as an archive, in a file and through a pipe, unpacked by the system's own tar; gives where the latter is.
+fn unpacked_archives(instance: &Instance, config: &Path) -> String {
+    let archive = instance.dir.path().join("backup.tar");
+    said(&operator(&["backup", "--tar", archive.to_str().expect("text")], config));
+    assert_eq!(std::fs::metadata(&archive).expect("a file").permissions().mode() & 0o777, 0o600);
+    let streamed = operator(&["backup", "--tar", "-"], config);
+    assert!(streamed.status.success() && !streamed.stderr.is_empty(), "what is said is not in the stream");
+    let piped = instance.dir.path().join("piped.tar");
+    std::fs::write(&piped, &streamed.stdout).expect("a file");
+    let mut last = String::new();
+    for (archive, name) in [(archive, "from-file"), (piped, "from-pipe")] {
+        let to = instance.dir.path().join(name);
+        std::fs::create_dir(&to).expect("a folder");
+        let unpacking = Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(&to).status();
+        assert!(unpacking.expect("tar").success(), "{name}");
+        assert!(to.join("backup.json").exists() && to.join("keys/master.key").exists(), "{name}");
+        last = to.to_str().expect("text").to_owned();
+    }
+    let left = std::fs::read_dir(instance.data()).expect("a folder").filter_map(Result::ok);
+    assert!(
+        left.into_iter().all(|entry| !entry.file_name().to_string_lossy().contains("backup.new")),
+        "nothing is left"
+    );
+    last
+}
+
 #[tokio::test]
 async fn a_restored_backup_logs_people_in_with_passkey_and_password_and_opens_no_old_session() {
     let mut instance = Instance::start().await;
@@ -174,8 +201,10 @@ async fn a_restored_backup_logs_people_in_with_passkey_and_password_and_opens_no
     let made = said(&operator(&["backup", "--to", path], &config));
     assert!(made.contains("It holds the deployment's keys"), "{made}");
     assert!(refused(&operator(&["backup", "--to", path], &config)).contains("is there already"));
+    let unpacked = unpacked_archives(&instance, &config);
     let listed = said(&operator(&["audit", "list"], &config));
     assert!(listed.contains("\"backup.made\"") && listed.contains("\"operator:olga\""), "{listed}");
+    assert!(listed.contains("\"signing-key.made\"") && listed.contains("\"time\":\"20"), "{listed}");
     let mut late = instance.client();
     register_with_password(&instance, &mut late, "late@example.org").await;
     assert!(refused(&operator(&["restore", "--from", path], &config)).contains("another Aldgate runs on"));
@@ -192,7 +221,7 @@ async fn a_restored_backup_logs_people_in_with_passkey_and_password_and_opens_no
     std::fs::write(&database, &whole).expect("a file");
     assert!(!data.join("aldgate.db").exists());
 
-    let restored = said(&operator(&["restore", "--from", path], &elsewhere));
+    let restored = said(&operator(&["restore", "--from", &unpacked], &elsewhere));
     assert!(restored.contains("its keys fit"), "{restored}");
     assert!(refused(&operator(&["restore", "--from", path], &elsewhere)).contains("is there already"));
     let text = std::fs::read_to_string(&elsewhere).expect("a file");

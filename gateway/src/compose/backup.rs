@@ -2,7 +2,8 @@
 //!
 //! A backup is a directory: the database as of one moment, taken while the backend runs; the deployment's keys; and
 //! `backup.json`, written last, which names each file with its digest. Whoever has it whole can do what the deployment
-//! can: keep the keys apart from the database, or leave them out.
+//! can: keep the keys apart from the database, or leave them out. It can be written as one tar archive, also to standard
+//! output, from where another program takes it away; unpacked, it is the directory.
 //!
 //! A database on PostgreSQL is backed up by PostgreSQL's own tools (`pg_dump`, or a base backup with its log); the keys
 //! and the manifest are made here all the same. What is in Redis is in no backup: sessions end, passkeys are published
@@ -10,13 +11,14 @@
 
 use super::operator::{Operator, now, say};
 use super::place::{Place, Role};
+use super::tar::Archive;
 use super::{CannotStart, keys};
 use aldgate_backend::store::audit::{AuditEntry, BACKUP_MADE};
 use aldgate_gateway::config::{Config, Store};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
@@ -56,39 +58,117 @@ fn failed<E: std::fmt::Display>(what: &Path) -> impl FnOnce(E) -> CannotStart {
     move |error| CannotStart::because(&format!("cannot use {}", what.display()), error)
 }
 
-/// Makes a backup in a new directory.
+/// Where a backup goes.
+pub(crate) enum To {
+    /// Into a new directory.
+    Directory(PathBuf),
+    /// Into a new tar archive.
+    Archive(PathBuf),
+    /// To standard output, as a tar archive.
+    Stdout,
+}
+
+impl To {
+    /// An archive's name, or `-`.
+    pub(crate) fn of_tar(name: Option<PathBuf>) -> Self {
+        name.filter(|name| name.as_os_str() != "-").map_or(Self::Stdout, Self::Archive)
+    }
+
+    /// The place that must be free.
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Directory(path) | Self::Archive(path) => Some(path),
+            Self::Stdout => None,
+        }
+    }
+
+    /// A line for the operator: not into the archive.
+    #[expect(clippy::print_stderr, reason = "a command speaks to its user")]
+    fn say(&self, line: impl std::fmt::Display) {
+        match self {
+            Self::Directory(_) | Self::Archive(_) => say(line),
+            Self::Stdout => eprintln!("{line}"),
+        }
+    }
+}
+
+/// Makes a backup. An archive of one is made of the directory that it would be, which is gathered beside the database:
+/// what it holds, its manifest must list with its digest, and a stream cannot be read twice.
 ///
 /// # Errors
 /// One line that says what to do. What was begun is taken away.
-pub(crate) async fn backup(config: Config, to: PathBuf, without_keys: bool) -> Result<(), CannotStart> {
-    if to.exists() {
-        return Err(CannotStart(format!("{} is there already: a backup is never written over another", to.display())));
+pub(crate) async fn backup(config: Config, to: To, without_keys: bool) -> Result<(), CannotStart> {
+    if let Some(path) = to.path().filter(|path| path.exists()) {
+        let line = format!("{} is there already: a backup is never written over another", path.display());
+        return Err(CannotStart(line));
     }
     let operator = Operator::open(config).await?;
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".new.{}", std::process::id()));
-    let beside = to.with_file_name(name);
-    let made = make(&operator, &beside, without_keys).await;
-    if let Err(error) = made {
-        let _ = std::fs::remove_dir_all(&beside); // What failed is said; this is the rest of it.
-        return Err(error);
+    let gathered = gathering_place(&operator.config, &to);
+    let made = make(&operator, &gathered, without_keys).await.and_then(|()| deliver(&gathered, &to));
+    if made.is_err() || !matches!(to, To::Directory(_)) {
+        let _ = std::fs::remove_dir_all(&gathered); // What failed is said; this is the rest of it.
     }
-    std::fs::rename(&beside, &to).map_err(failed(&to))?;
+    made?;
     let entry = AuditEntry::done(Operator::act(), BACKUP_MADE);
     let noted = operator.store.audit(entry.with("keys", if without_keys { "left out" } else { "included" })).await;
     noted.map_err(|error| CannotStart::because("the backup is made, and could not be noted in the audit", error))?;
     operator.store.close().await;
-    say(format!("The backup is in {}.", to.display()));
+    if let Some(path) = to.path() {
+        to.say(format!("The backup is in {}.", path.display()));
+    }
     if without_keys {
-        say(format!("Without the keys of {} it opens nothing: back them up too.", operator.config.keys.display()));
+        to.say(format!("Without the keys of {} it opens nothing: back them up too.", operator.config.keys.display()));
     } else {
-        say("It holds the deployment's keys: whoever has it can sign in as anybody. Keep it so.");
+        to.say("It holds the deployment's keys: whoever has it can sign in as anybody. Keep it so.");
     }
     if let Store::Postgres(postgres) = &operator.config.store {
-        say("The database is NOT in it: it is on PostgreSQL. Back it up by its own tools, such as:");
-        say(format!("  pg_dump --format=custom --file=aldgate.dump {}", postgres.url));
+        to.say("The database is NOT in it: it is on PostgreSQL. Back it up by its own tools, such as:");
+        to.say(format!("  pg_dump --format=custom --file=aldgate.dump {}", postgres.url));
     }
     Ok(())
+}
+
+/// Where a backup is gathered: beside the directory that it becomes, else in the data directory.
+fn gathering_place(config: &Config, to: &To) -> PathBuf {
+    let new = format!("new.{}", std::process::id());
+    match to {
+        To::Directory(path) => {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(format!(".{new}"));
+            path.with_file_name(name)
+        }
+        To::Archive(_) | To::Stdout => config.database().with_file_name(format!("backup.{new}")),
+    }
+}
+
+/// Puts what was gathered where it is to go.
+fn deliver(gathered: &Path, to: &To) -> Result<(), CannotStart> {
+    match to {
+        To::Directory(path) => std::fs::rename(gathered, path).map_err(failed(path)),
+        To::Archive(path) => {
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            let mut file = file.map_err(failed(path))?;
+            let written = archive(gathered, &mut file).and_then(|()| file.sync_all().map_err(failed(path)));
+            if written.is_err() {
+                let _ = std::fs::remove_file(path); // What failed is said; this is the rest of it.
+            }
+            written
+        }
+        To::Stdout => archive(gathered, &mut std::io::stdout().lock()),
+    }
+}
+
+/// Writes a directory of a backup as an archive: the manifest first, so that whoever reads a stream knows what comes.
+fn archive(gathered: &Path, to: &mut impl Write) -> Result<(), CannotStart> {
+    let mut archive = Archive::to(to);
+    let listed = manifest(gathered)?.files.into_iter().map(|file| file.path);
+    for path in [MANIFEST.to_owned()].into_iter().chain(listed) {
+        let from = gathered.join(&path);
+        let mut file = File::open(&from).map_err(failed(&from))?;
+        let length = file.metadata().map_err(failed(&from))?.len();
+        archive.file(&path, length, now(), &mut file).map_err(failed(&from))?;
+    }
+    archive.end().map_err(failed(gathered))
 }
 
 async fn make(operator: &Operator, to: &Path, without_keys: bool) -> Result<(), CannotStart> {

@@ -24,6 +24,7 @@ pub(crate) mod operator;
 mod place;
 mod ports;
 mod signal;
+mod tar;
 mod tier;
 mod up;
 
