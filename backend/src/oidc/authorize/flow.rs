@@ -7,7 +7,7 @@ use super::judge::{Step, There, Why, judge};
 use super::push::reference;
 use super::read::{Incoming, NotRead, Way, read};
 use super::resume::{Asked, LIFETIME, Waiting, WaitingConsent};
-use super::{AuthorizationRequest, ErrorCode, Present, Unaddressed};
+use super::{AuthorizationRequest, ErrorCode, Present, Refusal, Unaddressed};
 use crate::fault::{Fault, NotDone};
 use crate::model::{Consent, GrantId};
 use crate::oidc::Provider;
@@ -63,7 +63,7 @@ impl Provider {
     ) -> Outcome {
         if let Some(reference) = parameters.get("request_uri").and_then(reference) {
             let request = self.pushed(parameters, reference, now).map_err(NotDone::Refused)?;
-            return if cookies { self.lead(request, present, false, now).await } else { self.again(&request, now) };
+            return if cookies { self.lead(request, present, now).await } else { self.again(&request, now) };
         }
         let Incoming { request, assertion } = match read(parameters, &self.registry, Way::Browser, now) {
             Ok(incoming) => incoming,
@@ -71,10 +71,10 @@ impl Provider {
             Err(NotRead::Refused(refusal)) => return Ok(Next::Leave(refusal.address(&self.issuer))),
         };
         let Some(assertion) = assertion else {
-            return if cookies { self.lead(request, present, false, now).await } else { self.again(&request, now) };
+            return if cookies { self.lead(request, present, now).await } else { self.again(&request, now) };
         };
         match self.vouched(&request.client, &assertion, now).await {
-            Ok(person) => self.lead(request, person, true, now).await,
+            Ok(person) => self.lead_vouched(request, person, present, now).await,
             Err(NotDone::Refused(why)) => {
                 let refusal = request.refuse(ErrorCode::InvalidRequest, why.to_string());
                 Ok(Next::Leave(refusal.address(&self.issuer)))
@@ -86,7 +86,7 @@ impl Provider {
     /// A request that has waited.
     pub(crate) async fn resume(&self, waiting: &str, present: Option<Present>, now: Timestamp) -> Outcome {
         let request = self.waited(waiting, now).map_err(NotDone::Refused)?;
-        self.lead(request, present, false, now).await
+        self.lead(request, present, now).await
     }
 
     /// The answer to a question for consent.
@@ -98,10 +98,10 @@ impl Provider {
         now: Timestamp,
     ) -> Outcome {
         let asked: WaitingConsent = self.consents.open(question, now).ok_or(NotDone::Refused(Unaddressed::Expired))?;
-        let Asked { request, person, level, vouched } = asked.resume(&self.registry, now).map_err(NotDone::Refused)?;
-        if !vouched && present != Some(person) {
+        let Asked { request, person, level } = asked.resume(&self.registry, now).map_err(NotDone::Refused)?;
+        if present != Some(person) {
             // Another session than the one that was asked: it is asked itself.
-            return self.lead(request, present, false, now).await;
+            return self.lead(request, present, now).await;
         }
         if !allowed {
             let refusal = request.refuse(ErrorCode::AccessDenied, "the person did not agree");
@@ -114,28 +114,55 @@ impl Provider {
             let given = Consent { scopes: request.scopes.bits(), level, at: now };
             self.store.give_consent(&there.present.account, request.client.id().as_str(), given).await?;
         }
-        self.lead(request, Some(person), vouched, now).await
+        self.lead(request, Some(person), now).await
     }
 
     /// From a request and who is there to what comes next.
-    async fn lead(
+    async fn lead(&self, request: AuthorizationRequest, present: Option<Present>, now: Timestamp) -> Outcome {
+        let step = self.judged(&request, present, now).await?;
+        self.take(request, step, now).await
+    }
+
+    /// The same for somebody for whom another client vouches. It vouches for who is there, and not for what they want: what
+    /// they have not allowed so far is asked of them in their own browser, where they are signed in, and nowhere else.
+    async fn lead_vouched(
         &self,
         request: AuthorizationRequest,
+        vouched: Option<Present>,
         present: Option<Present>,
-        vouched: bool,
         now: Timestamp,
     ) -> Outcome {
+        match self.judged(&request, vouched, now).await? {
+            Ok(Step::AskConsent(there, _)) => {
+                let same = present.filter(|present| present.account == there.present.account);
+                self.lead(request, same, now).await
+            }
+            step => self.take(request, step, now).await,
+        }
+    }
+
+    /// The judgement, on facts that are read now.
+    async fn judged(
+        &self,
+        request: &AuthorizationRequest,
+        present: Option<Present>,
+        now: Timestamp,
+    ) -> Result<Result<Step, Refusal>, Fault> {
         let there = self.there(present, now).await?;
-        let client = request.client.id().as_str();
         let consent = match &there {
-            Some(there) => self.store.consent(&there.present.account, client).await?,
+            Some(there) => self.store.consent(&there.present.account, request.client.id().as_str()).await?,
             None => None,
         };
-        Ok(match judge(&request, there, consent.as_ref(), now) {
+        Ok(judge(request, there, consent.as_ref(), now))
+    }
+
+    /// Takes the step that was judged to be the next.
+    async fn take(&self, request: AuthorizationRequest, step: Result<Step, Refusal>, now: Timestamp) -> Outcome {
+        Ok(match step {
             Err(refusal) => Next::Leave(refusal.address(&self.issuer)),
             Ok(Step::SignIn(why)) => Next::SignIn(why, self.waiting(&request, now)?),
             Ok(Step::AskConsent(there, vector)) => {
-                Next::Ask(self.question(request, there.present, vector.identity, vouched, now)?)
+                Next::Ask(self.question(request, there.present, vector.identity, now)?)
             }
             Ok(Step::Issue(there, vector)) => match self.use_up(&request).await? {
                 Consumption::Consumed => Next::Leave(self.code_address(&request, there, vector, now)?),
@@ -179,10 +206,9 @@ impl Provider {
         request: AuthorizationRequest,
         person: Present,
         level: IdentityLevel,
-        vouched: bool,
         now: Timestamp,
     ) -> Result<Question, Fault> {
-        let asked = Asked { request, person, level, vouched };
+        let asked = Asked { request, person, level };
         let sealed = self.consents.seal(&WaitingConsent::of(&asked), now)?;
         let Asked { request, .. } = asked;
         Ok(Question {

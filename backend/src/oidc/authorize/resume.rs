@@ -61,8 +61,8 @@ pub(crate) struct WaitingPerson {
     session: ByteArray<16>,
 }
 
-/// A question for consent as it waits: the request, who was asked, at which level, and whether another client vouched for
-/// them. It waits in a form and never in an address, since then it stands for the person.
+/// A question for consent as it waits: the request, who was asked, and at which level. It waits in a form and never in an
+/// address.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct WaitingConsent {
@@ -72,8 +72,6 @@ pub(crate) struct WaitingConsent {
     asked: WaitingPerson,
     #[n(2)]
     level: u8,
-    #[n(3)]
-    vouched: bool,
 }
 
 /// A vector as a record holds it.
@@ -171,22 +169,20 @@ pub(crate) struct Asked {
     pub(crate) person: Present,
     /// At which level.
     pub(crate) level: IdentityLevel,
-    /// Whether another client vouched for them: then the browser need not.
-    pub(crate) vouched: bool,
 }
 
 impl WaitingConsent {
     /// The question, to be sealed.
     pub(crate) fn of(asked: &Asked) -> Self {
-        let Asked { request, person, level, vouched } = asked;
-        Self { request: Waiting::of(request), asked: (*person).into(), level: *level as u8, vouched: *vouched }
+        let Asked { request, person, level } = asked;
+        Self { request: Waiting::of(request), asked: (*person).into(), level: *level as u8 }
     }
 
     /// The question again, if its client may still make the request.
     pub(crate) fn resume(self, registry: &Registry, now: Timestamp) -> Result<Asked, Unaddressed> {
         let level = IdentityLevel::from_byte(self.level).ok_or(Unaddressed::Expired)?;
         let request = self.request.resume(registry, now)?;
-        Ok(Asked { request, person: self.asked.into(), level, vouched: self.vouched })
+        Ok(Asked { request, person: self.asked.into(), level })
     }
 }
 

@@ -35,19 +35,48 @@ fn told(answer: &Answer) -> String {
 #[tokio::test]
 async fn a_log_in_goes_on_at_a_service_that_may_continue_it() {
     let world = provider().await;
-    let Known { account, name, .. } = known(&world).await;
-    // A browser in which nobody is signed in, as in an app's own window.
-    let mut window = world.browser();
+    let Known { mut browser, account, name } = known(&world).await;
     let assertion = signed(&vouching(&world, RP, &name));
-    let page = window.get(&THIRD.request(&[("asserted_login_identity", &assertion)])).await;
+    let page = browser.get(&THIRD.request(&[("asserted_login_identity", &assertion)])).await;
     assert_eq!(page.status, 200, "{page:?}");
-    let answer = agree(&mut window, &page).await;
-    assert!(window.cookies.is_empty(), "the window gets no session of ours");
+    let answer = agree(&mut browser, &page).await;
     let tokens = THIRD.redeem(&world, &query_of(answer.location())["code"]).await.json();
     assert_eq!(verified(&world, &text(&tokens, "id_token")).await["sub"], account.to_string());
+    // A browser in which nobody is signed in, as in an app's own window.
+    let mut window = world.browser();
     let again = signed(&vouching(&world, RP, &name));
     let silent = window.get(&THIRD.request(&[("asserted_login_identity", &again), ("prompt", "none")])).await;
     assert!(query_of(silent.location()).contains_key("code"), "{silent:?}");
+    assert!(window.cookies.is_empty(), "the window gets no session of ours");
+}
+
+#[tokio::test]
+async fn a_service_that_vouches_for_a_person_cannot_agree_for_them() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    prove(&world, &account, IdentityLevel::P9).await;
+    let tokens = RP.tokens(&world, &mut browser, &[("scope", "openid"), ("vtr", r#"["P0.Cm"]"#)]).await;
+    let name = text(&verified(&world, &text(&tokens, "id_token")).await, "jti");
+    let allowed = world.store.consent(&account, "rp").await.expect("read");
+    // The service's own server asks for everything, and would answer the question itself.
+    let all = |world: &World| {
+        let assertion = signed(&vouching(world, RP, &name));
+        RP.request(&[("scope", "openid profile email phone"), ("asserted_login_identity", &assertion)])
+    };
+    let mut server = world.browser();
+    let (mut eve, _) = somebody(&world, "eve@example.org", 2).await;
+    for thief in [&mut server, &mut eve] {
+        let answer = thief.get(&all(&world)).await;
+        assert_eq!((answer.status, answer.location().starts_with("/sign-in?")), (303, true), "{answer:?}");
+    }
+    // Nor does it answer what was asked in the person's browser.
+    let page = browser.get(&all(&world)).await;
+    for thief in [&mut server, &mut eve] {
+        let answer = agree(thief, &page).await;
+        assert!(!answer.location().contains("code="), "{answer:?}");
+    }
+    assert_eq!(world.store.consent(&account, "rp").await.expect("read"), allowed);
+    assert!(query_of(agree(&mut browser, &page).await.location()).contains_key("code"));
 }
 
 #[tokio::test]
@@ -138,10 +167,9 @@ async fn a_service_raises_its_own_log_in_from_p5_to_p9_without_another() {
     let id_token = verified(&world, &text(&tokens, "id_token")).await;
     assert_eq!(id_token["vot"], "P5.Cm");
     let assertion = signed(&vouching(&world, RP, &text(&id_token, "jti")));
-    let mut window = world.browser();
     let high = [("vtr", r#"["P9.Cm"]"#), ("asserted_login_identity", assertion.as_str())];
-    let page = window.get(&RP.request(&high)).await;
-    let answer = agree(&mut window, &page).await;
+    let page = browser.get(&RP.request(&high)).await;
+    let answer = agree(&mut browser, &page).await;
     let tokens = RP.redeem(&world, &query_of(answer.location())["code"]).await.json();
     let raised = verified(&world, &text(&tokens, "id_token")).await;
     assert_eq!((raised["vot"].as_str(), &raised["auth_time"]), (Some("P9.Cm"), &id_token["auth_time"]));
