@@ -7,6 +7,7 @@ use crate::oidc::scope::Scopes;
 use crate::oidc::trust::{self, Met};
 use aldgate_core::assurance::{Components, IdentityLevel, Vector};
 use aldgate_core::time::Timestamp;
+use std::time::Duration;
 
 /// Who is there, as the store and the shared tier know it now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,10 +54,12 @@ pub(crate) fn judge(
     now: Timestamp,
 ) -> Result<Step, Refusal> {
     let Some(there) = there else { return sign_in(request, Why::Nobody) };
-    // Strictly after: whoever signed in before the request came has not signed in for it.
-    let stale = request.prompt == Prompt::Login && there.authenticated <= request.began;
+    // Strictly after: whoever signed in before the request came has not signed in for it. Whoever has, is as fresh as can be,
+    // however long the way from there took: `max_age=0`, which means `prompt=login`, would never be met otherwise.
+    let before = there.authenticated <= request.began;
+    let anew = request.prompt == Prompt::Login || request.max_age == Some(Duration::ZERO);
     let old = request.max_age.is_some_and(|age| now.since(there.authenticated) > age);
-    if stale || old {
+    if before && (anew || old) {
         return sign_in(request, Why::Again);
     }
     let vector = match trust::best(&request.vectors, there.identity, there.components) {
@@ -100,7 +103,6 @@ mod tests {
     use aldgate_core::id::{AccountId, SessionId};
     use aldgate_core::testing::world::NOW;
     use std::sync::Arc;
-    use std::time::Duration;
 
     fn request(prompt: Prompt, vectors: &[&str]) -> AuthorizationRequest {
         let client = Arc::new(client("rp"));
@@ -191,6 +193,19 @@ mod tests {
         };
         assert!(matches!(after(5), Ok(Step::Issue(..))));
         assert_eq!(after(6), Ok(Step::SignIn(Why::Again)));
+    }
+
+    #[test]
+    fn no_age_at_all_is_met_by_whoever_signs_in_for_the_request() {
+        let request = AuthorizationRequest { max_age: Some(Duration::ZERO), ..request(Prompt::AsNeeded, &["P0.Cm"]) };
+        let consent = allowed(&request, IdentityLevel::P0);
+        let judge = |authenticated, now| {
+            let person = There { authenticated, ..there(IdentityLevel::P0, PASSKEY) };
+            judge(&request, Some(person), Some(&consent), now)
+        };
+        assert_eq!(judge(NOW, NOW), Ok(Step::SignIn(Why::Again)));
+        let signed_in = NOW.plus(Duration::from_secs(20));
+        assert!(matches!(judge(signed_in, signed_in.plus(Duration::from_mins(2))), Ok(Step::Issue(..))));
     }
 
     #[test]
