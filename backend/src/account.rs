@@ -150,15 +150,16 @@ impl Accounts {
         Ok(removal)
     }
 
-    /// Sets the password and ends every other session.
-    pub(crate) async fn set_password(&self, change: Change<'_>, hash: &PasswordHash) -> Result<(), Fault> {
-        let id = &change.account.id;
-        if !self.store.set_password(id, hash, Some(change.session), change.act()).await? {
-            return Err(Fault::Invariant("an account that was just read exists"));
+    /// Sets the password in the place of the account's, as it was read, and ends every other session. False if it is
+    /// another by now: a lock or a reset has overtaken the change, and stays.
+    pub(crate) async fn set_password(&self, change: Change<'_>, hash: &PasswordHash) -> Result<bool, Fault> {
+        let Account { id, password, .. } = change.account;
+        if !self.store.set_password(id, password.as_ref(), hash, Some(change.session), change.act()).await? {
+            return Ok(false);
         }
         self.herald.tell().await;
         self.tell(change, Changed::Password).await;
-        Ok(())
+        Ok(true)
     }
 
     /// Keeps the same password under a stronger hash: nothing changes for anybody.

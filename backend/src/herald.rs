@@ -125,7 +125,7 @@ mod tests {
         let herald = Herald::new(home.store.clone(), warm.clone());
         warm.set_down(true);
         let password = PasswordHash::new("$argon2id$".into());
-        assert_eq!(home.store.set_password(&new.id, &password, Some(mine), ACT).await, Ok(true));
+        assert_eq!(home.store.set_password(&new.id, None, &password, Some(mine), ACT).await, Ok(true));
         herald.tell().await;
         warm.set_down(false);
         assert!(warm.session(&other).await.expect("read").is_some(), "it has not heard");
@@ -147,10 +147,11 @@ mod tests {
             sessions.push(open(&warm, byte, SessionRecord { account: user.id, ..world::session_record() }).await);
         }
         warm.set_lane_down(Some(users[0].id.lane()));
-        for _ in 0..READ_MAX {
-            assert_eq!(home.store.set_password(&users[0].id, &password, None, ACT).await, Ok(true));
+        for n in 0..READ_MAX {
+            let before = (n > 0).then_some(&password);
+            assert_eq!(home.store.set_password(&users[0].id, before, &password, None, ACT).await, Ok(true));
         }
-        assert_eq!(home.store.set_password(&users[1].id, &password, None, ACT).await, Ok(true));
+        assert_eq!(home.store.set_password(&users[1].id, None, &password, None, ACT).await, Ok(true));
         let herald = Herald::new(home.store.clone(), warm.clone());
         herald.tell().await;
         assert!(warm.session(&sessions[0]).await.expect("read").is_some(), "its lane is down");

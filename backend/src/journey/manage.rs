@@ -122,19 +122,20 @@ impl Journeys {
         new: Typed,
         caller: &Caller,
     ) -> Result<(), NotDone<PasswordNotChanged>> {
-        let account = self.owner(identity.account()).await?;
+        let mut account = self.owner(identity.account()).await?;
         let new = self.password_rules.judge(new, &account.email, self.beside(&account).await?);
         let new = new.map_err(|refusal| NotDone::Refused(PasswordNotChanged::New(refusal)))?;
         if account.password.is_some() {
             let current = current.ok_or(NotDone::Refused(PasswordNotChanged::CurrentWrong))?;
             let known = KnownDevice::by_session(*identity.session().as_bytes());
             let verified = self.verify_password(&account.email, current, Some(known), caller).await;
-            verified.map_err(|refused| refused.in_terms(PasswordNotChanged::of))?;
+            account = verified.map_err(|refused| refused.in_terms(PasswordNotChanged::of))?;
             self.forget_guesses(&self.limits(&account.email, Some(known), caller)).await?;
         }
         let hash = self.passwords.hash(new).await?;
-        let change = caller.change(&account, identity);
-        Ok(self.accounts.set_password(change, &hash).await?)
+        // What was verified may be no longer true: hashing takes its time, and whoever locks the account takes less.
+        let done = self.accounts.set_password(caller.change(&account, identity), &hash).await?;
+        if done { Ok(()) } else { Err(NotDone::Refused(PasswordNotChanged::CurrentWrong)) }
     }
 }
 

@@ -65,6 +65,7 @@ on_both! {
     a_passkey_belongs_to_one_account
     passkeys_are_added_to_a_bound_renamed_and_removed
     a_hash_is_renewed_only_while_the_password_is_the_same
+    a_password_stands_only_in_the_place_of_the_one_that_was_verified
     the_last_way_in_stays_whatever_races
     parallel_guesses_get_no_more_than_the_limit
     a_population_is_inserted_whole_or_not_at_all
@@ -148,12 +149,36 @@ async fn a_hash_is_renewed_only_while_the_password_is_the_same(store: Store) {
     let (store, account) = (&store, with_passkey(0).id);
     let _ = store.create_account(&with_passkey(0)).await.expect("written");
     let hash = |text: &str| PasswordHash::new(text.into());
-    assert_eq!(store.set_password(&account, &hash("changed"), None, ACT).await, Ok(true));
+    assert_eq!(store.set_password(&account, None, &hash("changed"), None, ACT).await, Ok(true));
     store.renew_hash(&account, &hash("old"), &hash("old, stronger")).await.expect("written");
     let password = async || store.account(&account).await.expect("read").and_then(|account| account.password);
     assert_eq!(password().await, Some(hash("changed")));
     store.renew_hash(&account, &hash("changed"), &hash("changed, stronger")).await.expect("written");
     assert_eq!(password().await, Some(hash("changed, stronger")));
+}
+
+async fn a_password_stands_only_in_the_place_of_the_one_that_was_verified(store: Store) {
+    let hash = |text: &str| PasswordHash::new(format!("$argon2id${text}"));
+    let account = with_password(1).id;
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let password = async || store.account(&account).await.expect("read").expect("an account").password;
+    let changes = race(10, |n| {
+        let (store, new) = (store.clone(), hash(&n.to_string()));
+        async move { store.set_password(&account, Some(&hash("one")), &new, None, ACT).await.expect("written") }
+    })
+    .await;
+    assert_eq!(changes.iter().filter(|changed| **changed).count(), 1, "{changes:?}");
+    let stolen = password().await;
+    // Whoever had verified it before the owner locked the account comes too late.
+    store.lock(&account, NOW, Act::system("link", NOW)).await.expect("written");
+    assert_eq!(store.set_password(&account, stolen.as_ref(), &hash("a thief's"), None, ACT).await, Ok(false));
+    assert_eq!(password().await, None);
+    let recovered = store.recover(&account, None, &hash("the owner's"), ACT).await;
+    assert_eq!(recovered, Ok(Recovery::Recovered(Vec::new())));
+    for verified in [None, stolen.as_ref()] {
+        assert_eq!(store.set_password(&account, verified, &hash("a thief's"), None, ACT).await, Ok(false));
+    }
+    assert_eq!(password().await, Some(hash("the owner's")));
 }
 
 async fn the_last_way_in_stays_whatever_races(store: Store) {
@@ -171,7 +196,7 @@ async fn the_last_way_in_stays_whatever_races(store: Store) {
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Removal::Removed).count(), 9);
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Removal::LastWayIn).count(), 1);
     let last = store.passkeys(&account).await.expect("read")[0].digest;
-    assert_eq!(store.set_password(&account, &PasswordHash::new("$argon2id$".into()), None, ACT).await, Ok(true));
+    assert_eq!(store.set_password(&account, None, &PasswordHash::new("$argon2id$".into()), None, ACT).await, Ok(true));
     assert_eq!(store.remove_passkey(&account, &last, None, ACT).await, Ok(Removal::Removed));
 }
 
@@ -251,8 +276,8 @@ async fn a_revocation_is_noted_with_its_fact_until_it_is_told(store: Store) {
     let _ = store.create_account(&with_passkey(1)).await.expect("written");
     let keep = SessionId::from_bytes([3; 16]);
     let hash = PasswordHash::new("$argon2id$".into());
-    assert_eq!(store.set_password(&AccountId::from_bytes([0; 16]), &hash, None, ACT).await, Ok(false));
-    assert_eq!(store.set_password(&account, &hash, Some(keep), ACT).await, Ok(true));
+    assert_eq!(store.set_password(&AccountId::from_bytes([0; 16]), None, &hash, None, ACT).await, Ok(false));
+    assert_eq!(store.set_password(&account, None, &hash, Some(keep), ACT).await, Ok(true));
     let digest = Authenticator::derived(1, 1).record().digest;
     assert_eq!(store.remove_passkey(&account, &digest, None, ACT).await, Ok(Removal::Removed));
     let untold = store.untold_revocations(0, 10).await.expect("read");
@@ -318,7 +343,7 @@ async fn a_fact_and_its_audit_entry_are_one(store: Store) {
     let digest = second.record.digest;
     assert_eq!(store.rename_passkey(&account, &digest, "Key ring", act(2)).await, Ok(true));
     let hash = PasswordHash::new("$argon2id$secret".into());
-    assert_eq!(store.set_password(&account, &hash, None, act(3)).await, Ok(true));
+    assert_eq!(store.set_password(&account, None, &hash, None, act(3)).await, Ok(true));
     assert_eq!(store.remove_passkey(&account, &digest, None, act(4)).await, Ok(Removal::Removed));
     let facts = ["account.created", "passkey.added", "passkey.renamed", "password.set", "passkey.removed"];
     assert_eq!(actions(&store, &account).await, facts);
@@ -328,7 +353,7 @@ async fn a_fact_and_its_audit_entry_are_one(store: Store) {
     assert_eq!(entry["detail"]["passkey"], digest.to_string());
     // What did not happen has no entry.
     let nobody = AccountId::from_bytes([9; 16]);
-    assert_eq!(store.set_password(&nobody, &hash, None, act(5)).await, Ok(false));
+    assert_eq!(store.set_password(&nobody, None, &hash, None, act(5)).await, Ok(false));
     assert_eq!(store.rename_passkey(&account, &digest, "Gone", act(5)).await, Ok(false));
     assert_eq!(store.create_account(&with_passkey(1)).await, Ok(Creation::EmailTaken));
     assert_eq!(actions(&store, &nobody).await, Vec::<String>::new());
@@ -718,7 +743,7 @@ async fn a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing(stor
     let second = NewCredential { created: since, ..credential(&Authenticator::derived(1, 2)) };
     assert_eq!(store.add_passkey(&account, &second).await, Ok(Addition::Added));
     let hash = PasswordHash::new("$argon2id$secret".into());
-    assert_eq!(store.set_password(&account, &hash, None, ACT).await, Ok(true));
+    assert_eq!(store.set_password(&account, None, &hash, None, ACT).await, Ok(true));
     let browser = RememberedBrowser { id: [5; 32], device: Device::default(), created: NOW, used: NOW };
     store.remember_browser(&account, browser).await.expect("written");
     store.lock(&account, since, Act::system("link", since)).await.expect("written");

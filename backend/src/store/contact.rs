@@ -261,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn a_password_that_was_changed_meanwhile_is_not_replaced() {
         let (_home, store, account, _) = with_p9().await;
-        assert_eq!(store.set_password(&account, &hash("another"), None, ACT).await, Ok(true));
+        assert_eq!(store.set_password(&account, None, &hash("another"), None, ACT).await, Ok(true));
         for forgotten in [None, Some(hash("old"))] {
             let replaced = store.recover(&account, forgotten.as_ref(), &hash("new"), ACT).await;
             assert_eq!(replaced, Ok(Recovery::Overtaken));

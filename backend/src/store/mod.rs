@@ -258,19 +258,22 @@ impl Store {
         sql::account::by_email(&self.readers, &self.sealer, self.sealer.digest(email)).await
     }
 
-    /// Sets or replaces an account's password and ends every session of it but `keep`, at once: whoever knew the old
-    /// one is out, whatever becomes of the request that changed it. False if there is no such account.
+    /// Sets an account's password in the place of `present`, the one that was verified, and ends every session of it but
+    /// `keep`, at once: whoever knew the old one is out, whatever becomes of the request that changed it. False if the
+    /// account has another password by now, or there is no such account.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn set_password(
         &self,
         account: &AccountId,
+        present: Option<&PasswordHash>,
         password: &PasswordHash,
         keep: Option<SessionId>,
         act: Act,
     ) -> Result<bool, StoreError> {
-        self.writer.write(sql::account::SetPassword { account: *account, password: password.clone(), keep, act }).await
+        let (present, password) = (present.cloned(), password.clone());
+        self.writer.write(sql::account::SetPassword { account: *account, present, password, keep, act }).await
     }
 
     /// Keeps the same password under another hash, unless the password was changed meanwhile.

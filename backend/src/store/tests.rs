@@ -114,7 +114,7 @@ async fn a_new_password_and_a_removed_passkey_end_their_sessions_in_the_same_wri
     let stands = async |session: SessionId| store.session(&session).await.expect("read").is_some();
     assert_eq!([stands(mine).await, stands(by_passkey).await, stands(by_password).await], [true, false, true]);
     let new = PasswordHash::new("$argon2id$new".into());
-    assert_eq!(store.set_password(&account, &new, Some(mine), ACT).await, Ok(true));
+    assert_eq!(store.set_password(&account, None, &new, Some(mine), ACT).await, Ok(true));
     assert_eq!([stands(mine).await, stands(by_password).await], [true, false]);
 }
 
@@ -124,7 +124,7 @@ async fn a_reopened_store_finds_everything() {
     let _ = home.store.create_account(&with_passkey(1)).await.expect("written");
     let _ = home.store.create_account(&with_password(2)).await.expect("written");
     home.store.close().await;
-    assert!(home.store.set_password(&with_password(2).id, &PasswordHash::new("x".into()), None, ACT).await.is_err());
+    assert!(home.store.set_password(&with_password(2).id, None, &PasswordHash::new("x".into()), None, ACT).await.is_err());
     let store = open(&home.path()).await.expect("a store");
     let account = store.account_by_email(&email("password2@example.org")).await.expect("read").expect("an account");
     assert_eq!(account.password, Some(PasswordHash::new("$argon2id$one".into())));

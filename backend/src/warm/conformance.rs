@@ -27,7 +27,7 @@ impl Registry for Journeys {
 
     async fn remove(&self, record: &CredentialRecord) {
         let password = crate::model::PasswordHash::new("$argon2id$".into());
-        assert_eq!(self.0.set_password(&record.account, &password, None, ACT).await, Ok(true));
+        assert_eq!(self.0.set_password(&record.account, None, &password, None, ACT).await, Ok(true));
         let removal = self.0.remove_passkey(&record.account, &record.digest, None, ACT).await;
         assert_eq!(removal, Ok(crate::store::Removal::Removed));
         EmbeddedWarm::new(self.0.clone())

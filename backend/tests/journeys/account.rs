@@ -126,3 +126,18 @@ async fn a_first_password_lets_the_passkey_go_and_its_sessions_with_it() {
     assert_eq!(answer.location(), "/account/passkeys?done=passkey-removed");
     assert!(passkey.session().await.is_none() && other.session().await.is_some());
 }
+
+#[tokio::test]
+async fn of_two_changes_that_showed_the_same_password_one_stands() {
+    let world = World::new().await;
+    let browser = world.with_password(EMAIL).await;
+    let changes = (0..4).map(|n| {
+        let (mut browser, new) = (browser.clone(), format!("new words number {n}"));
+        async move {
+            let fields = [("current_password", PASSWORD), ("new_password", &new)];
+            browser.post("/account/password", &fields).await.status
+        }
+    });
+    let statuses = crate::sign_in::futures_of(changes).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+}

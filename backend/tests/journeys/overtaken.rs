@@ -29,8 +29,9 @@ impl Warm for Overtaking {
     async fn open_session(&self, opening: &Opening) -> Result<(), Unavailable> {
         if self.armed.load(Ordering::SeqCst) {
             let changed = PasswordHash::new("$argon2id$changed".into());
-            let act = Act::own(opening.record.account, opening.record.opened);
-            let done = self.store.set_password(&opening.record.account, &changed, None, act).await;
+            let (id, act) = (opening.record.account, Act::own(opening.record.account, opening.record.opened));
+            let present = self.store.account(&id).await.expect("read").expect("an account").password;
+            let done = self.store.set_password(&id, present.as_ref(), &changed, None, act).await;
             assert_eq!(done, Ok(true));
         }
         self.warm.open_session(opening).await

@@ -156,9 +156,28 @@ fn account(sealer: &Sealer, (id, email, created, identity, password): Row) -> Re
     })
 }
 
-/// Sets or replaces an account's password and ends every session but `keep`. False if there is no such account.
+const REPLACE: &str = "UPDATE account SET password = $2, password_set = $3 WHERE id = $1 AND password = $4";
+const REPLACE_NONE: &str = "UPDATE account SET password = $2, password_set = $3 WHERE id = $1 AND password IS NULL";
+
+/// Puts a password in the place of the one that was verified or forgotten; none, if the account had none. False if it has
+/// another by now, or there is no such account.
+pub(super) async fn replace_password(
+    connection: &mut Connection,
+    account: &AccountId,
+    present: Option<&PasswordHash>,
+    new: &PasswordHash,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let replace = query(if present.is_some() { REPLACE } else { REPLACE_NONE }).bind(*account);
+    let replace = replace.bind(new.expose()).bind(at);
+    let replace = if let Some(present) = present { replace.bind(present.expose()) } else { replace };
+    Ok(replace.execute(connection).await? > 0)
+}
+
+/// Sets an account's password and ends every session but `keep`. False if `present` is not its password any more.
 pub(in crate::store) struct SetPassword {
     pub(in crate::store) account: AccountId,
+    pub(in crate::store) present: Option<PasswordHash>,
     pub(in crate::store) password: PasswordHash,
     pub(in crate::store) keep: Option<SessionId>,
     pub(in crate::store) act: Act,
@@ -169,9 +188,7 @@ impl Write for SetPassword {
     type Outcome = bool;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let update = query("UPDATE account SET password = $2, password_set = $3 WHERE id = $1").bind(self.account);
-        let update = update.bind(self.password.expose()).bind(self.act.at);
-        if update.execute(&mut *tx.connection).await? == 0 {
+        if !replace_password(tx.connection, &self.account, self.present.as_ref(), &self.password, self.act.at).await? {
             return Ok(false);
         }
         end_sessions(tx, &self.account, Ending::AllBut(self.keep), self.act.at).await?;

@@ -3,6 +3,7 @@
 //! Whoever ends sessions does it by [`end_sessions`], so that nobody who must hear of it is forgotten. Whatever else
 //! stands on an account must end here too: [`everybody_out`] and [`Close`] are the two places.
 
+use super::account::replace_password;
 use super::passkey;
 use super::session::End;
 use super::{Connection, client_session, credential_digest, query, revocation};
@@ -80,8 +81,6 @@ pub(in crate::store) struct Recover {
     pub(in crate::store) act: Act,
 }
 
-const REPLACE: &str = "UPDATE account SET password = $2, password_set = $3 WHERE id = $1 AND password = $4";
-const REPLACE_NONE: &str = "UPDATE account SET password = $2, password_set = $3 WHERE id = $1 AND password IS NULL";
 const VOUCHED: &str = "SELECT EXISTS (SELECT 1 FROM second_step WHERE account = $1)";
 const LOWER: &str = "UPDATE account SET identity = 0 WHERE id = $1 AND identity <> 0";
 const REVISE: &str = "
@@ -93,18 +92,7 @@ impl Write for Recover {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Recovery, StoreError> {
         let account = self.account;
-        let new = self.password.expose().to_owned();
-        let replaced = match &self.forgotten {
-            Some(old) => {
-                let replace = query(REPLACE).bind(account).bind(new).bind(self.act.at).bind(old.expose());
-                replace.execute(&mut *tx.connection).await?
-            }
-            None => {
-                let replace = query(REPLACE_NONE).bind(account).bind(new).bind(self.act.at);
-                replace.execute(&mut *tx.connection).await?
-            }
-        };
-        if replaced == 0 {
+        if !replace_password(tx.connection, &account, self.forgotten.as_ref(), &self.password, self.act.at).await? {
             return Ok(Recovery::Overtaken);
         }
         let (vouched,): (bool,) = query(VOUCHED).bind(account).one(&mut *tx.connection).await?;
