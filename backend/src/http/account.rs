@@ -6,6 +6,7 @@ use super::answer::{self, Answer};
 use super::asker::{Id, Owner};
 use super::dates::{day, day_and_time};
 use super::done::Done;
+use super::errand::Errand;
 use super::fields::{Form, Query};
 use super::page::{
     Account, Errors, FieldError, PasskeyAdd, PasskeyRemove, PasskeyRename, PasskeyRow, PasskeySignal, Passkeys,
@@ -199,11 +200,17 @@ async fn password_page(words: Words, front: &Shared, owner: &Owner, errors: Erro
 }
 
 /// `POST /account/password`.
-pub(super) async fn change_password(words: Words, State(front): State<Shared>, owner: Owner, form: Form) -> Answer {
+pub(super) async fn change_password(
+    words: Words,
+    State(front): State<Shared>,
+    owner: Owner,
+    errand: Errand,
+    form: Form,
+) -> Answer {
     let current = form.optional("current_password")?.map(Typed::new);
     let new = form.password("new_password")?;
     match front.journeys.change_password(&owner.identity, current, new, &owner.caller).await {
-        Ok(()) => answer::see_other(&Done::PasswordChanged.after("/account")),
+        Ok(()) => errand.leading_on(answer::see_other(errand.or(&Done::PasswordChanged.after("/account")))?),
         Err(NotDone::Refused(refusal)) => {
             let (errors, shown) = not_changed(refusal, &owner, words);
             password_page(words, &front, &owner, errors, shown).await

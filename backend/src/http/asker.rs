@@ -68,7 +68,8 @@ fn device(headers: &HeaderMap) -> Device {
     Device::from_user_agent(text.unwrap_or_default())
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+/// The one cookie of this name.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let cookies = headers.get_all(header::COOKIE).iter().map(axum::http::HeaderValue::as_bytes);
     match cookie::find(cookies, name) {
         Found::One(value) => Some(value),

@@ -8,6 +8,7 @@ mod answer;
 mod asker;
 mod dates;
 mod done;
+mod errand;
 mod fields;
 mod guard;
 mod home;

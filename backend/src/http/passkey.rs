@@ -4,6 +4,7 @@ use super::Shared;
 use super::answer::{self, Answer};
 use super::asker::Asker;
 use super::done::Done;
+use super::errand::Errand;
 use super::fields::read_body;
 use super::problem::Problem;
 use crate::journey::{Finished, Journey, Registrant, Stage};
@@ -30,13 +31,13 @@ pub(super) async fn options(State(front): State<Shared>, asker: Asker, request: 
 }
 
 /// `POST /passkey/register`.
-pub(super) async fn register(State(front): State<Shared>, asker: Asker, request: Request) -> Answer {
+pub(super) async fn register(State(front): State<Shared>, asker: Asker, errand: Errand, request: Request) -> Answer {
     let registrant = asker.registrant()?;
     let body = read_body(request, &front).await?;
     let response = RegistrationResponse::parse(&body).map_err(|bad| Problem::BadField(bad.field))?;
     let next = |path: &str| Json(json!({"next": path})).into_response();
     match front.journeys.register_passkey(registrant, response, &asker.caller).await? {
-        Finished::Added => Ok(next(&Done::PasskeyAdded.after("/account/passkeys"))),
+        Finished::Added => errand.leading_on(next(errand.or(&Done::PasskeyAdded.after("/account/passkeys")))),
         Finished::Registered(session) => {
             let return_to = asker.journey.map(|journey| journey.return_to).unwrap_or_default();
             let journey = Journey { return_to, stage: Stage::Registered };

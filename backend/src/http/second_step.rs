@@ -6,6 +6,7 @@ use super::answer::{self, Answer};
 use super::asker::{Asker, Id, Owner};
 use super::dates::day;
 use super::done::Done;
+use super::errand::Errand;
 use super::fields::{Form, Query};
 use super::page::{
     BrowserRow, Browsers, Confirm, EmailChangePage, Errors, FieldError, ProveContact, RecoveryCodesPage,
@@ -181,17 +182,15 @@ pub(super) async fn take_prove(
     State(front): State<Shared>,
     owner: Owner,
     asker: Asker,
+    errand: Errand,
     form: Form,
 ) -> Answer {
     let Some(stage) = proving(&asker) else { return answer::see_other(HOME) };
     match front.journeys.prove_contact(stage, &owner.identity, form.text("code")?, &owner.caller).await {
-        Ok(()) => {
-            let next = match stage.contact() {
-                Contact::Email(_) => Done::EmailChanged.after("/account"),
-                Contact::Phone(_) => Done::SecondStepSet.after(HOME),
-            };
-            answer::without_journey(answer::see_other(&next)?)
-        }
+        Ok(()) => match stage.contact() {
+            Contact::Email(_) => answer::without_journey(answer::see_other(&Done::EmailChanged.after("/account"))?),
+            Contact::Phone(_) => step_set(&errand),
+        },
         Err(NotDone::Refused(ProofRefused::NotTheirs)) => answer::without_journey(answer::see_other(HOME)?),
         Err(NotDone::Refused(ProofRefused::Code(refusal))) => {
             let errors = FieldError::new("code", code_refused(refusal, words)).into();
@@ -199,6 +198,12 @@ pub(super) async fn take_prove(
         }
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
+}
+
+/// On from a second step that stands: back to the service that wanted it, if one did.
+fn step_set(errand: &Errand) -> Answer {
+    let next = answer::see_other(errand.or(&Done::SecondStepSet.after(HOME)))?;
+    errand.leading_on(answer::without_journey(next)?)
 }
 
 const fn code_refused(refusal: CodeRefused, words: Words) -> &'static str {
@@ -254,11 +259,12 @@ pub(super) async fn take_app(
     State(front): State<Shared>,
     owner: Owner,
     asker: Asker,
+    errand: Errand,
     form: Form,
 ) -> Answer {
     let Some(Journey { stage: Stage::AddingApp(stage), .. }) = &asker.journey else { return answer::see_other(APP) };
     match front.journeys.prove_app(stage, &owner.identity, form.text("code")?, &owner.caller).await {
-        Ok(()) => answer::without_journey(answer::see_other(&Done::SecondStepSet.after(HOME))?),
+        Ok(()) => step_set(&errand),
         Err(NotDone::Refused(ProofRefused::NotTheirs)) => answer::without_journey(answer::see_other(HOME)?),
         Err(NotDone::Refused(ProofRefused::Code(refusal))) => {
             let errors = FieldError::new("code", code_refused(refusal, words)).into();

@@ -33,7 +33,7 @@ mod session_name;
 mod subject;
 pub(crate) mod token;
 mod token_name;
-mod trust;
+pub(crate) mod trust;
 pub(crate) mod userinfo;
 mod vouched;
 

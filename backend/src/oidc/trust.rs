@@ -25,6 +25,9 @@ const PASSKEY: Components = Components::PASSKEY;
 /// Two factors in one of the ways that there are.
 const TWO_FACTORS: [Components; 3] = [PASSKEY, PASSWORD_AND_DEVICE, PASSWORD_AND_KEY];
 
+/// What one shows together in one sign-in.
+const TOGETHER: [Components; 2] = [PASSWORD_AND_DEVICE, PASSKEY];
+
 /// In which words trust is asked for and told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Words {
@@ -117,13 +120,19 @@ fn listed(text: &str) -> Result<Vec<String>, BadVtr> {
     values.iter().map(|value| value.as_str().map(str::to_owned).ok_or(BadVtr::Malformed)).collect()
 }
 
+/// Whether there is no way of signing in at all by which one of these is met. Nobody has a shared key (`Ck`): NHS login has
+/// never had one either.
+pub(crate) fn are_beyond_everybody(vectors: &[Vector]) -> bool {
+    vectors.iter().all(|vector| !TOGETHER.iter().any(|together| together.meets(vector.components)))
+}
+
 /// How a request's vectors stand against what there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Met {
     /// This one is met.
     By(Vector),
-    /// The person is known well enough, but has to show more, such as these components.
-    Components(Components),
+    /// The person is known well enough, but has to show more.
+    Components,
     /// Nobody has verified the person's identity as far as that.
     Identity,
 }
@@ -136,12 +145,48 @@ pub(crate) fn best(vectors: &[Vector], identity: IdentityLevel, shown: Component
     let met = known.iter().rev().filter(|vector| shown.meets(vector.components)).max_by_key(|vector| rank(vector));
     match (met, known.first()) {
         (Some(vector), _) => Met::By(**vector),
-        (None, Some(_)) => {
-            let passkey = known.iter().find(|vector| vector.components == PASSKEY);
-            Met::Components(passkey.or(known.first()).map_or(Components::NONE, |vector| vector.components))
-        }
+        (None, Some(_)) => Met::Components,
         (None, None) => Met::Identity,
     }
+}
+
+/// By what somebody can sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ways {
+    /// By a password.
+    pub(crate) password: bool,
+    /// By a second step after it.
+    pub(crate) second_step: bool,
+    /// By a passkey.
+    pub(crate) passkey: bool,
+}
+
+/// What would help somebody who has to show more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Help {
+    /// To sign in with a passkey that they have.
+    Passkey,
+    /// To sign in with their password, and the second step if they have one.
+    Password,
+    /// To add one of these, which they have not.
+    Add(Ways),
+    /// Nothing.
+    Nothing,
+}
+
+/// What would help somebody of this identity, who can sign in by these ways, to meet one of the vectors.
+pub(crate) fn help(vectors: &[Vector], identity: IdentityLevel, ways: Ways) -> Help {
+    let wanted =
+        |components| vectors.iter().any(|vector| vector.identity <= identity && vector.components == components);
+    let (key, step, word) = (wanted(PASSKEY), wanted(PASSWORD_AND_DEVICE), wanted(PASSWORD));
+    if key && ways.passkey {
+        return Help::Passkey;
+    }
+    if ways.password && (word || (step && ways.second_step)) {
+        return Help::Password;
+    }
+    let lacking = Ways { passkey: key, second_step: step && ways.password, password: (word || step) && !ways.password };
+    if lacking.passkey || lacking.second_step || lacking.password { Help::Add(lacking) } else { Help::Nothing }
 }
 
 #[cfg(test)]
@@ -192,7 +237,7 @@ mod tests {
         let asked = requested(words, None, &registered).expect("the default");
         assert_eq!(best_of(&asked, IdentityLevel::P0, PASSKEY), "Cl.Cm");
         assert_eq!(best_of(&asked, IdentityLevel::P0, PASSWORD_AND_DEVICE), "Cl.Cm");
-        assert_eq!(best(&asked, IdentityLevel::P0, PASSWORD), Met::Components(PASSKEY));
+        assert_eq!(best(&asked, IdentityLevel::P0, PASSWORD), Met::Components);
         let low = words.parse("Cl").expect("vectors");
         assert_eq!(best_of(&low, IdentityLevel::P9, PASSWORD), "Cl");
         let high = words.parse("Cl.Cm.P2").expect("vectors");
@@ -210,11 +255,35 @@ mod tests {
         let both = vectors(&["P5.Cp.Cd", "P5.Cp.Ck", "P5.Cm", "P9.Cp.Cd", "P9.Cp.Ck", "P9.Cm"]);
         assert_eq!(best(&both, P9, PASSKEY), Met::By(parse("P9.Cm").expect("vector")));
         assert_eq!(best(&both, P5, PASSKEY), Met::By(parse("P5.Cm").expect("vector")));
-        assert_eq!(best(&both, P5, PASSWORD), Met::Components(PASSKEY));
+        assert_eq!(best(&both, P5, PASSWORD), Met::Components);
         assert_eq!(best(&both, P0, PASSKEY), Met::Identity);
         let shown = PASSWORD_AND_DEVICE;
         assert_eq!(best(&vectors(&["P0.Cp", "P0.Cp.Cd"]), P0, shown), Met::By(parse("P0.Cp.Cd").expect("vector")));
-        assert_eq!(best(&vectors(&["P0.Cp"]), P9, PASSKEY), Met::Components(PASSWORD));
+        assert_eq!(best(&vectors(&["P0.Cp"]), P9, PASSKEY), Met::Components);
         assert_eq!(best(&vectors(&["P0.Cm", "P0.Cm"]), P0, PASSKEY), Met::By(parse("P0.Cm").expect("vector")));
+    }
+
+    #[test]
+    fn whoever_has_to_show_more_signs_in_by_what_they_have_or_adds_what_they_lack() {
+        use IdentityLevel::{P0, P9};
+        let ways = |password, second_step, passkey| Ways { password, second_step, passkey };
+        let of = |texts: &[&str], ways| help(&vectors(texts), P0, ways);
+        let (nothing_else, stepped, keyed) =
+            (ways(true, false, false), ways(true, true, false), ways(false, false, true));
+        assert_eq!(of(&["P0.Cm"], keyed), Help::Passkey);
+        assert_eq!(of(&["P0.Cm"], nothing_else), Help::Add(ways(false, false, true)));
+        assert_eq!(of(&["P0.Cm"], stepped), Help::Add(ways(false, false, true)));
+        assert_eq!(of(&["P0.Cp.Cd"], stepped), Help::Password);
+        assert_eq!(of(&["P0.Cp.Cd"], nothing_else), Help::Add(ways(false, true, false)));
+        assert_eq!(of(&["P0.Cp.Cd"], keyed), Help::Add(ways(true, false, false)), "a password comes first");
+        assert_eq!(of(&["P0.Cp"], keyed), Help::Add(ways(true, false, false)));
+        assert_eq!(of(&["P0.Cp"], nothing_else), Help::Password);
+        assert_eq!(of(&["P0.Cp.Cd", "P0.Cm"], nothing_else), Help::Add(ways(false, true, true)));
+        assert_eq!(of(&["P0.Cp.Ck"], stepped), Help::Nothing);
+        assert_eq!(of(&["P9.Cm"], keyed), Help::Nothing, "no way helps to an identity");
+        assert_eq!(help(&vectors(&["P9.Cm"]), P9, keyed), Help::Passkey);
+        let beyond = |texts: &[&str]| are_beyond_everybody(&vectors(texts));
+        assert!(beyond(&["P9.Cp.Ck"]) && beyond(&["P0.Cp.Ck", "P5.Cp.Ck"]));
+        assert!(!beyond(&["P9.Cp.Ck", "P9.Cp"]) && !beyond(&["P0.Cm"]));
     }
 }

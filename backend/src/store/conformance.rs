@@ -688,7 +688,7 @@ async fn whoever_changed_a_contact_keeps_nothing_of_what_they_added_when_it_is_t
     let passkey = NewCredential { created: at(5), ..credential(&Authenticator::derived(1, 2)) };
     assert_eq!(store.add_passkey(&account, &passkey).await, Ok(Addition::Added));
     let hash = PasswordHash::new("$argon2id$theirs".into());
-    assert_eq!(store.set_password(&account, &hash, None, own(6)).await, Ok(true));
+    assert_eq!(store.set_password(&account, None, &hash, None, own(6)).await, Ok(true));
     let browser = RememberedBrowser { id: [5; 32], device: Device::default(), created: at(7), used: at(7) };
     store.remember_browser(&account, browser).await.expect("written");
     let again = store.set_email(&account, &email("thief@other.example"), keep, [5; 16], at(8)).await;

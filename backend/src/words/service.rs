@@ -4,6 +4,24 @@ words! {
     why_password: "This service needs your password. Sign in with your email address and password to go on.",
         "Mae angen eich cyfrinair ar y gwasanaeth hwn. Mewngofnodwch gyda'ch cyfeiriad e-bost a'ch cyfrinair i barhau.";
 
+    add_a_way: "Add a way to sign in", "Ychwanegu ffordd o fewngofnodi";
+    service_needs_a_way: "{} needs you to sign in in a way that your account does not have yet.",
+        "Mae {} yn gofyn i chi fewngofnodi mewn ffordd nad oes gan eich cyfrif eto.";
+    way_passkey: "A passkey", "Allwedd mynediad";
+    way_second_step: "A second step after your password", "Ail gam ar ôl eich cyfrinair";
+    way_second_step_why:
+        "After your password you enter a code that we send to your telephone, or that an app on it shows.",
+        "Ar ôl eich cyfrinair byddwch yn rhoi cod a anfonwn i'ch ffôn, neu a ddangosir gan ap arno.";
+    set_up_a_second_step: "Set up a second step", "Gosod ail gam";
+    way_password: "A password", "Cyfrinair";
+    way_password_why: "You sign in with your email address and a password that only you know.",
+        "Byddwch yn mewngofnodi gyda'ch cyfeiriad e-bost a chyfrinair nad oes neb ond chi yn ei wybod.";
+    choose_your_password: "Choose a password", "Dewis cyfrinair";
+    we_bring_you_back: "When you have added it, we bring you back to the service.",
+        "Pan fyddwch wedi'i ychwanegu, byddwn yn dod â chi yn ôl i'r gwasanaeth.";
+    go_back_without: "Go back to the service without adding anything",
+        "Mynd yn ôl i'r gwasanaeth heb ychwanegu dim";
+
     share_your_information: "Share your information", "Rhannu eich gwybodaeth";
     service_asks_to_know: "{} asks to know:", "Mae {} yn gofyn am gael gwybod:";
     what_it_is_used_for: "It uses this to give you its service. We share nothing else about you.",

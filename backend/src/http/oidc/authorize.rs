@@ -4,13 +4,14 @@ use crate::fault::NotDone;
 use crate::http::Shared;
 use crate::http::answer::{self, Answer};
 use crate::http::asker::Asker;
+use crate::http::errand;
 use crate::http::fields::{self, Form, Query, read_body};
 use crate::http::guard::FormsLeadTo;
-use crate::http::page::{Consent, ServiceProblem};
+use crate::http::page::{AddAWay, Consent, ServiceProblem};
 use crate::http::problem::Problem;
 use crate::http::render::rendered;
 use crate::journey::ReturnTo;
-use crate::oidc::authorize::{Next, Present, Unaddressed, Why};
+use crate::oidc::authorize::{Lacking, Next, Present, Unaddressed, Why};
 use crate::oidc::on_the_way::path_to;
 use crate::oidc::parameters::Parameters;
 use crate::words::Words;
@@ -68,12 +69,19 @@ pub(super) async fn answer(State(front): State<Shared>, asker: Asker, form: Form
     lead(asker.caller.words(), front.provider.answer(question, allowed, asker.present(), asker.caller.now).await)
 }
 
+/// `POST /authorize/without`: the person adds nothing to their account, and goes back to the service.
+pub(super) async fn without(State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
+    let next = front.provider.without(form.text("request")?, asker.caller.now);
+    errand::ended(lead(asker.caller.words(), next.map_err(NotDone::Refused))?)
+}
+
 /// Leads a browser on.
 fn lead(words: Words, next: Result<Next, NotDone<Unaddressed>>) -> Answer {
     match next {
         Ok(Next::Leave(address)) => answer::see_other(&address),
         Ok(Next::Again(waiting)) => answer::see_other(&path_to(&waiting)),
         Ok(Next::SignIn(why, waiting)) => answer::see_other(&sign_in(why, &waiting)),
+        Ok(Next::Add(lacking)) => add(words, &lacking),
         Ok(Next::Ask(question)) => {
             let page = Consent {
                 words,
@@ -88,6 +96,14 @@ fn lead(words: Words, next: Result<Next, NotDone<Unaddressed>>) -> Answer {
         Err(NotDone::Refused(why)) => told(words, &why),
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
+}
+
+/// Tells a person what their account lacks, and keeps what they came for until they have added it.
+fn add(words: Words, lacking: &Lacking) -> Answer {
+    let Lacking { client, ways, waiting, target } = lacking;
+    let mut response = rendered(StatusCode::OK, &AddAWay { words, client, ways: *ways, waiting });
+    response.extensions_mut().insert(FormsLeadTo(target.clone()));
+    errand::begun(response, waiting)
 }
 
 fn sign_in(why: Why, waiting: &str) -> String {

@@ -21,6 +21,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/authorize", get(authorize::begin).post(authorize::begin_posted))
         .route("/authorize/resume", get(authorize::resume))
         .route("/authorize/consent", post(authorize::answer))
+        .route("/authorize/without", post(authorize::without))
         .route("/token", post(token::exchange))
         .route("/logout", get(end_session::show).post(end_session::posted))
         .route("/logout/confirm", post(end_session::confirm))

@@ -22,7 +22,7 @@ pub(crate) use account::{
 };
 pub(crate) use field_error::{Errors, FieldError};
 pub(crate) use home::Home;
-pub(crate) use oidc::{Consent, EndSession, ServiceProblem};
+pub(crate) use oidc::{AddAWay, Consent, EndSession, ServiceProblem};
 pub(crate) use passkey_problem::{PasskeyCeremony, PasskeyProblem, PasskeyReason};
 pub(crate) use problem::Problem;
 pub(crate) use recover::{Confirm, DonePage, LinkProblem, LinkPurpose, ResetEmail, ResetPassword, ResetSent, Undone};

@@ -1,6 +1,7 @@
 //! The pages of the OpenID provider: what a service asks to know, and what a service did wrong.
 
 use crate::oidc::scope::{Scope, Scopes};
+use crate::oidc::trust::Ways;
 use crate::words::Words;
 use aldgate_core::assurance::IdentityLevel;
 use askama::Template;
@@ -43,6 +44,21 @@ impl Consent<'_> {
     }
 }
 
+/// `GET /authorize`: the service needs a way of signing in that the account lacks. Posts `request` to
+/// `/authorize/without` for whoever adds none.
+#[derive(Debug, Template)]
+#[template(path = "add_a_way.html")]
+pub(crate) struct AddAWay<'a> {
+    /// In which language.
+    pub(crate) words: Words,
+    /// The service.
+    pub(crate) client: &'a str,
+    /// One of these would do.
+    pub(crate) ways: Ways,
+    /// The request that waits, sealed.
+    pub(crate) waiting: &'a str,
+}
+
 /// `GET /logout`: does the person want to be signed out? Posts what the service sent to `/logout/confirm`.
 #[derive(Debug, Template)]
 #[template(path = "end_session.html")]
@@ -80,6 +96,22 @@ mod tests {
         assert!(html.contains("your NHS number") && html.contains("at your GP surgery"), "{html}");
         assert_eq!(Consent::facts(Words::ENGLISH, all, IdentityLevel::P5).len(), 6);
         assert_eq!(Consent::facts(Words::ENGLISH, all, IdentityLevel::P0).len(), 4);
+    }
+
+    #[test]
+    fn what_an_account_lacks_is_said_in_plain_words_with_the_way_to_it() {
+        let page = |password, second_step, passkey| {
+            let ways = Ways { password, second_step, passkey };
+            rendered(&AddAWay { words: Words::ENGLISH, client: HOSTILE, ways, waiting: HOSTILE })
+        };
+        let html = page(false, true, true);
+        assert!(
+            html.contains("href=\"/account/passkeys/add\"") && html.contains("href=\"/account/second-step\""),
+            "{html}"
+        );
+        assert!(!html.contains("href=\"/account/password\""), "{html}");
+        assert!(html.contains("<form method=\"post\" action=\"/authorize/without\">"), "{html}");
+        assert!(page(true, false, false).contains("href=\"/account/password\""));
     }
 
     #[test]

@@ -14,8 +14,9 @@ use crate::oidc::Provider;
 use crate::oidc::code::Code;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::scope::Scopes;
-use aldgate_core::assurance::{IdentityLevel, Vector};
-use aldgate_core::id::SingleUse;
+use crate::oidc::trust::{self, Help, Ways};
+use aldgate_core::assurance::{Components, IdentityLevel, Vector};
+use aldgate_core::id::{AccountId, SingleUse};
 use aldgate_core::session::record::Standing;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::Consumption;
@@ -27,6 +28,8 @@ pub(crate) enum Next {
     SignIn(Why, String),
     /// To the request that waits, with the cookies of this host.
     Again(String),
+    /// To add what the client wants and the account lacks, and then back to the request that waits.
+    Add(Lacking),
     /// To a page that asks for consent.
     Ask(Question),
     /// To its client.
@@ -45,6 +48,19 @@ pub(crate) struct Question {
     /// The question itself, sealed, for the form that answers it.
     pub(crate) sealed: String,
     /// The origin that the form leads to in the end.
+    pub(crate) target: String,
+}
+
+/// What an account lacks that a client wants.
+#[derive(Debug)]
+pub(crate) struct Lacking {
+    /// Who wants it.
+    pub(crate) client: String,
+    /// One of these would do.
+    pub(crate) ways: Ways,
+    /// The request that waits.
+    pub(crate) waiting: String,
+    /// The origin at which the person ends who adds nothing.
     pub(crate) target: String,
 }
 
@@ -161,6 +177,7 @@ impl Provider {
         Ok(match step {
             Err(refusal) => Next::Leave(refusal.address(&self.issuer)),
             Ok(Step::SignIn(why)) => Next::SignIn(why, self.waiting(&request, now)?),
+            Ok(Step::ShowMore(there)) => self.more(&request, there, now).await?,
             Ok(Step::AskConsent(there, vector)) => {
                 Next::Ask(self.question(request, there.present, vector.identity, now)?)
             }
@@ -172,6 +189,39 @@ impl Provider {
                 }
             },
         })
+    }
+
+    /// To a sign-in that shows more, if the person can; to add what they need for it, if they may; else back to the client.
+    async fn more(&self, request: &AuthorizationRequest, there: There, now: Timestamp) -> Result<Next, Fault> {
+        let ways = self.ways(&there.present.account).await?;
+        Ok(match trust::help(&request.vectors, there.identity, ways) {
+            Help::Passkey => Next::SignIn(Why::Passkey, self.waiting(request, now)?),
+            Help::Password => Next::SignIn(Why::Password, self.waiting(request, now)?),
+            Help::Add(lacking) if may_add(there) => Next::Add(Lacking {
+                client: request.client.name().to_owned(),
+                ways: lacking,
+                waiting: self.waiting(request, now)?,
+                target: request.redirect_uri.origin().to_owned(),
+            }),
+            // What opens such an account is added with more than a password: with what they have of that, first.
+            Help::Add(_) if ways.passkey => Next::SignIn(Why::Passkey, self.waiting(request, now)?),
+            Help::Add(_) if ways.password && ways.second_step => {
+                Next::SignIn(Why::Password, self.waiting(request, now)?)
+            }
+            Help::Add(_) | Help::Nothing => Next::Leave(unmet(request).address(&self.issuer)),
+        })
+    }
+
+    /// By what the owner of an account can sign in.
+    async fn ways(&self, account: &AccountId) -> Result<Ways, Fault> {
+        let password = self.store.account(account).await?.is_some_and(|account| account.password.is_some());
+        let second_step = !self.store.second_steps(account).await?.is_empty();
+        Ok(Ways { password, second_step, passkey: !self.store.passkeys(account).await?.is_empty() })
+    }
+
+    /// The person does not want to add what a request that waits needs: its client is told.
+    pub(crate) fn without(&self, waiting: &str, now: Timestamp) -> Result<Next, Unaddressed> {
+        Ok(Next::Leave(unmet(&self.waited(waiting, now)?).address(&self.issuer)))
     }
 
     /// Uses up the name of a request that was pushed: it is good for one code (RFC 9126, section 4).
@@ -257,4 +307,16 @@ impl Provider {
         let waiting: Waiting = self.requests.open(waiting, now).ok_or(Unaddressed::Expired)?;
         waiting.resume(&self.registry, now)
     }
+}
+
+/// Whether a session may add what opens its account: where the identity was verified, more than a password must have
+/// opened it.
+fn may_add(there: There) -> bool {
+    let stronger = [Components::DEVICE, Components::SHARED_KEY, Components::PASSKEY];
+    there.identity == IdentityLevel::P0 || stronger.iter().any(|one| there.components.meets(*one))
+}
+
+/// OpenID Connect Core Error Code `unmet_authentication_requirements` 1.0.
+fn unmet(request: &AuthorizationRequest) -> Refusal {
+    request.refuse(ErrorCode::Unmet, "the person cannot sign in in any of the ways that vtr names")
 }

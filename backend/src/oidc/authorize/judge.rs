@@ -40,6 +40,8 @@ pub(crate) enum Why {
 pub(crate) enum Step {
     /// Somebody has to sign in.
     SignIn(Why),
+    /// The person has to show more than they did when they signed in.
+    ShowMore(There),
     /// The person is asked whether the client may know what it asks for.
     AskConsent(There, Vector),
     /// The client gets a code.
@@ -64,8 +66,7 @@ pub(crate) fn judge(
     }
     let vector = match trust::best(&request.vectors, there.identity, there.components) {
         Met::By(vector) => vector,
-        Met::Components(Components::PASSKEY) => return sign_in(request, Why::Passkey),
-        Met::Components(_) => return sign_in(request, Why::Password),
+        Met::Components => return more(request, there),
         Met::Identity if request.prompt == Prompt::None => {
             return Err(request.refuse(ErrorCode::InteractionRequired, "the person's identity is not verified so far"));
         }
@@ -83,11 +84,19 @@ pub(crate) fn judge(
 }
 
 fn sign_in(request: &AuthorizationRequest, why: Why) -> Result<Step, Refusal> {
+    with_a_page(request, Step::SignIn(why))
+}
+
+fn more(request: &AuthorizationRequest, there: There) -> Result<Step, Refusal> {
+    with_a_page(request, Step::ShowMore(there))
+}
+
+fn with_a_page(request: &AuthorizationRequest, step: Step) -> Result<Step, Refusal> {
     if request.prompt == Prompt::None {
         let word = request.client.profile().rules().login_required;
         return Err(request.refuse(ErrorCode::LoginRequired(word), "the person has to sign in"));
     }
-    Ok(Step::SignIn(why))
+    Ok(step)
 }
 
 /// Whether what was allowed is what is asked for: these scopes, at this level or one below (NHS login, EIS 3.4: asked at
@@ -161,13 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_is_too_weak_signs_in_again_and_an_identity_that_is_too_weak_is_refused() {
+    fn a_session_that_is_too_weak_shows_more_and_an_identity_that_is_too_weak_is_refused() {
         let passkey = request(Prompt::AsNeeded, &["P0.Cm"]);
         let with_password = there(IdentityLevel::P0, Components::PASSWORD);
-        assert_eq!(judge(&passkey, Some(with_password), None, NOW), Ok(Step::SignIn(Why::Passkey)));
+        assert_eq!(judge(&passkey, Some(with_password), None, NOW), Ok(Step::ShowMore(with_password)));
         let password = request(Prompt::AsNeeded, &["P0.Cp"]);
         let with_passkey = there(IdentityLevel::P0, PASSKEY);
-        assert_eq!(judge(&password, Some(with_passkey), None, NOW), Ok(Step::SignIn(Why::Password)));
+        assert_eq!(judge(&password, Some(with_passkey), None, NOW), Ok(Step::ShowMore(with_passkey)));
         let high = request(Prompt::AsNeeded, &["P9.Cm"]);
         assert_eq!(judge(&high, Some(with_passkey), None, NOW).expect_err("refused").error, ErrorCode::AccessDenied);
     }

@@ -12,7 +12,7 @@ mod read;
 mod refusal;
 pub(crate) mod resume;
 
-pub(crate) use flow::Next;
+pub(crate) use flow::{Lacking, Next};
 pub(crate) use judge::Why;
 pub(crate) use refusal::{ErrorCode, Refusal, Unaddressed};
 

@@ -112,6 +112,9 @@ impl Reading<'_> {
         let words = self.client.profile().rules().trust;
         let vectors = trust::requested(words, self.parameters.get("vtr"), self.client.vectors());
         let vectors = vectors.map_err(|bad| self.invalid(bad))?;
+        if trust::are_beyond_everybody(&vectors) {
+            return Err(self.refusal(ErrorCode::Unmet, "vtr names only what nobody can show here"));
+        }
         let (prompt, max_age, challenge) = (self.prompt()?, self.max_age()?, self.challenge()?);
         self.display()?;
         let key = self.key()?;
@@ -325,6 +328,7 @@ mod tests {
             ([("nonce", "\u{e9}")], "invalid_request"),
             ([("vtr", "P0.Cm")], "invalid_request"),
             ([("vtr", r#"["P1.Cm"]"#)], "invalid_request"),
+            ([("vtr", r#"["P0.Cp.Ck","P9.Cp.Ck"]"#)], "unmet_authentication_requirements"),
             ([("prompt", "consent")], "invalid_request"),
             ([("prompt", "none login")], "invalid_request"),
             ([("max_age", "-1")], "invalid_request"),

@@ -16,6 +16,8 @@ pub(crate) enum ErrorCode {
     LoginRequired(&'static str),
     InteractionRequired,
     ConsentRequired,
+    /// Nobody, or not this person, can sign in as it is asked for.
+    Unmet,
     RequestNotSupported,
     RequestUriNotSupported,
     InvalidRequestUri,
@@ -34,6 +36,7 @@ impl ErrorCode {
             Self::LoginRequired(word) => word,
             Self::InteractionRequired => "interaction_required",
             Self::ConsentRequired => "consent_required",
+            Self::Unmet => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidRequestUri => "invalid_request_uri",

@@ -229,9 +229,11 @@ async fn prompt_login_cannot_be_skipped() {
 async fn a_sign_in_that_shows_too_little_is_made_again() {
     let world = provider().await;
     let mut browser = world.with_password(EMAIL).await;
+    assert_eq!(browser.register_passkey(&Authenticator::derived(1, 1)).await.status, 200);
     let answer = browser.get(&RP.request(&[("vtr", r#"["P0.Cm"]"#)])).await;
     assert!(answer.location().ends_with("&why=passkey"), "{answer:?}");
     let (mut browser, _) = somebody(&world, "eve@example.org", 2).await;
+    assert_eq!(browser.post("/account/password", &[("new_password", PASSWORD)]).await.status, 303);
     let answer = browser.get(&RP.request(&[("vtr", r#"["P0.Cp"]"#)])).await;
     assert!(answer.location().ends_with("&why=password"), "{answer:?}");
     assert!(browser.get(answer.location()).await.body.contains("This service needs your password"));

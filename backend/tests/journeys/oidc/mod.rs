@@ -7,6 +7,7 @@ mod end_session;
 mod logout;
 mod machine;
 mod metadata;
+mod more;
 #[path = "../../support/person.rs"]
 mod person;
 mod profiles;
