@@ -38,6 +38,7 @@ pub use password::{ALONE_CHARS_MIN, Breached, CHARS_MIN, NoFilter};
 use account::{Accounts, Letters};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::secret::MasterKey;
+use aldgate_core::seldom::Seldom;
 use aldgate_core::session::record::Lifetimes;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::Verifier;
@@ -211,8 +212,14 @@ impl Backend {
         };
         let deliverers = provider.deliverers();
         let deliveries = Deliveries::new(store.clone(), deliverers, Arc::clone(&clock), randomness);
-        let front =
-            Arc::new(Front { journeys, provider: Arc::new(provider), verifier, origins: config.origins, clock });
+        let front = Arc::new(Front {
+            journeys,
+            provider: Arc::new(provider),
+            verifier,
+            origins: config.origins,
+            clock,
+            refusals_told: Seldom::default(),
+        });
         Ok(Self { front, store, herald, deliveries: Arc::new(deliveries) })
     }
 

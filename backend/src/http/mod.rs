@@ -31,6 +31,7 @@ mod wrong;
 
 use crate::journey::Journeys;
 use crate::oidc::Provider;
+use aldgate_core::seldom::Seldom;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::Verifier;
 use axum::extract::DefaultBodyLimit;
@@ -60,6 +61,8 @@ pub(crate) struct Front {
     pub(crate) origins: Vec<String>,
     /// The time.
     pub(crate) clock: Arc<dyn Clock>,
+    /// When the log last said that a client was refused.
+    pub(crate) refusals_told: Seldom,
 }
 
 /// Handlers' state.

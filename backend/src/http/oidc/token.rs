@@ -2,9 +2,9 @@
 
 use super::error::{error, failed, unread};
 use crate::fault::NotDone;
-use crate::http::Shared;
 use crate::http::fields::{self, read_body};
 use crate::http::problem::Problem;
+use crate::http::{Front, Shared};
 use crate::oidc::parameters::Parameters;
 use crate::oidc::token::{Proven, TokenError};
 use axum::Json;
@@ -34,7 +34,7 @@ pub(super) async fn exchange(State(front): State<Shared>, request: Request) -> R
     let proof = proof(request.headers());
     let mut response = match (proof, posted(request, &front).await) {
         (Ok(proof), Ok(parameters)) => tokens(&front, &parameters, proof.as_deref()).await,
-        (Err(refusal), _) => refused(NotDone::Refused(refusal)),
+        (Err(refusal), _) => refused(&front, NotDone::Refused(refusal)),
         (_, Err(refused)) => refused,
     };
     response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
@@ -44,14 +44,18 @@ pub(super) async fn exchange(State(front): State<Shared>, request: Request) -> R
 async fn tokens(front: &Shared, parameters: &Parameters, proof: Option<&str>) -> Response {
     match front.provider.exchange(parameters, proof, front.clock.now()).await {
         Ok(tokens) => Json(tokens).into_response(),
-        Err(not_done) => refused(not_done),
+        Err(not_done) => refused(front, not_done),
     }
 }
 
-fn refused(not_done: NotDone<TokenError>) -> Response {
+/// What a client is refused with. Anybody can be, and as often as they like: the log says it seldom.
+fn refused(front: &Front, not_done: NotDone<TokenError>) -> Response {
     match not_done {
         NotDone::Refused(refusal) => {
-            tracing::info!(code = refusal.code(), description = refusal.description(), "a client was refused");
+            if front.refusals_told.may(front.clock.now()) {
+                let (code, description) = (refusal.code(), refusal.description());
+                tracing::info!(code, description, "a client was refused; more of that in ten seconds");
+            }
             error(StatusCode::BAD_REQUEST, refusal.code(), refusal.description())
         }
         NotDone::Failed(fault) => failed(fault),
@@ -72,7 +76,7 @@ fn proof(headers: &HeaderMap) -> Result<Option<String>, TokenError> {
 pub(super) async fn push(State(front): State<Shared>, request: Request) -> Response {
     let proof = match proof(request.headers()) {
         Ok(proof) => proof,
-        Err(refusal) => return refused(NotDone::Refused(refusal)),
+        Err(refusal) => return refused(&front, NotDone::Refused(refusal)),
     };
     let (proven, parameters) = match asked(&front, request).await {
         Ok(asked) => asked,
@@ -85,7 +89,7 @@ pub(super) async fn push(State(front): State<Shared>, request: Request) -> Respo
     };
     match pushed.await {
         Ok(pushed) => (StatusCode::CREATED, Json(pushed)).into_response(),
-        Err(not_done) => refused(not_done),
+        Err(not_done) => refused(&front, not_done),
     }
 }
 
@@ -94,7 +98,7 @@ async fn asked(front: &Shared, request: Request) -> Result<(Proven, Parameters),
     let parameters = posted(request, front).await?;
     match front.provider.proven(&parameters, front.clock.now()).await {
         Ok(proven) => Ok((proven, parameters)),
-        Err(not_done) => Err(refused(not_done)),
+        Err(not_done) => Err(refused(front, not_done)),
     }
 }
 
@@ -117,7 +121,7 @@ pub(super) async fn introspect(State(front): State<Shared>, request: Request) ->
             Err(fault) => failed(fault),
         },
         Ok(told) => Json(told).into_response(),
-        Err(not_done) => refused(not_done),
+        Err(not_done) => refused(&front, not_done),
     }
 }
 
@@ -129,6 +133,6 @@ pub(super) async fn revoke(State(front): State<Shared>, request: Request) -> Res
     };
     match front.provider.revoke(&proven, &parameters, front.clock.now()).await {
         Ok(()) => StatusCode::OK.into_response(),
-        Err(not_done) => refused(not_done),
+        Err(not_done) => refused(&front, not_done),
     }
 }

@@ -4,6 +4,7 @@
 mod authorize;
 mod consent;
 mod end_session;
+mod log;
 mod logout;
 mod machine;
 mod metadata;
