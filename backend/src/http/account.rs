@@ -153,6 +153,9 @@ pub(super) async fn remove(
         Err(NotDone::Refused(RemovalRefused::LastWayIn)) => {
             removal(words, &front, &owner, &id.0, Shown::Conflict).await
         }
+        Err(NotDone::Refused(RemovalRefused::Stronger)) => {
+            answer::see_other("/sign-in?return_to=%2Faccount%2Fpasskeys&why=second-step")
+        }
         Err(NotDone::Refused(RemovalRefused::NotFound)) => Err(Problem::NotFound),
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }

@@ -43,6 +43,8 @@ pub(crate) type Sessions = Vec<(SessionId, SessionRecord)>;
 pub(crate) enum RemovalRefused {
     /// Nothing else opens the account.
     LastWayIn,
+    /// The session was opened with a password alone, and that is too little for this account.
+    Stronger,
     /// The account has no such passkey.
     NotFound,
 }
@@ -106,6 +108,9 @@ impl Journeys {
         caller: &Caller,
     ) -> Result<(), NotDone<RemovalRefused>> {
         let account = self.owner(identity.account()).await?;
+        if !self.may_bind(identity, &account) {
+            return Err(NotDone::Refused(RemovalRefused::Stronger)); // A stolen password would take the stronger away.
+        }
         let change = caller.change(&account, identity);
         match self.accounts.remove_passkey(change, passkey).await? {
             Removal::Removed => Ok(()),
