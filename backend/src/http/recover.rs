@@ -75,7 +75,10 @@ async fn password_page(
 pub(super) async fn take_password(words: Words, State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     let token = form.text("token")?;
     match front.journeys.reset(token, form.password("password")?, &asker.caller).await {
-        Ok(()) => answer::without_session(answer::see_other(&Done::PasswordReset.after("/sign-in"))?),
+        Ok(email) => {
+            let next = answer::without_session(answer::see_other(&Done::PasswordReset.after("/sign-in"))?)?;
+            answer::with_known_device(next, &front, &email, asker.caller.now)
+        }
         Err(NotDone::Refused(ResetRefused::Link(why))) => link_problem(words, LinkPurpose::Reset, why),
         Err(NotDone::Refused(ResetRefused::Password(refusal))) => {
             let errors = bad_password("password", refusal, words);

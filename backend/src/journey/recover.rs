@@ -69,8 +69,14 @@ impl Journeys {
         account.ok_or(NotDone::Refused(LinkRefused::Used))
     }
 
-    /// Replaces a forgotten password. Everybody is out then.
-    pub(crate) async fn reset(&self, token: &str, typed: Typed, caller: &Caller) -> Result<(), NotDone<ResetRefused>> {
+    /// Replaces a forgotten password; everybody is out then. Gives the account's address: the browser in which it was done
+    /// is its owner's, and is to be known for it, else whoever hammered at the old password would keep them out of the new.
+    pub(crate) async fn reset(
+        &self,
+        token: &str,
+        typed: Typed,
+        caller: &Caller,
+    ) -> Result<EmailAddress, NotDone<ResetRefused>> {
         let link = self.links.open(Power::Reset, token, caller.now);
         let link = link.map_err(|refusal| NotDone::Refused(ResetRefused::Link(refusal)))?;
         let account = self.forgetful(&link).await.map_err(|refused| refused.in_terms(ResetRefused::Link))?;
@@ -87,7 +93,7 @@ impl Journeys {
             Recovery::Overtaken => return Err(NotDone::Refused(ResetRefused::Link(LinkRefused::Used))),
         }
         self.accounts.tell_of(&account, Changed::Password, caller.words(), caller.now).await;
-        Ok(())
+        Ok(account.email)
     }
 
     /// What stands beside the password of an account.

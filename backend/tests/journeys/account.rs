@@ -1,6 +1,8 @@
 //! The account pages: passkeys, sessions, password.
 
 use crate::world::{Ear, PASSWORD, World};
+use aldgate_backend::model::Person;
+use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::warm::change::Change;
@@ -48,6 +50,26 @@ async fn the_last_way_in_cannot_be_removed() {
     assert_eq!(world.warm.credential(&digest).await.expect("warm"), None);
     assert!(gate.heard(&Change::CredentialRetired(digest)));
     assert!(browser.session().await.is_some(), "the session that it is done in stays");
+}
+
+#[tokio::test]
+async fn a_stolen_password_takes_no_passkey_from_whoever_was_identified() {
+    let world = World::new().await;
+    let one = Authenticator::derived(1, 1);
+    let mut owner = world.with_passkey(EMAIL, &one).await;
+    assert_eq!(owner.post("/account/password", &[("new_password", PASSWORD)]).await.status, 303);
+    let session = owner.session().await.expect("a session");
+    let account = world.warm.session(&session).await.expect("warm").expect("a record").account;
+    let known = world.store.set_person(&account, IdentityLevel::P9, &Person::default()).await;
+    assert_eq!(known, Ok(true));
+    let mut thief = world.browser();
+    assert_eq!(thief.sign_in(EMAIL, PASSWORD).await.status, 303);
+    let path = format!("/account/passkeys/{}/remove", id_of(&one));
+    let answer = thief.post(&path, &[]).await;
+    assert_eq!(answer.location(), "/sign-in?return_to=%2Faccount%2Fpasskeys&why=second-step", "{answer:?}");
+    let digest = CredentialDigest::of(&one.credential_id);
+    assert!(world.warm.credential(&digest).await.expect("warm").is_some());
+    assert_eq!(owner.post(&path, &[]).await.location(), "/account/passkeys?done=passkey-removed");
 }
 
 #[tokio::test]

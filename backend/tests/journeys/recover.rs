@@ -36,6 +36,25 @@ async fn a_forgotten_password_is_replaced_by_a_link_that_works_once() {
 }
 
 #[tokio::test]
+async fn whoever_hammers_at_an_account_keeps_nobody_out_of_a_new_password() {
+    let world = World::new().await;
+    world.with_password(EMAIL).await;
+    for n in 0..50 {
+        let mut stranger = world.browser();
+        stranger.client = format!("203.0.113.{n}");
+        assert_eq!(stranger.sign_in(EMAIL, "a wrong password").await.status, 422);
+    }
+    let mut owner = world.browser();
+    owner.client = "198.51.100.1".into();
+    assert_eq!(owner.sign_in(EMAIL, PASSWORD).await.status, 429);
+    owner.post("/reset", &[("email", EMAIL)]).await;
+    let token = world.token();
+    assert_eq!(owner.post("/reset/new", &[("token", &token), ("password", NEW)]).await.status, 303);
+    assert_eq!(owner.sign_in(EMAIL, NEW).await.status, 303);
+    assert_eq!(world.browser().sign_in(EMAIL, NEW).await.status, 429, "another browser is a stranger still");
+}
+
+#[tokio::test]
 async fn links_are_late_used_or_broken_each_with_its_code() {
     let world = World::new().await;
     world.with_password(EMAIL).await;
