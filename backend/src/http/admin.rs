@@ -7,7 +7,7 @@
 //! | `GET /clients` | all clients |
 //! | `POST /clients` | registers one: metadata of RFC 7591 with `client_id`, and `profile`, `vectors`, `sso_from` |
 //! | `POST /clients/{id}/disable`, `/enable` | out of use from the answer on, and into use again |
-//! | `POST /initial-access-tokens` | leave to register one client: `profile`, `scope`, `vectors` |
+//! | `POST /initial-access-tokens` | leave to register one client: `profile`, `scope`, `vectors`, `sector` |
 
 use super::Shared;
 use super::json::json_object;

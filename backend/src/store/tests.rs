@@ -124,7 +124,9 @@ async fn a_reopened_store_finds_everything() {
     let _ = home.store.create_account(&with_passkey(1)).await.expect("written");
     let _ = home.store.create_account(&with_password(2)).await.expect("written");
     home.store.close().await;
-    assert!(home.store.set_password(&with_password(2).id, None, &PasswordHash::new("x".into()), None, ACT).await.is_err());
+    assert!(
+        home.store.set_password(&with_password(2).id, None, &PasswordHash::new("x".into()), None, ACT).await.is_err()
+    );
     let store = open(&home.path()).await.expect("a store");
     let account = store.account_by_email(&email("password2@example.org")).await.expect("read").expect("an account");
     assert_eq!(account.password, Some(PasswordHash::new("$argon2id$one".into())));

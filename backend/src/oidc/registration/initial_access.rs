@@ -26,6 +26,8 @@ pub(crate) struct Invitation {
     pub(crate) scope: String,
     /// How well it may ask people to be known.
     pub(crate) vectors: Vec<String>,
+    /// The sector in which it knows people by one name, if that is another than the host of its redirect URIs.
+    pub(crate) sector: Option<String>,
 }
 
 #[derive(Encode, Decode)]
@@ -41,6 +43,8 @@ struct Content {
     scope: String,
     #[n(4)]
     vectors: Vec<String>,
+    #[n(5)]
+    sector: Option<String>,
 }
 
 /// A token that was made here and has not ended.
@@ -70,25 +74,26 @@ impl InitialAccess {
         now: Timestamp,
     ) -> Result<String, EntropyFailed> {
         let id: [u8; 16] = entropy.bytes()?;
-        let Invitation { profile, scope, vectors } = invitation.clone();
+        let Invitation { profile, scope, vectors, sector } = invitation.clone();
         let expires = now.plus(LIFETIME).as_millis();
-        self.0.seal(&Content { id: id.into(), expires, profile, scope, vectors }, now)
+        self.0.seal(&Content { id: id.into(), expires, profile, scope, vectors, sector }, now)
     }
 
     /// The token in a text; nothing for what was not made here, or has ended.
     pub(super) fn read(&self, text: &str, now: Timestamp) -> Option<Access> {
-        let Content { id, expires, profile, scope, vectors } = self.0.open(text, now)?;
+        let Content { id, expires, profile, scope, vectors, sector } = self.0.open(text, now)?;
         let expires = Timestamp::from_millis(expires);
         let single_use = SingleUse::of(&[b"initial-access\0", &id[..]].concat());
-        (now < expires).then_some(Access { invitation: Invitation { profile, scope, vectors }, single_use, expires })
+        let invitation = Invitation { profile, scope, vectors, sector };
+        (now < expires).then_some(Access { invitation, single_use, expires })
     }
 }
 
 impl Invitation {
     /// For as much as is registered already.
     pub(super) fn of(metadata: &Metadata) -> Self {
-        let Metadata { profile, scope, vectors, .. } = metadata.clone();
-        Self { profile, scope, vectors }
+        let Metadata { profile, scope, vectors, sector, .. } = metadata.clone();
+        Self { profile, scope, vectors, sector }
     }
 
     /// What a client asks for, under this invitation: what it does not say is as the invitation says, and what goes
@@ -101,7 +106,7 @@ impl Invitation {
         }
         let others = [
             ("sso_from", !asked.sso_from.is_empty()),
-            ("sector", asked.sector.is_some()),
+            ("sector", asked.sector.is_some() && asked.sector != self.sector),
             ("machine_scopes", !asked.machine_scopes.is_empty()),
             ("resource_server", asked.resource_server),
         ];
@@ -120,6 +125,7 @@ impl Invitation {
         }
         let scope = if asked.scope.is_empty() { self.scope.clone() } else { asked.scope.clone() };
         let vectors = if asked.vectors.is_empty() { self.vectors.clone() } else { asked.vectors.clone() };
-        Ok(Metadata { profile: self.profile.clone(), scope, vectors, ..asked })
+        let (profile, sector) = (self.profile.clone(), self.sector.clone());
+        Ok(Metadata { profile, sector, scope, vectors, ..asked })
     }
 }

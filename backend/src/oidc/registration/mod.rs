@@ -15,7 +15,7 @@ pub(crate) use token::RegistrationTokens;
 use super::Provider;
 use super::client::metadata::Metadata;
 use super::client::{BadRegistration, Client, ClientId};
-use super::profile::Profile;
+use super::profile::{Profile, SubjectKind};
 use super::registry::Listed;
 use crate::fault::{Fault, NotDone};
 use crate::store::audit::{Act, Actor};
@@ -105,6 +105,7 @@ impl Provider {
         let (stored, before) = self.owned(id, token).await?;
         let metadata = Invitation::of(&before).limit(asked).map_err(of_metadata)?;
         let client = self.checked(&stored.id, &metadata).map_err(of_metadata)?;
+        keeps_sector(&client, &before).map_err(of_metadata)?;
         let record = written(&metadata)?;
         if !self.store.change_client(&stored.id, record, by_itself(&client, now)).await? {
             return refused(RegistrationRefused::InvalidToken);
@@ -189,6 +190,18 @@ fn by_itself(client: &Client, at: Timestamp) -> Act {
 /// Whoever can open the administrators' socket does it: who that is, the socket does not say.
 const fn administrators(at: Timestamp) -> Act {
     Act::system("admin-socket", at)
+}
+
+/// Whether a client still knows people by the names of the sector that it had: with those of another it could look people
+/// up in another department's list. Whoever moves to another host asks an administrator.
+fn keeps_sector(client: &Client, before: &Metadata) -> Result<(), Vec<BadRegistration>> {
+    let before = Client::register(&before.registration(client.id().as_str()));
+    let same = before.is_ok_and(|before| before.sector() == client.sector());
+    if same || client.profile().rules().subject == SubjectKind::Public {
+        return Ok(());
+    }
+    let message = "are in another sector than before, which is the administrator's to choose".to_owned();
+    Err(vec![BadRegistration { field: "redirect_uris", message }])
 }
 
 fn of_metadata(faults: Vec<BadRegistration>) -> NotDone<RegistrationRefused> {

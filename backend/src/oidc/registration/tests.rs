@@ -62,7 +62,7 @@ impl World {
 
     fn invite(&self) -> String {
         let vectors = ["P0.Cp", "P9.Cm"].map(str::to_owned).to_vec();
-        let invitation = Invitation { profile: None, scope: "openid email".into(), vectors };
+        let invitation = Invitation { scope: "openid email".into(), vectors, ..Invitation::default() };
         self.provider.invite(&invitation, NOW).expect("a token")
     }
 }
@@ -219,6 +219,42 @@ async fn a_client_looks_after_its_own_registration_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_client_cannot_move_into_another_departments_sector() {
+    let world = World::new().await;
+    let invited = |profile: &str, sector: Option<&str>| {
+        let vectors = vec![if profile == "nhs" { "P9.Cm" } else { "Cl.Cm" }.to_owned()];
+        let (profile, sector) = (Some(profile.to_owned()), sector.map(str::to_owned));
+        let invitation = Invitation { profile, scope: "openid".into(), vectors, sector };
+        world.provider.invite(&invitation, NOW).expect("a token")
+    };
+    let at = |uri: &str| Metadata { redirect_uris: vec![uri.into()], vectors: Vec::new(), ..metadata() };
+    let register =
+        async |token: String, uri| world.provider.register_itself(&token, at(uri), NOW).await.expect("registered");
+    let change = |of: &Registration, asked: Metadata| {
+        let (id, token) = (of.id.to_string(), of.token.clone());
+        let provider = &world.provider;
+        async move { provider.change_own_registration(&id, &token, asked, NOW).await }
+    };
+    let sector =
+        |of: &Registration| world.provider.registry.find(of.id.as_str()).expect("a client").sector().to_owned();
+    let cars = register(invited("cross-government", None), "https://cars.example/cb").await;
+    assert_eq!(fields(change(&cars, at("https://tax.example/cb")).await), ["redirect_uris"]);
+    assert_eq!(sector(&cars), "cars.example");
+    let moved = Metadata { sector: Some("tax.example".into()), ..at("https://cars.example/cb") };
+    assert_eq!(fields(change(&cars, moved).await), ["sector"]);
+    assert!(change(&cars, at("https://cars.example/other")).await.is_ok());
+    // An administrator chooses; the client may repeat that, as whoever changes a registration must (RFC 7592, section 2.2).
+    let boats = register(invited("cross-government", Some("cars.example")), "https://boats.example/cb").await;
+    assert_eq!(sector(&boats), "cars.example");
+    let same = Metadata { sector: Some("cars.example".into()), ..at("https://boats.example/other") };
+    assert!(change(&boats, same).await.is_ok());
+    assert_eq!(sector(&boats), "cars.example");
+    // Where everybody has one name, a host is no more than a host.
+    let letters = register(invited("nhs", None), "https://letters.example/cb").await;
+    assert!(change(&letters, at("https://post.example/cb")).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_disabled_client_is_out_of_use_at_once_everywhere_and_after_a_restart() {
     let world = World::new().await;
     let token = world.invite();
@@ -241,6 +277,33 @@ async fn a_disabled_client_is_out_of_use_at_once_everywhere_and_after_a_restart(
         assert!(world.provider.registry.in_use(id).is_some() && world.other().await.registry.in_use(id).is_some());
     }
     assert_eq!(refusal(world.provider.set_disabled("nobody", true, NOW).await), RegistrationRefused::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_look_that_began_before_puts_no_client_back_into_use() {
+    let world = World::new().await;
+    let provider = Arc::new(world.provider);
+    let looking: Vec<_> = (0..8)
+        .map(|_| {
+            let (provider, store) = (Arc::clone(&provider), world.home.store.clone());
+            tokio::spawn(async move {
+                loop {
+                    provider.registry.look(&store).await.expect("looked");
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for round in 0..200 {
+        for disabled in [true, false] {
+            provider.set_disabled("configured", disabled, NOW).await.expect("written");
+            for _ in 0..20 {
+                assert_eq!(provider.registry.in_use("configured").is_none(), disabled, "{round}");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    looking.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]
