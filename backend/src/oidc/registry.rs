@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// How often it is looked whether another process has changed a client.
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,6 +28,8 @@ pub struct DoubledClient(String);
 pub struct Registry {
     configured: Arc<HashMap<String, Arc<Client>>>,
     stored: Arc<ArcSwap<HashMap<String, Known>>>,
+    /// Who looks: one after the other, so that what was read later is never replaced by what was read before.
+    looking: Arc<Mutex<()>>,
 }
 
 /// A client of the store, or what the store says of one of the configuration.
@@ -62,7 +65,7 @@ impl Registry {
                 return Err(DoubledClient(id));
             }
         }
-        Ok(Self { configured: Arc::new(all), stored: Arc::default() })
+        Ok(Self { configured: Arc::new(all), ..Self::default() })
     }
 
     /// The client of this name, also if it is out of use.
@@ -113,6 +116,7 @@ impl Registry {
     /// # Errors
     /// [`StoreError`]; everything stays as it was then.
     pub(crate) async fn look(&self, store: &Store) -> Result<(), StoreError> {
+        let _alone = self.looking.lock().await;
         let known = self.stored.load_full();
         let mut now = HashMap::new();
         for (id, revision) in store.client_revisions().await? {
