@@ -5,6 +5,7 @@
 //! Run with `cargo bench -p aldgate-benches --bench grant`.
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up has no result")]
 
+use aldgate_backend::model::telephone::Countries;
 use aldgate_backend::model::{Grant, GrantId};
 use aldgate_backend::oidc::client::{Client, PublicKeys, Registration};
 use aldgate_backend::oidc::client_assertion::{AssertionRules, Audience, ClientKeys, UnverifiedAssertion};
@@ -192,6 +193,7 @@ impl Endpoint {
             outbox: folder.path().join("outbox"),
             email: Carrier::Outbox,
             text: Carrier::Outbox,
+            countries: Countries::default(),
             argon2_threads: 1,
             password_alone_chars_min: 15,
             breached: None,

@@ -52,6 +52,7 @@ use journey::Journeys;
 use journey::known_device::KnownDevices;
 use journey::sealed::Sealer;
 use link_token::LinkTokens;
+use model::telephone::Countries;
 use notifier::{Carriers, FileOutbox, Links, Notifier, Post};
 use oidc::keys::{Rules as KeyRules, SigningKeys};
 use oidc::logout::NoOutbound;
@@ -96,6 +97,8 @@ pub struct Config {
     pub email: Carrier,
     /// Who carries text messages.
     pub text: Carrier,
+    /// Countries whose telephones are written to and called.
+    pub countries: Countries,
     /// Threads that hash passwords: each takes 19 MiB and a core while it works.
     pub argon2_threads: usize,
     /// The clients of the OpenID provider.
@@ -208,6 +211,7 @@ impl Backend {
             master,
             entropy,
             lifetimes: config.lifetimes,
+            countries: config.countries,
             login_host: config.login_host,
         };
         let deliverers = provider.deliverers();

@@ -141,6 +141,9 @@ fn bad_phone(bad: BadPhoneNumber, words: Words) -> Errors {
 fn enrol_refused(field: &'static str, refusal: EnrolRefused, caller: &Caller) -> (Errors, Shown) {
     match refusal {
         EnrolRefused::Exhausted(refusal) => (too_many(field, refusal, caller), Shown::Exhausted),
+        EnrolRefused::NotServed => {
+            (FieldError::new(field, caller.words().number_not_served()).into(), Shown::WithErrors)
+        }
         EnrolRefused::Stronger => (FieldError::new(field, caller.words().stronger_first()).into(), Shown::WithErrors),
     }
 }

@@ -30,6 +30,8 @@ use std::time::Duration;
 pub(crate) enum EnrolRefused {
     /// Too many messages.
     Exhausted(Exhausted),
+    /// Nothing is sent to numbers of that country.
+    NotServed,
     /// The session was opened with a password alone, and that is too little here.
     Stronger,
 }
@@ -73,6 +75,9 @@ impl Journeys {
         let account = self.owner(identity.account()).await?;
         if !self.may_bind(identity, &account) {
             return Err(NotDone::Refused(EnrolRefused::Stronger));
+        }
+        if matches!(&contact, Contact::Phone(number) if !self.countries.serve(number)) {
+            return Err(NotDone::Refused(EnrolRefused::NotServed));
         }
         let id = JourneyId::random(&*self.entropy)?;
         let stage = ProvingContact { id, account: account.id, contact, sendings: 1, sent: caller.now };

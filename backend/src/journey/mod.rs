@@ -36,6 +36,7 @@ use crate::account::{Accounts, Change};
 use crate::fault::Fault;
 use crate::language::Language;
 use crate::link_token::LinkTokens;
+use crate::model::telephone::Countries;
 use crate::model::{Account, EmailAddress};
 use crate::notifier::Post;
 use crate::one_time_code::OneTimeCodes;
@@ -127,6 +128,8 @@ pub(crate) struct Journeys {
     pub(crate) master: Arc<MasterKey>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) lifetimes: Lifetimes,
+    /// Countries whose numbers are written to and called.
+    pub(crate) countries: Countries,
     /// The host that session cookies are for, in lower case.
     pub(crate) login_host: String,
 }

@@ -86,6 +86,50 @@ impl PhoneNumber {
     }
 }
 
+/// Longest country code, with whatever of an area code tells countries apart that share one (ITU-T E.164, section 6).
+const CODE_DIGITS_MAX: usize = 7;
+
+/// The United Kingdom, and Ireland.
+const SERVED: [&str; 2] = [UK, "353"];
+
+/// The countries whose numbers are written to and called. In others a message may cost whoever sends it many times as
+/// much, and whoever owns the number may earn by it (artificially inflated traffic).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Countries(Vec<String>);
+
+/// Not the code of a country.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be country codes, such as \"44\": 1 to 7 digits without a sign before them")]
+pub struct BadCountryCode;
+
+impl Default for Countries {
+    fn default() -> Self {
+        Self(SERVED.map(str::to_owned).into())
+    }
+}
+
+impl Countries {
+    /// Those of these codes.
+    ///
+    /// # Errors
+    /// [`BadCountryCode`].
+    pub fn parse<'a>(codes: impl IntoIterator<Item = &'a str>) -> Result<Self, BadCountryCode> {
+        let is_code = |code: &str| {
+            (1..=CODE_DIGITS_MAX).contains(&code.len())
+                && !code.starts_with('0')
+                && code.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let read = |code: &'a str| if is_code(code) { Ok(code.to_owned()) } else { Err(BadCountryCode) };
+        codes.into_iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a number is in one of them. No code is the beginning of another country's.
+    pub(crate) fn serve(&self, number: &PhoneNumber) -> bool {
+        let digits = number.0.trim_start_matches('+');
+        self.0.iter().any(|code| digits.starts_with(code.as_str()))
+    }
+}
+
 /// The digits of the international form, whatever was written between them.
 fn international(text: &str) -> Result<String, BadPhoneNumber> {
     // "+44 (0)20 7946 0000": the nought in brackets is not dialled with the country code.
@@ -164,6 +208,29 @@ mod tests {
             ("+353 85 012 3456", PhoneKind::Mobile),
         ] {
             assert_eq!(PhoneNumber::parse(text).map(|number| number.kind()), Ok(kind), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_countries_that_are_not_served_are_not_served_however_they_are_written() {
+        let served = |countries: &Countries, text| countries.serve(&PhoneNumber::parse(text).expect("a number"));
+        let default = Countries::default();
+        for (text, expected) in [
+            ("07700 900123", true),
+            ("+44 7700 900123", true),
+            ("00353 85 012 3456", true),
+            ("+994 50 123 4567", false),
+            ("00994501234567", false),
+            ("+1 876 555 0123", false),
+            ("+350 5712 3456", false),
+        ] {
+            assert_eq!(served(&default, text), expected, "{text}");
+        }
+        let some = Countries::parse(["44", "1212"]).expect("codes");
+        assert!(served(&some, "+1 212 555 0123") && !served(&some, "+1 876 555 0123"));
+        assert!(!served(&Countries::parse([]).expect("none"), "07700 900123"));
+        for bad in ["", "+44", "044", "44 ", "12345678", "\u{664}\u{664}"] {
+            assert_eq!(Countries::parse([bad]), Err(BadCountryCode), "{bad}");
         }
     }
 

@@ -62,6 +62,9 @@ words! {
         "Rhowch rif ffôn yn llawn, fel 07700 900 123 neu +353 85 012 3456";
     number_not_a_persons: "Enter a mobile or landline number. We do not use numbers that cost more than a call",
         "Rhowch rif ffôn symudol neu linell dir. Nid ydym yn defnyddio rhifau sy'n costio mwy na galwad";
+    number_not_served:
+        "We cannot send codes to numbers of this country. Enter a UK number, or use an authenticator app or a passkey",
+        "Ni allwn anfon codau i rifau'r wlad hon. Rhowch rif yn y DU, neu defnyddiwch ap dilysu neu allwedd mynediad";
     check_your_phone: "Check your telephone", "Edrychwch ar eich ffôn";
     code_sent_to_phone: "We have sent a 6-digit code to {}, or are calling it.",
         "Rydym wedi anfon cod 6 digid i {}, neu rydym yn ei ffonio.";

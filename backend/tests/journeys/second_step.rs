@@ -89,6 +89,19 @@ async fn a_text_message_is_the_second_step_and_the_session_says_so() {
 }
 
 #[tokio::test]
+async fn nothing_is_sent_to_countries_that_nobody_serves() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    let before = world.messages().len();
+    for number in ["+994 50 123 4567", "00994501234567", "+1 876 555 0123", "+881 6 1234 5678"] {
+        let answer = owner.post("/account/second-step/phone", &[("phone", number)]).await;
+        assert!(answer.status == 422 && answer.body.contains("numbers of this country"), "{number}: {}", answer.body);
+    }
+    assert_eq!(world.messages().len(), before);
+    with_phone(&mut owner, &world, "+353 85 012 3456").await;
+}
+
+#[tokio::test]
 async fn a_landline_is_called_and_hears_digit_by_digit() {
     let world = World::new().await;
     let mut owner = world.with_password(EMAIL).await;

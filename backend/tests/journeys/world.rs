@@ -1,5 +1,6 @@
 //! A small world: the backend on its socket, a gate that asserts who is signed in, and browsers that keep cookies.
 
+use aldgate_backend::model::telephone::Countries;
 use aldgate_backend::oidc::keys::Rules;
 use aldgate_backend::oidc::logout::reach::Reach;
 use aldgate_backend::oidc::registry::Registry;
@@ -102,6 +103,7 @@ impl World {
             outbox: folder.path().join("outbox"),
             email: Carrier::Outbox,
             text: Carrier::Outbox,
+            countries: Countries::default(),
             argon2_threads: 2,
             clients,
             signing_keys: Rules::default(),

@@ -12,6 +12,7 @@ pub(crate) fn run(path: &Path) -> ExitCode {
         let config = source.config()?;
         super::clients::registry(&config)?;
         super::clients::reach(&config)?;
+        super::messages::countries(&config)?;
         Ok((config, source.checksum()))
     });
     match checked {

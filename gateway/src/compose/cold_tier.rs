@@ -4,6 +4,7 @@ use super::place::Place;
 use super::tier::Tier;
 use super::{CannotStart, breached, clients, database, keys, messages};
 use aldgate_backend::cold::StoreCold;
+use aldgate_backend::model::telephone::Countries;
 use aldgate_backend::oidc::keys::Rules;
 use aldgate_backend::oidc::logout::reach::Reach;
 use aldgate_backend::oidc::registry::Registry;
@@ -85,8 +86,9 @@ impl ColdTier {
             CannotStart(lines.join("\naldgate: "))
         };
         let (clients, reach) = (clients::registry(config).map_err(told)?, clients::reach(config).map_err(told)?);
+        let countries = messages::countries(config).map_err(told)?;
         let backend = Backend::new(
-            backend_config(config, key_set, clients, reach)?,
+            backend_config(config, key_set, clients, reach, countries)?,
             store.clone(),
             shared.warm,
             shared.master,
@@ -141,6 +143,7 @@ fn backend_config(
     key_set: String,
     clients: Registry,
     reach: Reach,
+    countries: Countries,
 ) -> Result<aldgate_backend::Config, CannotStart> {
     Ok(aldgate_backend::Config {
         relying_party: config.relying_party.clone(),
@@ -155,6 +158,7 @@ fn backend_config(
         breached: breached::read(config.password.breached.as_deref())?,
         email: messages::carrier(&config.messages.email)?,
         text: messages::carrier(&config.messages.text)?,
+        countries,
         clients,
         signing_keys: Rules::default(),
         reach,

@@ -2,8 +2,10 @@
 
 use super::CannotStart;
 use aldgate_backend as backend;
+use aldgate_backend::model::telephone::Countries;
 use aldgate_core::secret::Secret;
-use aldgate_gateway::config::{Carrier, SmtpSecurity};
+use aldgate_gateway::config::fault::Fault;
+use aldgate_gateway::config::{Carrier, Config, SmtpSecurity};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,6 +37,16 @@ pub(crate) fn carrier(config: &Carrier) -> Result<backend::Carrier, CannotStart>
             per_minute: service.per_minute,
         }),
     })
+}
+
+/// The countries whose telephones are written to and called.
+///
+/// # Errors
+/// The fault.
+pub(crate) fn countries(config: &Config) -> Result<Countries, Vec<Fault>> {
+    let Some(codes) = &config.messages.countries else { return Ok(Countries::default()) };
+    let read = Countries::parse(codes.iter().map(String::as_str));
+    read.map_err(|bad| vec![Fault::new("messages.countries", &bad.to_string())])
 }
 
 fn first_line(path: &Path, key: &str) -> Result<Arc<Secret<String>>, CannotStart> {

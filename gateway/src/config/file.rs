@@ -288,6 +288,8 @@ table!(
         email: String,
         /// "outbox" or "govuk-notify".
         text: String,
+        /// Codes of the countries whose telephones are written to and called.
+        countries: Vec<String>,
         /// `[messages.smtp]`
         smtp: FileSmtp,
         /// `[messages.govuk_notify]`

@@ -186,6 +186,8 @@ pub struct Messages {
     pub email: Carrier,
     /// Text messages.
     pub text: Carrier,
+    /// The codes of the countries whose telephones are written to and called, as text; `None` where nothing is said.
+    pub countries: Option<Vec<String>>,
 }
 
 /// Whoever carries messages.

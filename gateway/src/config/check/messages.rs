@@ -24,7 +24,7 @@ pub(super) fn messages(file: &FileMessages, faults: &mut Faults) -> Messages {
     if file.govuk_notify.is_some() && !used(|carrier| matches!(carrier, Carrier::GovUkNotify(_))) {
         faults.add("messages.govuk_notify", "needs messages.email or messages.text = \"govuk-notify\"");
     }
-    Messages { email, text }
+    Messages { email, text, countries: file.countries.clone() }
 }
 
 fn carrier(path: &str, kind: Option<&str>, is_mail: bool, file: &FileMessages, faults: &mut Faults) -> Carrier {
