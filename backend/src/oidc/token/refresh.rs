@@ -12,6 +12,11 @@ use crate::oidc::refresh_token::RefreshToken;
 use crate::oidc::scope::{Scope, Scopes};
 use crate::store::Rotation;
 use aldgate_core::time::Timestamp;
+use std::time::Duration;
+
+/// How long a family lives, however often its token is replaced: whoever has stolen one and keeps it alive loses it then, and
+/// its person signs in once more. As long as a browser is remembered that lies unused.
+const FAMILY_MAX: Duration = Duration::from_hours(180 * 24);
 
 fn invalid(what: &str) -> NotDone<TokenError> {
     NotDone::Refused(TokenError::InvalidGrant(what.to_owned()))
@@ -36,7 +41,8 @@ impl Provider {
         let life = proven.client.profile().rules().refresh_token.ok_or_else(unknown)?;
         let scopes = narrowed(parameters.get("scope"), record.scopes)?;
         let account = self.resting_on(&proven.client, &grant.account).await?;
-        match self.store.rotate(&grant, token.generation, now.plus(life), now).await? {
+        let ends = now.plus(life).min(grant.created.plus(FAMILY_MAX));
+        match self.store.rotate(&grant, token.generation, ends, now).await? {
             Rotation::Rotated => {}
             Rotation::Reused => return Err(invalid("refresh_token was replaced before: all tokens of it have ended")),
             Rotation::Gone => return Err(invalid("refresh_token has ended")),

@@ -62,6 +62,21 @@ async fn each_lives_thirty_days() {
 }
 
 #[tokio::test]
+async fn a_family_ends_after_half_a_year_however_often_it_is_renewed() {
+    let world = provider().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let mut token = text(&RP.tokens(&world, &mut browser, &[]).await, "refresh_token");
+    for _ in 0..8 {
+        world.after(Duration::from_hours(20 * 24));
+        let answer = RP.refresh(&world, &token).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        token = text(&answer.json(), "refresh_token");
+    }
+    world.after(Duration::from_hours(20 * 24));
+    assert_eq!(error(&RP.refresh(&world, &token).await), invalid_grant());
+}
+
+#[tokio::test]
 async fn it_is_its_clients_alone_and_cannot_be_forged() {
     let world = provider().await;
     let (mut browser, _) = somebody(&world, EMAIL, 1).await;
