@@ -12,6 +12,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
+const PAR: &str = "/par";
+const INTROSPECT: &str = "/introspect";
+const REVOKE: &str = "/revoke";
+
 /// The header with the proof of a key (RFC 9449, section 4.1).
 pub(super) const DPOP: &str = "dpop";
 
@@ -78,13 +82,13 @@ pub(super) async fn push(State(front): State<Shared>, request: Request) -> Respo
         Ok(proof) => proof,
         Err(refusal) => return refused(&front, NotDone::Refused(refusal)),
     };
-    let (proven, parameters) = match asked(&front, request).await {
+    let (proven, parameters) = match asked(&front, request, PAR).await {
         Ok(asked) => asked,
         Err(refused) => return refused,
     };
     let now = front.clock.now();
     let pushed = async {
-        let key = front.provider.proven_key(proof.as_deref(), "/par", now).await?;
+        let key = front.provider.proven_key(proof.as_deref(), PAR, now).await?;
         front.provider.push(&proven, &parameters, key, now)
     };
     match pushed.await {
@@ -93,10 +97,10 @@ pub(super) async fn push(State(front): State<Shared>, request: Request) -> Respo
     }
 }
 
-/// What a client that proves itself asks about a token.
-async fn asked(front: &Shared, request: Request) -> Result<(Proven, Parameters), Response> {
+/// What a client asks at an endpoint where it proves itself.
+async fn asked(front: &Shared, request: Request, path: &str) -> Result<(Proven, Parameters), Response> {
     let parameters = posted(request, front).await?;
-    match front.provider.proven(&parameters, front.clock.now()).await {
+    match front.provider.proven(&parameters, path, front.clock.now()).await {
         Ok(proven) => Ok((proven, parameters)),
         Err(not_done) => Err(refused(front, not_done)),
     }
@@ -108,7 +112,7 @@ pub(super) async fn introspect(State(front): State<Shared>, request: Request) ->
         .headers()
         .get(header::ACCEPT)
         .is_some_and(|accept| accept.as_bytes() == INTROSPECTION_JWT_TYPE.as_bytes());
-    let (proven, parameters) = match asked(&front, request).await {
+    let (proven, parameters) = match asked(&front, request, INTROSPECT).await {
         Ok(asked) => asked,
         Err(refused) => return refused,
     };
@@ -127,7 +131,7 @@ pub(super) async fn introspect(State(front): State<Shared>, request: Request) ->
 
 /// `POST /revoke`: the same answer whether or not there was such a token.
 pub(super) async fn revoke(State(front): State<Shared>, request: Request) -> Response {
-    let (proven, parameters) = match asked(&front, request).await {
+    let (proven, parameters) = match asked(&front, request, REVOKE).await {
         Ok(asked) => asked,
         Err(refused) => return refused,
     };

@@ -30,6 +30,9 @@ type Exchanged<T> = Result<T, NotDone<TokenError>>;
 /// The grant type of an assertion that stands for the client itself (RFC 7523, section 2.1).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
+/// The endpoint's path.
+const PATH: &str = "/token";
+
 /// A client that has just proven itself.
 pub(crate) struct Proven {
     client: Arc<Client>,
@@ -57,11 +60,11 @@ impl Provider {
             let text = parameters
                 .get("assertion")
                 .ok_or_else(|| NotDone::Refused(TokenError::InvalidRequest("assertion is missing".into())))?;
-            let proven = self.proven_by(text, parameters, TokenError::InvalidGrant, now).await?;
+            let proven = self.proven_by(text, parameters, TokenError::InvalidGrant, PATH, now).await?;
             let key = self.key_of(&proven, proof, now).await?;
             return self.for_itself(&proven, parameters, key, now);
         }
-        let proven = self.proven(parameters, now).await?;
+        let proven = self.proven(parameters, PATH, now).await?;
         let key = self.key_of(&proven, proof, now).await?;
         match grant_type {
             Some("authorization_code") => self.redeem(&proven, parameters, key, now).await,
@@ -74,7 +77,7 @@ impl Provider {
 
     /// The key to which the tokens are bound; none only where the profile allows that.
     async fn key_of(&self, proven: &Proven, proof: Option<&str>, now: Timestamp) -> Exchanged<Option<[u8; 32]>> {
-        let key = self.proven_key(proof, "/token", now).await?;
+        let key = self.proven_key(proof, PATH, now).await?;
         if key.is_none() && proven.client.profile().rules().bound_tokens {
             let missing = "this client's tokens are bound to a key: the DPoP header is missing";
             return Err(NotDone::Refused(TokenError::InvalidDpopProof(missing.into())));
@@ -82,22 +85,25 @@ impl Provider {
         Ok(key)
     }
 
-    /// The client, by the assertion that it has signed (RFC 7523, section 2.2).
-    pub(crate) async fn proven(&self, parameters: &Parameters, now: Timestamp) -> Exchanged<Proven> {
+    /// The client that asks at an endpoint of ours, by the assertion that it has signed (RFC 7523, section 2.2).
+    pub(crate) async fn proven(&self, parameters: &Parameters, path: &str, now: Timestamp) -> Exchanged<Proven> {
         let invalid = |description: &str| NotDone::Refused(TokenError::InvalidClient(description.to_owned()));
         if parameters.get("client_assertion_type") != Some(ASSERTION_TYPE) {
             return Err(invalid("client_assertion_type must be that of a JWT"));
         }
         let text = parameters.get("client_assertion").ok_or_else(|| invalid("client_assertion is missing"))?;
-        self.proven_by(text, parameters, TokenError::InvalidClient, now).await
+        self.proven_by(text, parameters, TokenError::InvalidClient, path, now).await
     }
 
-    /// The client, by an assertion; whatever is wrong with it is refused in the terms of `refusal`.
+    /// The client, by an assertion; whatever is wrong with it is refused in the terms of `refusal`. Beside the token
+    /// endpoint and the issuer, an assertion may be meant for the endpoint that is asked (RFC 9126, section 2; many
+    /// libraries do so everywhere), where its profile does not want the issuer alone.
     async fn proven_by(
         &self,
         text: &str,
         parameters: &Parameters,
         refusal: fn(String) -> TokenError,
+        path: &str,
         now: Timestamp,
     ) -> Exchanged<Proven> {
         let invalid = |description: &str| NotDone::Refused(refusal(description.to_owned()));
@@ -106,8 +112,8 @@ impl Provider {
         if parameters.get("client_id").is_some_and(|id| id != client.id().as_str()) {
             return Err(invalid("client_id is another client's than client_assertion"));
         }
-        let endpoint = format!("{}/token", self.issuer);
-        let names = [endpoint.as_str(), self.issuer.as_str()];
+        let [token, asked] = [PATH, path].map(|path| format!("{}{path}", self.issuer));
+        let names = [token.as_str(), asked.as_str(), self.issuer.as_str()];
         let rules = client.profile().rules();
         let rules = AssertionRules {
             algorithms: rules.client_signing,

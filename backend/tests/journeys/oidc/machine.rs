@@ -118,3 +118,28 @@ async fn a_client_ends_its_own_tokens_and_nobody_elses() {
     assert_eq!(ask(&world, RP, "/revoke", "x", &[]).await.status, 200, "nothing is said of what is not there");
     assert_eq!(error(&post(&world, "/revoke", "token=x").await), (400, "invalid_client".into()));
 }
+
+#[tokio::test]
+async fn an_assertion_may_be_meant_for_the_endpoint_that_is_asked_and_for_no_other() {
+    let world = provider().await;
+    let meant_for = |path: &str| {
+        let mut claims = RP.assertion_claims(&world);
+        claims["aud"] = format!("{ISSUER}{path}").into();
+        signed(&claims)
+    };
+    for (path, audience, status) in [
+        ("/introspect", "/introspect", 200),
+        ("/revoke", "/revoke", 200),
+        ("/revoke", "", 200),
+        ("/revoke", "/token", 200),
+        ("/revoke", "/introspect", 400),
+        ("/token", "/revoke", 400),
+        ("/par", "/revoke", 400),
+    ] {
+        let assertion = meant_for(audience);
+        let by = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", &assertion), ("token", "x")];
+        let answer = post(&world, path, &form(&by)).await;
+        assert_eq!(answer.status, status, "{audience:?} at {path}: {answer:?}");
+        assert!(status == 200 || error(&answer).1 == "invalid_client", "{answer:?}");
+    }
+}
