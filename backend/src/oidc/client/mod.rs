@@ -307,14 +307,14 @@ fn vectors(texts: &[String], profile: Option<Profile>, faults: &mut Faults) -> V
 /// What is a matter of the profile: of which algorithm a key is that does not say so itself.
 fn keys(from: Option<&PublicKeys>, profile: Option<Profile>, faults: &mut Faults) -> Option<ClientKeys> {
     const FIELD: &str = "keys";
-    let algorithm = profile.unwrap_or(Profile::Nhs).rules().client_key;
+    let rules = profile.unwrap_or(Profile::Nhs).rules();
     let read = match from {
         None => {
             faults.add(FIELD, "are missing: a client proves itself with a key of its own");
             return None;
         }
-        Some(PublicKeys::Pem(text)) => ClientKeys::from_pem(text, algorithm),
-        Some(PublicKeys::Set(text)) => ClientKeys::from_jwks(text, Some(algorithm)),
+        Some(PublicKeys::Pem(text)) => ClientKeys::from_pem(text, rules.client_key, rules.client_signing),
+        Some(PublicKeys::Set(text)) => ClientKeys::from_jwks(text, Some(rules.client_key)),
     };
     faults.keep(FIELD, read)
 }

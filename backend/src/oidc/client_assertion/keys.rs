@@ -5,6 +5,7 @@ use aldgate_core::token::key_set::{BadKeySet, KeySet};
 use aldgate_core::token::verifying_key::{Unfit, VerifyingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer as _;
@@ -54,11 +55,12 @@ impl ClientKeys {
         Ok(Self::Set(KeySet::parse_for(text, rsa)?))
     }
 
-    /// Reads one public key (RFC 5280, SubjectPublicKeyInfo) in PEM, for one algorithm.
+    /// Reads one public key (RFC 5280, SubjectPublicKeyInfo) in PEM, whose algorithm must be one of `taken`: that of its
+    /// curve, or `rsa` for an RSA key, which could be for several.
     ///
     /// # Errors
     /// [`BadClientKeys`].
-    pub fn from_pem(text: &[u8], algorithm: &str) -> Result<Self, BadClientKeys> {
+    pub fn from_pem(text: &[u8], rsa: &str, taken: &[Algorithm]) -> Result<Self, BadClientKeys> {
         if text.len() > PEM_BYTES_MAX {
             return Err(BadClientKeys::NotPem);
         }
@@ -73,7 +75,12 @@ impl ClientKeys {
         }
         let (rest, info) = SubjectPublicKeyInfo::from_der(&pem.contents).map_err(|_| BadClientKeys::NotPem)?;
         let jwk = jwk(&info).filter(|_| rest.is_empty()).ok_or(BadClientKeys::NotPem)?;
-        Ok(Self::Single(Box::new(VerifyingKey::from_jwk(&jwk, Some(algorithm))?)))
+        let is_rsa = jwk.get("kty").is_some_and(|kty| kty == "RSA");
+        let key = VerifyingKey::from_jwk(&jwk, is_rsa.then_some(rsa))?;
+        if !taken.contains(&key.algorithm()) {
+            return Err(Unfit::NotTaken.into());
+        }
+        Ok(Self::Single(Box::new(key)))
     }
 
     /// The key of an ID.

@@ -461,19 +461,19 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
 #[test]
 fn a_key_in_pem_is_the_clients_only_one_whatever_kid_it_writes() {
     let pem_text = pem("PUBLIC KEY", &rsa_info());
-    let keys = ClientKeys::from_pem(pem_text.as_bytes(), "RS512").expect("a key");
+    let keys = ClientKeys::from_pem(pem_text.as_bytes(), "RS512", NHS.algorithms).expect("a key");
     for header in [r#"{"alg":"RS512","typ":"JWT"}"#, r#"{"alg":"RS512","kid":"whatever"}"#] {
         let text = RS512.sign(header, claims().to_string());
         assert_eq!(judge(&text, &keys, NHS, NOW).as_deref(), Ok(CLIENT));
     }
-    let other = ClientKeys::from_pem(pem_text.as_bytes(), "PS256").expect("a key");
+    let other = ClientKeys::from_pem(pem_text.as_bytes(), "PS256", FAPI.algorithms).expect("a key");
     assert_eq!(judge(&assertion(&RS512, &claims()), &other, NHS, NOW), Err(AssertionRefused::Signature));
 }
 
 #[test]
 fn what_is_no_public_key_in_pem_is_refused() {
     let info = rsa_info();
-    let read = |text: &str, algorithm| ClientKeys::from_pem(text.as_bytes(), algorithm).map(|_| ());
+    let read = |text: &str, rsa| ClientKeys::from_pem(text.as_bytes(), rsa, NHS.algorithms).map(|_| ());
     let good = pem("PUBLIC KEY", &info);
     assert_eq!(read(&pem("PRIVATE KEY", &info), "RS512"), Err(BadClientKeys::Private));
     assert_eq!(read(&pem("RSA PRIVATE KEY", &info), "RS512"), Err(BadClientKeys::Private));
@@ -484,7 +484,27 @@ fn what_is_no_public_key_in_pem_is_refused() {
     assert_eq!(read(&pem("PUBLIC KEY", &[&info[..], &[0]].concat()), "RS512"), Err(BadClientKeys::NotPem));
     assert_eq!(read("", "RS512"), Err(BadClientKeys::NotPem));
     assert_eq!(read(&good.replace('\n', ""), "RS512"), Err(BadClientKeys::NotPem));
-    assert!(matches!(read(&good, "ES256"), Err(BadClientKeys::Key(_))), "a key of another kind than the profile's");
+    assert!(matches!(read(&good, "ES256"), Err(BadClientKeys::Key(_))), "an RSA key for an algorithm of another kind");
+}
+
+#[test]
+fn a_key_on_a_curve_in_pem_is_for_the_algorithm_of_its_curve_where_the_profile_takes_that() {
+    use base64::Engine as _;
+    let jwk = ES256.public();
+    let coordinate = |name: &str| {
+        let text = jwk[name].as_str().expect("text");
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).expect("base64url")
+    };
+    let p_256 = [
+        0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+        0x03, 0x01, 0x07,
+    ];
+    let point = [vec![0, 4], coordinate("x"), coordinate("y")].concat();
+    let text = pem("PUBLIC KEY", &der(0x30, &[&p_256[..], &der(0x03, &point)].concat()));
+    let keys = ClientKeys::from_pem(text.as_bytes(), "PS256", FAPI.algorithms).expect("a key");
+    assert_eq!(judge(&assertion(&ES256, &claims()), &keys, FAPI, NOW).as_deref(), Ok(CLIENT));
+    let refused = ClientKeys::from_pem(text.as_bytes(), "RS512", NHS.algorithms).map(|_| ());
+    assert!(matches!(refused, Err(BadClientKeys::Key(_))), "a key of another kind than the profile's");
 }
 
 #[test]
