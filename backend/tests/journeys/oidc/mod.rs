@@ -4,6 +4,7 @@
 mod authorize;
 mod consent;
 mod end_session;
+mod fapi2;
 mod log;
 mod logout;
 mod machine;

@@ -7,11 +7,11 @@ use std::time::Duration;
 const EMAIL: &str = "ada@example.org";
 
 /// RFC 7636, appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::new("ES256", "e1"));
-static DPOP: LazyLock<Signer> = LazyLock::new(|| Signer::new("ES256", "d1"));
+pub(super) static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::new("ES256", "e1"));
+pub(super) static DPOP: LazyLock<Signer> = LazyLock::new(|| Signer::new("ES256", "d1"));
 
 fn of_profile(id: &str, profile: &str, vectors: &[&str]) -> Registration {
     Registration {
@@ -35,7 +35,13 @@ fn assertion(world: &World, id: &str, audience: Value) -> String {
 }
 
 /// A form that a client posts with an assertion, and with the proof of a key if it has one.
-async fn posted(world: &World, id: &str, path: &str, fields: &[(&str, &str)], proof: Option<&str>) -> Answer {
+pub(super) async fn posted(
+    world: &World,
+    id: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+    proof: Option<&str>,
+) -> Answer {
     let assertion = assertion(world, id, json!(ISSUER));
     let by = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str())];
     let by = by.iter().filter(|(name, _)| !fields.iter().any(|(other, _)| other == name));
@@ -53,7 +59,7 @@ fn proof(signer: &Signer, path: &str, now: Timestamp) -> String {
     signer.sign(header.to_string(), claims.to_string())
 }
 
-fn pushed_fields(uri: &str) -> Vec<(&str, &str)> {
+pub(super) fn pushed_fields(uri: &str) -> Vec<(&str, &str)> {
     vec![
         ("client_id", "bank"),
         ("redirect_uri", uri),
@@ -66,7 +72,7 @@ fn pushed_fields(uri: &str) -> Vec<(&str, &str)> {
     ]
 }
 
-async fn bank() -> World {
+pub(super) async fn bank() -> World {
     with(&[of_profile("bank", "fapi2", &["P0.Cm"]), of_profile("shop", "fapi2", &["P0.Cm"])]).await
 }
 
@@ -80,13 +86,13 @@ async fn pushed(world: &World) -> String {
     format!("/authorize?{}", form(&[("client_id", "bank"), ("request_uri", &uri)]))
 }
 
-async fn code(world: &World, browser: &mut Browser<'_>) -> String {
+pub(super) async fn code(world: &World, browser: &mut Browser<'_>) -> String {
     let page = browser.get(&pushed(world).await).await;
     let answer = if page.status == 200 { agree(browser, &page).await } else { page };
     query_of(answer.location()).get("code").unwrap_or_else(|| panic!("{answer:?}")).clone()
 }
 
-async fn redeem(world: &World, code: &str, proof: Option<&str>) -> Answer {
+pub(super) async fn redeem(world: &World, code: &str, proof: Option<&str>) -> Answer {
     let fields = [
         ("grant_type", "authorization_code"),
         ("code", code),
