@@ -6,9 +6,9 @@
 use crate::person::{PASSWORD, World, give_password, sign_in_with_password, sign_out};
 use crate::support::axe;
 use crate::support::browser::{Authenticator, Page, target};
+use crate::support::service_key::ServiceKey;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 const BEFORE_SIGN_IN: [&str; 10] = [
     "home",
@@ -346,14 +346,8 @@ async fn every_page_on_the_way_back_and_out_is_accessible_in_every_state() {
 
 /// A service that people sign in to by OpenID Connect; its key is made for it.
 fn client(keys: &Path) -> String {
-    let (private, public) = (keys.join("service.key"), keys.join("service.pub"));
-    let openssl = |arguments: &[&str]| {
-        let output = Command::new("openssl").args(arguments).output().expect("openssl");
-        assert!(output.status.success(), "{output:?}");
-    };
-    let (private, public) = (private.to_str().expect("a path"), public.to_str().expect("a path"));
-    openssl(&["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", private]);
-    openssl(&["pkey", "-in", private, "-pubout", "-out", public]);
+    let public = ServiceKey::rsa(keys, "service").public;
+    let public = public.display();
     format!(
         r#"
         [[client]]

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
+pub mod administrator;
 pub mod agreed;
 pub mod asker;
 pub mod axe;
@@ -15,6 +16,7 @@ pub mod issuer;
 pub mod pair;
 pub mod person;
 pub mod redis;
+pub mod service_key;
 pub mod world;
 
 /// The moment at which a world stands.
