@@ -1,8 +1,7 @@
-//! A service in a process of its own, and what our configuration says of it.
+//! A service in a process of its own.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -15,18 +14,6 @@ pub(crate) fn free_port() -> u16 {
     held.local_addr().expect("an address").port()
 }
 
-/// A service's key pair: the files of the private and of the public key, PEM.
-pub(crate) fn key_pair(dir: &Path) -> (PathBuf, PathBuf) {
-    let (private, public) = (dir.join("service.key"), dir.join("service.pub"));
-    let run = |arguments: &[&str], file: &Path| {
-        let output = Command::new("openssl").args(arguments).arg("-out").arg(file).output().expect("openssl");
-        assert!(output.status.success(), "{output:?}");
-    };
-    run(&["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], &private);
-    run(&["pkey", "-pubout", "-in", private.to_str().expect("a path")], &public);
-    (private, public)
-}
-
 /// A running service; killed when dropped.
 pub(crate) struct Service {
     child: Child,
@@ -36,7 +23,7 @@ pub(crate) struct Service {
 
 impl Service {
     /// Starts a program and waits until it says that it listens.
-    pub(crate) async fn start(mut command: Command, port: u16) -> Self {
+    pub(crate) async fn start(command: &mut Command, port: u16) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("a service");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let (ready, said) = tokio::sync::oneshot::channel();
