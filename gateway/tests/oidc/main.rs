@@ -2,6 +2,8 @@
 //! real program with a real browser.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod apache;
+mod authlib;
 mod openid_client;
 #[path = "../browser/person.rs"]
 #[allow(dead_code, reason = "some of the steps of the browser's tests")]

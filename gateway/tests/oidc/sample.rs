@@ -62,3 +62,26 @@ pub(crate) async fn learnt(page: &Page) -> Value {
     let text = page.eval("document.getElementById('learnt').textContent").await;
     serde_json::from_str(text.as_str().expect("text")).expect("JSON")
 }
+
+#[test]
+fn the_page_about_clients_names_every_sample_and_what_is_tested() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("a file");
+    let page = read("docs/openid-clients.md");
+    let mut samples = 0;
+    for directory in std::fs::read_dir(root.join("config/clients")).expect("samples").flatten() {
+        for file in std::fs::read_dir(directory.path()).expect("a sample").flatten() {
+            let (directory, file) = (directory.file_name(), file.file_name());
+            let link = format!("(../config/clients/{}/{})", directory.display(), file.display());
+            assert!(file == "aldgate.toml" || page.contains(&link), "{link}");
+            samples += 1;
+        }
+    }
+    assert!(samples >= 9, "{samples}");
+    let packages: Value = serde_json::from_str(&read("scripts/test-tools/package.json")).expect("JSON");
+    let openid_client = packages["dependencies"]["openid-client"].as_str().expect("a version");
+    assert!(page.contains(&format!("(https://www.npmjs.com/package/openid-client) {openid_client} ")));
+    let packages = read("scripts/test-tools/requirements.in");
+    let authlib = packages.lines().find_map(|line| line.strip_prefix("authlib==")).expect("a version");
+    assert!(page.contains(&format!("(https://pypi.org/project/Authlib/) {authlib} ")));
+}
