@@ -1,5 +1,7 @@
 //! What the benches share: a snapshot with a gate's usual routes, and a hot tier of a given size.
 
+pub mod cpu_time;
+
 use aldgate_core::decide::Snapshot;
 use aldgate_core::hot::{Capacity, Hot, SESSION_BYTES};
 use aldgate_core::id::SessionId;

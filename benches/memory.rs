@@ -39,7 +39,7 @@ const ROWS: [Row; 9] = [
     ("passkeys (P-256), as used", credentials, size_of::<CredentialRecord>() + P256_KEY_BYTES),
     ("sessions known to have ended (moka)", ended_sessions, 0),
     ("passkeys known to be gone (moka)", retired_credentials, 0),
-    ("identities for services (moka; a tenth as many)", identities, 0),
+    ("identities for services, as used (a tenth as many)", identities, 0),
 ];
 
 /// A full map, kept alive, and how full it says it is.
@@ -128,7 +128,7 @@ fn retired_credentials(entries: u64) -> Filled {
 }
 
 fn identities(entries: u64) -> Filled {
-    let hot = Hot::new(Capacity { identities: u64::MAX, ..Capacity::LEAST });
+    let hot = Hot::new(Capacity { identities: entries / 10 * 2_048, ..Capacity::LEAST });
     for n in 0..entries / 10 {
         // The lengths that `identity_header` and a signed assertion have.
         let (jwt, id) = ("v".repeat(620), "v".repeat(22));

@@ -33,7 +33,7 @@ pub mod warm;
 mod words;
 
 pub use notifier::{BadCarrier, Carrier, Channel, GovUkNotify, Message, Smtp, SmtpSecurity};
-pub use password::{ALONE_CHARS_MIN, Breached, CHARS_MIN, NoFilter};
+pub use password::{ALONE_CHARS_MIN, ARGON2ID, Breached, CHARS_MIN, NoFilter, PasswordCost};
 
 use account::{Accounts, Letters};
 use aldgate_core::entropy::Entropy;

@@ -4,6 +4,7 @@
 //! counts: a batch that was interrupted does not.
 
 use crate::clock;
+use crate::hashing;
 use crate::trouble::Trouble;
 use ring::rand::SystemRandom;
 use ring::signature::UnparsedPublicKey;
@@ -95,10 +96,12 @@ pub(crate) fn command(rounds: u32, json: bool) -> Result<(), Trouble> {
         floors.push(floor);
     }
     let floor = Floor::of_rounds(&floors);
+    let hashing = hashing::measure(Duration::from_secs(1).saturating_mul(rounds))?;
     if json {
-        println!("{}", serde_json::to_string(&floor).unwrap_or_default());
+        let floors = serde_json::json!({ "passkey": floor, "password": hashing });
+        println!("{floors}");
     } else {
-        println!("median : {floor}");
+        println!("median : {floor}\nhashing: {hashing}");
     }
     Ok(())
 }

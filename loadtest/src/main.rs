@@ -10,9 +10,11 @@ mod clock;
 mod cpu;
 mod floor;
 mod generator;
+mod hashing;
 mod line;
 mod measure;
 mod pacer;
+mod people;
 mod persona;
 mod plan;
 mod populate;
@@ -62,7 +64,7 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:9090", value_name = "ADDRESS")]
         listen: SocketAddr,
     },
-    /// Measure what one P-256 verification takes: no passkey log-in can be cheaper
+    /// Measure what one P-256 verification takes, and how many passwords this machine can hash: no log-in can be cheaper
     Floor {
         /// How many times one second is measured.
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]

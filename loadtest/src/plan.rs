@@ -68,8 +68,8 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "URL")]
     pub(crate) origin: Option<String>,
 
-    /// Who comes: returning-session, forged-session, proxied-session, proxied-public, passkey-login or password-login,
-    /// with a rate of its own after an @ if you like. Several are measured in turn, in each round anew.
+    /// Who comes: returning-session, forged-session, proxied-session, proxied-public, passkey-login, password-login or
+    /// wrong-password, with a rate of its own after an @ if you like. Several are measured in turn, in each round anew.
     #[arg(long, required = true, num_args = 1.., value_delimiter = ',', value_parser = parse_part,
           value_name = "NAME[@RATE]")]
     pub(crate) persona: Vec<Part>,
@@ -121,6 +121,10 @@ pub(crate) struct Plan {
     /// How many sessions are opened, by real log-ins, for the personas that return with one.
     #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) sessions: u64,
+
+    /// How many of the accounts take part in password-login; each signs in once before the start.
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) passwords: u64,
 
     /// What returning-session and forged-session ask for.
     #[arg(long, default_value = "/session", value_name = "PATH")]

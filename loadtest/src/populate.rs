@@ -5,13 +5,14 @@
 //! a population that was interrupted, or that is to grow, is continued where it ends.
 
 use crate::clock;
+use crate::people::{email_address, password_hash};
 use crate::progress::Progress;
 use crate::trouble::Trouble;
 use crate::wallet::derive_all;
-use aldgate_backend::model::{EmailAddress, NewAccount, NewCredential, WayIn};
+use aldgate_backend::model::{EmailAddress, NewAccount, NewCredential, PasswordHash, WayIn};
 use aldgate_backend::store::{Server, ServerOptions, Store};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
-use aldgate_core::id::CredentialDigest;
+use aldgate_core::id::AccountId;
 use aldgate_core::secret::{MASTER_KEY_BYTES, MasterKey};
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::time::Timestamp;
@@ -45,6 +46,10 @@ pub(crate) struct Population {
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
 
+    /// How people log in. Accounts with a password need a seed of their own.
+    #[arg(long, default_value = "passkey", value_enum)]
+    way_in: Way,
+
     /// How many accounts there are to be in the end.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=ACCOUNTS_MAX))]
     accounts: u64,
@@ -52,6 +57,15 @@ pub(crate) struct Population {
     /// The seed from which accounts and keys follow; give the same to `run`.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+/// How people log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Way {
+    /// With a passkey, whose key follows from the seed.
+    Passkey,
+    /// With a password, everybody's the same.
+    Password,
 }
 
 /// The system's randomness.
@@ -77,7 +91,8 @@ pub(crate) async fn command(population: &Population) -> Result<(), Trouble> {
 
 /// Makes what is missing; gives back a sentence that says what was done.
 async fn populate(store: &Store, population: &Population) -> Result<String, Trouble> {
-    let Population { accounts, seed, .. } = *population;
+    let Population { accounts, seed, way_in, .. } = *population;
+    let hash = (way_in == Way::Password).then(password_hash).transpose()?;
     let existing = existing(store, seed, accounts).await?;
     if existing == accounts {
         return Ok(format!("all {accounts} accounts of seed {seed} exist already; nothing was written"));
@@ -90,7 +105,7 @@ async fn populate(store: &Store, population: &Population) -> Result<String, Trou
     let per_second = |written: u64| (written - existing) as f64 / begun.elapsed().as_secs_f64().max(1e-9);
     while written < accounts {
         let users: Vec<u64> = (written..accounts.min(written + BATCH)).collect();
-        let batch = batch(seed, &users)?;
+        let batch = batch(seed, &users, hash.as_ref())?;
         store.insert_accounts(&batch).await.map_err(|error| {
             let next = "see that no other population of this seed is being written, and start again: it continues";
             Trouble::new(format!("accounts {written} and following were not written: {error}"), next)
@@ -147,21 +162,30 @@ async fn existing(store: &Store, seed: u64, accounts: u64) -> Result<u64, Troubl
 }
 
 async fn exists(store: &Store, seed: u64, user: u64) -> Result<bool, Trouble> {
-    let digest = CredentialDigest::of(&Authenticator::derived(seed, user).credential_id);
-    let found = store.credential(&digest).await;
-    found.map(|record| record.is_some()).map_err(|error| Trouble::new(error, "see that --data is Aldgate's"))
+    let found = store.account_by_email(&email(seed, user)?).await;
+    found.map(|account| account.is_some()).map_err(|error| Trouble::new(error, "see that --data is Aldgate's"))
 }
 
-fn batch(seed: u64, users: &[u64]) -> Result<Vec<NewAccount>, Trouble> {
+fn batch(seed: u64, users: &[u64], password: Option<&PasswordHash>) -> Result<Vec<NewAccount>, Trouble> {
     let created = Timestamp::from_secs(clock::unix_secs());
+    if let Some(password) = password {
+        let account = |user: &u64| {
+            let id = AccountId::from_bytes((u128::from(seed) << 64 | u128::from(*user)).to_be_bytes());
+            Ok(NewAccount { id, email: email(seed, *user)?, way_in: WayIn::Password(password.clone()), created })
+        };
+        return users.iter().map(account).collect();
+    }
     let passkeys = derive_all(seed, users);
     users.iter().zip(&passkeys).map(|(user, passkey)| account(seed, *user, passkey, created)).collect()
 }
 
-/// The account of one user. `.example` can belong to nobody (RFC 2606), so no mail ever leaves.
+fn email(seed: u64, user: u64) -> Result<EmailAddress, Trouble> {
+    let email = EmailAddress::parse(&email_address(seed, user));
+    email.map_err(|error| Trouble::new(format!("{error:?}"), "report this: the address is made here"))
+}
+
+/// The account of one user with a passkey.
 fn account(seed: u64, user: u64, passkey: &Authenticator, created: Timestamp) -> Result<NewAccount, Trouble> {
-    let email = EmailAddress::parse(&format!("user{user}.seed{seed}@loadtest.example"));
-    let email = email.map_err(|error| Trouble::new(format!("{error:?}"), "report this: the address is made here"))?;
     let credential = NewCredential {
         credential_id: passkey.credential_id.to_vec(),
         record: passkey.record(),
@@ -170,12 +194,13 @@ fn account(seed: u64, user: u64, passkey: &Authenticator, created: Timestamp) ->
         transports: vec!["internal".into()],
         created,
     };
-    Ok(NewAccount { id: passkey.account, email, way_in: WayIn::Passkey(credential), created })
+    Ok(NewAccount { id: passkey.account, email: email(seed, user)?, way_in: WayIn::Passkey(credential), created })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aldgate_core::id::CredentialDigest;
 
     fn data() -> tempfile::TempDir {
         let data = tempfile::tempdir().expect("a directory");
@@ -185,8 +210,12 @@ mod tests {
     }
 
     async fn populated(data: &Path, accounts: u64) -> String {
+        populated_by(data, Way::Passkey, 7, accounts).await
+    }
+
+    async fn populated_by(data: &Path, way_in: Way, seed: u64, accounts: u64) -> String {
         let store = open(data, None).await.expect("a store");
-        let population = Population { data: data.into(), postgres: None, accounts, seed: 7 };
+        let population = Population { data: data.into(), postgres: None, way_in, accounts, seed };
         let said = populate(&store, &population).await.expect("a population");
         store.close().await;
         said
@@ -203,6 +232,8 @@ mod tests {
         let record = store.credential(&CredentialDigest::of(&passkey.credential_id)).await.expect("a read");
         assert_eq!(record, Some(passkey.record()));
         store.close().await;
+        assert!(populated_by(data.path(), Way::Password, 8, 20).await.starts_with("20 accounts of seed 8 written"));
+        assert!(populated_by(data.path(), Way::Password, 8, 21).await.starts_with("1 accounts of seed 8 written"));
     }
 
     #[tokio::test]

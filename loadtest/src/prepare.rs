@@ -7,6 +7,7 @@ use crate::persona::passkey_login::{PasskeyLogin, log_in};
 use crate::persona::password_login::PasswordLogin;
 use crate::persona::proxied::Proxied;
 use crate::persona::returning_session::ReturningSession;
+use crate::persona::wrong_password::WrongPassword;
 use crate::persona::{Persona, Sessions};
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -23,6 +24,9 @@ use tokio::task::JoinSet;
 /// Log-ins at a time while sessions are opened: enough to keep a core busy, and no storm.
 const OPENING_AT_ONCE: usize = 8;
 
+/// From which number on first sign-ins have their addresses.
+const FIRST_SIGN_INS: u64 = 0x00f0_0000;
+
 /// Longest that one request may take outside of a window.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Prepared {
     wallet: Option<Arc<Wallet>>,
     sessions: Option<Sessions>,
+    with_password: Option<Arc<Persona>>,
 }
 
 impl Prepared {
@@ -40,15 +45,20 @@ impl Prepared {
     pub(crate) async fn new(plan: &Plan, target: &Arc<Target>, progress: &mut Progress) -> Result<Self, Trouble> {
         let wants = |wish: fn(PersonaName) -> bool| plan.persona.iter().any(|part| wish(part.persona));
         let logs_in = wants(|persona| persona == PersonaName::PasskeyLogin);
+        let with_password = if wants(|persona| persona == PersonaName::PasswordLogin) {
+            Some(Arc::new(Persona::Password(known_browsers(plan, target, progress).await?)))
+        } else {
+            None
+        };
         let sessions = if wants(PersonaName::needs_sessions) { plan.sessions } else { 0 };
         let passkeys = sessions.max(if logs_in { plan.authenticators } else { 0 });
         if passkeys == 0 {
-            return Ok(Self { wallet: None, sessions: None });
+            return Ok(Self { wallet: None, sessions: None, with_password });
         }
         let wallet = Arc::new(Wallet::derive(plan.seed, plan.accounts, passkeys, progress));
         first_log_in(plan, target, &wallet).await?;
         let sessions = open_sessions(plan, target, &wallet, sessions, progress).await?;
-        Ok(Self { wallet: Some(wallet), sessions })
+        Ok(Self { wallet: Some(wallet), sessions, with_password })
     }
 
     /// How many passkeys take part.
@@ -71,6 +81,9 @@ impl Prepared {
         plan: &Plan,
         target: &Arc<Target>,
     ) -> Result<Arc<Persona>, Trouble> {
+        if let (PersonaName::PasswordLogin, Some(persona)) = (name, &self.with_password) {
+            return Ok(Arc::clone(persona));
+        }
         let sessions = || self.sessions.clone().unwrap_or_else(|| Sessions(Arc::from([])));
         let persona = match (name, &self.wallet) {
             (PersonaName::ReturningSession, _) => {
@@ -84,9 +97,9 @@ impl Prepared {
             (PersonaName::ProxiedSession, _) => {
                 Persona::Proxied(Proxied { path: path(&plan.proxied_path)?, sessions: Some(sessions()) })
             }
-            (PersonaName::PasswordLogin, _) => Persona::Password(PasswordLogin { seed: plan.seed }),
+            (PersonaName::WrongPassword, _) => Persona::WrongPassword(WrongPassword { seed: plan.seed }),
             (PersonaName::PasskeyLogin, Some(wallet)) => Persona::Login(PasskeyLogin { wallet: wallet.clone() }),
-            (PersonaName::ProxiedPublic, _) | (PersonaName::PasskeyLogin, None) => {
+            (PersonaName::ProxiedPublic, _) | (PersonaName::PasskeyLogin | PersonaName::PasswordLogin, _) => {
                 Persona::Proxied(Proxied { path: path(&plan.public_path)?, sessions: None })
             }
         };
@@ -126,7 +139,12 @@ fn cannot_act(name: PersonaName, plan: &Plan, failure: Failure) -> Trouble {
         }
         PersonaName::PasskeyLogin => return refused(plan, failure),
         PersonaName::PasswordLogin => {
-            let what = format!("password-login: {} instead of a page that says \"not correct\"", told(failure));
+            let what = format!("a sign-in with a password, of seed {}, failed: {}", plan.seed, told(failure));
+            let next = "make the accounts (aldgate-loadtest populate --way-in password …, with a seed of its own)";
+            return Trouble::new(what, next);
+        }
+        PersonaName::WrongPassword => {
+            let what = format!("wrong-password: {} instead of a page that says \"not correct\"", told(failure));
             return Trouble::new(what, "see the gateway's log; nothing has to be populated for it");
         }
     };
@@ -145,6 +163,21 @@ fn refused(plan: &Plan, failure: Failure) -> Trouble {
         Failure::Status(400..=499) => Trouble::new(what, populate),
         _ => Trouble::new(what, "see the gateway's log"),
     }
+}
+
+/// Everybody with a password who takes part, each signed in once: in a browser that is not known yet, a sign-in also sends
+/// a message, which few sign-ins do.
+async fn known_browsers(plan: &Plan, target: &Arc<Target>, progress: &mut Progress) -> Result<PasswordLogin, Trouble> {
+    let people = plan.passwords.min(plan.accounts);
+    let persona = PasswordLogin::new(plan.seed, people);
+    let connection = Connection::new(target.clone());
+    for person in 0..people {
+        // Addresses that no arrival comes from: what is counted against an unknown browser is not counted against those.
+        let signed_in = patient(persona.sign_in(&connection, person, FIRST_SIGN_INS + person)).await;
+        signed_in.map_err(|failure| cannot_act(PersonaName::PasswordLogin, plan, failure))?;
+        progress.show(|| format!("signing in for the first time: {} of {people}", person + 1));
+    }
+    Ok(persona)
 }
 
 /// Proves that the population is there, before thousands of log-ins fail.

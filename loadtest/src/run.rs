@@ -4,12 +4,15 @@ use crate::client::Connection;
 use crate::clock;
 use crate::floor::{self, Floor};
 use crate::generator::Judgement;
+use crate::hashing::{self, HashingFloor};
 use crate::persona::name::PersonaName;
 use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::progress::Progress;
 use crate::report::table;
-use crate::report::{FloorReport, GeneratorReport, Machine, PersonaReport, Report, Setup, ThresholdReport};
+use crate::report::{
+    FloorReport, GeneratorReport, HashingReport, Machine, PersonaReport, Report, Setup, ThresholdReport,
+};
 use crate::target;
 use crate::threshold;
 use crate::trouble::Trouble;
@@ -24,6 +27,9 @@ const EXIT_BOTTLENECK: u8 = 3;
 
 /// How long the floor is measured, before and after.
 const FLOOR: Duration = Duration::from_millis(500);
+
+/// The same of hashing, of which one takes tens of milliseconds.
+const HASHING: Duration = Duration::from_secs(4);
 
 /// Runs the plan on a runtime of its own and prints the report; gives back the exit code.
 ///
@@ -66,11 +72,11 @@ async fn run(plan: &Plan) -> Result<Report, Trouble> {
     let prepared = Prepared::new(plan, &log_ins_at, &mut progress).await?;
     let stop = stop_on_ctrl_c();
 
-    let before = floor_if_needed(plan)?;
+    let (before, hashing_before) = (floor_if_needed(plan)?, hashing_if_needed(plan)?);
     let mut course = Course::new(plan, &prepared, &target, pids.clone()).await?;
     course.go(&stop, &mut progress).await?;
     let changed_too_much = course.compare(&mut progress);
-    let after = floor_if_needed(plan)?;
+    let (after, hashing_after) = (floor_if_needed(plan)?, hashing_if_needed(plan)?);
 
     let personas = course.reports();
     let thresholds = ThresholdReport::all(&plan.fail_if, &personas);
@@ -90,6 +96,7 @@ async fn run(plan: &Plan) -> Result<Report, Trouble> {
         machine: Machine::this(),
         setup: Setup::of(plan, &prepared, pids),
         floor: before.zip(after).map(|(before, after)| FloorReport::of(before, after, &personas)),
+        hashing: hashing_before.zip(hashing_after).map(|(before, after)| HashingReport::of(before, after, &personas)),
         personas,
         generator: GeneratorReport { bottleneck, reasons: course.judgement.bottleneck, notes: course.judgement.notes },
         thresholds,
@@ -117,6 +124,11 @@ fn stop_on_ctrl_c() -> watch::Receiver<bool> {
 fn floor_if_needed(plan: &Plan) -> Result<Option<Floor>, Trouble> {
     let logs_in = plan.persona.iter().any(|part| part.persona == PersonaName::PasskeyLogin);
     logs_in.then(|| floor::measure(FLOOR)).transpose()
+}
+
+fn hashing_if_needed(plan: &Plan) -> Result<Option<HashingFloor>, Trouble> {
+    let signs_in = plan.persona.iter().any(|part| part.persona == PersonaName::PasswordLogin);
+    signs_in.then(|| hashing::measure(HASHING)).transpose()
 }
 
 fn no_thread(error: std::io::Error) -> Trouble {
@@ -334,6 +346,14 @@ impl Machine {
             model: model.map_or_else(|| "unknown processor".into(), |(_, name)| name.trim().to_owned()),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         }
+    }
+}
+
+impl HashingReport {
+    fn of(before: HashingFloor, after: HashingFloor, personas: &[PersonaReport]) -> Self {
+        let alone = (before.hashes_per_s + after.hashes_per_s) / 2.0;
+        let sign_in = personas.iter().find(|persona| persona.persona == PersonaName::PasswordLogin.as_str());
+        Self { before, after, achieved_over_alone: sign_in.map(|sign_in| sign_in.total.achieved_per_s / alone) }
     }
 }
 

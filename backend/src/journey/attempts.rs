@@ -6,7 +6,7 @@ use super::stage::JourneyId;
 use crate::fault::{Fault, NotDone};
 use crate::model::EmailAddress;
 use crate::notifier::Recipient;
-use crate::store::{Attempt, SignInRefusal, Store};
+use crate::store::{Attempt, Reservation, SignInRefusal, Store};
 use aldgate_core::time::Timestamp;
 use ring::digest::{Context, SHA256};
 use std::net::IpAddr;
@@ -66,6 +66,11 @@ impl Limit<'_> {
         }
     }
 
+    fn reservation(&self) -> Reservation {
+        let (limit, window, _) = self.bound();
+        Reservation { key: self.key(), limit, window }
+    }
+
     fn key(&self) -> [u8; 32] {
         let (_, _, label) = self.bound();
         let mut context = Context::new(&SHA256);
@@ -108,16 +113,33 @@ fn network(client: IpAddr) -> Vec<u8> {
     }
 }
 
+/// What a guess at what opens an account counts for.
+pub(super) struct GuessLimits<'a> {
+    /// For whoever guesses, at this account or another; not in a browser that is known for the account.
+    pub(super) client: Option<Limit<'a>>,
+    /// For the account.
+    pub(super) account: [Limit<'a>; 2],
+}
+
+impl<'a> GuessLimits<'a> {
+    /// All, in the order in which they are reserved.
+    pub(super) fn all(&self) -> Vec<Limit<'a>> {
+        self.client.into_iter().chain(self.account).collect()
+    }
+}
+
 /// The counters.
 pub(super) struct Attempts<'a>(pub(super) &'a Store);
 
 impl Attempts<'_> {
-    /// Reserves one attempt.
-    pub(super) async fn reserve(&self, limit: Limit<'_>, now: Timestamp) -> Result<(), NotDone<Exhausted>> {
-        let (most, window, _) = limit.bound();
-        match self.0.reserve_attempt(&limit.key(), most, window, now).await? {
+    /// Reserves one attempt, which counts for each of these limits, in one write. They are of different kinds, and a kind
+    /// stands always before or always after another, so that no two writes wait for one another. What stands before the one
+    /// that is reached stays counted.
+    pub(super) async fn reserve(&self, limits: &[Limit<'_>], now: Timestamp) -> Result<(), NotDone<Exhausted>> {
+        let under = limits.iter().map(Limit::reservation).collect();
+        match self.0.reserve_attempt(under, now).await? {
             Attempt::Granted { .. } => Ok(()),
-            Attempt::Exhausted { until } => Err(NotDone::Refused(Exhausted { until })),
+            Attempt::Exhausted { until, .. } => Err(NotDone::Refused(Exhausted { until })),
         }
     }
 
@@ -125,19 +147,17 @@ impl Attempts<'_> {
     /// counted for the audit; not that a client has had too many in all, since it could name address after address then.
     pub(super) async fn reserve_guess(
         &self,
-        limits: &[Option<Limit<'_>>; 3],
+        limits: &GuessLimits<'_>,
         email: &EmailAddress,
         now: Timestamp,
     ) -> Result<(), NotDone<Exhausted>> {
-        for limit in limits.iter().flatten() {
-            if let Err(refused) = self.reserve(*limit, now).await {
-                if matches!(refused, NotDone::Refused(_)) && !matches!(limit, Limit::PasswordsFrom(_)) {
-                    self.refused(email, SignInRefusal::Throttled, now).await;
-                }
-                return Err(refused);
-            }
+        let limits = limits.all();
+        let under = limits.iter().map(Limit::reservation).collect();
+        let Attempt::Exhausted { until, at } = self.0.reserve_attempt(under, now).await? else { return Ok(()) };
+        if !matches!(limits.get(at), Some(Limit::PasswordsFrom(_))) {
+            self.refused(email, SignInRefusal::Throttled, now).await;
         }
-        Ok(())
+        Err(NotDone::Refused(Exhausted { until }))
     }
 
     /// Counts a refused sign-in for the audit. Whoever is refused is so, whether it can be counted or not.
@@ -149,15 +169,15 @@ impl Attempts<'_> {
 
     /// Gives back an attempt that could not be made, because something of ours is down or busy. Whoever tries again and
     /// again meanwhile must not find themselves shut out when it is up. If it cannot be given back, it stays counted.
-    pub(super) async fn give_back(&self, limit: Limit<'_>) {
-        if let Err(error) = self.0.give_back_attempt(&limit.key()).await {
+    pub(super) async fn give_back(&self, limits: &[Limit<'_>]) {
+        if let Err(error) = self.0.give_back_attempt(limits.iter().map(Limit::key).collect()).await {
             tracing::debug!(%error, "an attempt that was not made stays counted");
         }
     }
 
     /// Forgets the attempts.
-    pub(super) async fn clear(&self, limit: Limit<'_>) -> Result<(), Fault> {
-        Ok(self.0.clear_attempts(&limit.key()).await?)
+    pub(super) async fn clear(&self, limits: &[Limit<'_>]) -> Result<(), Fault> {
+        Ok(self.0.clear_attempts(limits.iter().map(Limit::key).collect()).await?)
     }
 }
 
@@ -171,12 +191,12 @@ mod tests {
         let (attempts, now) = (Attempts(&home.store), aldgate_core::testing::world::NOW);
         let from = |text: &str| Limit::PasswordsFrom(text.parse().expect("address"));
         for _ in 0..300 {
-            assert!(attempts.reserve(from("192.0.2.1"), now).await.is_ok());
+            assert!(attempts.reserve(&[from("192.0.2.1")], now).await.is_ok());
         }
-        assert!(attempts.reserve(from("192.0.2.1"), now).await.is_err());
-        assert!(attempts.reserve(from("192.0.2.2"), now).await.is_ok());
+        assert!(attempts.reserve(&[from("192.0.2.1")], now).await.is_err());
+        assert!(attempts.reserve(&[from("192.0.2.2")], now).await.is_ok());
         let later = now.plus(Duration::from_mins(15));
-        assert!(attempts.reserve(from("192.0.2.1"), later).await.is_ok());
+        assert!(attempts.reserve(&[from("192.0.2.1")], later).await.is_ok());
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Journeys {
         if caller.now >= ends {
             return Err(NotDone::Refused(CodeRefused::Spent));
         }
-        let reserved = self.attempts().reserve(Limit::CodeGuesses(&stage.id, stage.sendings), caller.now).await;
+        let reserved = self.attempts().reserve(&[Limit::CodeGuesses(&stage.id, stage.sendings)], caller.now).await;
         reserved.map_err(|refused| refused.in_terms(|_| CodeRefused::Spent))?;
         let taken = match &stage.contact {
             Contact::Email(email) => self.accounts.find_by_email(email).await?.is_some(),
@@ -249,7 +249,7 @@ impl Journeys {
             return Err(NotDone::Refused(ProofRefused::NotTheirs));
         }
         let code = Code::parse(typed).map_err(|_| refused(CodeRefused::Malformed))?;
-        let reserved = self.attempts().reserve(Limit::CodeGuesses(&stage.id, 0), caller.now).await;
+        let reserved = self.attempts().reserve(&[Limit::CodeGuesses(&stage.id, 0)], caller.now).await;
         reserved.map_err(|spent| spent.in_terms(|_| ProofRefused::Code(CodeRefused::Spent)))?;
         let step = authenticator_app::matching_step(stage.key(), &code, caller.now);
         let step = step.ok_or_else(|| refused(CodeRefused::Wrong))?;

@@ -44,9 +44,8 @@ pub(crate) struct UndoRefused {
 impl Journeys {
     /// Somebody forgot a password: sends a link, or the word that there is no account.
     pub(crate) async fn begin_reset(&self, email: &EmailAddress, caller: &Caller) -> Result<(), NotDone<Exhausted>> {
-        for limit in [Limit::MessagesFrom(caller.client), Limit::MessagesTo(Recipient::Email(email))] {
-            self.attempts().reserve(limit, caller.now).await?;
-        }
+        let limits = [Limit::MessagesFrom(caller.client), Limit::MessagesTo(Recipient::Email(email))];
+        self.attempts().reserve(&limits, caller.now).await?;
         let account = self.accounts.find_by_email(email).await?;
         let notice = account.map_or(Notice::NoAccount, |account| Notice::Reset(self.reset_token(&account, caller.now)));
         Ok(self.post.send(&notice, Recipient::Email(email), caller.words(), caller.now).await?)

@@ -83,10 +83,8 @@ impl Journeys {
         to: Recipient<'_>,
         caller: &Caller,
     ) -> Result<(), NotDone<Exhausted>> {
-        for limit in [Limit::MessagesFrom(caller.client), Limit::CodesOfJourney(journey), Limit::MessagesTo(to)] {
-            self.attempts().reserve(limit, caller.now).await?;
-        }
-        Ok(())
+        let limits = [Limit::MessagesFrom(caller.client), Limit::CodesOfJourney(journey), Limit::MessagesTo(to)];
+        self.attempts().reserve(&limits, caller.now).await
     }
 
     async fn send_code(&self, stage: &AwaitingCode, caller: &Caller) -> Result<(), Fault> {
@@ -115,7 +113,7 @@ impl Journeys {
         if caller.now >= stage.ends() {
             return Err(NotDone::Refused(CodeRefused::Spent));
         }
-        let reserved = self.attempts().reserve(Limit::CodeGuesses(&stage.id, stage.sendings), caller.now).await;
+        let reserved = self.attempts().reserve(&[Limit::CodeGuesses(&stage.id, stage.sendings)], caller.now).await;
         reserved.map_err(|refused| refused.in_terms(|_| CodeRefused::Spent))?;
         let known = self.accounts.find_by_email(stage.email()).await?.is_some();
         let right = entered == self.expected(&stage);

@@ -176,7 +176,7 @@ impl Journeys {
         if caller.now >= ends {
             return Err(NotDone::Refused(StepRefused::Spent));
         }
-        let reserved = self.attempts().reserve(Limit::CodeGuesses(&stage.id, stage.sendings), caller.now).await;
+        let reserved = self.attempts().reserve(&[Limit::CodeGuesses(&stage.id, stage.sendings)], caller.now).await;
         reserved.map_err(|refused| refused.in_terms(|_| StepRefused::Spent))?;
         if *code != self.step_code(stage, number) {
             return Err(NotDone::Refused(StepRefused::Wrong));

@@ -3,7 +3,7 @@
 //! An unknown address, an account without a password and a wrong password cannot be told apart: the same steps are
 //! taken, a hash is computed each time, and the refusal is the same.
 
-use super::attempts::{Exhausted, Limit};
+use super::attempts::{Exhausted, GuessLimits, Limit};
 use super::known_device::KnownDevice;
 use super::second_step::SendingRefused;
 use super::stage::{AwaitingStep, SigningIn};
@@ -51,8 +51,8 @@ impl Journeys {
         let steps = self.second_steps(&account.id).await?;
         let remembered = !steps.is_empty() && self.is_remembered(&account.id, caller).await?;
         if !steps.is_empty() && !remembered {
-            let [_, of_account @ ..] = self.limits(stage.email(), known, caller);
-            self.give_back(&of_account).await; // It was no wrong one; those before it stay counted.
+            // It was no wrong one; for the client it stays counted.
+            self.attempts().give_back(&self.limits(stage.email(), known, caller).account).await;
             let begun = self.begin_second_step(&account, &steps, caller).await;
             return begun.map(SignedIn::AwaitingStep).map_err(|refused| refused.in_terms(SignInRefused::of));
         }
@@ -62,7 +62,7 @@ impl Journeys {
         let opened = match self.open_session(by, caller).await {
             Ok(opened) => opened,
             Err(fault) => {
-                self.give_back(&self.limits(stage.email(), known, caller)).await;
+                self.attempts().give_back(&self.limits(stage.email(), known, caller).all()).await;
                 return Err(fault.into());
             }
         };
@@ -113,7 +113,7 @@ impl Journeys {
         let verified = match self.compare(email, typed).await {
             Ok(verified) => verified.ok_or(NotDone::Refused(SignInRefused::Wrong))?,
             Err(fault) => {
-                self.give_back(&limits).await;
+                self.attempts().give_back(&limits.all()).await;
                 return Err(fault.into());
             }
         };
@@ -122,18 +122,8 @@ impl Journeys {
 
     /// Forgets what was counted for an account, when everything that it asks for was right; not what its client has tried
     /// elsewhere.
-    pub(super) async fn forget_guesses(&self, limits: &[Option<Limit<'_>>; 3]) -> Result<(), Fault> {
-        let [_, of_account @ ..] = limits;
-        for limit in of_account.iter().flatten() {
-            self.attempts().clear(*limit).await?;
-        }
-        Ok(())
-    }
-
-    async fn give_back(&self, limits: &[Option<Limit<'_>>]) {
-        for limit in limits.iter().flatten() {
-            self.attempts().give_back(*limit).await;
-        }
+    pub(super) async fn forget_guesses(&self, limits: &GuessLimits<'_>) -> Result<(), Fault> {
+        self.attempts().clear(&limits.account).await
     }
 
     /// The account, if the password is right.
@@ -154,14 +144,16 @@ impl Journeys {
         email: &'a EmailAddress,
         known: Option<KnownDevice>,
         caller: &Caller,
-    ) -> [Option<Limit<'a>>; 3] {
+    ) -> GuessLimits<'a> {
         match known {
-            Some(device) => [None, Some(Limit::PasswordOfKnownIn(email, device)), Some(Limit::PasswordOfKnown(email))],
-            None => [
-                Some(Limit::PasswordsFrom(caller.client)),
-                Some(Limit::PasswordOfBy(email, caller.client)),
-                Some(Limit::PasswordOf(email)),
-            ],
+            Some(device) => GuessLimits {
+                client: None,
+                account: [Limit::PasswordOfKnownIn(email, device), Limit::PasswordOfKnown(email)],
+            },
+            None => GuessLimits {
+                client: Some(Limit::PasswordsFrom(caller.client)),
+                account: [Limit::PasswordOfBy(email, caller.client), Limit::PasswordOf(email)],
+            },
         }
     }
 }

@@ -22,13 +22,23 @@ use thread_priority::{
 };
 use tokio::sync::{Semaphore, oneshot};
 
-/// Memory of a hash in KiB, its passes and its lanes: OWASP's first recommendation for Argon2id.
-pub(crate) const MEMORY_KIB: u32 = 19_456;
-pub(crate) const PASSES: u32 = 2;
-pub(crate) const LANES: u32 = 1;
+/// What a hash costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordCost {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// How often all of it is gone through.
+    pub passes: u32,
+    /// How many parts of it are filled side by side.
+    pub lanes: u32,
+    /// Bytes of the result.
+    pub hash_bytes: usize,
+}
+
+/// What every new hash costs: OWASP's first recommendation for Argon2id; 256 bits, as RFC 9106, section 3.1, recommends.
+pub const ARGON2ID: PasswordCost = PasswordCost { memory_kib: 19_456, passes: 2, lanes: 1, hash_bytes: 32 };
 
 const SALT_BYTES: usize = 16; // As RFC 9106, section 3.1, recommends.
-const HASH_BYTES: usize = 32; // As above: 256 bits.
 
 /// Hashes that may wait for a thread: at 40 ms each, two threads are through in 1.3 s, which a person still waits for.
 const WAITING_MAX: usize = 64;
@@ -67,7 +77,8 @@ pub(crate) struct Passwords {
 impl Passwords {
     /// Hashes on at most `threads` threads.
     pub(crate) fn new(threads: usize, entropy: Arc<dyn Entropy>) -> Result<Self, HashingFault> {
-        let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES)).map_err(|_| HashingFault::Broken)?;
+        let params = Params::new(ARGON2ID.memory_kib, ARGON2ID.passes, ARGON2ID.lanes, Some(ARGON2ID.hash_bytes))
+            .map_err(|_| HashingFault::Broken)?;
         let threads = threads.max(1);
         Ok(Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
@@ -157,16 +168,19 @@ fn hash(argon2: &Argon2<'_>, password: &str, salt: &[u8]) -> Result<PasswordHash
 
 /// A hash with today's parameters that no password has: its output is random.
 fn nobodys_hash(entropy: &dyn Entropy) -> Result<String, HashingFault> {
-    let bytes: [u8; SALT_BYTES + HASH_BYTES] = entropy.bytes().map_err(|_| HashingFault::Broken)?;
+    let bytes: [u8; SALT_BYTES + ARGON2ID.hash_bytes] = entropy.bytes().map_err(|_| HashingFault::Broken)?;
     let (salt, output) = bytes.split_at(SALT_BYTES);
     let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output));
-    Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${output}"))
+    let PasswordCost { memory_kib, passes, lanes, .. } = ARGON2ID;
+    Ok(format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${output}"))
 }
 
 /// Whether a hash that just proved right was made with less than today's parameters.
 fn is_weak(hash: &phc::PasswordHash) -> bool {
     let strong = Params::try_from(hash).is_ok_and(|p| {
-        p.m_cost() >= MEMORY_KIB && p.t_cost() >= PASSES && p.output_len().unwrap_or(HASH_BYTES) >= HASH_BYTES
+        p.m_cost() >= ARGON2ID.memory_kib
+            && p.t_cost() >= ARGON2ID.passes
+            && p.output_len().unwrap_or(ARGON2ID.hash_bytes) >= ARGON2ID.hash_bytes
     });
     !strong || hash.algorithm.as_str() != "argon2id"
 }

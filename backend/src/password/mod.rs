@@ -10,6 +10,7 @@ mod hashing;
 mod known;
 
 pub use breached::{Breached, NoFilter};
+pub use hashing::{ARGON2ID, PasswordCost};
 pub(crate) use hashing::{HashingFault, Passwords, Verdict};
 
 use crate::model::EmailAddress;

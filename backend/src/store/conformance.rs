@@ -202,21 +202,27 @@ async fn the_last_way_in_stays_whatever_races(store: Store) {
 
 async fn parallel_guesses_get_no_more_than_the_limit(store: Store) {
     const WINDOW: Duration = Duration::from_mins(15);
-    let key = [9; 32];
+    let under = |key, limit| vec![Reservation { key: [key; 32], limit, window: WINDOW }];
     let outcomes = race(50, |_| {
         let store = store.clone();
-        async move { store.reserve_attempt(&key, 5, WINDOW, NOW).await.expect("written") }
+        async move { store.reserve_attempt(under(9, 5), NOW).await.expect("written") }
     })
     .await;
     let granted = outcomes.iter().filter(|outcome| matches!(outcome, Attempt::Granted { .. })).count();
     assert_eq!(granted, 5);
-    let exhausted = Attempt::Exhausted { until: NOW.plus(WINDOW) };
+    let exhausted = Attempt::Exhausted { until: NOW.plus(WINDOW), at: 0 };
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == exhausted).count(), 45);
     let later = NOW.plus(WINDOW);
-    assert_eq!(store.reserve_attempt(&key, 5, WINDOW, later).await, Ok(Attempt::Granted { left: 4 }));
-    store.clear_attempts(&key).await.expect("written");
-    assert_eq!(store.reserve_attempt(&key, 1, WINDOW, NOW).await, Ok(Attempt::Granted { left: 0 }));
-    assert_eq!(store.reserve_attempt(&[1; 32], 0, WINDOW, NOW).await, Ok(exhausted));
+    assert_eq!(store.reserve_attempt(under(9, 5), later).await, Ok(Attempt::Granted { left: 4 }));
+    store.clear_attempts(vec![[9; 32]]).await.expect("written");
+    assert_eq!(store.reserve_attempt(under(9, 1), NOW).await, Ok(Attempt::Granted { left: 0 }));
+    assert_eq!(store.reserve_attempt(under(1, 0), NOW).await, Ok(exhausted));
+    let several = [under(2, 5), under(9, 1), under(3, 5)].concat();
+    let middle = Attempt::Exhausted { until: NOW.plus(WINDOW), at: 1 };
+    assert_eq!(store.reserve_attempt(several, NOW).await, Ok(middle), "the one in the middle has none left");
+    store.give_back_attempt(vec![[9; 32]]).await.expect("written");
+    let counted = [under(3, 5), under(2, 5)].concat();
+    assert_eq!(store.reserve_attempt(counted, NOW).await, Ok(Attempt::Granted { left: 3 }), "and stood before it");
 }
 
 async fn a_population_is_inserted_whole_or_not_at_all(store: Store) {

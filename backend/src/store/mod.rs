@@ -131,6 +131,17 @@ pub enum Removal {
     NotFound,
 }
 
+/// What an attempt counts for: at most `limit` under `key` in a `window`, which opens with the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reservation {
+    /// Whose attempts are counted together.
+    pub key: [u8; 32],
+    /// How many.
+    pub limit: u32,
+    /// In how long.
+    pub window: Duration,
+}
+
 /// For how long refused sign-ins of one account are counted together: so many entries of the audit can somebody cause who
 /// hammers at it, and no more.
 const REFUSALS_WINDOW: Duration = Duration::from_hours(1);
@@ -150,13 +161,15 @@ pub enum SignInRefusal {
 pub enum Attempt {
     /// It may, and is counted already.
     Granted {
-        /// How many are left after it.
+        /// How many are left after it, where the fewest are left.
         left: u32,
     },
     /// None is left.
     Exhausted {
         /// When there will be some again.
         until: Timestamp,
+        /// Under which of the keys, by its place.
+        at: usize,
     },
 }
 
@@ -388,26 +401,21 @@ impl Store {
 
 /// Attempts.
 impl Store {
-    /// Counts an attempt before it is made: at most `limit` in a `window`, which opens with the first.
+    /// Counts an attempt before it is made, in one write, under each of these keys in turn. The first that has none left
+    /// ends it: what stands before it is counted, what follows is not.
     ///
     /// # Errors
     /// [`StoreError`]. No attempt may be made then.
-    pub async fn reserve_attempt(
-        &self,
-        key: &[u8; 32],
-        limit: u32,
-        window: Duration,
-        now: Timestamp,
-    ) -> Result<Attempt, StoreError> {
-        self.writer.write(sql::attempt::Reserve { key: *key, limit, now, resets: now.plus(window) }).await
+    pub async fn reserve_attempt(&self, under: Vec<Reservation>, now: Timestamp) -> Result<Attempt, StoreError> {
+        self.writer.write(sql::attempt::Reserve { under, now }).await
     }
 
-    /// Takes back one attempt that was reserved under a key and could not be made.
+    /// Takes back one attempt that was reserved under these keys and could not be made.
     ///
     /// # Errors
     /// [`StoreError`]. It stays counted then.
-    pub async fn give_back_attempt(&self, key: &[u8; 32]) -> Result<(), StoreError> {
-        self.writer.write(sql::attempt::GiveBack(*key)).await
+    pub async fn give_back_attempt(&self, keys: Vec<[u8; 32]>) -> Result<(), StoreError> {
+        self.writer.write(sql::attempt::GiveBack(keys)).await
     }
 
     /// Counts a refused sign-in of whoever has this address, if anybody has: that is found out when the window is over
@@ -426,12 +434,12 @@ impl Store {
         self.writer.write(sql::refusal::Count { digest: self.sealer.digest(email), throttled, now, ends }).await
     }
 
-    /// Forgets the attempts that were counted under a key.
+    /// Forgets the attempts that were counted under these keys.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn clear_attempts(&self, key: &[u8; 32]) -> Result<(), StoreError> {
-        self.writer.write(sql::attempt::Clear(*key)).await
+    pub async fn clear_attempts(&self, keys: Vec<[u8; 32]>) -> Result<(), StoreError> {
+        self.writer.write(sql::attempt::Clear(keys)).await
     }
 }
 

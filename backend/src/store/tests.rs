@@ -181,7 +181,9 @@ async fn a_full_queue_refuses_and_never_grows() {
     let outcomes = race(2 * u64::try_from(writer::QUEUE_JOBS_MAX).expect("small"), |n| {
         let store = store.clone();
         let key = SingleUse::of(&n.to_be_bytes());
-        async move { store.reserve_attempt(key.as_bytes(), 5, SWEEP_GRACE, NOW).await }
+        async move {
+            store.reserve_attempt(vec![Reservation { key: *key.as_bytes(), limit: 5, window: SWEEP_GRACE }], NOW).await
+        }
     })
     .await;
     assert!(outcomes.iter().any(Result::is_ok));

@@ -1,25 +1,25 @@
 //! What services were told of sessions, for as long as they may be told it again.
 //!
-//! Beside the sessions and not in them: an identity weighs several times its session and lives half a minute, so it
-//! has a capacity of its own. In moka, because it has to leave when its time has come, used or not, and because beside
-//! a kilobyte or two moka's overhead is small; in segments, so that readers do not all share one channel. Where the
-//! capacity is too small an identity is signed anew, which costs a signature and no correctness.
+//! Beside the sessions and not in them: an identity weighs several times its session and is good for half a minute, so it
+//! has a capacity of its own. One whose time is over lies there until its place is needed or another takes it: what it
+//! says could not be given out any more, and memory is bounded all the same. Where the capacity is too small an identity
+//! is signed anew, which costs a signature and no correctness.
 
-use super::dense::Held;
+use super::copies::Map as _;
+use super::dense::{Dense, Held, INDEX_BYTES, Kept, allocated, weight};
 use crate::id::SessionId;
 use crate::identity_header::IdentityLines;
 use crate::time::Timestamp;
-use crate::token::identity_assertion::REUSE;
-use moka::policy::EvictionPolicy;
-use moka::sync::{CacheBuilder, SegmentedCache};
 use std::sync::Arc;
 
-/// Segments, each with its share of the capacity and a channel of its own. More cost a process more to start.
-const SEGMENTS: usize = 4;
+/// An entry's place in the slab: key, pointer, time, and the slab's own words.
+const PLACE_BYTES: u64 = 72;
 
-/// What an entry takes beside its lines: moka's bookkeeping, key and value, the places of the values, the rounding of the
-/// allocations. See docs/measured.md, "Memory".
-const ENTRY_BYTES: usize = 560;
+/// What the lines' own description takes: where each value stands, and the two counts of its `Arc`.
+const DESCRIPTION_BYTES: u64 = 160;
+
+/// The shortest lines that a session has: names, handles and an assertion signed with P-256.
+const LINES_BYTES_MIN: u64 = 640;
 
 /// A session's identity as one service is told it, for as long as it may be told again.
 #[derive(Debug, Clone)]
@@ -38,18 +38,21 @@ struct Entry {
     reuse_until: Timestamp,
 }
 
-fn weight(entry: &Entry) -> u32 {
-    u32::try_from(ENTRY_BYTES + entry.lines.lines().len()).unwrap_or(u32::MAX)
+impl Kept for Entry {
+    const LEAST: u64 = PLACE_BYTES + INDEX_BYTES + allocated(DESCRIPTION_BYTES) + allocated(LINES_BYTES_MIN);
+
+    fn weight(&self) -> u64 {
+        let lines = u64::try_from(self.lines.lines().len()).unwrap_or(u64::MAX);
+        weight(allocated(DESCRIPTION_BYTES) + allocated(lines), PLACE_BYTES + INDEX_BYTES, Self::LEAST)
+    }
 }
 
-/// The cache of minted identities. moka lets go of them by a clock of its own, which bounds memory only: whether one
-/// may be given out is judged at the caller's time.
-pub(super) struct Identities(SegmentedCache<(SessionId, u16), Entry>);
+/// The cache of minted identities.
+pub(super) struct Identities(Dense<(SessionId, u16), Entry>);
 
 impl Identities {
     pub(super) fn new(capacity: u64) -> Self {
-        let cache = CacheBuilder::new(capacity).segments(SEGMENTS).weigher(|_, entry: &Entry| weight(entry));
-        Self(cache.eviction_policy(EvictionPolicy::lru()).time_to_live(REUSE).build())
+        Self(Dense::new(capacity))
     }
 
     pub(super) fn get(&self, session: SessionId, service: u16, now: Timestamp) -> Option<Arc<IdentityLines>> {
@@ -59,12 +62,11 @@ impl Identities {
 
     pub(super) fn keep(&self, session: SessionId, minted: MintedIdentity) {
         let MintedIdentity { service, lines, reuse_until } = minted;
-        self.0.insert((session, service), Entry { lines, reuse_until });
+        let _ = self.0.settle(&(session, service), |_| Some(Entry { lines, reuse_until }));
     }
 
-    /// How full it is, with moka's own housekeeping done first.
+    /// How full it is.
     pub(super) fn held(&self) -> Held {
-        self.0.run_pending_tasks();
-        Held { entries: self.0.entry_count(), bytes: self.0.weighted_size() }
+        self.0.held()
     }
 }

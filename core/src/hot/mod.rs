@@ -11,8 +11,8 @@
 //! been missed, no absence is kept or believed.
 //!
 //! Every cache has a capacity in bytes. Sessions and passkeys, of which there are millions, are kept in dense maps
-//! ([`rows`], [`dense`]); what is few, large or short-lived is kept in moka: tombstones and absences ([`gone`]), and what
-//! services were told ([`identity`]). There is no index by account: an end of all of an account's sessions is found in
+//! ([`rows`], [`dense`]), and so is what services were told ([`identity`]), which most requests ask for; what is few and
+//! short-lived is kept in moka: tombstones and absences ([`gone`]). There is no index by account: an end of all of an account's sessions is found in
 //! warm, which has one, and reaches this tier as one change for each session. Nothing sweeps: an expired session leaves
 //! when it is next asked for, and what nobody asks for any more leaves when its place is needed.
 

@@ -1,10 +1,12 @@
 //! What the users do, one file a kind. Each takes a connection and the number of its arrival, and acts once.
 
+mod journey;
 pub(crate) mod name;
 pub(crate) mod passkey_login;
 pub(crate) mod password_login;
 pub(crate) mod proxied;
 pub(crate) mod returning_session;
+pub(crate) mod wrong_password;
 
 use crate::client::{Answer, Connection, Failure};
 use crate::measure::Steps;
@@ -21,8 +23,10 @@ pub(crate) enum Persona {
     Proxied(proxied::Proxied),
     /// Logs in with a passkey.
     Login(passkey_login::PasskeyLogin),
-    /// Tries to sign in with a password.
+    /// Signs in with a password.
     Password(password_login::PasswordLogin),
+    /// Tries to, with a wrong one.
+    WrongPassword(wrong_password::WrongPassword),
 }
 
 impl Persona {
@@ -36,6 +40,7 @@ impl Persona {
             Self::Proxied(persona) => persona.act(connection, number).await.map(|()| None),
             Self::Login(persona) => persona.act(connection, number).await.map(|(_, steps)| Some(steps)),
             Self::Password(persona) => persona.act(connection, number).await.map(|()| None),
+            Self::WrongPassword(persona) => persona.act(connection, number).await.map(|()| None),
         }
     }
 }

@@ -13,19 +13,22 @@ pub(crate) enum PersonaName {
     ProxiedPublic,
     /// A whole passkey log-in: options, signature, log-in.
     PasskeyLogin,
-    /// Page, address, page, wrong password: as dear as a right one.
+    /// A whole sign-in with a password: page, address, password.
     PasswordLogin,
+    /// The same with a wrong password: as dear as a right one.
+    WrongPassword,
 }
 
 impl PersonaName {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::ReturningSession,
         Self::ForgedSession,
         Self::ProxiedSession,
         Self::ProxiedPublic,
         Self::PasskeyLogin,
         Self::PasswordLogin,
+        Self::WrongPassword,
     ];
 
     /// Its name on the command line and in reports.
@@ -37,6 +40,7 @@ impl PersonaName {
             Self::ProxiedPublic => "proxied-public",
             Self::PasskeyLogin => "passkey-login",
             Self::PasswordLogin => "password-login",
+            Self::WrongPassword => "wrong-password",
         }
     }
 

@@ -1,66 +1,49 @@
-//! Somebody who signs in with a password, and does not know it: page, address, page, password, as a browser walks it.
+//! A person who signs in with a password: page, address, page, password, as a browser walks it.
 //!
-//! Everybody comes from an address of their own (127.1.0.1 and on: a gateway on this machine sees them so) and with an
-//! e-mail address that nobody has. To the server that costs what a right password costs, the hash of one included, and
-//! no limit of one client or one account is met. What is expected is the page that says "not correct" (422).
+//! Everybody comes over a connection of their own, from an address of their own (127.1.0.1 and on: a gateway on this
+//! machine sees them so), and with the cookie by which their browser is known since their last sign-in.
 
 use super::expect;
-use crate::client::{Answer, Connection, Failure, Target, request};
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, COOKIE, HeaderValue, ORIGIN};
-use hyper::{Method, Request, Uri};
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-
-const JOURNEY: &str = "__Host-aldgate-journey";
+use super::journey::{DEVICE, sign_in};
+use crate::client::{Connection, Failure};
+use crate::people::{PASSWORD_TYPED, email_address};
+use aldgate_core::session::cookie;
+use hyper::header::HeaderValue;
+use std::sync::{Mutex, PoisonError};
 
 /// The persona.
 #[derive(Debug)]
 pub(crate) struct PasswordLogin {
-    /// Tells the people of one run from those of another.
+    /// The seed that the accounts were made from.
     pub(crate) seed: u64,
+    /// The accounts, which take turns; what each one's browser is known by.
+    pub(crate) browsers: Box<[Mutex<Option<HeaderValue>>]>,
 }
 
 impl PasswordLogin {
-    /// Tries once.
+    /// So many people with a password, none of them in a browser that is known yet.
+    pub(crate) fn new(seed: u64, people: u64) -> Self {
+        Self { seed, browsers: (0..people).map(|_| Mutex::default()).collect() }
+    }
+
+    /// Signs the next person in.
     pub(super) async fn act(&self, connection: &Connection, number: u64) -> Result<(), Failure> {
-        let target = Arc::clone(connection.target());
-        let mut connection = match target.address.ip() {
-            IpAddr::V4(address) if address.is_loopback() => Connection::from(target.clone(), address_of(number).into()),
-            _ => Connection::new(target.clone()),
-        };
-        let begin = request(&target, &Uri::from_static("/sign-in"), Full::default());
-        expect(connection.exchange(begin).await?, 200)?;
-        let email = format!("email=nobody-{}-{number}%40load.example&return_to=%2F", self.seed);
-        let answer = expect(connection.exchange(post(&target, "/sign-in", email, None)).await?, 303)?;
-        let journey = journey(&answer).ok_or(Failure::Answer("no journey cookie"))?;
-        let typed = "password=not+the+password".to_owned();
-        let answer = connection.exchange(post(&target, "/sign-in/password", typed, Some(journey))).await?;
-        expect(answer, 422)?;
+        let people = u64::try_from(self.browsers.len()).unwrap_or(u64::MAX);
+        let person = number.checked_rem(people).ok_or(Failure::Answer("nobody has a password"))?;
+        self.sign_in(connection, person, number).await
+    }
+
+    /// Signs one person in, over a connection from the address of this number.
+    pub(crate) async fn sign_in(&self, connection: &Connection, person: u64, number: u64) -> Result<(), Failure> {
+        let email = email_address(self.seed, person);
+        let browser = usize::try_from(person).ok().and_then(|person| self.browsers.get(person));
+        let browser = browser.ok_or(Failure::Answer("nobody has a password"))?;
+        let known = browser.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let answer = expect(sign_in(connection, number, &email, PASSWORD_TYPED, known.as_ref()).await?, 303)?;
+        answer.cookie(cookie::SESSION).ok_or(Failure::Answer("no session cookie"))?;
+        if let Some(device) = answer.cookie(DEVICE).and_then(|device| HeaderValue::from_str(device).ok()) {
+            *browser.lock().unwrap_or_else(PoisonError::into_inner) = Some(device);
+        }
         Ok(())
     }
-}
-
-fn address_of(number: u64) -> Ipv4Addr {
-    let host = u32::try_from(number % 0x00fe_0000).unwrap_or(0);
-    Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 1).to_bits() + host)
-}
-
-fn journey(answer: &Answer) -> Option<HeaderValue> {
-    HeaderValue::from_str(&format!("{JOURNEY}={}", answer.cookie(JOURNEY)?)).ok()
-}
-
-fn post(target: &Target, path: &'static str, form: String, cookie: Option<HeaderValue>) -> Request<Full<Bytes>> {
-    let mut request = request(target, &Uri::from_static(path), Full::new(Bytes::from(form)));
-    *request.method_mut() = Method::POST;
-    let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    if let Ok(origin) = HeaderValue::from_str(&target.origin) {
-        headers.insert(ORIGIN, origin);
-    }
-    if let Some(cookie) = cookie {
-        headers.insert(COOKIE, cookie);
-    }
-    request
 }

@@ -6,6 +6,7 @@ pub(crate) mod table;
 
 use crate::cpu::Spent;
 use crate::floor::Floor;
+use crate::hashing::HashingFloor;
 use crate::measure::{Durations, Tally};
 use crate::persona::name::PersonaName;
 use crate::threshold::{Metric, Threshold};
@@ -40,6 +41,8 @@ pub(crate) struct Report {
     pub(crate) personas: Vec<PersonaReport>,
     /// The floor under a passkey log-in, if one was in the plan.
     pub(crate) floor: Option<FloorReport>,
+    /// The floor under a sign-in with a password, if one was in the plan.
+    pub(crate) hashing: Option<HashingReport>,
     /// What the generator says of itself.
     pub(crate) generator: GeneratorReport,
     /// Each condition, and whether it held.
@@ -218,6 +221,17 @@ pub(crate) struct FloorReport {
     pub(crate) gateway_cpu_per_login_over_verify: Option<f64>,
     /// CPU of the whole process a log-in, over one bare verification.
     pub(crate) process_cpu_per_login_over_verify: Option<f64>,
+}
+
+/// What hashing alone allows, measured before and after.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct HashingReport {
+    /// Before the first window.
+    pub(crate) before: HashingFloor,
+    /// After the last.
+    pub(crate) after: HashingFloor,
+    /// Sign-ins a second, over hashes a second alone.
+    pub(crate) achieved_over_alone: Option<f64>,
 }
 
 /// What the generator says of itself.
@@ -461,6 +475,11 @@ pub(crate) mod tests {
                 after: floor,
                 gateway_cpu_per_login_over_verify: Some(2.5),
                 process_cpu_per_login_over_verify: Some(3.3),
+            }),
+            hashing: Some(HashingReport {
+                before: HashingFloor { hashes_per_s: 100.0, threads: 2 },
+                after: HashingFloor { hashes_per_s: 100.0, threads: 2 },
+                achieved_over_alone: Some(0.93),
             }),
             generator: GeneratorReport { bottleneck: false, reasons: vec![], notes: vec!["a note".into()] },
             exit_code: 99,

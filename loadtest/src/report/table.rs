@@ -13,6 +13,7 @@ pub(crate) fn render(report: &Report) -> String {
     errors(&report.personas, &mut out);
     costs(&rows, &mut out);
     floor(report, &mut out);
+    hashing(report, &mut out);
     verdict(report, &mut out);
     out
 }
@@ -168,6 +169,13 @@ fn floor(report: &Report, out: &mut String) {
         ratio(floor.gateway_cpu_per_login_over_verify),
         ratio(floor.process_cpu_per_login_over_verify),
     );
+}
+
+fn hashing(report: &Report, out: &mut String) {
+    let Some(hashing) = &report.hashing else { return };
+    let share = hashing.achieved_over_alone.map_or_else(|| "not measured".into(), |share| format!("{share:.3}"));
+    let _ = writeln!(out, "\nFloor: hashing alone\nbefore    {}\nafter     {}", hashing.before, hashing.after);
+    let _ = writeln!(out, "ratio     sign-ins a second / hashes a second alone = {share}");
 }
 
 fn verdict(report: &Report, out: &mut String) {

@@ -1,20 +1,20 @@
 //! Attempts that are counted before they are made: whoever guesses in parallel has no more guesses than one in turn.
 //!
-//! A window opens with the first attempt and lasts its time; what is left of it is one statement to find out.
+//! A window opens with the first attempt and lasts its time; what is left of it is one statement to find out. What one
+//! guess counts for is counted in one write. Two such writes cannot wait for one another: callers give the keys in an
+//! order of kinds, one of a kind.
 
 use super::connection::Isolation;
 use super::{query, timestamp};
 use crate::store::job::{Tx, Write};
-use crate::store::{Attempt, StoreError};
+use crate::store::{Attempt, Reservation, StoreError};
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 
-/// Reserves one attempt.
+/// Reserves one attempt under each of several keys, in their order, up to the first that has none left.
 pub(in crate::store) struct Reserve {
-    pub(in crate::store) key: [u8; 32],
-    pub(in crate::store) limit: u32,
+    pub(in crate::store) under: Vec<Reservation>,
     pub(in crate::store) now: Timestamp,
-    pub(in crate::store) resets: Timestamp,
 }
 
 /// The count stops one above the limit: what was refused need not be counted for ever.
@@ -32,17 +32,21 @@ impl Write for Reserve {
     const ISOLATION: Isolation = Isolation::ReadCommitted;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Attempt, StoreError> {
-        let reserve = query(RESERVE).bind(self.key).bind(self.limit).bind(self.now).bind(self.resets);
-        let (used, resets): (i64, i64) = reserve.one(&mut *tx.connection).await?;
-        Ok(match u32::try_from(i64::from(self.limit) - used) {
-            Ok(left) => Attempt::Granted { left },
-            Err(_) => Attempt::Exhausted { until: timestamp(resets) },
-        })
+        let mut least = u32::MAX;
+        for (at, Reservation { key, limit, window }) in self.under.iter().enumerate() {
+            let reserve = query(RESERVE).bind(*key).bind(*limit).bind(self.now).bind(self.now.plus(*window));
+            let (used, resets): (i64, i64) = reserve.one(&mut *tx.connection).await?;
+            match u32::try_from(i64::from(*limit) - used) {
+                Ok(left) => least = least.min(left),
+                Err(_) => return Ok(Attempt::Exhausted { until: timestamp(resets), at }),
+            }
+        }
+        Ok(Attempt::Granted { left: least })
     }
 }
 
-/// Takes back one attempt of a key.
-pub(in crate::store) struct GiveBack(pub(in crate::store) [u8; 32]);
+/// Takes back one attempt of each key.
+pub(in crate::store) struct GiveBack(pub(in crate::store) Vec<[u8; 32]>);
 
 #[async_trait]
 impl Write for GiveBack {
@@ -50,14 +54,16 @@ impl Write for GiveBack {
     const ISOLATION: Isolation = Isolation::ReadCommitted;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let update = query("UPDATE attempt SET used = used - 1 WHERE key = $1 AND used > 0");
-        update.bind(self.0).execute(&mut *tx.connection).await?;
+        for key in &self.0 {
+            let update = query("UPDATE attempt SET used = used - 1 WHERE key = $1 AND used > 0");
+            update.bind(*key).execute(&mut *tx.connection).await?;
+        }
         Ok(())
     }
 }
 
-/// Forgets the attempts of a key.
-pub(in crate::store) struct Clear(pub(in crate::store) [u8; 32]);
+/// Forgets the attempts of these keys.
+pub(in crate::store) struct Clear(pub(in crate::store) Vec<[u8; 32]>);
 
 #[async_trait]
 impl Write for Clear {
@@ -65,8 +71,9 @@ impl Write for Clear {
     const ISOLATION: Isolation = Isolation::ReadCommitted;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let delete = query("DELETE FROM attempt WHERE key = $1");
-        delete.bind(self.0).execute(&mut *tx.connection).await?;
+        for key in &self.0 {
+            query("DELETE FROM attempt WHERE key = $1").bind(*key).execute(&mut *tx.connection).await?;
+        }
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ mod refresh;
 mod sso;
 mod token;
 mod userinfo;
+mod writes;
 
 use crate::world::{Answer, Browser, World, form};
 use aldgate_backend::model;
