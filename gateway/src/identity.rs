@@ -26,6 +26,16 @@ pub struct Told {
     pub by_token: bool,
 }
 
+/// The names of `identity_header::IDENTITY`.
+static NAMES: [HeaderName; 6] = [
+    HeaderName::from_static(names::ASSERTION),
+    HeaderName::from_static(names::SUBJECT),
+    HeaderName::from_static(names::SESSION),
+    HeaderName::from_static(names::IDENTITY_LEVEL),
+    HeaderName::from_static(names::COMPONENTS),
+    HeaderName::from_static(names::AUTH_TIME),
+];
+
 /// The values of `identity_header::IDENTITY`, as they are kept.
 #[derive(Debug)]
 enum Values {
@@ -100,9 +110,9 @@ impl Told {
         &self,
         aliases: &[Alias],
     ) -> impl Iterator<Item = Result<(HeaderName, HeaderValue), InvalidHeaderValue>> {
-        self.fields()
-            .chain(self.aliased(aliases))
-            .map(|(name, value)| Ok((HeaderName::from_static(name), HeaderValue::from_maybe_shared(value)?)))
+        let named = NAMES.iter().enumerate().filter_map(|(place, name)| Some((name.clone(), self.value(place)?)));
+        let aliased = self.aliased(aliases).map(|(name, value)| (HeaderName::from_static(name), value));
+        named.chain(aliased).map(|(name, value)| Ok((name, HeaderValue::from_maybe_shared(value)?)))
     }
 }
 

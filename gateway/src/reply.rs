@@ -2,9 +2,11 @@
 
 use aldgate_core::policy::platform::PAGE_POLICY;
 use bytes::Bytes;
-use pingora::Result;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::{HttpTask, ServerSession};
+use pingora::{ErrorType, OrErr as _, Result};
+use std::str::FromStr as _;
 use std::time::Duration;
 
 /// How much of a body that nobody asked for is read away to keep the connection.
@@ -53,21 +55,19 @@ impl Reply {
     }
 
     fn header(&self) -> Result<ResponseHeader> {
-        let mut header = ResponseHeader::build_no_case(self.status, Some(self.headers.len() + 3))?;
-        let mut cache_control = false;
+        let status = StatusCode::from_u16(self.status).or_err(ErrorType::InvalidHTTPHeader, "status")?;
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + 5); // And what Pingora adds.
         for (name, value) in &self.headers {
-            cache_control |= *name == "cache-control";
-            header.append_header(*name, value.as_str())?;
+            let value = HeaderValue::from_str(value).or_err(ErrorType::InvalidHTTPHeader, "value")?;
+            headers.append(HeaderName::from_str(name).or_err(ErrorType::InvalidHTTPHeader, "name")?, value);
         }
         // RFC 9110, section 8.6: never with 204; with 304 it would have to be the length of what is not sent.
         if !matches!(self.status, 204 | 304) {
-            header.insert_header("content-length", self.body.len())?;
+            headers.insert(header::CONTENT_LENGTH, self.body.len().into());
         }
-        header.insert_header("x-content-type-options", "nosniff")?;
-        if !cache_control {
-            header.insert_header("cache-control", "no-store")?;
-        }
-        Ok(header)
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        Ok(response_header(status, headers))
     }
 
     /// Writes the answer: header and body in one piece.
@@ -84,6 +84,14 @@ impl Reply {
         }
         session.response_duplex_vec(tasks).await.map(|_| ())
     }
+}
+
+/// A header with these fields, as they are: set one by one in Pingora's, each name would be copied and read once more.
+pub fn response_header(status: StatusCode, headers: HeaderMap) -> ResponseHeader {
+    let (mut parts, ()) = http::Response::new(()).into_parts();
+    parts.status = status;
+    parts.headers = headers;
+    parts.into()
 }
 
 /// Reads away a small body, so that the connection stays usable; a large or slow one costs the connection.

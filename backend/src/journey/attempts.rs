@@ -175,8 +175,13 @@ impl Attempts<'_> {
         }
     }
 
-    /// Forgets the attempts.
-    pub(super) async fn clear(&self, limits: &[Limit<'_>]) -> Result<(), Fault> {
+    /// Forgets the attempts, if they are half used up: most who come in right have guessed wrong once or never, and need no
+    /// write. What stays counted is one's own, and makes nobody wait.
+    pub(super) async fn forget(&self, limits: &[Limit<'_>], now: Timestamp) -> Result<(), Fault> {
+        let under: Vec<_> = limits.iter().map(Limit::reservation).collect();
+        if !self.0.is_half_used(&under, now).await? {
+            return Ok(());
+        }
         Ok(self.0.clear_attempts(limits.iter().map(Limit::key).collect()).await?)
     }
 }

@@ -135,7 +135,7 @@ impl Journeys {
             let known = KnownDevice::by_session(*identity.session().as_bytes());
             let verified = self.verify_password(&account.email, current, Some(known), caller).await;
             account = verified.map_err(|refused| refused.in_terms(PasswordNotChanged::of))?;
-            self.forget_guesses(&self.limits(&account.email, Some(known), caller)).await?;
+            self.forget_guesses(&self.limits(&account.email, Some(known), caller), caller).await?;
         }
         let hash = self.passwords.hash(new).await?;
         // What was verified may be no longer true: hashing takes its time, and whoever locks the account takes less.

@@ -239,7 +239,7 @@ impl Journeys {
             return Err(NotDone::Refused(StepRefused::BeginAgain));
         }
         let known = self.known(&stage.email, caller);
-        self.forget_guesses(&self.limits(&stage.email, known, caller)).await?;
+        self.forget_guesses(&self.limits(&stage.email, known, caller), caller).await?;
         let remembered = if remember { Some(self.remember_browser(&account.id, caller).await?) } else { None };
         if known.is_none() {
             self.accounts.tell(caller.change_in(&account, session.session), Changed::NewBrowser).await;

@@ -69,7 +69,7 @@ impl Journeys {
         if !self.is_still_the_password(&account, &opened).await? {
             return Err(NotDone::Refused(SignInRefused::Wrong));
         }
-        self.forget_guesses(&self.limits(stage.email(), known, caller)).await?;
+        self.forget_guesses(&self.limits(stage.email(), known, caller), caller).await?;
         if known.is_none() {
             self.accounts.tell(caller.change_in(&account, opened.session), Changed::NewBrowser).await;
         }
@@ -122,8 +122,8 @@ impl Journeys {
 
     /// Forgets what was counted for an account, when everything that it asks for was right; not what its client has tried
     /// elsewhere.
-    pub(super) async fn forget_guesses(&self, limits: &GuessLimits<'_>) -> Result<(), Fault> {
-        self.attempts().clear(&limits.account).await
+    pub(super) async fn forget_guesses(&self, limits: &GuessLimits<'_>, caller: &Caller) -> Result<(), Fault> {
+        self.attempts().forget(&limits.account, caller.now).await
     }
 
     /// The account, if the password is right.

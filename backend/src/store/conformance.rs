@@ -214,6 +214,11 @@ async fn parallel_guesses_get_no_more_than_the_limit(store: Store) {
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == exhausted).count(), 45);
     let later = NOW.plus(WINDOW);
     assert_eq!(store.reserve_attempt(under(9, 5), later).await, Ok(Attempt::Granted { left: 4 }));
+    let half_used = |limit| {
+        let store = store.clone();
+        async move { store.is_half_used(&under(9, limit), later).await }
+    };
+    assert_eq!((half_used(2).await, half_used(3).await), (Ok(true), Ok(false)), "one of them");
     store.clear_attempts(vec![[9; 32]]).await.expect("written");
     assert_eq!(store.reserve_attempt(under(9, 1), NOW).await, Ok(Attempt::Granted { left: 0 }));
     assert_eq!(store.reserve_attempt(under(1, 0), NOW).await, Ok(exhausted));

@@ -434,6 +434,14 @@ impl Store {
         self.writer.write(sql::refusal::Count { digest: self.sealer.digest(email), throttled, now, ends }).await
     }
 
+    /// Whether half of what may be tried under one of these keys, or more, is counted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_half_used(&self, under: &[Reservation], now: Timestamp) -> Result<bool, StoreError> {
+        sql::attempt::is_half_used(&self.readers, under, now).await
+    }
+
     /// Forgets the attempts that were counted under these keys.
     ///
     /// # Errors

@@ -9,11 +9,10 @@ use super::decision::{Allowed, Denied, Verdict};
 use crate::exchange::Exchange;
 use crate::identity;
 use crate::problem::Problem;
-use crate::reply::Reply;
+use crate::reply::{Reply, response_header};
 use aldgate_core::identity_header as names;
 use aldgate_core::policy::alias::Alias;
-use http::HeaderName;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pingora::http::ResponseHeader;
 use std::collections::BTreeSet;
 
@@ -87,16 +86,17 @@ pub fn http(dialect: Dialect, verdict: Verdict, exchange: &Exchange) -> Answer {
 fn allow(dialect: Dialect, allowed: Allowed, exchange: &Exchange) -> Option<ResponseHeader> {
     let judges_method = allowed.route.judges_method();
     let set = to_set(allowed, exchange).ok()?;
-    let mut header = ResponseHeader::build_no_case(200, Some(set.len() + 3)).ok()?;
-    header.insert_header(http::header::CONTENT_LENGTH, 0).ok()?;
-    header.insert_header(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store")).ok()?;
+    let mut headers = HeaderMap::with_capacity(set.len() + 5); // And what Pingora adds: `Date`, `Connection`.
+    headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if dialect == Dialect::Envoy {
-        header.insert_header(ENVOY_REMOVE, Vec::from_iter(to_remove(&set, judges_method)).join(", ")).ok()?;
+        let removed = Vec::from_iter(to_remove(&set, judges_method)).join(", ");
+        headers.insert(ENVOY_REMOVE, HeaderValue::try_from(removed).ok()?);
     }
     for (name, value) in set {
-        header.insert_header(name, value).ok()?;
+        headers.insert(name, value);
     }
-    Some(header)
+    Some(response_header(StatusCode::OK, headers))
 }
 
 fn deny(dialect: Dialect, denied: Denied) -> Reply {

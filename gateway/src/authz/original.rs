@@ -21,6 +21,19 @@ const ORIGINAL_URI: &str = "x-original-uri";
 const ORIGINAL_URL: &str = "x-original-url";
 const HOST: &str = "host";
 
+/// All by which a proxy speaks of a request.
+const SPOKEN: [&str; 9] = [
+    HOST,
+    ORIGINAL_METHOD,
+    ORIGINAL_URI,
+    ORIGINAL_URL,
+    FORWARDED_METHOD,
+    FORWARDED_PROTO,
+    FORWARDED_HOST,
+    FORWARDED_FOR,
+    FORWARDED_URI,
+];
+
 /// What stands before the original path in a question of Envoy's.
 const ENVOY_PREFIX: &str = "/authz/envoy";
 
@@ -121,16 +134,14 @@ impl OriginalRequest {
     /// # Errors
     /// [`NotOriginal`] names the header.
     pub fn over_http(dialect: Dialect, question: &RequestHeader, issuer: &str) -> Result<Self, NotOriginal> {
-        let said = Headers(&question.headers);
+        let said = Headers::of(&question.headers);
         let statements = match dialect {
             Dialect::Nginx => said.by_nginx()?,
             Dialect::Forward | Dialect::Haproxy => said.by_forwarding()?,
             Dialect::Envoy => said.by_envoy(question)?,
         };
-        let kept = LOOKED_AT
-            .iter()
-            .flat_map(|name| question.headers.get_all(name).iter().map(move |value| (name.clone(), value.clone())));
-        Self::believed(&statements, kept, issuer)
+        let kept = question.headers.iter().filter(|(name, _)| LOOKED_AT.contains(name));
+        Self::believed(&statements, kept.map(|(name, value)| (name.clone(), value.clone())), issuer)
     }
 
     /// Reads a question that Envoy asks over gRPC: the parts that it names, and the client's headers.
@@ -212,15 +223,40 @@ fn address(text: &str) -> Option<IpAddr> {
     bare.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-struct Headers<'a>(&'a HeaderMap);
+/// How often something is said.
+#[derive(Clone, Copy)]
+enum Times<'a> {
+    Never,
+    Once(&'a HeaderValue),
+    More,
+}
+
+/// What stands under each name of [`SPOKEN`], in its order: found in one walk, since a proxy asks with each request.
+struct Headers<'a>([Times<'a>; SPOKEN.len()]);
 
 impl<'a> Headers<'a> {
-    fn one(&self, name: &'static str) -> Result<Said<'a>, NotOriginal> {
-        let mut values = self.0.get_all(name).iter();
-        let Some(value) = values.next() else { return Ok(None) };
-        if values.next().is_some() {
-            return Err(NotOriginal::Doubled(name));
+    fn of(headers: &'a HeaderMap) -> Self {
+        let mut said = [Times::Never; SPOKEN.len()];
+        for (name, value) in headers {
+            let place = SPOKEN.iter().position(|spoken| *spoken == name.as_str());
+            if let Some(times) = place.and_then(|place| said.get_mut(place)) {
+                *times = if matches!(times, Times::Never) { Times::Once(value) } else { Times::More };
+            }
         }
+        Self(said)
+    }
+
+    fn times(&self, name: &'static str) -> Times<'a> {
+        let said = SPOKEN.iter().zip(&self.0).find(|(spoken, _)| **spoken == name);
+        said.map_or(Times::Never, |(_, times)| *times)
+    }
+
+    fn one(&self, name: &'static str) -> Result<Said<'a>, NotOriginal> {
+        let value = match self.times(name) {
+            Times::Never => return Ok(None),
+            Times::More => return Err(NotOriginal::Doubled(name)),
+            Times::Once(value) => value,
+        };
         match value.to_str() {
             Ok(text) if !text.is_empty() => Ok(Some((name, text))),
             Ok(_) | Err(_) => Err(NotOriginal::Malformed(name)),
@@ -326,13 +362,12 @@ fn agreed<'a>(a: Said<'a>, b: Said<'a>, same: impl Fn(&str, &str) -> bool) -> Re
 
 /// Of two authorities that name one host, the one that names a port too: nginx' `$host` does not.
 fn more_exact<'a>(a: Said<'a>, b: Said<'a>) -> Result<Said<'a>, NotOriginal> {
-    let port = |authority: &str| split_port(authority).1.map(str::to_owned);
     let one_host = |a: &str, b: &str| {
         let ((host_a, port_a), (host_b, port_b)) = (split_port(a), split_port(b));
         host_a.eq_ignore_ascii_case(host_b) && (port_a.is_none() || port_b.is_none() || port_a == port_b)
     };
     let said = agreed(a, b, one_host)?;
-    Ok([a, b].into_iter().flatten().find(|(_, authority)| port(authority).is_some()).or(said))
+    Ok([a, b].into_iter().flatten().find(|(_, authority)| split_port(authority).1.is_some()).or(said))
 }
 
 fn split_port(authority: &str) -> (&str, Option<&str>) {

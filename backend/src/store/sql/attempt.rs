@@ -5,7 +5,7 @@
 //! order of kinds, one of a kind.
 
 use super::connection::Isolation;
-use super::{query, timestamp};
+use super::{Readers, query, timestamp};
 use crate::store::job::{Tx, Write};
 use crate::store::{Attempt, Reservation, StoreError};
 use aldgate_core::time::Timestamp;
@@ -43,6 +43,22 @@ impl Write for Reserve {
         }
         Ok(Attempt::Granted { left: least })
     }
+}
+
+/// Whether half of the attempts of one of these windows, or more, are counted.
+pub(in crate::store) async fn is_half_used(
+    readers: &Readers,
+    under: &[Reservation],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    for Reservation { key, limit, .. } in under {
+        let used = query("SELECT used FROM attempt WHERE key = $1 AND resets > $2").bind(*key).bind(now);
+        let used: Option<(i64,)> = used.optional(readers).await?;
+        if used.is_some_and(|(used,)| used * 2 >= i64::from(*limit)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Takes back one attempt of each key.

@@ -24,7 +24,7 @@ async fn a_code_log_in_with_a_password_takes_four_at_the_most() {
     let code = query_of(given.location()).remove("code").expect("a code");
     assert_eq!(RP.redeem(&world, &code).await.status, 200);
     let writes = world.commits() - before;
-    // The guess reserved, the session opened, the guess forgotten, the grant made with the client's assertion used up.
+    // The guess reserved, the session opened, the client's assertion used up, the grant made.
     assert!((1..=4).contains(&writes), "{writes}");
 }
 
