@@ -202,6 +202,7 @@ impl Endpoint {
             breached: None,
             clients,
             signing_keys: Rules::default(),
+            mutual_tls: false,
             reach: Reach::default(),
         };
         let (warm, clock) = (Arc::new(EmbeddedWarm::new(store.clone())), Arc::new(ManualClock::at(world::NOW)));

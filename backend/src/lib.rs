@@ -103,6 +103,8 @@ pub struct Config {
     pub argon2_threads: usize,
     /// The clients of the OpenID provider.
     pub clients: Registry,
+    /// Whether clients are asked for certificates where TLS ends (RFC 8705).
+    pub mutual_tls: bool,
     /// When its signing keys change.
     pub signing_keys: KeyRules,
     /// Which networks, besides the public ones, its clients may be called in.
@@ -187,6 +189,7 @@ impl Backend {
             store: store.clone(),
             warm: Arc::clone(&warm),
             keys: Arc::new(signing_keys),
+            mutual_tls: config.mutual_tls,
             entropy: Arc::clone(&entropy),
         };
         let provider = Provider::new(ground, &master).map_err(BadConfig::Outbound)?;

@@ -25,6 +25,9 @@ pub const IDENTITY: [&str; 6] = [ASSERTION, SUBJECT, SESSION, IDENTITY_LEVEL, CO
 /// The certificate that the client has shown, on routes that demand one: its digest and its names.
 pub const CLIENT_CERTIFICATE: &str = "aldgate-client-certificate";
 
+/// The same, signed, for the backend: a JWT (see [`crate::token::certificate_assertion`]).
+pub const CERTIFICATE_ASSERTION: &str = "aldgate-certificate-assertion";
+
 /// The request's own identifier, for logs and support.
 pub const REQUEST_ID: &str = "aldgate-request-id";
 

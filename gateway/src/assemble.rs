@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::snapshot::{CannotServe, Generations};
 use crate::state::EdgeState;
 use crate::token::Tokens;
+use crate::token::key_news::KeyNews;
 use crate::touch::{TouchWriter, touches};
 use crate::waiting_room::WaitingRoom;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
@@ -79,12 +80,15 @@ pub fn assemble(
     shared.warm.follow(metrics.clone());
     let kept_tokens = Arc::new(KeptTokens::default());
     shared.warm.follow(kept_tokens.clone());
+    let key_news = Arc::new(KeyNews::default());
+    shared.warm.follow(key_news.clone());
     let nobody = Tokens::of_nobody(kept_tokens.clone(), &shared.master, shared.warm.clone(), metrics.clone());
     let (touches, writer) = touches(shared.warm.clone());
     let state = EdgeState {
         snapshot: Generations::first(config, files, &nobody, &shared.master, shared.clock.now())?,
         lookups: Lookups::new(shared.warm.clone(), hot.clone(), metrics.clone()),
         kept_tokens,
+        key_news,
         hot,
         warm: shared.warm.clone(),
         touches,

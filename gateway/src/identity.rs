@@ -1,6 +1,7 @@
 //! What a service is told of a session or an access token: the signed assertion and the plain headers, made once for
 //! each, service and half minute and given out again, so that the hot path signs nothing and formats nothing.
 
+use crate::exchange::Exchange;
 use crate::state::{BACKEND_INDEX, EdgeState};
 use aldgate_core::hot::{HotSession, MintedIdentity};
 use aldgate_core::identity_header::{self as names, IdentityLines};
@@ -66,6 +67,22 @@ pub fn for_permit(state: &EdgeState, permit: &Permit, now: Timestamp) -> Result<
             Some(Told { values: Values::OfGrant(values), by_token: true })
         }
     })
+}
+
+/// What the backend is told of the certificate that a client has shown, signed; nothing where it has shown none, or
+/// somebody else answers.
+///
+/// # Errors
+/// [`BrokenSigningKey`]: the request must not go on without it.
+pub fn of_certificate(
+    state: &EdgeState,
+    permit: &Permit,
+    exchange: &Exchange,
+) -> Result<Option<String>, BrokenSigningKey> {
+    let (Target::Backend, Some(certificate)) = (&permit.route().target, &exchange.certificate) else { return Ok(None) };
+    let (sha256, names) = (&certificate.sha256, &certificate.names);
+    let signed = state.signing_key.mint_for_certificate(&state.issuer, BACKEND_AUDIENCE, sha256, names, exchange.now);
+    signed.map(Some)
 }
 
 /// The other gateways' names that whoever answers by this target knows.

@@ -7,6 +7,7 @@ use crate::breaker::Breaker;
 use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::snapshot::Generations;
+use crate::token::key_news::KeyNews;
 use crate::touch::Touches;
 use crate::waiting_room::WaitingRoom;
 use aldgate_core::entropy::Entropy;
@@ -36,6 +37,8 @@ pub struct EdgeState {
     pub warm: Arc<dyn Warm>,
     /// How warm is asked.
     pub lookups: Lookups,
+    /// Whether the OpenID provider's keys have changed.
+    pub key_news: Arc<KeyNews>,
     /// What has been verified of access tokens, and which were revoked: over all reloads.
     pub kept_tokens: Arc<KeptTokens>,
     /// Times of use on their way to warm.

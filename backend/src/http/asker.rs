@@ -7,10 +7,11 @@ use crate::journey::remembered::{self, ShownBrowser};
 use crate::journey::{Caller, Journey, sealed};
 use crate::language::Language;
 use aldgate_core::device::Device;
-use aldgate_core::identity_header::ASSERTION;
+use aldgate_core::identity_header::{ASSERTION, CERTIFICATE_ASSERTION};
 use aldgate_core::session::cookie::{self, Found};
 use aldgate_core::time::Timestamp;
-use aldgate_core::token::identity_assertion::VerifiedIdentity;
+use aldgate_core::token::certificate_assertion::ShownCertificate;
+use aldgate_core::token::identity_assertion::{IdentityRefused, VerifiedIdentity};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -43,17 +44,34 @@ pub(super) struct Owner {
 /// The identity that the gate asserts. No header: nobody is signed in. A header that does not verify is never taken
 /// for that: something between the gate and us is wrong, and the request is refused.
 fn identity(headers: &HeaderMap, front: &Shared, now: Timestamp) -> Result<Option<VerifiedIdentity>, Problem> {
-    let mut assertions = headers.get_all(ASSERTION).iter();
+    asserted(headers, ASSERTION, |assertion| front.verifier.verify(assertion, now))
+}
+
+/// The certificate that the client of a request has shown, by the same rules.
+pub(super) fn certificate(
+    headers: &HeaderMap,
+    front: &Shared,
+    now: Timestamp,
+) -> Result<Option<ShownCertificate>, Problem> {
+    asserted(headers, CERTIFICATE_ASSERTION, |assertion| front.verifier.verify_for_certificate(assertion, now))
+}
+
+fn asserted<T>(
+    headers: &HeaderMap,
+    name: &'static str,
+    verify: impl FnOnce(&str) -> Result<T, IdentityRefused>,
+) -> Result<Option<T>, Problem> {
+    let mut assertions = headers.get_all(name).iter();
     let (Some(assertion), another) = (assertions.next(), assertions.next()) else { return Ok(None) };
     let refused = |error: &dyn std::fmt::Display| {
-        tracing::error!(%error, "the gate's identity assertion was refused");
-        Problem::BadField(ASSERTION)
+        tracing::error!(%error, name, "an assertion of the gate's was refused");
+        Problem::BadField(name)
     };
     if another.is_some() {
         return Err(refused(&"there are several"));
     }
     let assertion = assertion.to_str().map_err(|error| refused(&error))?;
-    front.verifier.verify(assertion, now).map(Some).map_err(|error| refused(&error))
+    verify(assertion).map(Some).map_err(|error| refused(&error))
 }
 
 /// The last address is the one that the gate itself saw.

@@ -1,32 +1,49 @@
-//! Tokens that are bound to a key of the client's (DPoP, RFC 9449): whoever copies one has a text and no key.
+//! Tokens that are bound to something that a client holds: a key by which it signs proofs (DPoP, RFC 9449), or the
+//! certificate that it shows in TLS (RFC 8705). Whoever copies one has a text and nothing else.
 
 use super::Provider;
 use super::token::TokenError;
 use crate::fault::NotDone;
 use aldgate_core::id::TokenDigest;
 use aldgate_core::time::Timestamp;
+use aldgate_core::token::certificate_assertion::ShownCertificate;
 use aldgate_core::token::claims::Claims;
 use aldgate_core::token::dpop::{self, ProvenRequest, VerifiedProof};
+use aldgate_core::token::grant::Binding;
 use aldgate_core::token::target_uri::TargetUri;
-use aldgate_core::verdict::TokenRefused;
 use aldgate_core::warm::{Consumption, Unavailable};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+/// What a client that asks for tokens shows beside its credential.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Holding<'a> {
+    /// The `DPoP` header.
+    pub(crate) proof: Option<&'a str>,
+    /// The certificate of its connection.
+    pub(crate) certificate: Option<&'a ShownCertificate>,
+}
 
 /// How an access token is shown.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Showing<'a> {
-    /// As it is (RFC 6750).
-    Bearer,
-    /// With a proof of the key that it is bound to, for a request of this method to this path of ours.
-    Proven {
-        /// The `DPoP` header.
-        proof: &'a str,
-        /// The request's method.
-        method: &'a str,
-        /// The request's path.
-        path: &'a str,
-    },
+pub(crate) struct Showing<'a> {
+    /// The `DPoP` header, where the token is shown with one.
+    pub(crate) proof: Option<&'a str>,
+    /// The certificate of the connection.
+    pub(crate) certificate: Option<&'a ShownCertificate>,
+    /// The request's method.
+    pub(crate) method: &'a str,
+    /// The request's path.
+    pub(crate) path: &'a str,
+}
+
+/// To what a token is bound, as it says it (RFC 9449, section 6.1; RFC 8705, section 3.1).
+pub(super) fn confirmation(binding: &Binding) -> Value {
+    match binding {
+        Binding::Key(key) => json!({"jkt": URL_SAFE_NO_PAD.encode(key)}),
+        Binding::Certificate(sha256) => json!({"x5t#S256": URL_SAFE_NO_PAD.encode(sha256)}),
+    }
 }
 
 impl Provider {
@@ -46,7 +63,8 @@ impl Provider {
         if self.use_proof(&proof).await? { Ok(Some(key)) } else { Err(invalid("the proof was used before")) }
     }
 
-    /// Whether an access token is shown as it must be: one that is bound with a proof, any other without.
+    /// Whether an access token is shown as it must be: one that is bound by whoever holds what it is bound to, any other
+    /// as it is.
     pub(crate) async fn is_shown_well(
         &self,
         token: &str,
@@ -54,19 +72,29 @@ impl Provider {
         showing: Showing<'_>,
         now: Timestamp,
     ) -> Result<bool, Unavailable> {
-        let (key, (proof, method, path)) = match (claims.get("cnf"), showing) {
-            (None, Showing::Bearer) => return Ok(true),
-            (Some(cnf), Showing::Proven { proof, method, path }) => (cnf.get("jkt"), (proof, method, path)),
-            (Some(_), Showing::Bearer) | (None, Showing::Proven { .. }) => return Ok(false),
-        };
-        let mut thumbprint = [0; 32];
-        let read =
-            key.and_then(|key| key.as_str()).and_then(|key| URL_SAFE_NO_PAD.decode_slice(key, &mut thumbprint).ok());
-        let (Some(32), Some(target)) = (read, self.target(path)) else { return Ok(false) };
+        let Ok(binding) = claims.binding() else { return Ok(false) };
+        match (binding, showing.proof) {
+            (None, None) => Ok(true),
+            (Some(Binding::Key(key)), Some(proof)) => self.is_proven(token, &key, proof, showing, now).await,
+            (Some(bound @ Binding::Certificate(_)), None) => {
+                Ok(showing.certificate.is_some_and(|shown| bound.is_to_certificate(shown.sha256())))
+            }
+            (None | Some(Binding::Certificate(_)), Some(_)) | (Some(Binding::Key(_)), None) => Ok(false),
+        }
+    }
+
+    async fn is_proven(
+        &self,
+        token: &str,
+        key: &[u8; 32],
+        proof: &str,
+        showing: Showing<'_>,
+        now: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        let Some(target) = self.target(showing.path) else { return Ok(false) };
         let token = TokenDigest::of(token.as_bytes());
-        let request = ProvenRequest { method, target: &target, token, key: &thumbprint, nonces: None };
-        let verified: Result<VerifiedProof, TokenRefused> = dpop::verify(proof, request, now);
-        match verified {
+        let request = ProvenRequest { method: showing.method, target: &target, token, key, nonces: None };
+        match dpop::verify(proof, request, now) {
             Ok(proof) => self.use_proof(&proof).await,
             Err(_) => Ok(false),
         }

@@ -6,6 +6,7 @@ use super::authorize::Present;
 use super::authorize::resume::{pack, unpack};
 use super::client::DIGEST_BYTES;
 use super::pkce::{CHALLENGE_BYTES, Challenge};
+use super::resource::ResourceDigest;
 use super::scope::Scopes;
 use crate::model::GrantId;
 use aldgate_core::assurance::Vector;
@@ -27,6 +28,8 @@ pub(crate) struct Code {
     pub(crate) redirect_uri: [u8; DIGEST_BYTES],
     /// What was allowed.
     pub(crate) scopes: Scopes,
+    /// For which of the client's services.
+    pub(crate) resources: Vec<ResourceDigest>,
     /// The vector of trust that was met.
     pub(crate) vector: Vector,
     /// When the person last proved who they are.
@@ -69,6 +72,9 @@ pub(crate) struct SealedCode {
     nonce: Option<String>,
     #[n(11)]
     key: Option<ByteArray<32>>,
+    #[n(12)]
+    #[cbor(default)]
+    resources: Vec<ResourceDigest>,
 }
 
 impl Code {
@@ -87,6 +93,7 @@ impl Code {
             challenge: self.challenge.map(|challenge| (*challenge.as_bytes()).into()),
             nonce: self.nonce.clone(),
             key: self.key.map(ByteArray::from),
+            resources: self.resources.clone(),
         }
     }
 
@@ -105,6 +112,7 @@ impl Code {
             challenge: content.challenge.map(|challenge| Challenge::from_bytes(*challenge)),
             nonce: content.nonce,
             key: content.key.map(|key| *key),
+            resources: content.resources,
         })
     }
 }
@@ -113,6 +121,7 @@ impl Code {
 mod tests {
     use super::*;
     use crate::oidc::authorize::STATE_BYTES_MAX;
+    use crate::oidc::resource::ResourceUri;
     use crate::oidc::sealed::Seal;
     use crate::oidc::trust;
     use aldgate_core::secret::Purpose;
@@ -128,6 +137,7 @@ mod tests {
             client: "c".repeat(64),
             redirect_uri: [4; DIGEST_BYTES],
             scopes: Scopes::from_bits(u16::MAX),
+            resources: vec![ResourceUri::parse("https://api.example").expect("a URI").digest(); 4],
             vector: trust::parse("P9.Cp.Cd").expect("vector"),
             authenticated: NOW,
             expires: NOW,

@@ -46,12 +46,18 @@ const CLAIMS: [&str; 32] = [
 const GRANT_TYPES: [&str; 4] =
     ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
 
+/// The one that NHS login does not have.
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
 impl Provider {
     /// The metadata: as NHS login says it, and what it does not have where there are clients that are served otherwise.
     pub(crate) fn metadata(&self) -> Value {
         let mut said = self.as_nhs_login_says();
         if self.registry.has_others_than_nhs() {
             for (name, value) in self.for_others() {
+                said[name] = value;
+            }
+            for (name, value) in self.mutual_tls.then(|| self.for_certificates()).into_iter().flatten() {
                 said[name] = value;
             }
         }
@@ -76,7 +82,27 @@ impl Provider {
             ("id_token_signing_alg_values_supported", json!(["RS512", "ES256"])),
             ("subject_types_supported", json!(["public", "pairwise"])),
             ("dpop_signing_alg_values_supported", json!(ALGORITHMS.split(' ').collect::<Vec<_>>())),
-            ("grant_types_supported", json!(GRANT_TYPES)),
+            ("grant_types_supported", GRANT_TYPES.into_iter().chain([TOKEN_EXCHANGE]).collect()),
+        ]
+    }
+
+    /// Where certificates are asked for, they are at the same addresses (RFC 8705, section 5).
+    fn for_certificates(&self) -> [(&'static str, Value); 5] {
+        let at = |path: &str| format!("{}{path}", self.issuer);
+        let methods = json!(["private_key_jwt", "tls_client_auth"]);
+        let aliases = json!({
+            "token_endpoint": at("/token"),
+            "userinfo_endpoint": at("/userinfo"),
+            "pushed_authorization_request_endpoint": at("/par"),
+            "introspection_endpoint": at("/introspect"),
+            "revocation_endpoint": at("/revoke"),
+        });
+        [
+            ("tls_client_certificate_bound_access_tokens", json!(true)),
+            ("mtls_endpoint_aliases", aliases),
+            ("token_endpoint_auth_methods_supported", methods.clone()),
+            ("introspection_endpoint_auth_methods_supported", methods.clone()),
+            ("revocation_endpoint_auth_methods_supported", methods),
         ]
     }
 

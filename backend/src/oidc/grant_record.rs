@@ -1,6 +1,7 @@
 //! What exactly a grant allows, as its row keeps it: CBOR, to which fields can be added.
 
 use super::authorize::resume::{pack, unpack};
+use super::resource::ResourceDigest;
 use super::scope::Scopes;
 use aldgate_core::assurance::Vector;
 use aldgate_core::id::SessionId;
@@ -9,7 +10,7 @@ use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 /// What a grant allows, and how it came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GrantRecord {
     /// The session in which it was allowed.
     pub(crate) session: SessionId,
@@ -19,6 +20,8 @@ pub(crate) struct GrantRecord {
     pub(crate) vector: Vector,
     /// When the person had last proved who they are.
     pub(crate) authenticated: Timestamp,
+    /// For which of the client's services its access tokens are; the provider itself if there is none.
+    pub(crate) resources: Vec<ResourceDigest>,
 }
 
 #[derive(Encode, Decode)]
@@ -32,6 +35,9 @@ struct Encoded {
     vector: u16,
     #[n(3)]
     authenticated: u64,
+    #[n(4)]
+    #[cbor(default)]
+    resources: Vec<ResourceDigest>,
 }
 
 impl GrantRecord {
@@ -42,6 +48,7 @@ impl GrantRecord {
             scopes: self.scopes.bits(),
             vector: pack(self.vector),
             authenticated: self.authenticated.as_millis(),
+            resources: self.resources.clone(),
         };
         minicbor::to_vec(encoded).unwrap_or_default() // A `Vec` takes whatever is written.
     }
@@ -54,6 +61,7 @@ impl GrantRecord {
             scopes: Scopes::from_bits(encoded.scopes),
             vector: unpack(encoded.vector)?,
             authenticated: Timestamp::from_millis(encoded.authenticated),
+            resources: encoded.resources,
         })
     }
 }
@@ -61,6 +69,7 @@ impl GrantRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::resource::ResourceUri;
     use crate::oidc::trust;
     use aldgate_core::testing::world::NOW;
 
@@ -71,9 +80,16 @@ mod tests {
             scopes: Scopes::requested("openid email"),
             vector: trust::parse("P9.Cm").expect("vector"),
             authenticated: NOW,
+            resources: vec![ResourceUri::parse("https://api.example").expect("a URI").digest()],
         };
-        assert_eq!(GrantRecord::decode(&record.encode()), Some(record));
+        assert_eq!(GrantRecord::decode(&record.encode()), Some(record.clone()));
         assert_eq!(GrantRecord::decode(&[]), None);
         assert_eq!(GrantRecord::decode(&record.encode()[1..]), None);
+    }
+
+    #[test]
+    fn a_row_from_before_there_were_resources_is_read() {
+        let record = GrantRecord::decode(&minicbor::to_vec((ByteArray::from([1; 16]), 1, 1, 1)).expect("bytes"));
+        assert_eq!(record.map(|record| record.resources), Some(Vec::new()));
     }
 }

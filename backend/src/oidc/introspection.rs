@@ -1,7 +1,7 @@
 //! What a token is worth now, for whoever is shown one (RFC 7662), and its end before its time (RFC 7009).
 //!
-//! A client may ask about its own tokens; one that is registered as a resource server, about everybody's. About anything
-//! else the answer is the same as about a token that there never was.
+//! A client may ask about its own tokens; one that is registered as a resource server, about everybody's, or about those
+//! that are for the services that it stands for. About anything else the answer is the same as about a token that there never was.
 
 use super::Provider;
 use super::client::Client;
@@ -18,7 +18,8 @@ use aldgate_core::token::claims::Claims;
 use serde_json::{Map, Value, json};
 
 /// What of an access token's claims an introspection tells.
-const TOLD: [&str; 11] = ["iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "auth_time", "vot", "cnf"];
+const TOLD: [&str; 13] =
+    ["iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "auth_time", "vot", "cnf", "act", "may_act"];
 
 /// A token that somebody has shown, and that is good now.
 enum Shown {
@@ -29,6 +30,14 @@ enum Shown {
 }
 
 impl Shown {
+    /// For whom it is; a refresh token is for nobody but its client.
+    fn audience(&self) -> Option<&Value> {
+        match self {
+            Self::Access(claims) => claims.get("aud"),
+            Self::Refresh(_) => None,
+        }
+    }
+
     fn client(&self) -> Option<&str> {
         match self {
             Self::Access(claims) => claims.get("client_id").and_then(Value::as_str),
@@ -48,7 +57,7 @@ impl Provider {
         let inactive = json!({"active": false});
         let Some(shown) = self.shown(token(parameters)?, now).await? else { return Ok(inactive) };
         let client = asking.client();
-        let may_know = client.is_resource_server() || shown.client() == Some(client.id().as_str());
+        let may_know = client.is_resource_server_of(shown.audience()) || shown.client() == Some(client.id().as_str());
         if !may_know {
             return Ok(inactive);
         }
@@ -56,7 +65,8 @@ impl Provider {
             Shown::Access(mut claims) => {
                 claims.retain(|name, _| TOLD.contains(&name.as_str()));
                 claims.insert("active".into(), true.into());
-                let kind = if claims.contains_key("cnf") { "DPoP" } else { "Bearer" };
+                let kind =
+                    if claims.get("cnf").is_some_and(|cnf| cnf.get("jkt").is_some()) { "DPoP" } else { "Bearer" };
                 claims.insert("token_type".into(), kind.into());
                 Value::Object(claims)
             }

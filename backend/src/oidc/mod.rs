@@ -27,6 +27,7 @@ mod profile;
 mod refresh_token;
 pub(crate) mod registration;
 pub mod registry;
+pub mod resource;
 pub(crate) mod scope;
 mod sealed;
 mod session_name;
@@ -81,6 +82,7 @@ pub(crate) struct Provider {
     invitations: InitialAccess,
     registrations: RegistrationTokens,
     deliverers: Vec<Arc<dyn Deliverer>>,
+    mutual_tls: bool,
 }
 
 /// What a provider stands on.
@@ -97,6 +99,8 @@ pub(crate) struct Ground {
     pub(crate) warm: Arc<dyn Warm>,
     /// The keys that it signs with.
     pub(crate) keys: Arc<SigningKeys>,
+    /// Whether clients are asked for certificates where TLS ends.
+    pub(crate) mutual_tls: bool,
     /// Which networks clients may be called in.
     pub(crate) reach: Reach,
     /// Randomness.
@@ -132,6 +136,7 @@ impl Provider {
             invitations: InitialAccess::under(seal(Purpose::InitialAccess)),
             registrations: RegistrationTokens::of(master),
             deliverers,
+            mutual_tls: on.mutual_tls,
             issuer: on.issuer,
             host: on.host,
             registry: on.registry,
@@ -167,6 +172,6 @@ impl Provider {
     /// Does what nobody asks for, as long as it is polled.
     pub(crate) async fn tend(&self, clock: &dyn Clock) {
         let registry = self.registry.run(&self.store);
-        tokio::join!(self.keys.run(clock), registry);
+        tokio::join!(self.keys.run(clock, &*self.warm), registry);
     }
 }

@@ -1,10 +1,13 @@
-//! The parameters of an OAuth request, read once: each name stands once (RFC 6749, section 3.1), and one without a value
-//! counts as left out.
+//! The parameters of an OAuth request, read once: each name stands once (RFC 6749, section 3.1), but for those few that
+//! may stand several times, and one without a value counts as left out.
 
 use std::fmt;
 
 /// Most parameters that are read; a request has about fifteen.
 const PARAMETERS_MAX: usize = 40;
+
+/// Those that may stand several times (RFC 8707, section 2; RFC 8693, section 2.1).
+const REPEATED: [&str; 2] = ["resource", "audience"];
 
 /// The parameters of one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +44,7 @@ impl Parameters {
             if name.contains(char::is_control) || value.contains(char::is_control) {
                 return Err(BadParameters::Text);
             }
-            if all.iter().any(|(other, _)| *other == name) {
+            if !REPEATED.contains(&name.as_str()) && all.iter().any(|(other, _)| *other == name) {
                 return Err(BadParameters::Twice(shown(&name)));
             }
             if all.len() == PARAMETERS_MAX {
@@ -62,6 +65,12 @@ impl Parameters {
     /// The value of a parameter, if it has one.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+        found.filter(|value| !value.is_empty())
+    }
+
+    /// The values of a parameter that may stand several times.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let found = self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str());
         found.filter(|value| !value.is_empty())
     }
 }
@@ -85,6 +94,13 @@ mod tests {
     fn a_parameter_without_a_value_is_left_out() {
         let parameters = read(&[("a", "1"), ("b", "")]).expect("read");
         assert_eq!((parameters.get("a"), parameters.get("b"), parameters.get("c")), (Some("1"), None, None));
+    }
+
+    #[test]
+    fn a_few_may_stand_several_times() {
+        let parameters = read(&[("resource", "a:b"), ("x", "1"), ("resource", ""), ("resource", "a:c")]).expect("read");
+        assert_eq!(parameters.all("resource").collect::<Vec<_>>(), ["a:b", "a:c"]);
+        assert_eq!(parameters.all("audience").count(), 0);
     }
 
     #[test]

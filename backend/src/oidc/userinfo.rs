@@ -9,6 +9,7 @@ use super::bound::Showing;
 use super::claims::Telling;
 use super::client::Client;
 use super::grant_record::GrantRecord;
+use super::resource;
 use super::scope::{Scope, Scopes};
 use super::token_name::Named;
 use crate::fault::{Fault, NotDone};
@@ -58,10 +59,16 @@ impl Provider {
         let claims = self.own_claims(token, now).await?.ok_or_else(invalid)?;
         let name = claims.text("jti").ok().flatten().ok_or_else(invalid)?;
         let grant = self.names.grant(Named::Access, name).ok_or_else(invalid)?;
+        if !resource::names(claims.get("aud"), &self.issuer) {
+            return Err(invalid()); // It is for another service (RFC 8707, section 2).
+        }
         if !self.is_shown_well(token, &claims, showing, now).await? {
             return Err(invalid());
         }
         let grant = self.standing(&grant, now).await?.ok_or_else(invalid)?;
+        if claims.text("client_id").ok().flatten() != Some(grant.client.as_str()) {
+            return Err(invalid()); // Exchanged by another (RFC 8693): the person has allowed that one nothing here.
+        }
         let record = GrantRecord::decode(&grant.record).ok_or_else(invalid)?;
         let scopes = claims.get("scope").and_then(Value::as_str).map(Scopes::requested).unwrap_or_default();
         let scopes = scopes.and(record.scopes);

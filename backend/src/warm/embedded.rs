@@ -111,6 +111,11 @@ impl Warm for EmbeddedWarm {
         Ok(self.0.is_consumed(&revocation(token)).await?)
     }
 
+    async fn provider_keys_changed(&self) -> Result<(), Unavailable> {
+        self.0.tell(&Change::ProviderKeysChanged);
+        Ok(())
+    }
+
     fn follow(&self, follower: Arc<dyn Follower>) {
         self.0.follow(follower);
     }

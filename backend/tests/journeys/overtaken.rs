@@ -94,6 +94,10 @@ impl Warm for Overtaking {
         self.warm.token_revoked(token).await
     }
 
+    async fn provider_keys_changed(&self) -> Result<(), Unavailable> {
+        self.warm.provider_keys_changed().await
+    }
+
     fn follow(&self, follower: Arc<dyn Follower>) {
         self.warm.follow(follower);
     }

@@ -107,6 +107,7 @@ impl World {
             argon2_threads: 2,
             clients,
             signing_keys: Rules::default(),
+            mutual_tls: true,
             reach: Reach::beyond_public(vec!["127.0.0.0/8".parse().expect("a network")]), // Of services under test.
             password_alone_chars_min: 8,
             breached: None,

@@ -225,7 +225,7 @@ impl Follower for Hot {
             Change::SessionEnded(session) => self.sessions.end(session),
             Change::CredentialRetired(digest) => self.credentials.end(digest),
             Change::CredentialChanged(record) => drop(self.admit_credential(record.clone())),
-            Change::TokenRevoked(_) => {} // Kept beside the grants.
+            Change::TokenRevoked(_) | Change::ProviderKeysChanged => {} // Kept beside the grants.
         }
     }
 

@@ -116,6 +116,7 @@ pub async fn suite(warm: Arc<dyn Warm>, registry: Arc<dyn Registry>) {
     suite.a_replaced_session_of_another_account_ends().await;
     suite.a_value_is_consumed_once().await;
     suite.a_token_is_revoked_and_the_followers_know().await;
+    suite.the_followers_know_of_new_provider_keys().await;
     suite.passkeys_are_published_and_retired().await;
 }
 
@@ -363,6 +364,11 @@ impl Suite {
         }
         assert!(self.notebook.has(&Change::TokenRevoked(token)));
         assert_eq!(self.warm.token_revoked(&other).await, Ok(false));
+    }
+
+    async fn the_followers_know_of_new_provider_keys(&self) {
+        self.warm.provider_keys_changed().await.expect("warm answers");
+        assert!(self.notebook.has(&Change::ProviderKeysChanged));
     }
 
     /// Somebody else's session in the same browser may lie in another place of the tier.

@@ -140,7 +140,10 @@ impl Claims {
 
     /// To what it is bound (RFC 7800). A way of binding that is not understood cannot be honoured, so the token is
     /// refused.
-    fn binding(&self) -> Result<Option<Binding>, TokenRefused> {
+    ///
+    /// # Errors
+    /// [`TokenRefused`].
+    pub fn binding(&self) -> Result<Option<Binding>, TokenRefused> {
         let Some(cnf) = self.get("cnf") else { return Ok(None) };
         let members = cnf.as_object().ok_or(TokenRefused::Malformed)?;
         let mut members = members.iter();

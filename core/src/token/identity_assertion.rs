@@ -144,7 +144,7 @@ impl SigningKey {
             auth_time: record.authenticated.as_secs(),
             vot: vector_of_trust(record),
         };
-        self.sign(&claims)
+        self.sign(TYPE, &claims)
     }
 
     /// Signs the claims about an access token for one service.
@@ -158,7 +158,7 @@ impl SigningKey {
         grant: &Grant,
         now: Timestamp,
     ) -> Result<String, BrokenSigningKey> {
-        self.sign(&GrantClaims {
+        let claims = GrantClaims {
             iss: issuer.into(),
             aud: audience.into(),
             sub: grant.subject.clone(),
@@ -170,11 +170,13 @@ impl SigningKey {
             exp: now.plus(LIFETIME).min(grant.expires).as_secs(),
             auth_time: grant.authenticated.map(Timestamp::as_secs),
             vot: grant.vector_of_trust().to_string(),
-        })
+        };
+        self.sign(TYPE, &claims)
     }
 
-    fn sign(&self, claims: &impl Serialize) -> Result<String, BrokenSigningKey> {
-        let header = Header { typ: Some(TYPE.into()), kid: Some(self.key_id.clone()), ..Header::new(Algorithm::ES256) };
+    /// Signs whatever the gate says of a request, as a JWT of a type.
+    pub(super) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, BrokenSigningKey> {
+        let header = Header { typ: Some(typ.into()), kid: Some(self.key_id.clone()), ..Header::new(Algorithm::ES256) };
         jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|_| BrokenSigningKey)
     }
 }
@@ -288,7 +290,7 @@ impl Verifier {
     /// # Errors
     /// [`IdentityRefused`]; an assertion about an access token is one that is not ours for this.
     pub fn verify(&self, jwt: &str, now: Timestamp) -> Result<VerifiedIdentity, IdentityRefused> {
-        let claims: Claims = self.signed(jwt)?;
+        let claims: Claims = self.signed(TYPE, jwt)?;
         in_time(claims.iat, claims.exp, now)?;
         let account = AccountId::from_str(&claims.sub).map_err(|_| IdentityRefused::Malformed)?;
         let session = SessionId::from_str(&claims.sid).map_err(|_| IdentityRefused::Malformed)?;
@@ -300,14 +302,19 @@ impl Verifier {
     /// # Errors
     /// [`IdentityRefused`]; an assertion about a session is one that is not ours for this.
     pub fn verify_for_grant(&self, jwt: &str, now: Timestamp) -> Result<GrantClaims, IdentityRefused> {
-        let claims: GrantClaims = self.signed(jwt)?;
+        let claims: GrantClaims = self.signed(TYPE, jwt)?;
         in_time(claims.iat, claims.exp, now)?;
         Ok(claims)
     }
 
-    fn signed<C: serde::de::DeserializeOwned + Clone>(&self, jwt: &str) -> Result<C, IdentityRefused> {
+    /// The claims of a JWT of a type that the gate has signed for this service, at whatever time.
+    pub(super) fn signed<C: serde::de::DeserializeOwned + Clone>(
+        &self,
+        typ: &str,
+        jwt: &str,
+    ) -> Result<C, IdentityRefused> {
         let header = jsonwebtoken::decode_header(jwt).map_err(|_| IdentityRefused::Malformed)?;
-        if header.typ.as_deref() != Some(TYPE) {
+        if header.typ.as_deref() != Some(typ) {
             return Err(IdentityRefused::Type);
         }
         let named = |(kid, _): &&(String, DecodingKey)| header.kid.as_ref() == Some(kid);
@@ -317,7 +324,8 @@ impl Verifier {
     }
 }
 
-fn in_time(issued: u64, expires: u64, now: Timestamp) -> Result<(), IdentityRefused> {
+/// Whether what was issued then and ends then is good now.
+pub(super) fn in_time(issued: u64, expires: u64, now: Timestamp) -> Result<(), IdentityRefused> {
     let latest_start = now.plus(CLOCK_SKEW).as_secs();
     let lives = expires.saturating_sub(issued) <= LIFETIME.as_secs();
     if now.as_secs() >= expires || issued > latest_start || !lives {

@@ -215,7 +215,10 @@ impl Follower for KeptTokens {
     fn apply(&self, change: &Change) {
         match change {
             Change::TokenRevoked(token) => self.revoke(token),
-            Change::SessionEnded(_) | Change::CredentialChanged(_) | Change::CredentialRetired(_) => {}
+            Change::SessionEnded(_)
+            | Change::CredentialChanged(_)
+            | Change::CredentialRetired(_)
+            | Change::ProviderKeysChanged => {}
         }
     }
 

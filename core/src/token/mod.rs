@@ -6,6 +6,7 @@
 
 pub mod access_token;
 pub mod authorization;
+pub mod certificate_assertion;
 pub mod claims;
 pub mod dpop;
 pub mod dpop_nonce;

@@ -16,6 +16,8 @@ pub enum Change {
     CredentialRetired(CredentialDigest),
     /// An access token was ended before its time.
     TokenRevoked(TokenDigest),
+    /// The keys with which the deployment's own OpenID provider signs are others now: made, announced or removed.
+    ProviderKeysChanged,
 }
 
 /// Whether the feed of changes can be relied on.

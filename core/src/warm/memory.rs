@@ -191,6 +191,12 @@ impl Warm for MemoryWarm {
         Ok(self.state().await?.revoked.contains_key(token))
     }
 
+    async fn provider_keys_changed(&self) -> Result<(), Unavailable> {
+        drop(self.state().await?);
+        self.followers.tell(&Change::ProviderKeysChanged);
+        Ok(())
+    }
+
     fn follow(&self, follower: Arc<dyn Follower>) {
         self.followers.add(follower);
     }

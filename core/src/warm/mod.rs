@@ -131,6 +131,9 @@ pub trait Warm: Send + Sync {
     /// Whether an access token was ended before its time.
     async fn token_revoked(&self, token: &TokenDigest) -> Result<bool, Unavailable>;
 
+    /// Makes known that the OpenID provider's keys are others now. What they are, its key set says.
+    async fn provider_keys_changed(&self) -> Result<(), Unavailable>;
+
     /// Lets `follower` hear every change from now on: one that this process causes before the call that causes it
     /// returns, one that another process causes as soon as the feed brings it. Whether the feed can be relied on,
     /// the follower is told too.

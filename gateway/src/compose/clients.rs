@@ -29,10 +29,19 @@ pub(crate) fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
             sso_from: client.sso_from.clone(),
             sector: client.sector.clone(),
             machine_scopes: client.machine_scopes.clone(),
+            resources: client.resources.clone(),
+            serves: client.serves.clone(),
+            exchange_for: client.exchange_for.clone(),
+            tls_client_auth_san_dns: client.tls_client_auth_san_dns.clone(),
+            tls_client_auth_san_uri: client.tls_client_auth_san_uri.clone(),
+            tls_client_certificate_bound_access_tokens: client.tls_client_certificate_bound_access_tokens,
             resource_server: client.resource_server,
             disabled: client.disabled,
             backchannel_logout_uri: client.backchannel_logout_uri.clone(),
-            keys: keys(&client.keys).map_err(|error| faults.push(Fault::new(&path("keys"), &error))).ok(),
+            keys: client
+                .keys
+                .as_ref()
+                .and_then(|place| keys(place).map_err(|error| faults.push(Fault::new(&path("keys"), &error))).ok()),
         };
         match Client::register(&registration) {
             Ok(client) => clients.push(client),

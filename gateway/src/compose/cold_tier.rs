@@ -2,10 +2,9 @@
 
 use super::place::Place;
 use super::tier::Tier;
-use super::{CannotStart, breached, clients, database, keys, messages};
+use super::{CannotStart, breached, clients, database, keys, messages, oidc_keys};
 use aldgate_backend::cold::StoreCold;
 use aldgate_backend::model::telephone::Countries;
-use aldgate_backend::oidc::keys::Rules;
 use aldgate_backend::oidc::logout::reach::Reach;
 use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::{KeyFiles, Store};
@@ -160,7 +159,8 @@ fn backend_config(
         text: messages::carrier(&config.messages.text)?,
         countries,
         clients,
-        signing_keys: Rules::default(),
+        signing_keys: oidc_keys::rules(config),
+        mutual_tls: config.edge.client_authorities.is_some(),
         reach,
     })
 }

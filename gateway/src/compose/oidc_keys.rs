@@ -9,8 +9,8 @@ use aldgate_backend::oidc::keys::{KeysFailed, ListedKey, Rotation, Rules, Signin
 use aldgate_core::entropy::Entropy;
 use aldgate_core::time::{Clock as _, Timestamp};
 use aldgate_gateway::clock::{SystemClock, SystemEntropy};
-use aldgate_gateway::config::Config;
 use aldgate_gateway::config::source::Source;
+use aldgate_gateway::config::{Config, KeyPeriods};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +24,12 @@ pub(crate) enum Asked {
     Rotate(Option<SigningAlgorithm>),
     /// A new key of an algorithm in the place of all others.
     Replace(SigningAlgorithm),
+}
+
+/// When keys change, as the configuration says.
+pub(crate) fn rules(config: &Config) -> Rules {
+    let KeyPeriods { announce, period, keep } = config.signing_keys;
+    Rules { announce, period, outlive: keep, ..Rules::default() }
 }
 
 /// Does it, on the store of a configuration.
@@ -51,7 +57,7 @@ async fn on_store(asked: Asked, config: &Config) -> Result<Vec<String>, CannotSt
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
     let master = keys::that_exist(&config.keys, &*entropy)?.master;
     let store = database::open(config, &master, entropy.clone()).await?;
-    let keys = SigningKeys::new(store.clone(), &master, entropy, Rules::default());
+    let keys = SigningKeys::new(store.clone(), &master, entropy, rules(config));
     let done = perform(asked, &keys, SystemClock.now()).await;
     store.close().await;
     done.map_err(|error| CannotStart(error.to_string()))

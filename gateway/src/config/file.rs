@@ -117,6 +117,8 @@ table!(
         hot: FileHot,
         /// `[password]`
         password: FilePassword,
+        /// `[signing_keys]`
+        signing_keys: FileSigningKeys,
         /// `[messages]`
         messages: FileMessages,
         /// `[admission]`
@@ -282,6 +284,17 @@ table!(
     }
 );
 table!(
+    /// `[signing_keys]`: when the keys change with which the OpenID provider signs.
+    FileSigningKeys {
+        /// For how long a key is published before it signs.
+        announce: String,
+        /// For how long it signs.
+        period: String,
+        /// For how long it is published after that.
+        keep: String,
+    }
+);
+table!(
     /// `[messages]`: who carries what is sent to people.
     FileMessages {
         /// "outbox", "smtp" or "govuk-notify".
@@ -442,6 +455,18 @@ table!(
         backchannel_logout_uri: String,
         /// What it may ask for itself.
         machine_scopes: Vec<String>,
+        /// The services for which it may ask for tokens.
+        resources: Vec<String>,
+        /// The services that it stands for.
+        serves: Vec<String>,
+        /// The services for which it may exchange tokens.
+        exchange_for: Vec<String>,
+        /// The DNS name of the certificate by which it proves itself.
+        tls_client_auth_san_dns: String,
+        /// The URI of that.
+        tls_client_auth_san_uri: String,
+        /// Whether its tokens are bound to its certificate.
+        tls_client_certificate_bound_access_tokens: bool,
         /// Whether it may ask what tokens of other clients are worth.
         resource_server: bool,
         /// The file with its public key, PEM.

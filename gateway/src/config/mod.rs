@@ -51,6 +51,8 @@ pub struct Config {
     pub hot: Capacity,
     /// How passwords are hashed, and which ones are taken.
     pub password: Password,
+    /// When the OpenID provider's keys change.
+    pub signing_keys: KeyPeriods,
     /// Who carries what is sent to people.
     pub messages: Messages,
     /// How much may be asked for.
@@ -242,6 +244,17 @@ pub struct GovUkNotify {
     pub per_minute: u32,
 }
 
+/// When the keys change with which the OpenID provider signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyPeriods {
+    /// For how long a key is published before it signs.
+    pub announce: Duration,
+    /// For how long it signs.
+    pub period: Duration,
+    /// For how long it is published after that.
+    pub keep: Duration,
+}
+
 /// Somebody whose access tokens are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenIssuer {
@@ -316,10 +329,22 @@ pub struct Client {
     pub backchannel_logout_uri: Option<String>,
     /// What it may ask for itself, about nobody.
     pub machine_scopes: Vec<String>,
+    /// The services for which it may ask for tokens.
+    pub resources: Vec<String>,
+    /// The services that it stands for, if it is a resource server of those alone.
+    pub serves: Vec<String>,
+    /// The services for which it may exchange tokens.
+    pub exchange_for: Vec<String>,
+    /// The DNS name of the certificate by which it proves itself.
+    pub tls_client_auth_san_dns: Option<String>,
+    /// The URI of that.
+    pub tls_client_auth_san_uri: Option<String>,
+    /// Whether its tokens are bound to its certificate.
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// Whether it may ask what tokens of other clients are worth.
     pub resource_server: bool,
-    /// The file with its keys.
-    pub keys: ClientKeys,
+    /// The file with its keys; none for one that proves itself by its certificate and signs nothing.
+    pub keys: Option<ClientKeys>,
     /// Whether it is out of use.
     pub disabled: bool,
 }

@@ -48,6 +48,8 @@ pub struct Dress<'a> {
     exchange: &'a Exchange,
     route: &'a Route,
     told: Option<Told>,
+    /// What the backend is told of the client's certificate, if it has shown one.
+    certificate: Option<String>,
     /// The client's cookies, where they are said anew: without ours, or in one line.
     cookies: Option<Vec<u8>>,
 }
@@ -60,7 +62,8 @@ impl<'a> Dress<'a> {
     pub fn of(header: &RequestHeader, exchange: &'a Exchange, state: &EdgeState) -> Result<Self, CannotForward> {
         let permit = exchange.permit.as_ref().ok_or(CannotForward)?;
         let told = identity::for_permit(state, permit, exchange.now)?;
-        let mut dress = Self { exchange, route: permit.route(), told, cookies: None };
+        let certificate = identity::of_certificate(state, permit, exchange)?;
+        let mut dress = Self { exchange, route: permit.route(), told, certificate, cookies: None };
         dress.cookies =
             if dress.sees_our_cookies() { in_one_line(header) } else { cookie::without_ours(cookies(header)) };
         Ok(dress)
@@ -96,6 +99,9 @@ impl<'a> Dress<'a> {
         if self.route.client_certificate.is_some() {
             let certificate = self.exchange.certificate.as_deref().ok_or(CannotForward)?;
             say(names::CLIENT_CERTIFICATE, certificate.header_value().as_ref())?;
+        }
+        if let Some(certificate) = &self.certificate {
+            say(names::CERTIFICATE_ASSERTION, certificate.as_bytes())?;
         }
         let aliases = identity::aliases(&self.route.target);
         self.told.iter().flat_map(|told| told.aliased(aliases)).try_for_each(|(name, value)| say(name, &value))

@@ -4,6 +4,7 @@
 //! is kept. A key that is not in it may be new: the set is then fetched at once, but never twice within
 //! [`FETCH_INTERVAL`] and never by two requests at a time, whatever tokens name. A fetch is a task of its own: it goes on
 //! when the client whose token began it has gone, so nobody can keep a set from being fetched by asking and going away.
+//! When the issuer itself tells of a change ([`KeySource::reload`]), it is fetched at that moment.
 //! If a set cannot be fetched, or what comes is no good, the old one serves until [`STALE_MAX`]; after that nothing is
 //! verified any more.
 
@@ -17,7 +18,7 @@ use aldgate_core::token::verifying_key::VerifyingKey;
 use arc_swap::ArcSwapOption;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
@@ -67,6 +68,8 @@ pub struct KeySource {
     last: Mutex<Option<Attempt>>,
     /// Whether the last attempt that is over brought a set.
     answered: AtomicBool,
+    /// Whether its issuer has said that it is another, and it has not been fetched since.
+    outdated: AtomicBool,
     metrics: Arc<Metrics>,
 }
 
@@ -88,7 +91,7 @@ impl KeySource {
         };
         let answered = AtomicBool::new(keys.is_some());
         let loaded = ArcSwapOption::new(keys.map(|keys| Arc::new(Loaded { keys, at: now })));
-        Ok(Self { place, refresh, loaded, last: Mutex::new(None), answered, metrics })
+        Ok(Self { place, refresh, loaded, last: Mutex::new(None), answered, outdated: AtomicBool::new(false), metrics })
     }
 
     /// The set, unless there is none or it is too old.
@@ -98,7 +101,8 @@ impl KeySource {
 
     /// Whether it is time to fetch it again.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.loaded.load().as_ref().is_none_or(|loaded| now.since(loaded.at) >= self.refresh)
+        let old = self.loaded.load().as_ref().is_none_or(|loaded| now.since(loaded.at) >= self.refresh);
+        old || self.outdated.load(Ordering::Acquire)
     }
 
     /// Whether the last attempt to fetch it brought one: then a key that is not in it is nobody's.
@@ -114,10 +118,31 @@ impl KeySource {
 
     /// The attempt that is under way, or was a moment ago, or begins by this.
     fn attempt(self: &Arc<Self>, now: Timestamp) -> watch::Receiver<()> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last();
         if let Some(attempt) = last.as_ref().filter(|attempt| now.since(attempt.at) < FETCH_INTERVAL) {
             return attempt.over.clone();
         }
+        self.begin(&mut last, now)
+    }
+
+    /// Fetches it because its issuer has said that it is another now, however short a while ago it was fetched. An attempt
+    /// that is under way may have read the old one: it is waited for, and does not count.
+    pub async fn reload(self: &Arc<Self>, now: Timestamp) {
+        let under_way = self.last().as_ref().map(|attempt| attempt.over.clone());
+        if let Some(mut over) = under_way {
+            while over.changed().await.is_ok() {}
+        }
+        self.outdated.store(true, Ordering::Release);
+        let mut over = self.begin(&mut self.last(), now);
+        while over.changed().await.is_ok() {}
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Attempt>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins an attempt.
+    fn begin(self: &Arc<Self>, last: &mut Option<Attempt>, now: Timestamp) -> watch::Receiver<()> {
         let (under_way, over) = watch::channel(());
         *last = Some(Attempt { at: now, over: over.clone() });
         let this = self.clone();
@@ -137,7 +162,10 @@ impl KeySource {
         self.metrics.token_issuer_asked(keys.is_ok());
         self.answered.store(keys.is_ok(), Ordering::Release);
         match keys {
-            Ok(keys) => self.loaded.store(Some(Arc::new(Loaded { keys, at: now }))),
+            Ok(keys) => {
+                self.outdated.store(false, Ordering::Release);
+                self.loaded.store(Some(Arc::new(Loaded { keys, at: now })));
+            }
             Err(error) => {
                 let place = match &self.place {
                     Place::File(path) => path.display().to_string(),

@@ -4,6 +4,9 @@
 //! been verified is kept ([`KeptTokens`]), so that a known token costs no signature; it is kept by the digest of the whole
 //! token, dies with its key, and is revoked by the feed. Everything that is not known fails closed.
 //!
+//! The deployment's own OpenID provider may be one of the issuers: of a change of its keys the feed tells, and its set is
+//! fetched at that moment ([`key_news`]).
+//!
 //! The issuers are part of what a reload takes over ([`crate::snapshot`]): [`Tokens::taking`] makes the next [`Tokens`]
 //! of those before it. An issuer that is as it was keeps what it has fetched and what was verified by it; of one that
 //! was changed or is gone nothing is left, and its tokens are refused from the next request on. What was revoked stays so.
@@ -13,6 +16,7 @@
 //! while the proof is still fresh. The tier forgets it a minute after it could last be accepted, which bounds it.
 
 pub mod introspector;
+pub mod key_news;
 pub mod key_source;
 pub mod outbound;
 pub mod read_issuer;
@@ -366,6 +370,16 @@ impl Tokens {
         self.nonces.nonce(now)
     }
 
+    /// Fetches the key set of an issuer that has said that it is another now.
+    pub async fn reload(&self, issuer: &str, now: Timestamp) {
+        let its = self.issuers.iter().filter(|one| one.configured.issuer == issuer);
+        let sources = its.filter_map(|issuer| match &issuer.check {
+            Check::Keys(source) => Some(source.reload(now)),
+            Check::Introspection(_) => None,
+        });
+        join_all(sources).await;
+    }
+
     /// Fetches the key sets that are due, all at once: none waits for an issuer that does not answer.
     pub async fn refresh(&self, now: Timestamp) {
         let due = self.issuers.iter().filter_map(|issuer| match &issuer.check {
@@ -376,11 +390,21 @@ impl Tokens {
     }
 }
 
+/// The least time between two fetches that the feed asks for.
+const RELOAD_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Keeps the key sets fresh; runs for ever. In each round, those of the issuers that are configured then: one that is gone
 /// is asked nothing more, and one that is new does not wait for a request.
 pub async fn keep_fresh(state: Arc<EdgeState>) {
     loop {
         state.snapshot.current().tokens.refresh(state.clock.now()).await;
-        tokio::time::sleep(LOOK).await;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = state.key_news.heard() => {
+                let now = state.clock.now();
+                state.snapshot.current().tokens.reload(&state.issuer, now).await;
+                tokio::time::sleep(RELOAD_INTERVAL).await;
+            }
+        }
     }
 }

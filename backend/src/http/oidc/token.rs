@@ -2,11 +2,14 @@
 
 use super::error::{error, failed, unread};
 use crate::fault::NotDone;
+use crate::http::asker;
 use crate::http::fields::{self, read_body};
 use crate::http::problem::Problem;
 use crate::http::{Front, Shared};
+use crate::oidc::bound::Holding;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::token::{Proven, TokenError};
+use aldgate_core::token::certificate_assertion::ShownCertificate;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -35,21 +38,44 @@ pub(super) async fn posted(request: Request, front: &Shared) -> Result<Parameter
 
 /// `POST /token`: whatever the answer is, nobody keeps it.
 pub(super) async fn exchange(State(front): State<Shared>, request: Request) -> Response {
-    let proof = proof(request.headers());
-    let mut response = match (proof, posted(request, &front).await) {
-        (Ok(proof), Ok(parameters)) => tokens(&front, &parameters, proof.as_deref()).await,
-        (Err(refusal), _) => refused(&front, NotDone::Refused(refusal)),
+    let (held, now) = (Held::of(request.headers(), &front), front.clock.now());
+    let mut response = match (held, posted(request, &front).await) {
+        (Ok(held), Ok(parameters)) => match front.provider.exchange(&parameters, held.holding(), now).await {
+            Ok(tokens) => Json(tokens).into_response(),
+            Err(not_done) => refused(&front, not_done),
+        },
+        (Err(refused), _) => *refused,
         (_, Err(refused)) => refused,
     };
     response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     response
 }
 
-async fn tokens(front: &Shared, parameters: &Parameters, proof: Option<&str>) -> Response {
-    match front.provider.exchange(parameters, proof, front.clock.now()).await {
-        Ok(tokens) => Json(tokens).into_response(),
-        Err(not_done) => refused(front, not_done),
+/// What a request shows beside its credential.
+struct Held {
+    proof: Option<String>,
+    certificate: Option<ShownCertificate>,
+}
+
+impl Held {
+    fn of(headers: &HeaderMap, front: &Shared) -> Result<Self, Box<Response>> {
+        let proof = proof(headers).map_err(|refusal| refused(front, NotDone::Refused(refusal)))?;
+        Ok(Self { proof, certificate: shown_certificate(headers, front)? })
     }
+
+    fn holding(&self) -> Holding<'_> {
+        Holding { proof: self.proof.as_deref(), certificate: self.certificate.as_ref() }
+    }
+}
+
+/// The certificate of a request's connection.
+pub(super) fn shown_certificate(
+    headers: &HeaderMap,
+    front: &Shared,
+) -> Result<Option<ShownCertificate>, Box<Response>> {
+    let description = "what is said of the connection's certificate cannot be believed";
+    let shown = asker::certificate(headers, front, front.clock.now());
+    shown.map_err(|_| error(StatusCode::BAD_REQUEST, "invalid_request", description).into())
 }
 
 /// What a client is refused with. Anybody can be, and as often as they like: the log says it seldom.
@@ -99,8 +125,9 @@ pub(super) async fn push(State(front): State<Shared>, request: Request) -> Respo
 
 /// What a client asks at an endpoint where it proves itself.
 async fn asked(front: &Shared, request: Request, path: &str) -> Result<(Proven, Parameters), Response> {
+    let certificate = shown_certificate(request.headers(), front).map_err(|refused| *refused)?;
     let parameters = posted(request, front).await?;
-    match front.provider.proven(&parameters, path, front.clock.now()).await {
+    match front.provider.proven(&parameters, path, certificate.as_ref(), front.clock.now()).await {
         Ok(proven) => Ok((proven, parameters)),
         Err(not_done) => Err(refused(front, not_done)),
     }

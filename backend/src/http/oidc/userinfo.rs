@@ -1,13 +1,14 @@
 //! `/userinfo`: what an access token tells of a person, and the text that a client keeps about them.
 
 use super::error::{error, failed, unread};
-use super::token::DPOP;
+use super::token::{DPOP, shown_certificate};
 use crate::fault::NotDone;
 use crate::http::Shared;
 use crate::http::fields::{self, read_body};
 use crate::oidc::bound::Showing;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::userinfo::{Access, METADATA_CHARS_MAX, UserinfoRefused};
+use aldgate_core::token::certificate_assertion::ShownCertificate;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -21,21 +22,21 @@ struct Token {
     text: String,
     /// The proof of its key, where it was shown as one that is bound.
     proof: Option<String>,
+    /// The certificate of the connection, if one was shown.
+    certificate: Option<ShownCertificate>,
     method: Method,
 }
 
 impl Token {
     fn showing(&self) -> Showing<'_> {
-        match &self.proof {
-            Some(proof) => Showing::Proven { proof, method: self.method.as_str(), path: PATH },
-            None => Showing::Bearer,
-        }
+        let (proof, certificate) = (self.proof.as_deref(), self.certificate.as_ref());
+        Showing { proof, certificate, method: self.method.as_str(), path: PATH }
     }
 }
 
 /// `GET /userinfo`.
 pub(super) async fn tell(State(front): State<Shared>, request: Request) -> Response {
-    match shown(request.method(), request.headers()) {
+    match shown(&front, request.method(), request.headers()) {
         Ok(Some(token)) => told(&front, &token).await,
         Ok(None) => challenge(StatusCode::UNAUTHORIZED, None, None),
         Err(refused) => *refused,
@@ -44,7 +45,11 @@ pub(super) async fn tell(State(front): State<Shared>, request: Request) -> Respo
 
 /// `POST /userinfo`: the token may be in the form instead (RFC 6750, section 2.2), but not in both.
 pub(super) async fn tell_posted(State(front): State<Shared>, request: Request) -> Response {
-    let in_header = shown(request.method(), request.headers());
+    let in_header = shown(&front, request.method(), request.headers());
+    let certificate = match shown_certificate(request.headers(), &front) {
+        Ok(certificate) => certificate,
+        Err(refused) => return *refused,
+    };
     let is_form = fields::is_form(request.headers());
     let body = match read_body(request, &front).await {
         Ok(body) => body,
@@ -59,7 +64,7 @@ pub(super) async fn tell_posted(State(front): State<Shared>, request: Request) -
             error(StatusCode::BAD_REQUEST, "invalid_request", "the access token is in the header and in the form")
         }
         (Ok(Some(token)), None) => told(&front, &token).await,
-        (Ok(None), Some(text)) => told(&front, &Token { text, proof: None, method: Method::POST }).await,
+        (Ok(None), Some(text)) => told(&front, &Token { text, proof: None, certificate, method: Method::POST }).await,
         (Ok(None), None) => challenge(StatusCode::UNAUTHORIZED, None, None),
         (Err(refused), _) => *refused,
     }
@@ -74,7 +79,7 @@ struct Change {
 
 /// `PATCH /userinfo`: keeps a text for the client; an empty one clears what it kept.
 pub(super) async fn keep(State(front): State<Shared>, request: Request) -> Response {
-    let token = match shown(request.method(), request.headers()) {
+    let token = match shown(&front, request.method(), request.headers()) {
         Ok(Some(token)) => token,
         Ok(None) => return challenge(StatusCode::UNAUTHORIZED, None, None),
         Err(refused) => return *refused,
@@ -113,7 +118,7 @@ async fn told(front: &Shared, token: &Token) -> Response {
 
 /// A bearer token that is none of ours to bind; `Ok(None)` where there is none.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Box<Response>> {
-    let token = shown(&Method::GET, headers)?;
+    let token = written(&Method::GET, headers)?;
     match token {
         Some(Token { proof: Some(_), .. }) => {
             Err(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None).into())
@@ -122,8 +127,14 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Box<Response
     }
 }
 
-/// The token of a request; `Ok(None)` where there is none.
-fn shown(method: &Method, headers: &HeaderMap) -> Result<Option<Token>, Box<Response>> {
+/// The token of a request and what it is shown with; `Ok(None)` where there is none.
+fn shown(front: &Shared, method: &Method, headers: &HeaderMap) -> Result<Option<Token>, Box<Response>> {
+    let certificate = shown_certificate(headers, front)?;
+    Ok(written(method, headers)?.map(|token| Token { certificate, ..token }))
+}
+
+/// The same, but for the certificate of the connection.
+fn written(method: &Method, headers: &HeaderMap) -> Result<Option<Token>, Box<Response>> {
     let invalid = |description: &str| error(StatusCode::BAD_REQUEST, "invalid_request", description);
     let Some(value) = one(headers, header::AUTHORIZATION.as_str())
         .map_err(|()| invalid("there are several Authorization headers"))?
@@ -139,7 +150,7 @@ fn shown(method: &Method, headers: &HeaderMap) -> Result<Option<Token>, Box<Resp
         Some(proof) if scheme.eq_ignore_ascii_case("dpop") => Some(proof.to_owned()),
         _ => return Err(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None).into()),
     };
-    Ok(Some(Token { text: text.trim().to_owned(), proof, method: method.clone() }))
+    Ok(Some(Token { text: text.trim().to_owned(), proof, certificate: None, method: method.clone() }))
 }
 
 /// The one header of a name; an error if there are several.

@@ -284,6 +284,7 @@ impl Provider {
             client: request.client.id().to_string(),
             redirect_uri: request.redirect_uri.digest(),
             scopes: request.scopes,
+            resources: request.resources.digests(),
             vector,
             authenticated: there.authenticated,
             expires: now.plus(request.client.profile().rules().code),

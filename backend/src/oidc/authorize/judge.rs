@@ -109,6 +109,7 @@ fn covers(consent: &Consent, scopes: Scopes, level: IdentityLevel) -> bool {
 mod tests {
     use super::*;
     use crate::oidc::client::tests::client;
+    use crate::oidc::resource::Resources;
     use aldgate_core::id::{AccountId, SessionId};
     use aldgate_core::testing::world::NOW;
     use std::sync::Arc;
@@ -118,6 +119,7 @@ mod tests {
         AuthorizationRequest {
             redirect_uri: client.redirect_uri("https://rp.example/cb").expect("an address").clone(),
             scopes: client.scopes(),
+            resources: Resources::default(),
             state: None,
             nonce: None,
             vectors: vectors.iter().filter_map(|text| trust::parse(text).ok()).collect(),

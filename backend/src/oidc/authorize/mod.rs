@@ -18,6 +18,7 @@ pub(crate) use refusal::{ErrorCode, Refusal, Unaddressed};
 
 use super::client::{Client, RedirectUri};
 use super::pkce::Challenge;
+use super::resource::Resources;
 use super::scope::Scopes;
 use aldgate_core::assurance::Vector;
 use aldgate_core::id::{AccountId, SessionId};
@@ -57,6 +58,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) redirect_uri: RedirectUri,
     /// What it asks to know: all of it approved, `openid` among it.
     pub(crate) scopes: Scopes,
+    /// For which services it wants its access tokens: all of them its own to ask for.
+    pub(crate) resources: Resources,
     /// Given back as it came.
     pub(crate) state: Option<String>,
     /// For the ID token.

@@ -7,6 +7,7 @@ use crate::oidc::client::{Client, RedirectUri};
 use crate::oidc::parameters::Parameters;
 use crate::oidc::pkce::Challenge;
 use crate::oidc::registry::Registry;
+use crate::oidc::resource::Resources;
 use crate::oidc::scope::{Scope, Scopes};
 use crate::oidc::trust;
 use aldgate_core::time::Timestamp;
@@ -109,6 +110,7 @@ impl Reading<'_> {
         self.response()?;
         let (state, nonce) = (self.kept("state")?, self.kept("nonce")?);
         let scopes = self.scopes()?;
+        let resources = self.resources()?;
         let words = self.client.profile().rules().trust;
         let vectors = trust::requested(words, self.parameters.get("vtr"), self.client.vectors());
         let vectors = vectors.map_err(|bad| self.invalid(bad))?;
@@ -125,6 +127,7 @@ impl Reading<'_> {
         let request = AuthorizationRequest {
             client: self.client.clone(),
             scopes,
+            resources,
             state,
             nonce,
             vectors,
@@ -182,6 +185,11 @@ impl Reading<'_> {
             return Err(invalid("profile and basic_demographics cannot be asked for together"));
         }
         Ok(scopes)
+    }
+
+    fn resources(&self) -> Result<Resources, Refusal> {
+        let asked = Resources::asked(self.parameters, self.client.resources());
+        asked.map_err(|bad| self.refusal(ErrorCode::InvalidTarget, bad))
     }
 
     fn prompt(&self) -> Result<Prompt, Refusal> {

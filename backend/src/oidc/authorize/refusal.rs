@@ -12,6 +12,8 @@ pub(crate) enum ErrorCode {
     AccessDenied,
     UnsupportedResponseType,
     InvalidScope,
+    /// RFC 8707, section 2.
+    InvalidTarget,
     /// `prompt=none`, and nobody is signed in: each profile has a word of its own.
     LoginRequired(&'static str),
     InteractionRequired,
@@ -33,6 +35,7 @@ impl ErrorCode {
             Self::AccessDenied => "access_denied",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
             Self::LoginRequired(word) => word,
             Self::InteractionRequired => "interaction_required",
             Self::ConsentRequired => "consent_required",

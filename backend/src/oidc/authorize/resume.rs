@@ -8,6 +8,7 @@ use super::{AuthorizationRequest, Present, Prompt, Unaddressed};
 use crate::oidc::client::DIGEST_BYTES;
 use crate::oidc::pkce::{CHALLENGE_BYTES, Challenge};
 use crate::oidc::registry::Registry;
+use crate::oidc::resource::{ResourceDigest, Resources};
 use crate::oidc::scope::Scopes;
 use aldgate_core::assurance::{Components, IdentityLevel, Vector};
 use aldgate_core::id::{AccountId, SessionId};
@@ -49,6 +50,9 @@ pub(crate) struct Waiting {
     key: Option<ByteArray<32>>,
     #[n(12)]
     pushed: Option<ByteArray<16>>,
+    #[n(13)]
+    #[cbor(default)]
+    resources: Vec<ResourceDigest>,
 }
 
 /// A person as they stand in what waits.
@@ -121,6 +125,7 @@ impl Waiting {
             began: request.began.as_millis(),
             key: request.key.map(ByteArray::from),
             pushed: request.pushed.map(ByteArray::from),
+            resources: request.resources.digests(),
         }
     }
 
@@ -135,12 +140,16 @@ impl Waiting {
         let scopes = Scopes::from_bits(self.scopes);
         let vectors: Vec<Vector> = self.vectors.into_iter().filter_map(unpack).collect();
         let registered = vectors.iter().all(|vector| client.vectors().contains(vector));
-        if vectors.is_empty() || !registered || !scopes.is_within(client.scopes()) {
+        let resources = Resources::of_digests(&self.resources, client.resources());
+        let (true, true, Ok(resources)) =
+            (registered && !vectors.is_empty(), scopes.is_within(client.scopes()), resources)
+        else {
             return Err(Unaddressed::Expired); // The client was registered anew meanwhile.
-        }
+        };
         Ok(AuthorizationRequest {
             redirect_uri,
             scopes,
+            resources,
             state: self.state,
             nonce: self.nonce,
             vectors,
@@ -190,8 +199,8 @@ impl WaitingConsent {
 mod tests {
     use super::*;
     use crate::oidc::authorize::STATE_BYTES_MAX;
-    use crate::oidc::client::tests::registration;
-    use crate::oidc::client::{Client, Registration};
+    use crate::oidc::client::{self, Client, Registration};
+    use crate::oidc::parameters::Parameters;
     use crate::oidc::sealed::Seal;
     use crate::oidc::trust;
     use aldgate_core::secret::Purpose;
@@ -199,8 +208,21 @@ mod tests {
     use aldgate_core::testing::world::{self, NOW};
     use std::sync::Arc;
 
+    const API: &str = "https://api.example";
+
+    /// A client that may ask for a service.
+    fn registration(id: &str) -> Registration {
+        let many = (1..4).map(|n| format!("{API}/{n}")).chain([API.to_owned()]).collect();
+        Registration { resources: many, ..client::tests::registration(id) }
+    }
+
     fn registry(from: &Registration) -> Registry {
         Registry::new([Client::register(from).expect("a client")]).expect("one")
+    }
+
+    fn all(client: &Client) -> Resources {
+        let pairs = client.resources().iter().map(|uri| (b"resource".to_vec(), uri.as_str().as_bytes().to_vec()));
+        Resources::asked(&Parameters::read(pairs).expect("read"), client.resources()).expect("registered")
     }
 
     fn longest(registry: &Registry) -> AuthorizationRequest {
@@ -209,6 +231,7 @@ mod tests {
         AuthorizationRequest {
             redirect_uri: client.redirect_uri("https://rp.example/cb").expect("an address").clone(),
             scopes: client.scopes(),
+            resources: all(&client),
             state: long.clone(),
             nonce: long,
             vectors: trust::ALL.iter().filter_map(|text| trust::parse(text).ok()).collect(),
@@ -248,6 +271,8 @@ mod tests {
         assert_eq!(with(moved, NOW), Some(Unaddressed::RedirectUri));
         let less = Registration { scopes: vec!["openid".into()], ..registration("rp") };
         assert_eq!(with(less, NOW), Some(Unaddressed::Expired));
+        let elsewhere = Registration { resources: vec!["https://x.example".into()], ..registration("rp") };
+        assert_eq!(with(elsewhere, NOW), Some(Unaddressed::Expired));
         let weaker = Registration { vectors: vec!["P0.Cm".into()], ..registration("rp") };
         assert_eq!(with(weaker, NOW), Some(Unaddressed::Expired));
     }

@@ -9,8 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// What a client may exchange for tokens.
-const GRANT_TYPES: [&str; 4] =
-    ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
+const GRANT_TYPES: [&str; 5] = [
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+];
 
 /// Metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +36,11 @@ pub(crate) struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token_endpoint_auth_method: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_client_auth_san_dns: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_client_auth_san_uri: Option<String>,
+    pub(crate) tls_client_certificate_bound_access_tokens: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) grant_types: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) response_types: Option<Vec<String>>,
@@ -50,6 +60,12 @@ pub(crate) struct Metadata {
     pub(crate) machine_scopes: Vec<String>,
     /// Ours: whether it may ask what tokens of other clients are worth.
     pub(crate) resource_server: bool,
+    /// Ours: the services for which it may ask for tokens (RFC 8707).
+    pub(crate) resources: Vec<String>,
+    /// Ours: the services that it stands for.
+    pub(crate) serves: Vec<String>,
+    /// Ours: the services for which it may exchange tokens (RFC 8693).
+    pub(crate) exchange_for: Vec<String>,
 }
 
 impl Metadata {
@@ -68,10 +84,22 @@ impl Metadata {
             sso_from: self.sso_from.clone(),
             machine_scopes: self.machine_scopes.clone(),
             resource_server: self.resource_server,
+            resources: self.resources.clone(),
+            serves: self.serves.clone(),
+            exchange_for: self.exchange_for.clone(),
+            tls_client_auth_san_dns: self.tls_client_auth_san_dns.clone(),
+            tls_client_auth_san_uri: self.tls_client_auth_san_uri.clone(),
+            tls_client_certificate_bound_access_tokens: self.tls_client_certificate_bound_access_tokens,
             keys,
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
             ..Registration::default()
         }
+    }
+
+    /// How it proves itself.
+    fn auth_method(&self) -> &'static str {
+        let by_certificate = self.tls_client_auth_san_dns.is_some() || self.tls_client_auth_san_uri.is_some();
+        if by_certificate { "tls_client_auth" } else { "private_key_jwt" }
     }
 
     /// What it asks for and is not done here. `signing` is the algorithm of the profile's ID tokens.
@@ -90,7 +118,7 @@ impl Metadata {
         });
         let method = self.token_endpoint_auth_method.as_ref();
         [
-            only("token_endpoint_auth_method", method, "private_key_jwt"),
+            only("token_endpoint_auth_method", method, self.auth_method()),
             only("id_token_signed_response_alg", self.id_token_signed_response_alg.as_ref(), signing),
             among("grant_types", self.grant_types.as_ref(), &GRANT_TYPES),
             among("response_types", self.response_types.as_ref(), &["code"]),

@@ -14,8 +14,10 @@ pub(crate) use redirect_uri::{DIGEST_BYTES, digest_of};
 use super::client_assertion::ClientKeys;
 use super::logout::LogoutUri;
 use super::profile::{Profile, SubjectKind};
+use super::resource::{self, ResourceUri};
 use super::scope::{Scope, Scopes};
 use aldgate_core::assurance::Vector;
+use serde_json::Value;
 
 /// Most addresses of one client (NHS login, EIS 3.4.1).
 const REDIRECT_URIS_MAX: usize = 10;
@@ -26,6 +28,12 @@ const NAME_CHARS_MAX: usize = 80;
 /// Most scopes that a client asks for itself, and the longest.
 const MACHINE_SCOPES_MAX: usize = 20;
 const MACHINE_SCOPE_BYTES_MAX: usize = 200;
+
+/// Longest name of a certificate.
+const CERTIFICATE_NAME_BYTES_MAX: usize = 253;
+
+/// Most services that tokens of one client can be for, and most that one resource server stands for.
+const RESOURCES_MAX: usize = 20;
 
 /// Who a client is, as text: what a file or an administrator says.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +61,18 @@ pub struct Registration {
     pub machine_scopes: Vec<String>,
     /// Whether it may ask what tokens of other clients are worth.
     pub resource_server: bool,
+    /// The services for which it may ask for tokens (RFC 8707).
+    pub resources: Vec<String>,
+    /// The services that it stands for, if it is a resource server of those alone.
+    pub serves: Vec<String>,
+    /// The services for which it may exchange tokens (RFC 8693).
+    pub exchange_for: Vec<String>,
+    /// The DNS name of the certificate by which it proves itself (RFC 8705, section 2.1.2).
+    pub tls_client_auth_san_dns: Option<String>,
+    /// The URI of that.
+    pub tls_client_auth_san_uri: Option<String>,
+    /// Whether its tokens are bound to its certificate (RFC 8705, section 3.4).
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// Whether it is out of use.
     pub disabled: bool,
     /// The keys that verify what it signs.
@@ -93,6 +113,11 @@ pub struct Client {
     sector: String,
     machine_scopes: Vec<String>,
     resource_server: bool,
+    resources: Vec<ResourceUri>,
+    serves: Vec<ResourceUri>,
+    exchange_for: Vec<ResourceUri>,
+    certificate_name: Option<String>,
+    certificate_bound: bool,
     keys: ClientKeys,
     logout: Option<LogoutUri>,
     disabled: bool,
@@ -129,10 +154,14 @@ impl Client {
         let sector = faults.keep("sector", sector(from.sector.as_deref(), &redirect_uris, profile));
         let others = from.sso_from.iter().map(|other| faults.keep("sso_from", ClientId::parse(other)));
         let sso_from: Vec<ClientId> = others.collect::<Vec<_>>().into_iter().flatten().collect();
-        let keys = keys(from.keys.as_ref(), profile, &mut faults);
+        let certificate_name = certificate_name(from, &mut faults);
+        let keys = keys(from, profile, &mut faults);
         let logout = from.backchannel_logout_uri.as_deref().map(LogoutUri::parse);
         let logout = logout.and_then(|uri| faults.keep("backchannel_logout_uri", uri));
         let machine_scopes = machine_scopes(&from.machine_scopes, &mut faults);
+        let resources = resources("resources", &from.resources, &mut faults);
+        let serves = serves(from, &mut faults);
+        let exchange_for = self::resources("exchange_for", &from.exchange_for, &mut faults);
         match (id, name, profile, scopes, keys, sector) {
             (Some(id), Some(name), Some(profile), Some(scopes), Some(keys), Some(sector)) if faults.0.is_empty() => {
                 Ok(Self {
@@ -147,6 +176,11 @@ impl Client {
                     sector,
                     machine_scopes,
                     resource_server: from.resource_server,
+                    resources,
+                    serves,
+                    exchange_for,
+                    certificate_name,
+                    certificate_bound: from.tls_client_certificate_bound_access_tokens,
                     keys,
                     logout,
                     disabled: from.disabled,
@@ -201,6 +235,16 @@ impl Client {
         &self.keys
     }
 
+    /// The name of the certificate by which it proves itself, if it does so.
+    pub(crate) fn certificate_name(&self) -> Option<&str> {
+        self.certificate_name.as_deref()
+    }
+
+    /// Whether its tokens are bound to its certificate, where they are not to a key.
+    pub(crate) const fn is_certificate_bound(&self) -> bool {
+        self.certificate_bound
+    }
+
     /// Where it is told of log-outs, without the browser.
     pub(crate) const fn logout(&self) -> Option<&LogoutUri> {
         self.logout.as_ref()
@@ -221,9 +265,25 @@ impl Client {
         &self.machine_scopes
     }
 
-    /// Whether it may ask what tokens of other clients are worth.
-    pub(crate) const fn is_resource_server(&self) -> bool {
-        self.resource_server
+    /// The services for which it may ask for tokens.
+    pub(crate) fn resources(&self) -> &[ResourceUri] {
+        &self.resources
+    }
+
+    /// The services for which it may exchange tokens.
+    pub(crate) fn exchange_for(&self) -> &[ResourceUri] {
+        &self.exchange_for
+    }
+
+    /// Whether it stands for one of the services that an `aud` names.
+    pub(crate) fn stands_for(&self, audience: Option<&Value>) -> bool {
+        self.serves.iter().any(|uri| resource::names(audience, uri.as_str()))
+    }
+
+    /// Whether it may ask what a token of another client's is worth that is for `audience`: any, or one for a service
+    /// that it stands for.
+    pub(crate) fn is_resource_server_of(&self, audience: Option<&Value>) -> bool {
+        self.resource_server && (self.serves.is_empty() || self.stands_for(audience))
     }
 
     /// Whether it is out of use.
@@ -281,6 +341,22 @@ fn machine_scopes(texts: &[String], faults: &mut Faults) -> Vec<String> {
     texts.to_vec()
 }
 
+fn resources(field: &'static str, texts: &[String], faults: &mut Faults) -> Vec<ResourceUri> {
+    if texts.len() > RESOURCES_MAX {
+        faults.add(field, format!("must be at most {RESOURCES_MAX} services"));
+    }
+    let read = |text: &String| faults.keep(field, ResourceUri::parse(text).map_err(|bad| format!("{text:?} {bad}")));
+    texts.iter().filter_map(read).collect()
+}
+
+fn serves(from: &Registration, faults: &mut Faults) -> Vec<ResourceUri> {
+    const FIELD: &str = "serves";
+    if !from.serves.is_empty() && !from.resource_server {
+        faults.add(FIELD, "goes with resource_server");
+    }
+    resources(FIELD, &from.serves, faults)
+}
+
 /// The sector that is named, or the one host of the redirect URIs (OpenID Connect Core, section 8.1).
 fn sector(named: Option<&str>, uris: &[RedirectUri], profile: Option<Profile>) -> Result<String, &'static str> {
     let pairwise = profile.is_some_and(|profile| profile.rules().subject == SubjectKind::Pairwise);
@@ -304,13 +380,38 @@ fn vectors(texts: &[String], profile: Option<Profile>, faults: &mut Faults) -> V
     texts.iter().filter_map(read).flatten().collect()
 }
 
+/// The name by which a certificate is its own: as the gate reads names, so that one of a kind never passes for the other.
+fn certificate_name(from: &Registration, faults: &mut Faults) -> Option<String> {
+    let dns = |name: &String| {
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        let whole = plain && name.len() <= CERTIFICATE_NAME_BYTES_MAX && !name.split('.').any(str::is_empty);
+        if whole { Ok(name.to_ascii_lowercase()) } else { Err("must be a DNS name, whole and without wildcard") }
+    };
+    let uri = |uri: &String| {
+        let scheme = uri.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty());
+        let plain = uri.len() <= CERTIFICATE_NAME_BYTES_MAX && uri.bytes().all(|b| b.is_ascii_graphic());
+        if scheme && plain { Ok(uri.clone()) } else { Err("must be a URI with an authority, such as spiffe://a/b") }
+    };
+    match (&from.tls_client_auth_san_dns, &from.tls_client_auth_san_uri) {
+        (Some(name), None) => faults.keep("tls_client_auth_san_dns", dns(name)),
+        (None, Some(name)) => faults.keep("tls_client_auth_san_uri", uri(name)),
+        (None, None) => None,
+        (Some(_), Some(_)) => {
+            faults.add("tls_client_auth_san_uri", "cannot stand beside tls_client_auth_san_dns");
+            None
+        }
+    }
+}
+
 /// What is a matter of the profile: of which algorithm a key is that does not say so itself.
-fn keys(from: Option<&PublicKeys>, profile: Option<Profile>, faults: &mut Faults) -> Option<ClientKeys> {
+fn keys(from: &Registration, profile: Option<Profile>, faults: &mut Faults) -> Option<ClientKeys> {
     const FIELD: &str = "keys";
     let rules = profile.unwrap_or(Profile::Nhs).rules();
-    let read = match from {
+    let by_certificate = from.tls_client_auth_san_dns.is_some() || from.tls_client_auth_san_uri.is_some();
+    let read = match &from.keys {
+        None if by_certificate => return Some(ClientKeys::None),
         None => {
-            faults.add(FIELD, "are missing: a client proves itself with a key of its own");
+            faults.add(FIELD, "are missing: a client proves itself with a key of its own, or by a certificate");
             return None;
         }
         Some(PublicKeys::Pem(text)) => ClientKeys::from_pem(text, rules.client_key, rules.client_signing),
@@ -367,6 +468,9 @@ pub(crate) mod tests {
             vectors: texts(&["P9"]),
             sso_from: texts(&[""]),
             machine_scopes: texts(&["a b"]),
+            resources: texts(&["https://api.example#x"]),
+            serves: texts(&["https://api.example"]),
+            exchange_for: texts(&["api"]),
             keys: None,
             backchannel_logout_uri: Some("http://rp.example/".into()),
             ..Registration::default()
@@ -385,6 +489,9 @@ pub(crate) mod tests {
             "keys",
             "backchannel_logout_uri",
             "machine_scopes",
+            "resources",
+            "serves",
+            "exchange_for",
         ];
         assert_eq!(fields, expected);
         let query = Registration { redirect_uris: texts(&["https://rp.example/?a=1"]), ..registration("rp") };

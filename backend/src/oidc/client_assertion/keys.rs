@@ -27,6 +27,8 @@ pub enum ClientKeys {
     Set(KeySet),
     /// The only one, whatever `kid` stands on what it signs: a PEM has no name.
     Single(Box<VerifyingKey>),
+    /// It proves itself by a certificate, and signs nothing.
+    None,
 }
 
 /// Why a text holds no keys of a client's.
@@ -88,6 +90,7 @@ impl ClientKeys {
         match self {
             Self::Set(set) => set.find(key_id),
             Self::Single(key) => Some(key),
+            Self::None => None,
         }
     }
 }

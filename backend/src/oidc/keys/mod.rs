@@ -19,6 +19,7 @@ use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::secret::MasterKey;
 use aldgate_core::time::{Clock, Timestamp};
 use aldgate_core::token::verifying_key::VerifyingKey;
+use aldgate_core::warm::Warm;
 pub use algorithm::{NoSuchAlgorithm, SigningAlgorithm};
 use arc_swap::ArcSwap;
 pub use pair::BrokenKey;
@@ -138,9 +139,9 @@ impl SigningKeys {
         Err(KeysFailed::Contended)
     }
 
-    /// Looks, for as long as it is polled.
-    pub(crate) async fn run(&self, clock: &dyn Clock) {
-        let mut failing = false;
+    /// Looks, for as long as it is polled, and tells the gateways of each change.
+    pub(crate) async fn run(&self, clock: &dyn Clock, warm: &dyn Warm) {
+        let (mut failing, mut told) = (false, None);
         loop {
             match self.look(clock.now()).await {
                 Err(error) if !failing => {
@@ -153,7 +154,21 @@ impl SigningKeys {
                 }
                 _ => {}
             }
+            self.tell(warm, &mut told).await;
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Tells the gateways, unless these very keys are those of which they were `told` last. Every process tells when it
+    /// knows: after the last has told, all of them publish the same.
+    async fn tell(&self, warm: &dyn Warm, told: &mut Option<Arc<KeyRing>>) {
+        let ring = self.ring();
+        if told.as_ref().is_some_and(|told| Arc::ptr_eq(told, &ring)) {
+            return;
+        }
+        match warm.provider_keys_changed().await {
+            Ok(()) => *told = Some(ring),
+            Err(error) => tracing::warn!(%error, "the gateways are not told of the signing keys; again in a second"),
         }
     }
 

@@ -109,6 +109,9 @@ impl Invitation {
             ("sector", asked.sector.is_some() && asked.sector != self.sector),
             ("machine_scopes", !asked.machine_scopes.is_empty()),
             ("resource_server", asked.resource_server),
+            ("resources", !asked.resources.is_empty()),
+            ("serves", !asked.serves.is_empty()),
+            ("exchange_for", !asked.exchange_for.is_empty()),
         ];
         for (field, _) in others.into_iter().filter(|(_, asked)| *asked) {
             beyond(field, "is the administrator's to choose");

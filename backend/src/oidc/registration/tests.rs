@@ -34,6 +34,7 @@ pub(crate) fn provider(store: Store, warm: Arc<dyn Warm>, seed: u64) -> Provider
         store,
         warm,
         keys: Arc::new(keys),
+        mutual_tls: false,
         reach: Reach::default(),
         entropy,
     };
@@ -149,11 +150,25 @@ async fn a_client_gets_no_more_than_its_invitation_and_is_told_all_that_is_wrong
         sector: Some("other.example".into()),
         machine_scopes: texts(&["x"]),
         resource_server: true,
+        resources: texts(&["https://api.example"]),
+        serves: texts(&["https://api.example"]),
+        exchange_for: texts(&["https://api.example"]),
         ..metadata()
     };
     assert_eq!(
         fields(register(beyond).await),
-        ["profile", "sso_from", "sector", "machine_scopes", "resource_server", "scope", "vectors"]
+        [
+            "profile",
+            "sso_from",
+            "sector",
+            "machine_scopes",
+            "resource_server",
+            "resources",
+            "serves",
+            "exchange_for",
+            "scope",
+            "vectors"
+        ]
     );
     let unsupported = Metadata {
         token_endpoint_auth_method: Some("client_secret_basic".into()),

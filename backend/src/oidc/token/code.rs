@@ -15,19 +15,23 @@ use crate::oidc::grant_record::GrantRecord;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::pkce;
 use crate::oidc::refresh_token::RefreshToken;
+use crate::oidc::resource::Resources;
 use crate::store::{Redemption, ServedFrom};
 use aldgate_core::time::Timestamp;
+use aldgate_core::token::grant::Binding;
 
 /// What is shown beside a code.
 struct Shown<'a> {
     redirect_uri: &'a str,
     verifier: Option<&'a str>,
-    key: Option<[u8; 32]>,
+    binding: Option<Binding>,
 }
 
 /// What a code that can be redeemed rests on.
 struct Redeemable {
     account: Account,
+    /// The services that the first access token is for.
+    resources: Resources,
     /// When the session in which it was made ends by itself at the latest.
     session_ends: Timestamp,
 }
@@ -42,30 +46,31 @@ impl Provider {
         &self,
         proven: &Proven,
         parameters: &Parameters,
-        key: Option<[u8; 32]>,
+        binding: Option<Binding>,
         now: Timestamp,
     ) -> Exchanged<Tokens> {
         let missing = |name| NotDone::Refused(TokenError::InvalidRequest(format!("{name} is missing")));
         let text = parameters.get("code").ok_or_else(|| missing("code"))?;
         let redirect_uri = parameters.get("redirect_uri").ok_or_else(|| missing("redirect_uri"))?;
         let code = self.codes.open::<SealedCode>(text, now).and_then(Code::from_content);
-        let code = code.filter(|code| code.client == proven.client.id().as_str());
+        let code = code.filter(|code| code.client == proven.client().id().as_str());
         let code = code.ok_or_else(|| invalid("code is not one of this client's"))?;
-        let shown = Shown { redirect_uri, verifier: parameters.get("code_verifier"), key };
-        let redeemable = match self.redeemable(proven, &code, &shown, now).await {
+        let shown = Shown { redirect_uri, verifier: parameters.get("code_verifier"), binding };
+        let redeemable = match self.redeemable(proven, parameters, &code, &shown, now).await {
             Ok(redeemable) => redeemable,
             Err(refusal) => {
                 self.store.revoke_grant(&code.grant).await?; // If it was redeemed before, this is a second use.
                 return Err(refusal);
             }
         };
-        self.make_grant(proven, &code, &redeemable, key, now).await
+        self.make_grant(proven, &code, &redeemable, binding, now).await
     }
 
     /// What a code that can be redeemed so rests on.
     async fn redeemable(
         &self,
         proven: &Proven,
+        parameters: &Parameters,
         code: &Code,
         shown: &Shown<'_>,
         now: Timestamp,
@@ -79,35 +84,40 @@ impl Provider {
         if !pkce::fits(code.challenge.as_ref(), shown.verifier) {
             return Err(invalid("code_verifier does not fit the code_challenge"));
         }
-        if code.key.is_some() && code.key != shown.key {
+        if code.key.is_some() && code.key.map(Binding::Key) != shown.binding {
             return Err(invalid("the code is bound to another key than that of the DPoP proof"));
         }
         let Some(session) = self.standing_session(&code.person).await? else {
             return Err(invalid("the person has signed out"));
         };
-        let account = self.resting_on(&proven.client, &code.person.account).await?;
-        Ok(Redeemable { account, session_ends: session.expires })
+        let allowed = Resources::of_digests(&code.resources, proven.client().resources())?;
+        let resources = allowed.narrowed(parameters, &self.issuer)?;
+        let account = self.resting_on(proven.client(), &code.person.account).await?;
+        Ok(Redeemable { account, resources, session_ends: session.expires })
     }
 
     async fn make_grant(
         &self,
         proven: &Proven,
         code: &Code,
-        Redeemable { account, session_ends }: &Redeemable,
-        key: Option<[u8; 32]>,
+        Redeemable { account, resources, session_ends }: &Redeemable,
+        binding: Option<Binding>,
         now: Timestamp,
     ) -> Exchanged<Tokens> {
-        let rules = proven.client.profile().rules();
+        let rules = proven.client().profile().rules();
         let person = self.store.person(&account.id).await?;
         let minting = Minting {
-            client: &proven.client,
+            client: proven.client(),
             grant: code.grant,
             account,
             person: &person,
             scopes: code.scopes,
+            audience: resources.audience(&self.issuer),
             vector: code.vector,
             authenticated: code.authenticated,
-            key,
+            binding,
+            life: rules.access_token,
+            act: None,
             now,
         };
         // Signed first: what cannot be signed leaves the code as it was.
@@ -121,6 +131,7 @@ impl Provider {
             scopes: code.scopes,
             vector: code.vector,
             authenticated: code.authenticated,
+            resources: code.resources.clone(),
         };
         let grant = Grant {
             id: code.grant,
@@ -134,7 +145,7 @@ impl Provider {
             revoked: false,
         };
         let served = || ServedFrom { session: code.person.session, ends: *session_ends };
-        match self.store.redeem(&grant, proven.client.logout().map(|_| served())).await? {
+        match self.store.redeem(&grant, proven.client().logout().map(|_| served())).await? {
             Redemption::Redeemed => Ok(tokens),
             Redemption::Replayed => Err(invalid("code was used before")),
         }

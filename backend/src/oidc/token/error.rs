@@ -1,5 +1,8 @@
 //! Why an exchange is refused (RFC 6749, section 5.2).
 
+use crate::fault::NotDone;
+use crate::oidc::resource::BadTarget;
+
 /// A refusal, as the client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TokenError {
@@ -19,6 +22,8 @@ pub(crate) enum TokenError {
     UnsupportedGrantType,
     /// More than was allowed, or nothing that is known.
     InvalidScope(String),
+    /// A service for which it may not have a token (RFC 8707, section 2).
+    InvalidTarget(String),
 }
 
 impl TokenError {
@@ -33,6 +38,7 @@ impl TokenError {
             Self::Request(code, _) => code,
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope(_) => "invalid_scope",
+            Self::InvalidTarget(_) => "invalid_target",
         }
     }
 
@@ -43,12 +49,19 @@ impl TokenError {
             | Self::InvalidClient(what)
             | Self::InvalidGrant(what)
             | Self::InvalidScope(what)
+            | Self::InvalidTarget(what)
             | Self::InvalidDpopProof(what)
             | Self::Request(_, what) => what,
             Self::UnauthorizedClient => "this client is not registered for this grant_type",
             Self::UnsupportedGrantType => {
-                "grant_type must be authorization_code, refresh_token, client_credentials or jwt-bearer"
+                "grant_type must be authorization_code, refresh_token, client_credentials, jwt-bearer or token-exchange"
             }
         }
+    }
+}
+
+impl From<BadTarget> for NotDone<TokenError> {
+    fn from(bad: BadTarget) -> Self {
+        Self::Refused(TokenError::InvalidTarget(bad.to_string()))
     }
 }

@@ -1,13 +1,16 @@
 //! `client_credentials` (RFC 6749, section 4.4) and `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523, section 2.1):
 //! a client asks for itself, about nobody. The token is not of a grant: it ends with its time, or with the client.
 
-use super::mint::{Tokens, confirmation};
+use super::mint::Tokens;
 use super::{Exchanged, Proven, TokenError};
 use crate::fault::{Fault, NotDone};
 use crate::oidc::Provider;
+use crate::oidc::bound::confirmation;
 use crate::oidc::client::Client;
 use crate::oidc::parameters::Parameters;
+use crate::oidc::resource::Resources;
 use aldgate_core::time::Timestamp;
+use aldgate_core::token::grant::Binding;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -18,23 +21,26 @@ impl Provider {
         &self,
         proven: &Proven,
         parameters: &Parameters,
-        key: Option<[u8; 32]>,
+        binding: Option<Binding>,
         now: Timestamp,
     ) -> Exchanged<Tokens> {
-        let client = &proven.client;
+        let client = proven.client();
         if client.machine_scopes().is_empty() {
             return Err(NotDone::Refused(TokenError::UnauthorizedClient));
         }
         let scope = asked_for(client, parameters.get("scope")).map_err(NotDone::Refused)?;
-        let access_token = self.machine_token(client, &scope, key, now)?;
-        Ok(Tokens::of_machine(access_token, client.profile().rules().access_token, scope, key))
+        let own = Resources::default().narrowed(parameters, &self.issuer);
+        let resources = own.or_else(|_| Resources::asked(parameters, client.resources()))?;
+        let access_token = self.machine_token(client, &scope, &resources, binding, now)?;
+        Ok(Tokens::of_machine(access_token, client.profile().rules().access_token, scope, binding))
     }
 
     fn machine_token(
         &self,
         client: &Client,
         scope: &str,
-        key: Option<[u8; 32]>,
+        resources: &Resources,
+        binding: Option<Binding>,
         now: Timestamp,
     ) -> Result<String, Fault> {
         let rules = client.profile().rules();
@@ -42,7 +48,7 @@ impl Provider {
         let mut claims = json!({
             "iss": self.issuer,
             "sub": client.id().as_str(),
-            "aud": self.issuer,
+            "aud": resources.audience(&self.issuer),
             "client_id": client.id().as_str(),
             "iat": now.as_secs(),
             "exp": now.plus(rules.access_token).as_secs(),
@@ -51,8 +57,8 @@ impl Provider {
             "token_use": "access",
             "version": 0,
         });
-        if let Some(key) = key {
-            claims["cnf"] = confirmation(&key);
+        if let Some(binding) = &binding {
+            claims["cnf"] = confirmation(binding);
         }
         Ok(self.keys.sign(rules.signing, rules.access_token_kind, &claims, now)?)
     }

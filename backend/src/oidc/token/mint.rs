@@ -3,6 +3,7 @@
 use crate::fault::Fault;
 use crate::model::{Account, GrantId, Person};
 use crate::oidc::Provider;
+use crate::oidc::bound::confirmation;
 use crate::oidc::claims::Telling;
 use crate::oidc::client::Client;
 use crate::oidc::jws::Kind;
@@ -11,8 +12,7 @@ use crate::oidc::token_name::Named;
 use aldgate_core::assurance::Vector;
 use aldgate_core::id::SessionId;
 use aldgate_core::time::Timestamp;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use aldgate_core::token::grant::Binding;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -28,25 +28,38 @@ pub(crate) struct Tokens {
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
 }
 
 impl Tokens {
+    /// The same as the answer to an exchange of tokens (RFC 8693, section 2.2.1).
+    pub(super) fn of_exchange(self) -> Self {
+        Self { issued_token_type: Some(super::exchange::ACCESS_TOKEN), ..self }
+    }
+
     /// A token of a client's own.
-    pub(super) fn of_machine(access_token: String, life: Duration, scope: String, key: Option<[u8; 32]>) -> Self {
+    pub(super) fn of_machine(access_token: String, life: Duration, scope: String, binding: Option<Binding>) -> Self {
         let expires_in = life.as_secs();
-        let token_type = token_type(key.is_some());
-        Self { access_token, token_type, expires_in, refresh_token: None, scope, id_token: None }
+        let token_type = token_type(binding.as_ref());
+        Self {
+            access_token,
+            token_type,
+            expires_in,
+            refresh_token: None,
+            scope,
+            id_token: None,
+            issued_token_type: None,
+        }
     }
 }
 
-/// RFC 6750, and RFC 9449, section 5.
-const fn token_type(bound: bool) -> &'static str {
-    if bound { "DPoP" } else { "bearer" }
-}
-
-/// To which key a token is bound (RFC 9449, section 6.1).
-pub(super) fn confirmation(key: &[u8; 32]) -> Value {
-    json!({"jkt": URL_SAFE_NO_PAD.encode(key)})
+/// RFC 6750, and RFC 9449, section 5. A token that is bound to a certificate is shown as it is.
+const fn token_type(binding: Option<&Binding>) -> &'static str {
+    match binding {
+        Some(Binding::Key(_)) => "DPoP",
+        Some(Binding::Certificate(_)) | None => "bearer",
+    }
 }
 
 /// What tokens are made of.
@@ -61,12 +74,18 @@ pub(super) struct Minting<'a> {
     pub(super) person: &'a Person,
     /// What the tokens are good for.
     pub(super) scopes: Scopes,
+    /// For whom the access token is.
+    pub(super) audience: Value,
     /// The vector of trust that was met.
     pub(super) vector: Vector,
     /// When the person had last proved who they are.
     pub(super) authenticated: Timestamp,
-    /// The key to which the access token is bound.
-    pub(super) key: Option<[u8; 32]>,
+    /// To what the access token is bound.
+    pub(super) binding: Option<Binding>,
+    /// How long the access token lives.
+    pub(super) life: Duration,
+    /// Who acts for the person, if somebody does (RFC 8693, section 4.1).
+    pub(super) act: Option<Value>,
     /// Now.
     pub(super) now: Timestamp,
 }
@@ -87,11 +106,12 @@ impl Provider {
     ) -> Result<Tokens, Fault> {
         Ok(Tokens {
             access_token: self.access_token(of)?,
-            token_type: token_type(of.key.is_some()),
-            expires_in: of.client.profile().rules().access_token.as_secs(),
+            token_type: token_type(of.binding.as_ref()),
+            expires_in: of.life.as_secs(),
             refresh_token,
             scope: of.scopes.to_string(),
             id_token,
+            issued_token_type: None,
         })
     }
 
@@ -113,20 +133,25 @@ impl Provider {
 
     fn access_token(&self, of: &Minting<'_>) -> Result<String, Fault> {
         let rules = of.client.profile().rules();
-        let mut claims = self.common(of, Named::Access, of.now.plus(rules.access_token))?;
+        let mut claims = self.common(of, Named::Access, of.now.plus(of.life))?;
         let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-        put("aud", self.issuer.as_str().into());
+        put("aud", of.audience.clone());
         put("client_id", of.client.id().as_str().into());
         put("scope", of.scopes.to_string().into());
         put("token_use", "access".into());
         put("version", 0.into());
-        if let Some(key) = &of.key {
-            put("cnf", confirmation(key));
+        if let Some(binding) = &of.binding {
+            put("cnf", confirmation(binding));
         }
         if let Some(number) = of.telling().nhs_number() {
             put("nhs_number", number.into());
-            put("reason_for_request", "patientaccess".into());
-            put("requesting_patient", number.into());
+            if of.act.is_none() {
+                put("reason_for_request", "patientaccess".into());
+                put("requesting_patient", number.into());
+            }
+        }
+        if let Some(act) = &of.act {
+            put("act", act.clone());
         }
         Ok(self.keys.sign(rules.signing, rules.access_token_kind, &claims, of.now)?)
     }

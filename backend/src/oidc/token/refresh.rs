@@ -9,9 +9,11 @@ use crate::oidc::Provider;
 use crate::oidc::grant_record::GrantRecord;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::refresh_token::RefreshToken;
+use crate::oidc::resource::Resources;
 use crate::oidc::scope::{Scope, Scopes};
 use crate::store::Rotation;
 use aldgate_core::time::Timestamp;
+use aldgate_core::token::grant::Binding;
 use std::time::Duration;
 
 /// How long a family lives, however often its token is replaced: whoever has stolen one and keeps it alive loses it then, and
@@ -28,7 +30,7 @@ impl Provider {
         &self,
         proven: &Proven,
         parameters: &Parameters,
-        key: Option<[u8; 32]>,
+        binding: Option<Binding>,
         now: Timestamp,
     ) -> Exchanged<Tokens> {
         let missing = || NotDone::Refused(TokenError::InvalidRequest("refresh_token is missing".into()));
@@ -36,11 +38,14 @@ impl Provider {
         let unknown = || invalid("refresh_token is not one of this client's");
         let token = self.refresh_tokens.read(text, now).ok_or_else(unknown)?;
         let grant = self.store.grant(&token.grant).await?;
-        let grant = grant.filter(|grant| grant.client == proven.client.id().as_str()).ok_or_else(unknown)?;
+        let grant = grant.filter(|grant| grant.client == proven.client().id().as_str()).ok_or_else(unknown)?;
         let record = GrantRecord::decode(&grant.record).ok_or_else(unknown)?;
-        let life = proven.client.profile().rules().refresh_token.ok_or_else(unknown)?;
+        let rules = proven.client().profile().rules();
+        let life = rules.refresh_token.ok_or_else(unknown)?;
         let scopes = narrowed(parameters.get("scope"), record.scopes)?;
-        let account = self.resting_on(&proven.client, &grant.account).await?;
+        let allowed = Resources::of_digests(&record.resources, proven.client().resources())?;
+        let resources = allowed.narrowed(parameters, &self.issuer)?;
+        let account = self.resting_on(proven.client(), &grant.account).await?;
         let ends = now.plus(life).min(grant.created.plus(FAMILY_MAX));
         match self.store.rotate(&grant, token.generation, ends, now).await? {
             Rotation::Rotated => {}
@@ -49,14 +54,17 @@ impl Provider {
         }
         let person = self.store.person(&account.id).await?;
         let minting = Minting {
-            client: &proven.client,
+            client: proven.client(),
             grant: grant.id,
             account: &account,
             person: &person,
             scopes,
+            audience: resources.audience(&self.issuer),
             vector: record.vector,
             authenticated: record.authenticated,
-            key,
+            binding,
+            life: rules.access_token,
+            act: None,
             now,
         };
         let next = RefreshToken { grant: grant.id, generation: token.generation.saturating_add(1) };

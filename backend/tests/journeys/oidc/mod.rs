@@ -10,12 +10,15 @@ mod logout;
 mod machine;
 mod metadata;
 mod more;
+mod mutual_tls;
 #[path = "../../support/person.rs"]
 mod person;
 mod profiles;
 mod refresh;
+mod resources;
 mod sso;
 mod token;
+mod token_exchange;
 mod userinfo;
 mod writes;
 

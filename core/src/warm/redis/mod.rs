@@ -335,6 +335,17 @@ impl Warm for RedisWarm {
         Ok(value.is_some())
     }
 
+    /// Told as the end of a token is, of one that there is not: each feed is one lane's.
+    async fn provider_keys_changed(&self) -> Result<(), Unavailable> {
+        let (nobodys, change) = (TokenDigest::of(b"aldgate: no token"), Change::ProviderKeysChanged);
+        let lane = nobodys.lane();
+        let mut call = self.function("revoke", lane);
+        call.arg(nobodys.as_bytes()).arg(1).arg(self.tags.change(lane, &change));
+        self.lane_call::<Value>(lane, &call).await?;
+        self.tell(&change);
+        Ok(())
+    }
+
     fn follow(&self, follower: Arc<dyn Follower>) {
         self.hub.follow(follower);
     }

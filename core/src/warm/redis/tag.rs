@@ -186,13 +186,14 @@ impl Tags {
     }
 
     /// A change as it is told in a lane. An old one that somebody tells again does no harm: what ended never comes
-    /// back, and of a passkey's records the newest is kept.
+    /// back, of a passkey's records the newest is kept, and a key set is fetched once more.
     pub(super) fn change(&self, lane: Lane, change: &Change) -> Vec<u8> {
         let bytes = match change {
             Change::SessionEnded(session) => ended_bytes(session),
             Change::CredentialChanged(record) => [b"C".as_slice(), record.digest.as_bytes(), &record.encode()].concat(),
             Change::CredentialRetired(digest) => [b"R".as_slice(), digest.as_bytes()].concat(),
             Change::TokenRevoked(token) => [b"T".as_slice(), token.as_bytes()].concat(),
+            Change::ProviderKeysChanged => b"K".to_vec(),
         };
         let tag = self.change_tag(lane, &bytes);
         [&bytes[..], &tag].concat()
@@ -213,6 +214,7 @@ impl Tags {
             }),
             b'R' => CredentialDigest::from_slice(rest).map(Change::CredentialRetired),
             b'T' => crate::id::TokenDigest::from_slice(rest).map(Change::TokenRevoked),
+            b'K' => rest.is_empty().then_some(Change::ProviderKeysChanged),
             _ => None,
         };
         change.ok_or(Forged)

@@ -6,11 +6,12 @@ use crate::config::file::{FileClient, FileConfig};
 use crate::config::{Client, ClientKeys};
 
 pub(super) fn clients(file: &FileConfig, faults: &mut Faults) -> Vec<Client> {
+    let asks = file.edge.as_ref().is_some_and(|edge| edge.client_authorities.is_some());
     let rows = file.client.iter().flatten().enumerate();
-    rows.filter_map(|(at, row)| client(&format!("client[{at}]"), row, faults)).collect()
+    rows.filter_map(|(at, row)| client(&format!("client[{at}]"), row, asks, faults)).collect()
 }
 
-fn client(path: &str, file: &FileClient, faults: &mut Faults) -> Option<Client> {
+fn client(path: &str, file: &FileClient, asks_for_certificates: bool, faults: &mut Faults) -> Option<Client> {
     let mut there = |key: &str, missing: bool| {
         if missing {
             faults.add(&format!("{path}.{key}"), "is missing");
@@ -21,12 +22,18 @@ fn client(path: &str, file: &FileClient, faults: &mut Faults) -> Option<Client> 
     there("redirect_uris", file.redirect_uris.is_none());
     there("scopes", file.scopes.is_none());
     there("vectors", file.vectors.is_none());
+    let by_certificate = file.tls_client_auth_san_dns.is_some() || file.tls_client_auth_san_uri.is_some();
+    let bound = file.tls_client_certificate_bound_access_tokens.unwrap_or(false);
+    if (by_certificate || bound) && !asks_for_certificates {
+        faults.add(path, "needs edge.client_authorities: whose word is taken on certificates");
+    }
     let keys = match (&file.public_key, &file.key_set) {
         (Some(pem), None) => Some(ClientKeys::Pem(pem.into())),
         (None, Some(set)) => Some(ClientKeys::Set(set.into())),
+        (None, None) if by_certificate => None,
         _ => {
-            faults.add(path, "must have exactly one of public_key and key_set");
-            None
+            faults.add(path, "must have exactly one of public_key and key_set, or the name of its certificate");
+            return None;
         }
     };
     Some(Client {
@@ -41,8 +48,14 @@ fn client(path: &str, file: &FileClient, faults: &mut Faults) -> Option<Client> 
         sector: file.sector.clone(),
         backchannel_logout_uri: file.backchannel_logout_uri.clone(),
         machine_scopes: file.machine_scopes.clone().unwrap_or_default(),
+        resources: file.resources.clone().unwrap_or_default(),
+        serves: file.serves.clone().unwrap_or_default(),
+        exchange_for: file.exchange_for.clone().unwrap_or_default(),
         resource_server: file.resource_server.unwrap_or(false),
-        keys: keys?,
+        tls_client_auth_san_dns: file.tls_client_auth_san_dns.clone(),
+        tls_client_auth_san_uri: file.tls_client_auth_san_uri.clone(),
+        tls_client_certificate_bound_access_tokens: bound,
+        keys,
         disabled: file.disabled.unwrap_or(false),
     })
 }

@@ -10,6 +10,7 @@ mod messages;
 mod password;
 mod relying_party;
 mod route;
+mod signing_keys;
 mod size;
 mod store;
 mod token_issuer;
@@ -92,6 +93,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let (services, routes) = route::services_and_routes(file, demo, &login_host, &mut faults);
     let password = password::password(file.password.as_ref(), password_threads, &routes, &mut faults);
     let messages = messages::messages(file.messages.as_ref().unwrap_or(&FileMessages::default()), &mut faults);
+    let signing_keys = signing_keys::signing_keys(file.signing_keys.as_ref(), &mut faults);
     let token_issuers = token_issuer::token_issuers(file, &routes, &mut faults);
     let clients = client::clients(file, &mut faults);
     if !faults.0.is_empty() {
@@ -111,6 +113,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         warm,
         hot,
         password,
+        signing_keys,
         messages,
         admission,
         waiting_room,
