@@ -17,6 +17,7 @@ use crate::notifier::{Changed, Notice, Recipient};
 use crate::one_time_code::{Code, LIFETIME, Occasion, SPOKEN_LIFETIME};
 use crate::recovery_code::{CODES, RecoveryCode};
 use crate::store::audit::Act;
+use crate::store::delivery::Outgoing;
 use crate::store::{ChangeId, EmailChange};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::SingleUse;
@@ -130,7 +131,7 @@ impl Journeys {
         let accepted = accepted.map_err(|refused| refused.in_terms(ProofRefused::Code))?;
         let account = self.owner(stage.account).await?;
         match &stage.contact {
-            Contact::Phone(number) => Ok(self.set_phone(accepted, &account, identity, number, caller).await?),
+            Contact::Phone(number) => Ok(self.set_phone(accepted, &account, number, caller).await?),
             Contact::Email(email) => self.set_email(accepted, &account, identity, email, caller).await,
         }
     }
@@ -166,19 +167,21 @@ impl Journeys {
         &self,
         _: CodeAccepted,
         account: &Account,
-        identity: &VerifiedIdentity,
         number: &PhoneNumber,
         caller: &Caller,
     ) -> Result<(), Fault> {
         let change: ChangeId = self.entropy.bytes()?;
-        let old = self.store.set_phone(&account.id, number, change, caller.now).await?;
-        self.accounts.tell(caller.change(account, identity), Changed::SecondStepSet).await;
-        if let Some(old) = old.filter(|old| old != number) {
+        let mut told = vec![self.accounts.notice(account, Changed::SecondStepSet, caller.words(), caller.now)?];
+        let steps = self.second_steps(&account.id).await?;
+        if let Some(SecondStep::Phone(old)) = steps.of(number.kind().into())
+            && old != number
+        {
             // A call cannot carry a link: the owner of a landline finds it in their mail.
             let to =
-                if old.kind() == PhoneKind::Mobile { Recipient::Phone(&old) } else { Recipient::Email(&account.email) };
-            self.tell_of_change(account, change, to, caller).await;
+                if old.kind() == PhoneKind::Mobile { Recipient::Phone(old) } else { Recipient::Email(&account.email) };
+            told.push(self.contact_changed(account, change, to, caller)?);
         }
+        self.store.telling(told).set_phone(&account.id, number, change, caller.now).await?;
         Ok(())
     }
 
@@ -192,26 +195,31 @@ impl Journeys {
     ) -> Result<(), NotDone<ProofRefused>> {
         let change: ChangeId = self.entropy.bytes()?;
         let session = identity.session();
-        match self.store.set_email(&account.id, email, session, change, caller.now).await? {
+        let renamed = Account { email: email.clone(), ..account.clone() };
+        let told = vec![
+            self.contact_changed(account, change, Recipient::Email(&account.email), caller)?,
+            self.accounts.notice(&renamed, Changed::Email, caller.words(), caller.now)?,
+        ];
+        match self.store.telling(told).set_email(&account.id, email, session, change, caller.now).await? {
             EmailChange::Changed => {}
             EmailChange::Same => return Ok(()),
             EmailChange::Taken => return Err(NotDone::Refused(ProofRefused::Code(CodeRefused::Wrong))),
             EmailChange::NoAccount => return Err(Fault::Invariant("whoever is signed in has an account").into()),
         }
         self.accounts.told_of_revocations().await;
-        self.tell_of_change(account, change, Recipient::Email(&account.email), caller).await;
-        let renamed = Account { email: email.clone(), ..account.clone() };
-        self.accounts.tell(caller.change(&renamed, identity), Changed::Email).await;
         Ok(())
     }
 
-    /// Tells whoever had the old contact. The change is done; a message that cannot be sent does not undo it.
-    async fn tell_of_change(&self, account: &Account, change: ChangeId, to: Recipient<'_>, caller: &Caller) {
+    /// The message by which whoever had the old contact hears of the change, and can take it back.
+    fn contact_changed(
+        &self,
+        account: &Account,
+        change: ChangeId,
+        to: Recipient<'_>,
+        caller: &Caller,
+    ) -> Result<Outgoing, Fault> {
         let token = self.links.mint(Power::CancelChange, &account.id, change, caller.now);
-        let sent = self.post.send(&Notice::ContactChanged(token), to, caller.words(), caller.now).await;
-        if let Err(error) = sent {
-            tracing::error!(%error, "the owner of a contact was not told that it was changed");
-        }
+        Notice::ContactChanged(token).later(to, caller.words(), caller.now)
     }
 
     /// Begins to add an authenticator app.
@@ -255,9 +263,8 @@ impl Journeys {
         let step = step.ok_or_else(|| refused(CodeRefused::Wrong))?;
         let account = self.owner(stage.account).await?;
         let added = SecondStep::App(stage.key().clone());
-        self.store.set_second_step(&account.id, &added, step, caller.now).await?;
-        self.accounts.tell(caller.change(&account, identity), Changed::SecondStepSet).await;
-        Ok(())
+        let store = self.accounts.telling(caller.change(&account, identity), Changed::SecondStepSet)?;
+        Ok(store.set_second_step(&account.id, &added, step, caller.now).await?)
     }
 
     /// Removes a second step. Nothing happens if there is none.
@@ -271,9 +278,8 @@ impl Journeys {
         if !self.may_bind(identity, &account) {
             return Err(NotDone::Refused(EnrolRefused::Stronger));
         }
-        if self.store.remove_second_step(&account.id, kind, Act::own(account.id, caller.now)).await? {
-            self.accounts.tell(caller.change(&account, identity), Changed::SecondStepRemoved).await;
-        }
+        let store = self.accounts.telling(caller.change(&account, identity), Changed::SecondStepRemoved)?;
+        store.remove_second_step(&account.id, kind, Act::own(account.id, caller.now)).await?;
         Ok(())
     }
 
@@ -294,8 +300,8 @@ impl Journeys {
         }
         let codes = (0..CODES).map(|_| RecoveryCode::random(&*self.entropy)).collect::<Result<Vec<_>, _>>()?;
         let digests = codes.iter().map(|code| self.recovery_codes.digest(&account.id, code)).collect();
-        self.store.set_recovery_codes(&account.id, digests, Act::own(account.id, caller.now)).await?;
-        self.accounts.tell(caller.change(&account, identity), Changed::RecoveryCodes).await;
+        let store = self.accounts.telling(caller.change(&account, identity), Changed::RecoveryCodes)?;
+        store.set_recovery_codes(&account.id, digests, Act::own(account.id, caller.now)).await?;
         Ok(codes)
     }
 }

@@ -85,14 +85,15 @@ impl Journeys {
         let password = password.map_err(|refusal| NotDone::Refused(ResetRefused::Password(refusal)))?;
         let hash = self.passwords.hash(password).await?;
         self.use_up(&link).await.map_err(|refused| refused.in_terms(ResetRefused::Link))?;
-        match self.store.recover(&account.id, account.password.as_ref(), &hash, by_link(caller)).await? {
+        let told = self.accounts.notice(&account, Changed::Password, caller.words(), caller.now)?;
+        let store = self.store.telling(vec![told]);
+        match store.recover(&account.id, account.password.as_ref(), &hash, by_link(caller)).await? {
             Recovery::Recovered(lowered) => {
                 self.accounts.told_of_revocations().await;
                 self.accounts.publish_all(&lowered).await;
             }
             Recovery::Overtaken => return Err(NotDone::Refused(ResetRefused::Link(LinkRefused::Used))),
         }
-        self.accounts.tell_of(&account, Changed::Password, caller.words(), caller.now).await;
         Ok(account.email)
     }
 
@@ -132,14 +133,11 @@ impl Journeys {
     }
 
     async fn lock(&self, account: &Account, since: Timestamp, act: Act, caller: &Caller) -> Result<(), Fault> {
-        self.store.lock(&account.id, since, act).await?;
-        self.accounts.told_of_revocations().await;
         let locked = Account { password: None, ..account.clone() };
         let notice = Notice::Locked(self.reset_token(&locked, caller.now));
-        let sent = self.post.send(&notice, Recipient::Email(&account.email), caller.words(), caller.now).await;
-        if let Err(error) = sent {
-            tracing::error!(%error, "the owner of a locked account was not sent the way back; they can ask for it");
-        }
+        let told = notice.later(Recipient::Email(&account.email), caller.words(), caller.now)?;
+        self.store.telling(vec![told]).lock(&account.id, since, act).await?;
+        self.accounts.told_of_revocations().await;
         Ok(())
     }
 
@@ -170,12 +168,10 @@ impl Journeys {
     /// Closes the account of whoever is signed in.
     pub(crate) async fn close_account(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<(), Fault> {
         let account = self.owner(identity.account()).await?;
-        self.store.close_account(&account.id, Act::own(account.id, caller.now)).await?;
-        self.accounts.told_of_revocations().await;
         let to = Recipient::Email(&account.email);
-        if let Err(error) = self.post.send(&Notice::Closed, to, caller.words(), caller.now).await {
-            tracing::error!(%error, "the owner of a closed account was not told");
-        }
+        let told = Notice::Closed.later(to, caller.words(), caller.now)?;
+        self.store.telling(vec![told]).close_account(&account.id, Act::own(account.id, caller.now)).await?;
+        self.accounts.told_of_revocations().await;
         Ok(())
     }
 }

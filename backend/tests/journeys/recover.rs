@@ -2,7 +2,7 @@
 
 use crate::second_step::{with_app, with_phone};
 use crate::world::{PASSWORD, World, token_in};
-use aldgate_backend::Channel;
+use aldgate_backend::{Channel, Message};
 use aldgate_core::testing::authenticator::Authenticator;
 use std::time::Duration;
 
@@ -177,8 +177,9 @@ async fn a_changed_number_is_taken_back_by_the_old_one() {
     ] {
         with_phone(&mut owner, &world, old).await;
         with_phone(&mut owner, &world, new).await;
-        let told = world.messages().pop().expect("a message");
-        assert_eq!((told.channel, told.subject.as_str()), (channel, "Your contact details were changed"));
+        let changed = |message: &Message| message.subject == "Your contact details were changed";
+        let told = world.messages().into_iter().rev().find(changed).expect("a message");
+        assert_eq!(told.channel, channel);
         let token = token_in(&told.body).expect("a link");
         let page = owner.get(&format!("/cancel-change?token={token}")).await;
         assert!(page.body.contains("old telephone number"), "{}", page.body);
@@ -208,9 +209,9 @@ async fn a_changed_address_is_taken_back_by_the_old_one_which_nobody_takes_meanw
     let answer = owner.post("/account/prove", &[("code", &world.code())]).await;
     assert_eq!(answer.location(), "/account?done=email-changed", "{}", answer.body);
     assert!(other.session().await.is_none() && owner.session().await.is_some());
-    let told: Vec<_> = world.messages().into_iter().rev().take(2).collect();
-    assert_eq!((told[1].to.as_str(), told[0].to.as_str()), (EMAIL, "ada@new.example"));
-    let token = token_in(&told[1].body).expect("a link");
+    let told: Vec<_> = world.messages().into_iter().rev().take(2).map(|message| message.to).collect();
+    assert!(told.contains(&EMAIL.to_owned()) && told.contains(&"ada@new.example".to_owned()), "{told:?}");
+    let token = world.undo(EMAIL);
     assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 422);
     assert_eq!(world.browser().sign_in("ADA@new.example", PASSWORD).await.status, 303);
     // Somebody else wants the old address.

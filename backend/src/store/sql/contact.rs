@@ -123,6 +123,10 @@ const PRESENT: &str = "
 impl Write for SetEmail {
     type Outcome = EmailChange;
 
+    fn is_done(outcome: &EmailChange) -> bool {
+        *outcome == EmailChange::Changed
+    }
+
     async fn write(&self, tx: &mut Tx<'_>) -> Result<EmailChange, StoreError> {
         let found = query(PRESENT).bind(self.account);
         let present: Option<(i64, Vec<u8>, Vec<u8>)> = found.optional(&mut *tx.connection).await?;
@@ -193,6 +197,10 @@ type ChangeRow = (Vec<u8>, i64, Vec<u8>, Option<Vec<u8>>);
 #[async_trait]
 impl Write for Undo {
     type Outcome = Undoing;
+
+    fn is_done(outcome: &Undoing) -> bool {
+        matches!(outcome, Undoing::Undone(_))
+    }
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Undoing, StoreError> {
         let found = query(CHANGE).bind(self.id).bind(self.account);

@@ -90,6 +90,10 @@ const REVISE: &str = "
 impl Write for Recover {
     type Outcome = Recovery;
 
+    fn is_done(outcome: &Recovery) -> bool {
+        matches!(outcome, Recovery::Recovered(_))
+    }
+
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Recovery, StoreError> {
         let account = self.account;
         if !replace_password(tx.connection, &account, self.forgotten.as_ref(), &self.password, self.act.at).await? {
@@ -205,6 +209,10 @@ const OF_ACCOUNT: [&str; 6] = [
 #[async_trait]
 impl Write for Close {
     type Outcome = bool;
+
+    fn is_done(done: &bool) -> bool {
+        *done
+    }
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         retire_since(tx, &self.account, Timestamp::default(), &self.act).await?;

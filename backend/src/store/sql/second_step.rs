@@ -148,6 +148,10 @@ pub(in crate::store) struct Remove {
 impl Write for Remove {
     type Outcome = bool;
 
+    fn is_done(done: &bool) -> bool {
+        *done
+    }
+
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let done = query("DELETE FROM second_step WHERE account = $1 AND kind = $2")
             .bind(self.account)
@@ -201,6 +205,10 @@ pub(in crate::store) struct UseRecoveryCode {
 #[async_trait]
 impl Write for UseRecoveryCode {
     type Outcome = bool;
+
+    fn is_done(done: &bool) -> bool {
+        *done
+    }
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let done = query("DELETE FROM recovery_code WHERE account = $1 AND digest = $2")
