@@ -13,7 +13,7 @@ use crate::model::{Account, EmailAddress, Ending, NewAccount, NewCredential, Pas
 use crate::notifier::{Changed, Notice, Recipient};
 use crate::store::audit::{Act, AuditEntry, SESSIONS_ENDED};
 use crate::store::delivery::Outgoing;
-use crate::store::{Addition, Creation, Removal, Store, StoreError};
+use crate::store::{Addition, Creation, InSession, Removal, Store, StoreError};
 use crate::words::Words;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
@@ -29,6 +29,8 @@ pub(crate) struct Change<'a> {
     pub(crate) account: &'a Account,
     /// The session that it is done in.
     pub(crate) session: SessionId,
+    /// When its owner signed in.
+    pub(crate) authenticated: Timestamp,
     /// Now.
     pub(crate) now: Timestamp,
     /// In which language its owner is told.
@@ -44,6 +46,11 @@ pub(crate) struct Letters {
 }
 
 impl Change<'_> {
+    /// For whom it is done, while that stands.
+    const fn in_session(&self) -> InSession {
+        InSession { account: self.account.id, session: self.session, authenticated: self.authenticated }
+    }
+
     /// It, for the audit.
     const fn act(&self) -> Act {
         Act::own(self.account.id, self.now)
@@ -188,9 +195,10 @@ impl Accounts {
         Notice::Changed(what, not_me).later(Recipient::Email(&account.email), words, now)
     }
 
-    /// The store for the one write of a change that its owner hears of.
+    /// The store for the one write of a change, which its owner hears of, and which is not made if its session has ended.
     pub(crate) fn telling(&self, change: Change<'_>, what: Changed) -> Result<Store, Fault> {
-        Ok(self.store.telling(vec![self.notice(change.account, what, change.words, change.now)?]))
+        let told = vec![self.notice(change.account, what, change.words, change.now)?];
+        Ok(self.store.within(change.in_session()).telling(told))
     }
 
     /// Tells the owner of an account of what is written nowhere else.

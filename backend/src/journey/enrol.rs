@@ -18,7 +18,7 @@ use crate::one_time_code::{Code, LIFETIME, Occasion, SPOKEN_LIFETIME};
 use crate::recovery_code::{CODES, RecoveryCode};
 use crate::store::audit::Act;
 use crate::store::delivery::Outgoing;
-use crate::store::{ChangeId, EmailChange};
+use crate::store::{ChangeId, EmailChange, InSession};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::SingleUse;
 use aldgate_core::secret::Secret;
@@ -53,6 +53,11 @@ pub(crate) struct Given {
     pub(crate) text: String,
     /// The key as a picture.
     pub(crate) picture: Picture,
+}
+
+fn in_session(identity: &VerifiedIdentity) -> InSession {
+    let (account, session) = (identity.account(), identity.session());
+    InSession { account, session, authenticated: identity.authenticated() }
 }
 
 /// Whether a session shows more than a password.
@@ -131,7 +136,7 @@ impl Journeys {
         let accepted = accepted.map_err(|refused| refused.in_terms(ProofRefused::Code))?;
         let account = self.owner(stage.account).await?;
         match &stage.contact {
-            Contact::Phone(number) => Ok(self.set_phone(accepted, &account, number, caller).await?),
+            Contact::Phone(number) => Ok(self.set_phone(accepted, &account, identity, number, caller).await?),
             Contact::Email(email) => self.set_email(accepted, &account, identity, email, caller).await,
         }
     }
@@ -167,6 +172,7 @@ impl Journeys {
         &self,
         _: CodeAccepted,
         account: &Account,
+        identity: &VerifiedIdentity,
         number: &PhoneNumber,
         caller: &Caller,
     ) -> Result<(), Fault> {
@@ -181,7 +187,8 @@ impl Journeys {
                 if old.kind() == PhoneKind::Mobile { Recipient::Phone(old) } else { Recipient::Email(&account.email) };
             told.push(self.contact_changed(account, change, to, caller)?);
         }
-        self.store.telling(told).set_phone(&account.id, number, change, caller.now).await?;
+        let store = self.store.within(in_session(identity)).telling(told);
+        store.set_phone(&account.id, number, change, caller.now).await?;
         Ok(())
     }
 
@@ -200,7 +207,8 @@ impl Journeys {
             self.contact_changed(account, change, Recipient::Email(&account.email), caller)?,
             self.accounts.notice(&renamed, Changed::Email, caller.words(), caller.now)?,
         ];
-        match self.store.telling(told).set_email(&account.id, email, session, change, caller.now).await? {
+        let store = self.store.within(in_session(identity)).telling(told);
+        match store.set_email(&account.id, email, session, change, caller.now).await? {
             EmailChange::Changed => {}
             EmailChange::Same => return Ok(()),
             EmailChange::Taken => return Err(NotDone::Refused(ProofRefused::Code(CodeRefused::Wrong))),

@@ -89,9 +89,24 @@ pub enum StoreError {
     /// Too much waits already, or another process writes; nothing was changed. It may work in a moment.
     #[error("the database is busy")]
     Busy,
+    /// The session for which it was to be done has ended. Nothing was changed.
+    #[error("the session has ended")]
+    SessionEnded,
     /// It does not work, and trying again will not help. Nothing was changed.
     #[error("the database failed: {0}")]
     Broken(String),
+}
+
+/// The session in which somebody wants a change of their account. The gate has seen that it stands; whoever ends all sessions of
+/// the account (its owner locks it, or replaces the password) may come between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InSession {
+    /// The account.
+    pub account: AccountId,
+    /// The session.
+    pub session: SessionId,
+    /// When its owner has signed in; no more exactly than to the second.
+    pub authenticated: Timestamp,
 }
 
 /// How the creation of an account ended. Only `Created` has changed anything.
@@ -211,6 +226,11 @@ impl Store {
     /// hear of.
     pub(crate) fn telling(&self, told: Vec<Outgoing>) -> Self {
         Self { writer: self.writer.telling(told), ..self.clone() }
+    }
+
+    /// The same store, for whoever is in this session: while it stands, else every write is [`StoreError::SessionEnded`].
+    pub fn within(&self, session: InSession) -> Self {
+        Self { writer: self.writer.within(session), ..self.clone() }
     }
 
     /// Writes what waits and closes the database. Every later call fails.

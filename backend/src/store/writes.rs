@@ -1,12 +1,13 @@
 //! Writes, on either kind of database, and what is to be told of them.
 
-use super::StoreError;
 use super::delivery::Outgoing;
 use super::job::{Tx, Write};
 use super::settling::Settling;
 use super::sql::connection::{Isolation, no_warm_tier};
+use super::sql::standing::stands;
 use super::transactions::Transactions;
 use super::writer::Writer;
+use super::{InSession, StoreError};
 use aldgate_core::warm::Settlement;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -29,56 +30,66 @@ impl Database {
     }
 }
 
-/// Writes, and what is to be delivered of each.
+/// Writes, for whom each is done, and what is to be delivered of it.
 #[derive(Clone)]
 pub(super) struct Writes {
     database: Database,
+    within: Option<InSession>,
     told: Arc<[Outgoing]>,
 }
 
-/// A write, and what is to be delivered if it changes anything: in one transaction, so that neither is without the other.
-struct Told<W> {
+/// A write that is done for a session, if it still stands, and what is to be delivered if it changes anything: in one
+/// transaction, so that nothing comes between and none is without the other.
+struct Demanded<W> {
     write: W,
+    within: Option<InSession>,
     told: Arc<[Outgoing]>,
 }
 
 #[async_trait]
-impl<W: Write> Write for Told<W> {
-    type Outcome = W::Outcome;
+impl<W: Write> Write for Demanded<W> {
+    type Outcome = Option<W::Outcome>;
     const ISOLATION: Isolation = W::ISOLATION;
 
-    fn is_done(outcome: &W::Outcome) -> bool {
-        W::is_done(outcome)
-    }
-
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<W::Outcome, StoreError> {
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<Option<W::Outcome>, StoreError> {
+        if let Some(session) = &self.within
+            && !stands(tx.connection, session).await?
+        {
+            return Ok(None);
+        }
         let outcome = self.write.write(tx).await?;
         if W::is_done(&outcome) {
             for Outgoing { kind, payload, at, lifetime } in &*self.told {
                 tx.later(*kind, payload, *at, *lifetime).await?;
             }
         }
-        Ok(outcome)
+        Ok(Some(outcome))
     }
 }
 
 impl Writes {
     /// By this database.
     pub(super) fn by(database: Database) -> Self {
-        Self { database, told: Arc::new([]) }
+        Self { database, within: None, told: Arc::new([]) }
     }
 
     /// The same, with this to be delivered of each write.
     pub(super) fn telling(&self, told: Vec<Outgoing>) -> Self {
-        Self { database: self.database.clone(), told: told.into() }
+        Self { told: told.into(), ..self.clone() }
+    }
+
+    /// The same, for whoever is in this session, as long as it stands.
+    pub(super) fn within(&self, session: InSession) -> Self {
+        Self { within: Some(session), ..self.clone() }
     }
 
     /// Writes; returns when it is durable and every follower has heard.
     pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Outcome, StoreError> {
-        if self.told.is_empty() {
+        if self.told.is_empty() && self.within.is_none() {
             return self.database.write(write).await;
         }
-        self.database.write(Told { write, told: Arc::clone(&self.told) }).await
+        let (within, told) = (self.within, Arc::clone(&self.told));
+        self.database.write(Demanded { write, within, told }).await?.ok_or(StoreError::SessionEnded)
     }
 
     /// Settles in the embedded warm tier.

@@ -6,7 +6,7 @@
 use super::account::replace_password;
 use super::passkey;
 use super::session::End;
-use super::{Connection, client_session, credential_digest, query, revocation};
+use super::{Connection, client_session, credential_digest, query, revocation, standing};
 use crate::model::{Ending, Farewell, PasswordHash, Revocation};
 use crate::store::audit::{ACCOUNT_CLOSED, ACCOUNT_LOCKED, Act, AuditEntry, PASSKEY_REMOVED, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
@@ -34,6 +34,9 @@ pub(super) async fn end_sessions(
     };
     if let Some((credential, keep)) = revoked {
         revocation::note(tx.connection, &Revocation { account: *account, credential, keep }).await?;
+    }
+    if let Ending::AllBut(keep) = ending {
+        standing::put_out(tx.connection, account, keep, at).await?;
     }
     End { account: *account, ending }.write(tx).await
 }
