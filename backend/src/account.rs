@@ -8,7 +8,7 @@
 
 use crate::fault::Fault;
 use crate::herald::Herald;
-use crate::link_token::{LinkTokens, Power};
+use crate::link_token::LinkTokens;
 use crate::model::{Account, EmailAddress, Ending, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
 use crate::notifier::{Changed, Notice, Recipient};
 use crate::store::audit::{Act, AuditEntry, SESSIONS_ENDED};
@@ -191,7 +191,7 @@ impl Accounts {
         words: Words,
         now: Timestamp,
     ) -> Result<Outgoing, Fault> {
-        let not_me = self.letters.links.mint_random(Power::NotMe, &account.id, now, &*self.letters.entropy)?;
+        let not_me = self.letters.links.mint_not_me(account, now, &*self.letters.entropy)?;
         Notice::Changed(what, not_me).later(Recipient::Email(&account.email), words, now)
     }
 

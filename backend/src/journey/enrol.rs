@@ -179,14 +179,8 @@ impl Journeys {
         let change: ChangeId = self.entropy.bytes()?;
         let mut told = vec![self.accounts.notice(account, Changed::SecondStepSet, caller.words(), caller.now)?];
         let steps = self.second_steps(&account.id).await?;
-        if let Some(SecondStep::Phone(old)) = steps.of(number.kind().into())
-            && old != number
-        {
-            // A call cannot carry a link: the owner of a landline finds it in their mail.
-            let to =
-                if old.kind() == PhoneKind::Mobile { Recipient::Phone(old) } else { Recipient::Email(&account.email) };
-            told.push(self.contact_changed(account, change, to, caller)?);
-        }
+        let replaced = steps.of(number.kind().into()).filter(|old| **old != SecondStep::Phone(number.clone()));
+        told.extend(replaced.map(|old| self.phone_gone(account, change, old, caller)).transpose()?.flatten());
         let store = self.store.within(in_session(identity)).telling(told);
         store.set_phone(&account.id, number, change, caller.now).await?;
         Ok(())
@@ -216,6 +210,20 @@ impl Journeys {
         }
         self.accounts.told_of_revocations().await;
         Ok(())
+    }
+
+    /// The message by which whoever has a telephone hears that it is none of the account's any more; of an app, nothing.
+    fn phone_gone(
+        &self,
+        account: &Account,
+        change: ChangeId,
+        old: &SecondStep,
+        caller: &Caller,
+    ) -> Result<Option<Outgoing>, Fault> {
+        let SecondStep::Phone(old) = old else { return Ok(None) };
+        // A call cannot carry a link: the owner of a landline finds it in their mail.
+        let to = if old.kind() == PhoneKind::Mobile { Recipient::Phone(old) } else { Recipient::Email(&account.email) };
+        self.contact_changed(account, change, to, caller).map(Some)
     }
 
     /// The message by which whoever had the old contact hears of the change, and can take it back.
@@ -286,8 +294,13 @@ impl Journeys {
         if !self.may_bind(identity, &account) {
             return Err(NotDone::Refused(EnrolRefused::Stronger));
         }
-        let store = self.accounts.telling(caller.change(&account, identity), Changed::SecondStepRemoved)?;
-        store.remove_second_step(&account.id, kind, Act::own(account.id, caller.now)).await?;
+        let change: ChangeId = self.entropy.bytes()?;
+        let mut told = vec![self.accounts.notice(&account, Changed::SecondStepRemoved, caller.words(), caller.now)?];
+        let steps = self.second_steps(&account.id).await?;
+        let gone = steps.of(kind).map(|old| self.phone_gone(&account, change, old, caller)).transpose()?;
+        told.extend(gone.flatten());
+        let store = self.store.within(in_session(identity)).telling(told);
+        store.remove_second_step(&account.id, kind, change, Act::own(account.id, caller.now)).await?;
         Ok(())
     }
 

@@ -765,8 +765,8 @@ async fn an_app_code_and_a_recovery_code_open_once_whatever_races(store: Store) 
     assert_eq!(used.iter().filter(|(step, _)| *step).count(), 1);
     assert_eq!(used.iter().filter(|(_, code)| *code).count(), 1);
     assert_eq!(store.recovery_codes(&account).await, Ok(1));
-    assert_eq!(store.remove_second_step(&account, StepKind::App, ACT).await, Ok(true));
-    assert_eq!(store.remove_second_step(&account, StepKind::App, ACT).await, Ok(false));
+    assert_eq!(store.remove_second_step(&account, StepKind::App, [9; 16], ACT).await, Ok(true));
+    assert_eq!(store.remove_second_step(&account, StepKind::App, [9; 16], ACT).await, Ok(false));
 }
 
 async fn a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing(store: Store) {

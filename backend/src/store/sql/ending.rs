@@ -4,6 +4,7 @@
 //! stands on an account must end here too: [`everybody_out`] and [`Close`] are the two places.
 
 use super::account::replace_password;
+use super::contact::take_back_since;
 use super::passkey;
 use super::session::End;
 use super::{Connection, client_session, credential_digest, query, revocation, standing};
@@ -120,7 +121,7 @@ impl Write for Recover {
 }
 
 /// Locks an account whose owner says that something was not done by them: everybody is out, its password and its
-/// recovery codes open nothing, and neither does what was added since then.
+/// recovery codes open nothing, and neither does what was added since then; its address and telephones are what they were.
 pub(in crate::store) struct Lock {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) since: Timestamp,
@@ -138,6 +139,7 @@ impl Write for Lock {
         delete(tx.connection, "UPDATE account SET password = NULL WHERE id = $1", &self.account).await?;
         delete(tx.connection, "DELETE FROM recovery_code WHERE account = $1", &self.account).await?;
         drop_second_steps(tx.connection, &self.account, self.since).await?;
+        take_back_since(tx, &self.account, self.since).await?;
         retire_since(tx, &self.account, self.since, &self.act).await?;
         everybody_out(tx, &self.account, self.act.at).await?;
         tx.audit(AuditEntry::done(self.act.clone(), ACCOUNT_LOCKED).about(self.account)).await
