@@ -84,6 +84,7 @@ impl World {
         let grant = Grant {
             id: GrantId::from_bytes(id),
             account: AccountId::from_bytes([1; 16]),
+            session: None,
             client: "rp".into(),
             record: vec![0; 40],
             generation: 0,

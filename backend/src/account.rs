@@ -1,17 +1,19 @@
 //! Accounts and what opens them: each change of a fact, and everything that must follow from it.
 //!
-//! The fact goes to the cold store first; then the shared tier learns it (a passkey is published or retired, sessions
-//! end), and the owner is told. Whoever changes what opens an account does it here, so that none of that is forgotten.
+//! The fact goes to the cold store first, together with the message by which its owner hears of it; then the shared tier
+//! learns it (a passkey is published or retired, sessions end). Whoever changes what opens an account does it here, so that
+//! none of that is forgotten.
 //! A revocation is noted with its fact and reaches the tier whatever happens ([`crate::herald`]); a new passkey that
 //! the tier could not be told of is found by whoever asks for it.
 
 use crate::fault::Fault;
 use crate::herald::Herald;
-use crate::link_token::{LinkTokens, Power};
+use crate::link_token::LinkTokens;
 use crate::model::{Account, EmailAddress, Ending, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
-use crate::notifier::{Changed, Notice, Post, Recipient};
+use crate::notifier::{Changed, Notice, Recipient};
 use crate::store::audit::{Act, AuditEntry, SESSIONS_ENDED};
-use crate::store::{Addition, Creation, Removal, Store, StoreError};
+use crate::store::delivery::Outgoing;
+use crate::store::{Addition, Creation, InSession, Removal, Store, StoreError};
 use crate::words::Words;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
@@ -27,31 +29,28 @@ pub(crate) struct Change<'a> {
     pub(crate) account: &'a Account,
     /// The session that it is done in.
     pub(crate) session: SessionId,
+    /// When its owner signed in.
+    pub(crate) authenticated: Timestamp,
     /// Now.
     pub(crate) now: Timestamp,
     /// In which language its owner is told.
     pub(crate) words: Words,
 }
 
-/// What the owners of accounts are told with.
+/// What the links in messages to the owners of accounts are made with.
 pub(crate) struct Letters {
-    /// Takes messages away.
-    pub(crate) post: Arc<Post>,
-    /// Makes the tokens of their links.
+    /// Makes their tokens.
     pub(crate) links: Arc<LinkTokens>,
     /// For those tokens.
     pub(crate) entropy: Arc<dyn Entropy>,
 }
 
-impl Letters {
-    async fn tell(&self, account: &Account, what: Changed, words: Words, now: Timestamp) -> Result<(), Fault> {
-        let not_me = self.links.mint_random(Power::NotMe, &account.id, now, &*self.entropy)?;
-        let to = Recipient::Email(&account.email);
-        Ok(self.post.send(&Notice::Changed(what, not_me), to, words, now).await?)
-    }
-}
-
 impl Change<'_> {
+    /// For whom it is done, while that stands.
+    const fn in_session(&self) -> InSession {
+        InSession { account: self.account.id, session: self.session, authenticated: self.authenticated }
+    }
+
     /// It, for the audit.
     const fn act(&self) -> Act {
         Act::own(self.account.id, self.now)
@@ -115,10 +114,10 @@ impl Accounts {
 
     /// Adds a passkey.
     pub(crate) async fn add_passkey(&self, change: Change<'_>, new: &NewCredential) -> Result<Addition, Fault> {
-        let addition = self.store.add_passkey(&change.account.id, new).await?;
+        let store = self.telling(change, Changed::PasskeyAdded)?;
+        let addition = store.add_passkey(&change.account.id, new).await?;
         if matches!(addition, Addition::Added) {
             self.publish(new).await;
-            self.tell(change, Changed::PasskeyAdded).await;
         }
         Ok(addition)
     }
@@ -142,10 +141,10 @@ impl Accounts {
         passkey: &CredentialDigest,
     ) -> Result<Removal, Fault> {
         let id = &change.account.id;
-        let removal = self.store.remove_passkey(id, passkey, Some(change.session), change.act()).await?;
+        let store = self.telling(change, Changed::PasskeyRemoved)?;
+        let removal = store.remove_passkey(id, passkey, Some(change.session), change.act()).await?;
         if matches!(removal, Removal::Removed) {
             self.herald.tell().await;
-            self.tell(change, Changed::PasskeyRemoved).await;
         }
         Ok(removal)
     }
@@ -154,11 +153,11 @@ impl Accounts {
     /// another by now: a lock or a reset has overtaken the change, and stays.
     pub(crate) async fn set_password(&self, change: Change<'_>, hash: &PasswordHash) -> Result<bool, Fault> {
         let Account { id, password, .. } = change.account;
-        if !self.store.set_password(id, password.as_ref(), hash, Some(change.session), change.act()).await? {
+        let store = self.telling(change, Changed::Password)?;
+        if !store.set_password(id, password.as_ref(), hash, Some(change.session), change.act()).await? {
             return Ok(false);
         }
         self.herald.tell().await;
-        self.tell(change, Changed::Password).await;
         Ok(true)
     }
 
@@ -184,11 +183,34 @@ impl Accounts {
         }
     }
 
-    /// Tells the owner of an account of something that was done without a session.
-    pub(crate) async fn tell_of(&self, account: &Account, what: Changed, words: Words, now: Timestamp) {
-        if let Err(error) = self.letters.tell(account, what, words, now).await {
-            tracing::error!(%error, ?what, "the owner of an account was not told of a change");
-        }
+    /// The message by which the owner of an account hears of a change, to be written with it.
+    pub(crate) fn notice(
+        &self,
+        account: &Account,
+        what: Changed,
+        words: Words,
+        now: Timestamp,
+    ) -> Result<Outgoing, Fault> {
+        let not_me = self.letters.links.mint_not_me(account, now, &*self.letters.entropy)?;
+        Notice::Changed(what, not_me).later(Recipient::Email(&account.email), words, now)
+    }
+
+    /// The store for the one write of a change, which its owner hears of, and which is not made if its session has ended.
+    pub(crate) fn telling(&self, change: Change<'_>, what: Changed) -> Result<Store, Fault> {
+        let told = vec![self.notice(change.account, what, change.words, change.now)?];
+        Ok(self.store.within(change.in_session()).telling(told))
+    }
+
+    /// Tells the owner of an account of what is written nowhere else.
+    pub(crate) async fn tell(
+        &self,
+        account: &Account,
+        what: Changed,
+        words: Words,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let Outgoing { kind, payload, at, lifetime } = self.notice(account, what, words, now)?;
+        Ok(self.store.deliver_later(kind, &payload, at, lifetime).await?)
     }
 
     /// Ends one session of an account, by its owner. Whoever signs out wants that first: where services cannot be told of
@@ -227,10 +249,5 @@ impl Accounts {
         if let Err(error) = self.warm.publish_credential(&new.record).await {
             tracing::warn!(%error, "a new passkey was not published");
         }
-    }
-
-    /// Tells the owner. The change is done; a message that cannot be sent does not undo it.
-    pub(crate) async fn tell(&self, change: Change<'_>, what: Changed) {
-        self.tell_of(change.account, what, change.words, change.now).await;
     }
 }

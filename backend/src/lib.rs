@@ -53,7 +53,7 @@ use journey::known_device::KnownDevices;
 use journey::sealed::Sealer;
 use link_token::LinkTokens;
 use model::telephone::Countries;
-use notifier::{Carriers, FileOutbox, Links, Notifier, Post};
+use notifier::{Carriers, FileOutbox, Links, Notices, Notifier, Post};
 use oidc::keys::{Rules as KeyRules, SigningKeys};
 use oidc::logout::NoOutbound;
 use oidc::logout::reach::Reach;
@@ -68,7 +68,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
+use store::{Store, StoreError};
 
 /// The `aud` of the identity assertions that the gate sends to this backend.
 pub use aldgate_core::policy::platform::BACKEND_AUDIENCE as AUDIENCE;
@@ -198,11 +198,11 @@ impl Backend {
                 store.clone(),
                 Arc::clone(&warm),
                 Arc::clone(&herald),
-                Letters { post: Arc::clone(&post), links: Arc::clone(&links), entropy: Arc::clone(&entropy) },
+                Letters { links: Arc::clone(&links), entropy: Arc::clone(&entropy) },
             ),
             store: store.clone(),
             warm,
-            post,
+            post: Arc::clone(&post),
             codes: OneTimeCodes::of(&master),
             password_rules: Rules::new(config.password_alone_chars_min, config.breached),
             passwords: passwords.map_err(|_| BadConfig::Entropy)?,
@@ -217,7 +217,8 @@ impl Backend {
             countries: config.countries,
             login_host: config.login_host,
         };
-        let deliverers = provider.deliverers();
+        let mut deliverers = provider.deliverers();
+        deliverers.push(Arc::new(Notices { post }));
         let deliveries = Deliveries::new(store.clone(), deliverers, Arc::clone(&clock), randomness);
         let front = Arc::new(Front {
             journeys,
@@ -247,6 +248,14 @@ impl Backend {
             self.front.provider.tend(clock),
             settling,
         );
+    }
+
+    /// Delivers what is due now, once; [`Backend::tend`] does so as long as it is polled.
+    ///
+    /// # Errors
+    /// [`StoreError`]. What was taken is tried again later.
+    pub async fn deliver(&self) -> Result<usize, StoreError> {
+        self.deliveries.deliver_due().await
     }
 
     /// Answers administrators on a socket of their own until `shutdown` is done. Whoever can open it may do everything

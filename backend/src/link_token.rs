@@ -4,7 +4,7 @@
 //! HMAC-SHA-256 under a key of the deployment's. That a link works once is the affair of whoever takes it: by its
 //! [`OpenedLink::single_use`] in the shared tier, or by what its mark names in the store.
 
-use crate::model::{Account, PasswordHash};
+use crate::model::{Account, EmailAddress, PasswordHash};
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::id::{AccountId, SingleUse};
 use aldgate_core::secret::{MasterKey, Purpose, Secret};
@@ -29,7 +29,7 @@ pub(crate) enum Power {
     Reset,
     /// Take a change of contact back; the mark names the change.
     CancelChange,
-    /// Say that something was not done by the account's owner; the mark is random.
+    /// Say that something was not done by the account's owner; the mark is of the address that it went to, and random.
     NotMe,
 }
 
@@ -124,15 +124,30 @@ impl LinkTokens {
         Secret::new(URL_SAFE_NO_PAD.encode([&head, tag.as_ref()].concat()))
     }
 
-    /// A token with a random mark.
-    pub(crate) fn mint_random(
+    /// A token by which whoever reads the mail of an address says that something was not done by them. One for an address
+    /// that a stranger had put there is told from others ([`Self::went_to`]).
+    pub(crate) fn mint_not_me(
         &self,
-        power: Power,
-        account: &AccountId,
+        account: &Account,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Secret<String>, EntropyFailed> {
-        Ok(self.mint(power, account, entropy.bytes()?, now))
+        let random: [u8; MARK_BYTES / 2] = entropy.bytes()?;
+        let mut mark = [0; MARK_BYTES];
+        let (address, rest) = mark.split_at_mut(MARK_BYTES / 2);
+        address.copy_from_slice(&self.address_mark(&account.email));
+        rest.copy_from_slice(&random);
+        Ok(self.mint(Power::NotMe, &account.id, mark, now))
+    }
+
+    /// Whether a link of [`Self::mint_not_me`] went to this address.
+    pub(crate) fn went_to(&self, link: &OpenedLink, email: &EmailAddress) -> bool {
+        link.mark.starts_with(&self.address_mark(email))
+    }
+
+    fn address_mark(&self, email: &EmailAddress) -> [u8; MARK_BYTES / 2] {
+        let tag = hmac::sign(&self.0, &[b"address\0", email.canonical().as_bytes()].concat());
+        tag.as_ref().first_chunk().copied().unwrap_or_default()
     }
 
     /// Opens a token that somebody shows for this.

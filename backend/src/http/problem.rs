@@ -184,10 +184,14 @@ impl From<Fault> for Problem {
             Fault::Hashing(HashingFault::Busy) => tracing::debug!("more passwords than can be hashed"),
             // Whoever types nonsense would write a line for each.
             Fault::NotSent(NotSent::Refused(why)) => tracing::info!(why, "a message was not taken"),
+            Fault::Store(StoreError::SessionEnded) => {
+                tracing::debug!("a session ended before what was asked for in it")
+            }
             fault => tracing::error!(error = %fault, "a request failed"),
         }
         match fault {
             Fault::NotSent(NotSent::Refused(_)) => Self::Undeliverable,
+            Fault::Store(StoreError::SessionEnded) => Self::NotSignedIn,
             Fault::Store(StoreError::Busy)
             | Fault::Warm(_)
             | Fault::Hashing(HashingFault::Busy)

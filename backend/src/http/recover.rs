@@ -91,9 +91,10 @@ pub(super) async fn take_password(words: Words, State(front): State<Shared>, ask
 /// `GET /not-me`.
 pub(super) async fn show_not_me(words: Words, State(front): State<Shared>, asker: Asker, query: Query) -> Answer {
     let token = token(&query);
-    match front.journeys.look_at_not_me(token, &asker.caller) {
+    match front.journeys.look_at_not_me(token, &asker.caller).await {
         Ok(_) => answer::page(&lock(words, "/not-me", token, "/")),
-        Err(why) => link_problem(words, LinkPurpose::NotMe, why),
+        Err(NotDone::Refused(why)) => link_problem(words, LinkPurpose::NotMe, why),
+        Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
 }
 

@@ -17,7 +17,8 @@ use crate::notifier::{Changed, Notice, Recipient};
 use crate::one_time_code::{Code, LIFETIME, Occasion, SPOKEN_LIFETIME};
 use crate::recovery_code::{CODES, RecoveryCode};
 use crate::store::audit::Act;
-use crate::store::{ChangeId, EmailChange};
+use crate::store::delivery::Outgoing;
+use crate::store::{ChangeId, EmailChange, InSession};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::SingleUse;
 use aldgate_core::secret::Secret;
@@ -52,6 +53,11 @@ pub(crate) struct Given {
     pub(crate) text: String,
     /// The key as a picture.
     pub(crate) picture: Picture,
+}
+
+fn in_session(identity: &VerifiedIdentity) -> InSession {
+    let (account, session) = (identity.account(), identity.session());
+    InSession { account, session, authenticated: identity.authenticated() }
 }
 
 /// Whether a session shows more than a password.
@@ -171,14 +177,12 @@ impl Journeys {
         caller: &Caller,
     ) -> Result<(), Fault> {
         let change: ChangeId = self.entropy.bytes()?;
-        let old = self.store.set_phone(&account.id, number, change, caller.now).await?;
-        self.accounts.tell(caller.change(account, identity), Changed::SecondStepSet).await;
-        if let Some(old) = old.filter(|old| old != number) {
-            // A call cannot carry a link: the owner of a landline finds it in their mail.
-            let to =
-                if old.kind() == PhoneKind::Mobile { Recipient::Phone(&old) } else { Recipient::Email(&account.email) };
-            self.tell_of_change(account, change, to, caller).await;
-        }
+        let mut told = vec![self.accounts.notice(account, Changed::SecondStepSet, caller.words(), caller.now)?];
+        let steps = self.second_steps(&account.id).await?;
+        let replaced = steps.of(number.kind().into()).filter(|old| **old != SecondStep::Phone(number.clone()));
+        told.extend(replaced.map(|old| self.phone_gone(account, change, old, caller)).transpose()?.flatten());
+        let store = self.store.within(in_session(identity)).telling(told);
+        store.set_phone(&account.id, number, change, caller.now).await?;
         Ok(())
     }
 
@@ -192,26 +196,46 @@ impl Journeys {
     ) -> Result<(), NotDone<ProofRefused>> {
         let change: ChangeId = self.entropy.bytes()?;
         let session = identity.session();
-        match self.store.set_email(&account.id, email, session, change, caller.now).await? {
+        let renamed = Account { email: email.clone(), ..account.clone() };
+        let told = vec![
+            self.contact_changed(account, change, Recipient::Email(&account.email), caller)?,
+            self.accounts.notice(&renamed, Changed::Email, caller.words(), caller.now)?,
+        ];
+        let store = self.store.within(in_session(identity)).telling(told);
+        match store.set_email(&account.id, email, session, change, caller.now).await? {
             EmailChange::Changed => {}
             EmailChange::Same => return Ok(()),
             EmailChange::Taken => return Err(NotDone::Refused(ProofRefused::Code(CodeRefused::Wrong))),
             EmailChange::NoAccount => return Err(Fault::Invariant("whoever is signed in has an account").into()),
         }
         self.accounts.told_of_revocations().await;
-        self.tell_of_change(account, change, Recipient::Email(&account.email), caller).await;
-        let renamed = Account { email: email.clone(), ..account.clone() };
-        self.accounts.tell(caller.change(&renamed, identity), Changed::Email).await;
         Ok(())
     }
 
-    /// Tells whoever had the old contact. The change is done; a message that cannot be sent does not undo it.
-    async fn tell_of_change(&self, account: &Account, change: ChangeId, to: Recipient<'_>, caller: &Caller) {
+    /// The message by which whoever has a telephone hears that it is none of the account's any more; of an app, nothing.
+    fn phone_gone(
+        &self,
+        account: &Account,
+        change: ChangeId,
+        old: &SecondStep,
+        caller: &Caller,
+    ) -> Result<Option<Outgoing>, Fault> {
+        let SecondStep::Phone(old) = old else { return Ok(None) };
+        // A call cannot carry a link: the owner of a landline finds it in their mail.
+        let to = if old.kind() == PhoneKind::Mobile { Recipient::Phone(old) } else { Recipient::Email(&account.email) };
+        self.contact_changed(account, change, to, caller).map(Some)
+    }
+
+    /// The message by which whoever had the old contact hears of the change, and can take it back.
+    fn contact_changed(
+        &self,
+        account: &Account,
+        change: ChangeId,
+        to: Recipient<'_>,
+        caller: &Caller,
+    ) -> Result<Outgoing, Fault> {
         let token = self.links.mint(Power::CancelChange, &account.id, change, caller.now);
-        let sent = self.post.send(&Notice::ContactChanged(token), to, caller.words(), caller.now).await;
-        if let Err(error) = sent {
-            tracing::error!(%error, "the owner of a contact was not told that it was changed");
-        }
+        Notice::ContactChanged(token).later(to, caller.words(), caller.now)
     }
 
     /// Begins to add an authenticator app.
@@ -255,9 +279,8 @@ impl Journeys {
         let step = step.ok_or_else(|| refused(CodeRefused::Wrong))?;
         let account = self.owner(stage.account).await?;
         let added = SecondStep::App(stage.key().clone());
-        self.store.set_second_step(&account.id, &added, step, caller.now).await?;
-        self.accounts.tell(caller.change(&account, identity), Changed::SecondStepSet).await;
-        Ok(())
+        let store = self.accounts.telling(caller.change(&account, identity), Changed::SecondStepSet)?;
+        Ok(store.set_second_step(&account.id, &added, step, caller.now).await?)
     }
 
     /// Removes a second step. Nothing happens if there is none.
@@ -271,9 +294,13 @@ impl Journeys {
         if !self.may_bind(identity, &account) {
             return Err(NotDone::Refused(EnrolRefused::Stronger));
         }
-        if self.store.remove_second_step(&account.id, kind, Act::own(account.id, caller.now)).await? {
-            self.accounts.tell(caller.change(&account, identity), Changed::SecondStepRemoved).await;
-        }
+        let change: ChangeId = self.entropy.bytes()?;
+        let mut told = vec![self.accounts.notice(&account, Changed::SecondStepRemoved, caller.words(), caller.now)?];
+        let steps = self.second_steps(&account.id).await?;
+        let gone = steps.of(kind).map(|old| self.phone_gone(&account, change, old, caller)).transpose()?;
+        told.extend(gone.flatten());
+        let store = self.store.within(in_session(identity)).telling(told);
+        store.remove_second_step(&account.id, kind, change, Act::own(account.id, caller.now)).await?;
         Ok(())
     }
 
@@ -294,8 +321,8 @@ impl Journeys {
         }
         let codes = (0..CODES).map(|_| RecoveryCode::random(&*self.entropy)).collect::<Result<Vec<_>, _>>()?;
         let digests = codes.iter().map(|code| self.recovery_codes.digest(&account.id, code)).collect();
-        self.store.set_recovery_codes(&account.id, digests, Act::own(account.id, caller.now)).await?;
-        self.accounts.tell(caller.change(&account, identity), Changed::RecoveryCodes).await;
+        let store = self.accounts.telling(caller.change(&account, identity), Changed::RecoveryCodes)?;
+        store.set_recovery_codes(&account.id, digests, Act::own(account.id, caller.now)).await?;
         Ok(codes)
     }
 }

@@ -83,12 +83,8 @@ pub(crate) struct Caller {
 impl Caller {
     /// A change that the owner of an account makes in this request.
     fn change<'a>(&self, account: &'a Account, identity: &VerifiedIdentity) -> Change<'a> {
-        self.change_in(account, identity.session())
-    }
-
-    /// The same in a session that was just opened.
-    const fn change_in<'a>(&self, account: &'a Account, session: SessionId) -> Change<'a> {
-        Change { account, session, now: self.now, words: self.words() }
+        let (session, authenticated) = (identity.session(), identity.authenticated());
+        Change { account, session, authenticated, now: self.now, words: self.words() }
     }
 
     /// The messages in that language.

@@ -84,14 +84,15 @@ impl Journeys {
         let password = password.map_err(|refusal| NotDone::Refused(ResetRefused::Password(refusal)))?;
         let hash = self.passwords.hash(password).await?;
         self.use_up(&link).await.map_err(|refused| refused.in_terms(ResetRefused::Link))?;
-        match self.store.recover(&account.id, account.password.as_ref(), &hash, by_link(caller)).await? {
+        let told = self.accounts.notice(&account, Changed::Password, caller.words(), caller.now)?;
+        let store = self.store.telling(vec![told]);
+        match store.recover(&account.id, account.password.as_ref(), &hash, by_link(caller)).await? {
             Recovery::Recovered(lowered) => {
                 self.accounts.told_of_revocations().await;
                 self.accounts.publish_all(&lowered).await;
             }
             Recovery::Overtaken => return Err(NotDone::Refused(ResetRefused::Link(LinkRefused::Used))),
         }
-        self.accounts.tell_of(&account, Changed::Password, caller.words(), caller.now).await;
         Ok(account.email)
     }
 
@@ -109,15 +110,27 @@ impl Journeys {
         }
     }
 
-    /// Looks whether a link for saying "this wasn't me" still works.
-    pub(crate) fn look_at_not_me(&self, token: &str, caller: &Caller) -> Result<OpenedLink, LinkRefused> {
-        self.links.open(Power::NotMe, token, caller.now)
+    /// Looks whether a link for saying "this wasn't me" still works: for that, the address that it went to is the account's,
+    /// or was before a change that stands. One that a stranger had put there, until that was taken back, is neither.
+    pub(crate) async fn look_at_not_me(
+        &self,
+        token: &str,
+        caller: &Caller,
+    ) -> Result<(OpenedLink, Account), NotDone<LinkRefused>> {
+        let used = NotDone::Refused(LinkRefused::Used);
+        let link = self.links.open(Power::NotMe, token, caller.now).map_err(NotDone::Refused)?;
+        let Some(account) = self.accounts.find(&link.account()).await? else { return Err(used) };
+        if self.links.went_to(&link, &account.email) {
+            return Ok((link, account));
+        }
+        let former = self.store.former_addresses(&account.id).await?;
+        let was_theirs = former.iter().any(|(email, _)| self.links.went_to(&link, email));
+        if was_theirs { Ok((link, account)) } else { Err(used) }
     }
 
     /// Somebody says that it was not they: locks the account, and sends its owner the way back.
     pub(crate) async fn not_me(&self, token: &str, caller: &Caller) -> Result<(), NotDone<LinkRefused>> {
-        let link = self.look_at_not_me(token, caller).map_err(NotDone::Refused)?;
-        let account = self.accounts.find(&link.account()).await?.ok_or(NotDone::Refused(LinkRefused::Used))?;
+        let (link, account) = self.look_at_not_me(token, caller).await?;
         self.use_up(&link).await?;
         let day = u64::try_from(BEFORE_THE_NOTICE.as_millis()).unwrap_or(u64::MAX);
         let since = Timestamp::from_millis(link.issued().as_millis().saturating_sub(day));
@@ -131,15 +144,25 @@ impl Journeys {
     }
 
     async fn lock(&self, account: &Account, since: Timestamp, act: Act, caller: &Caller) -> Result<(), Fault> {
-        self.store.lock(&account.id, since, act).await?;
-        self.accounts.told_of_revocations().await;
-        let locked = Account { password: None, ..account.clone() };
+        // Whoever put another address there since then is not told where the way back leads.
+        let email = self.address_at(account, since).await?;
+        let locked = Account { password: None, email, ..account.clone() };
         let notice = Notice::Locked(self.reset_token(&locked, caller.now));
-        let sent = self.post.send(&notice, Recipient::Email(&account.email), caller.words(), caller.now).await;
-        if let Err(error) = sent {
-            tracing::error!(%error, "the owner of a locked account was not sent the way back; they can ask for it");
-        }
+        let told = notice.later(Recipient::Email(&locked.email), caller.words(), caller.now)?;
+        self.store.telling(vec![told]).lock(&account.id, since, act).await?;
+        self.accounts.told_of_revocations().await;
         Ok(())
+    }
+
+    /// The address that an account had at a moment, and will have again when it is locked; the one it has, if that is
+    /// somebody else's by now.
+    async fn address_at(&self, account: &Account, since: Timestamp) -> Result<EmailAddress, Fault> {
+        let former = self.store.former_addresses(&account.id).await?;
+        let Some((email, _)) = former.into_iter().find(|(_, changed)| *changed >= since) else {
+            return Ok(account.email.clone());
+        };
+        let holder = self.accounts.find_by_email(&email).await?;
+        Ok(if holder.is_none_or(|holder| holder.id == account.id) { email } else { account.email.clone() })
     }
 
     /// Looks whether a link that takes a change of contact back still works.
@@ -169,12 +192,10 @@ impl Journeys {
     /// Closes the account of whoever is signed in.
     pub(crate) async fn close_account(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<(), Fault> {
         let account = self.owner(identity.account()).await?;
-        self.store.close_account(&account.id, Act::own(account.id, caller.now)).await?;
-        self.accounts.told_of_revocations().await;
         let to = Recipient::Email(&account.email);
-        if let Err(error) = self.post.send(&Notice::Closed, to, caller.words(), caller.now).await {
-            tracing::error!(%error, "the owner of a closed account was not told");
-        }
+        let told = Notice::Closed.later(to, caller.words(), caller.now)?;
+        self.store.telling(vec![told]).close_account(&account.id, Act::own(account.id, caller.now)).await?;
+        self.accounts.told_of_revocations().await;
         Ok(())
     }
 }

@@ -199,13 +199,12 @@ impl Journeys {
         let account = self.still_signing_in(stage, caller).await?;
         self.reserve_guess(stage, caller).await?;
         let digest = self.recovery_codes.digest(&account.id, &code);
-        let used = self.store.use_recovery_code(&account.id, digest, Act::own(account.id, caller.now)).await?;
+        let told = self.accounts.notice(&account, Changed::RecoveryCodeUsed, caller.words(), caller.now)?;
+        let store = self.store.telling(vec![told]);
+        let used = store.use_recovery_code(&account.id, digest, Act::own(account.id, caller.now)).await?;
         let taken = if used { Ok(()) } else { Err(NotDone::Refused(StepRefused::Wrong)) };
         self.counted(stage, taken, caller).await?;
-        let stepped_in = self.step_in(stage, account.clone(), false, caller).await?;
-        let change = caller.change_in(&account, stepped_in.session.session);
-        self.accounts.tell(change, Changed::RecoveryCodeUsed).await;
-        Ok(stepped_in)
+        self.step_in(stage, account, false, caller).await
     }
 
     /// The account, if its password is still the one that was right, and not too long ago.
@@ -234,16 +233,16 @@ impl Journeys {
             identity: account.identity,
             components: Components::PASSWORD.with(Components::DEVICE),
         };
+        let known = self.known(&stage.email, caller);
         let session = self.open_session(by, caller).await?;
         if !self.is_still_the_password(&account, &session).await? {
             return Err(NotDone::Refused(StepRefused::BeginAgain));
         }
-        let known = self.known(&stage.email, caller);
         self.forget_guesses(&self.limits(&stage.email, known, caller), caller).await?;
-        let remembered = if remember { Some(self.remember_browser(&account.id, caller).await?) } else { None };
         if known.is_none() {
-            self.accounts.tell(caller.change_in(&account, session.session), Changed::NewBrowser).await;
+            self.tell_of_new_browser(&account, caller).await?;
         }
+        let remembered = if remember { Some(self.remember_browser(&account.id, caller).await?) } else { None };
         Ok(SteppedIn { session, remembered })
     }
 }

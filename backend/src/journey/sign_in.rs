@@ -71,9 +71,15 @@ impl Journeys {
         }
         self.forget_guesses(&self.limits(stage.email(), known, caller), caller).await?;
         if known.is_none() {
-            self.accounts.tell(caller.change_in(&account, opened.session), Changed::NewBrowser).await;
+            self.tell_of_new_browser(&account, caller).await?;
         }
         Ok(SignedIn::Opened(opened))
+    }
+
+    /// Tells the owner of an account that somebody has signed in in a browser in which nobody had. Nobody is given the
+    /// session's token before that is written.
+    pub(super) async fn tell_of_new_browser(&self, account: &Account, caller: &Caller) -> Result<(), Fault> {
+        self.accounts.tell(account, Changed::NewBrowser, caller.words(), caller.now).await
     }
 
     /// The browser that asks, if it is known for this account.

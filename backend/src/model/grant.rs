@@ -3,7 +3,7 @@
 
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
-use aldgate_core::id::AccountId;
+use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::time::Timestamp;
 
 /// A grant's name: random, and the code's that makes it.
@@ -37,6 +37,8 @@ pub struct Grant {
     pub id: GrantId,
     /// Who allowed it.
     pub account: AccountId,
+    /// In which session; nothing for one that was made before that was kept.
+    pub session: Option<SessionId>,
     /// The client.
     pub client: String,
     /// What exactly was allowed, as the OpenID provider writes it.

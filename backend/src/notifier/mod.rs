@@ -9,12 +9,14 @@ mod notice;
 mod outbox;
 mod retrying;
 mod smtp;
+mod written;
 
 pub use govuk_notify::GovUkNotify;
 pub(crate) use link::Links;
 pub(crate) use notice::{Changed, Notice};
 pub(crate) use outbox::FileOutbox;
 pub use smtp::{Smtp, SmtpSecurity};
+pub(crate) use written::Notices;
 
 use crate::model::EmailAddress;
 use crate::model::telephone::{PhoneKind, PhoneNumber};

@@ -3,6 +3,7 @@
 use super::{Channel, Links};
 use crate::words::Words;
 use aldgate_core::secret::Secret;
+use serde::{Deserialize, Serialize};
 
 /// Where a forgotten password is replaced.
 pub(crate) const NEW_PASSWORD: &str = "/reset/new";
@@ -17,7 +18,8 @@ pub(crate) const NOT_ME: &str = "/not-me";
 pub(crate) type Token = Secret<String>;
 
 /// What was changed about an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Changed {
     /// It has one more passkey.
     PasskeyAdded,

@@ -65,6 +65,7 @@ on_both! {
     a_passkey_belongs_to_one_account
     passkeys_are_added_to_a_bound_renamed_and_removed
     a_hash_is_renewed_only_while_the_password_is_the_same
+    a_session_that_was_put_out_changes_nothing_more
     a_password_stands_only_in_the_place_of_the_one_that_was_verified
     the_last_way_in_stays_whatever_races
     parallel_guesses_get_no_more_than_the_limit
@@ -155,6 +156,39 @@ async fn a_hash_is_renewed_only_while_the_password_is_the_same(store: Store) {
     assert_eq!(password().await, Some(hash("changed")));
     store.renew_hash(&account, &hash("changed"), &hash("changed, stronger")).await.expect("written");
     assert_eq!(password().await, Some(hash("changed, stronger")));
+}
+
+async fn a_session_that_was_put_out_changes_nothing_more(store: Store) {
+    let account = with_passkey(1).id;
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let session = |byte, secs| InSession {
+        account,
+        session: SessionId::from_bytes([byte; 16]),
+        authenticated: NOW.plus(Duration::from_secs(secs)),
+    };
+    let (thief, owner, later) = (session(1, 0), session(2, 0), session(3, 60));
+    let at = NOW.plus(Duration::from_secs(60));
+    let hash = PasswordHash::new("$argon2id$".into());
+    let act = Act::own(account, at);
+    assert_eq!(store.set_password(&account, None, &hash, Some(owner.session), act).await, Ok(true));
+    let added = |by: InSession, user| {
+        let store = store.within(by);
+        async move { store.add_passkey(&account, &credential(&Authenticator::derived(1, user))).await }
+    };
+    assert_eq!(added(thief, 2).await, Err(StoreError::SessionEnded), "it came before and was put out");
+    assert_eq!(added(owner, 3).await, Ok(Addition::Added), "it stays");
+    assert_eq!(added(later, 4).await, Ok(Addition::Added), "it came after");
+    let locked = at.plus(Duration::from_secs(60));
+    store.lock(&account, locked, Act::system("link", locked)).await.expect("written");
+    for by in [thief, owner, later] {
+        let store = store.within(by);
+        let number = phone("07700 900123");
+        let app = SecondStep::App(AppKey::new([1; 20]));
+        assert_eq!(added(by, 5).await, Err(StoreError::SessionEnded));
+        assert_eq!(store.set_phone(&account, &number, [1; 16], locked).await, Err(StoreError::SessionEnded));
+        assert_eq!(store.set_second_step(&account, &app, 0, locked).await, Err(StoreError::SessionEnded));
+    }
+    assert_eq!(added(session(4, 120), 5).await, Ok(Addition::Added));
 }
 
 async fn a_password_stands_only_in_the_place_of_the_one_that_was_verified(store: Store) {
@@ -628,6 +662,7 @@ async fn a_client_is_told_of_a_session_once_whatever_races(store: Store) {
         let grant = Grant {
             id: GrantId::from_bytes([n; 16]),
             account,
+            session: None,
             client: if n == 2 { "other".into() } else { "rp".into() },
             record: Vec::new(),
             generation: 0,
@@ -741,8 +776,8 @@ async fn an_app_code_and_a_recovery_code_open_once_whatever_races(store: Store) 
     assert_eq!(used.iter().filter(|(step, _)| *step).count(), 1);
     assert_eq!(used.iter().filter(|(_, code)| *code).count(), 1);
     assert_eq!(store.recovery_codes(&account).await, Ok(1));
-    assert_eq!(store.remove_second_step(&account, StepKind::App, ACT).await, Ok(true));
-    assert_eq!(store.remove_second_step(&account, StepKind::App, ACT).await, Ok(false));
+    assert_eq!(store.remove_second_step(&account, StepKind::App, [9; 16], ACT).await, Ok(true));
+    assert_eq!(store.remove_second_step(&account, StepKind::App, [9; 16], ACT).await, Ok(false));
 }
 
 async fn a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing(store: Store) {

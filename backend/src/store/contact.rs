@@ -156,7 +156,7 @@ impl Store {
         change: ChangeId,
         act: Act,
     ) -> Result<Undoing, StoreError> {
-        let undo = sql::contact::Undo { account: *account, id: change, act, sealer: self.sealer.clone() };
+        let undo = sql::contact::Undo { account: *account, id: change, act };
         self.writer.write(undo).await
     }
 
@@ -190,6 +190,15 @@ impl Store {
     ) -> Result<Recovery, StoreError> {
         let (forgotten, password) = (forgotten.cloned(), password.clone());
         self.writer.write(sql::ending::Recover { account: *account, forgotten, password, act }).await
+    }
+
+    /// The addresses that an account had, oldest first, as far as they are remembered and were not taken back, each with the
+    /// moment of its change.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn former_addresses(&self, account: &AccountId) -> Result<Vec<(EmailAddress, Timestamp)>, StoreError> {
+        sql::contact::former_addresses(&self.readers, &self.sealer, account).await
     }
 
     /// Locks an account: see [`sql::ending::Lock`].

@@ -12,6 +12,7 @@ use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 use std::fmt;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Longest payload, in bytes: a token or a message, no document.
 pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
@@ -38,6 +39,18 @@ impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
+
+/// Something to deliver that another write demands ([`Store::telling`]).
+pub(crate) struct Outgoing {
+    /// Who delivers it.
+    pub(crate) kind: Kind,
+    /// What is delivered.
+    pub(crate) payload: Zeroizing<Vec<u8>>,
+    /// From when on.
+    pub(crate) at: Timestamp,
+    /// And for how long.
+    pub(crate) lifetime: Duration,
 }
 
 /// Something to deliver, sealed.

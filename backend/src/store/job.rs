@@ -49,6 +49,11 @@ pub(super) trait Write: Send + Sync + 'static {
     /// How it stands to others on PostgreSQL. Anything but the default needs a reason.
     const ISOLATION: Isolation = Isolation::Serializable;
 
+    /// Whether it has changed anything, by how it ended: what is to be told of it is told then.
+    fn is_done(_: &Self::Outcome) -> bool {
+        true
+    }
+
     /// Writes.
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Self::Outcome, StoreError>;
 }

@@ -57,6 +57,7 @@ pub(crate) use client_session::TOLD_FOR;
 pub(crate) use client_session::{FAREWELL, LOGOUT};
 pub use contact::{ChangeId, ContactKind, EmailChange, Recovery, TakenAway, UNDO_WITHIN, Undoing};
 pub use data_key::{DATA_KEY_BYTES, DataKey, DataKeys, KeyId, KeysFailed, NotDropped, Unopened};
+use delivery::Outgoing;
 pub use grant::{Redemption, Rotation};
 use job::Given;
 pub use key_files::KeyFiles;
@@ -73,7 +74,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use transactions::Transactions;
 use writer::Writer;
-use writes::Writes;
+use writes::{Database, Writes};
 
 /// Most passkeys of one account: enough for every device of a person, few enough to list on a page.
 pub const PASSKEYS_MAX: u32 = 20;
@@ -88,9 +89,24 @@ pub enum StoreError {
     /// Too much waits already, or another process writes; nothing was changed. It may work in a moment.
     #[error("the database is busy")]
     Busy,
+    /// The session for which it was to be done has ended. Nothing was changed.
+    #[error("the session has ended")]
+    SessionEnded,
     /// It does not work, and trying again will not help. Nothing was changed.
     #[error("the database failed: {0}")]
     Broken(String),
+}
+
+/// The session in which somebody wants a change of their account. The gate has seen that it stands; whoever ends all sessions of
+/// the account (its owner locks it, or replaces the password) may come between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InSession {
+    /// The account.
+    pub account: AccountId,
+    /// The session.
+    pub session: SessionId,
+    /// When its owner has signed in; no more exactly than to the second.
+    pub authenticated: Timestamp,
 }
 
 /// How the creation of an account ended. Only `Created` has changed anything.
@@ -195,7 +211,7 @@ impl Store {
         let (connection, readers) = open::sqlite::connect(path).await?;
         let (followers, audit_key) = (Arc::new(Followers::default()), Arc::new(AuditKey::of(master)));
         let given = Given { followers: followers.clone(), audit_key: audit_key.clone(), sealer: sealer.clone() };
-        let writer = Writes::Embedded(Writer::start(connection, given));
+        let writer = Writes::by(Database::Embedded(Writer::start(connection, given)));
         Ok(Self { readers: Readers::Sqlite(readers), writer, sealer, audit_key, followers })
     }
 
@@ -215,8 +231,19 @@ impl Store {
         let pool = open::postgres::connect(server, connections).await?;
         let (followers, audit_key) = (Arc::new(Followers::default()), Arc::new(AuditKey::of(master)));
         let given = Given { followers: followers.clone(), audit_key: audit_key.clone(), sealer: sealer.clone() };
-        let writer = Writes::Postgres(Transactions::new(pool.clone(), given));
+        let writer = Writes::by(Database::Postgres(Transactions::new(pool.clone(), given)));
         Ok(Self { readers: Readers::Postgres(pool), writer, sealer, audit_key, followers })
+    }
+
+    /// The same store, which has these delivered of whatever it changes: for the one write of a fact that somebody must
+    /// hear of.
+    pub(crate) fn telling(&self, told: Vec<Outgoing>) -> Self {
+        Self { writer: self.writer.telling(told), ..self.clone() }
+    }
+
+    /// The same store, for whoever is in this session: while it stands, else every write is [`StoreError::SessionEnded`].
+    pub fn within(&self, session: InSession) -> Self {
+        Self { writer: self.writer.within(session), ..self.clone() }
     }
 
     /// Writes what waits and closes the database. Every later call fails.

@@ -1,7 +1,8 @@
 //! Second steps, recovery codes and remembered browsers of accounts.
 
 use super::audit::Act;
-use super::{Store, StoreError, sql};
+use super::sql::contact::Remembered;
+use super::{ChangeId, Store, StoreError, UNDO_WITHIN, sql};
 use crate::model::second_step::{RememberedBrowser, SecondStep, SecondSteps, StepKind};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
@@ -48,12 +49,19 @@ impl Store {
         self.writer.write(sql::second_step::UseStep { account: *account, step }).await
     }
 
-    /// Removes the second step of a kind. False if there is none.
+    /// Removes the second step of a kind. A telephone is remembered, so that it can be put back. False if there is none.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn remove_second_step(&self, account: &AccountId, kind: StepKind, act: Act) -> Result<bool, StoreError> {
-        self.writer.write(sql::second_step::Remove { account: *account, kind, act }).await
+    pub async fn remove_second_step(
+        &self,
+        account: &AccountId,
+        kind: StepKind,
+        change: ChangeId,
+        act: Act,
+    ) -> Result<bool, StoreError> {
+        let remembered = Remembered { id: change, ends: act.at.plus(UNDO_WITHIN) };
+        self.writer.write(sql::second_step::Remove { account: *account, kind, remembered, act }).await
     }
 
     /// How many recovery codes an account has left.

@@ -55,8 +55,8 @@ words! {
         "Os nad chi wnaeth hyn, dywedwch wrthym ar y dudalen hon. Byddwn yn allgofnodi pawb o'ch cyfrif ac yn eich helpu i'w gael yn ôl:\n\n{link}";
     contact_changed_subject: "Your contact details were changed", "Newidiwyd eich manylion cyswllt";
     contact_changed_body(link: &str):
-        "The email address or telephone number of your Aldgate account was changed. If this was not you, take the change back within 24 hours on this page:\n\n{link}",
-        "Newidiwyd cyfeiriad e-bost neu rif ffôn eich cyfrif Aldgate. Os nad chi wnaeth hyn, dadwnewch y newid o fewn 24 awr ar y dudalen hon:\n\n{link}";
+        "The email address or telephone number of your Aldgate account was changed or removed. If this was not you, take that back within 24 hours on this page:\n\n{link}",
+        "Newidiwyd neu dilëwyd cyfeiriad e-bost neu rif ffôn eich cyfrif Aldgate. Os nad chi wnaeth hyn, dadwnewch hynny o fewn 24 awr ar y dudalen hon:\n\n{link}";
     locked_subject: "Your account is locked", "Mae eich cyfrif wedi'i gloi";
     locked_body(link: &str):
         "You told us that something on your account was not done by you. Everyone is signed out of it, and its password no longer works.\n\nTo get your account back, choose a new password within 1 hour on this page:\n\n{link}\n\nIf that time is over, choose \"Forgotten your password?\" where you sign in.",

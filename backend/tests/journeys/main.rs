@@ -5,6 +5,7 @@
 
 mod abuse;
 mod account;
+mod hangs_up;
 mod language;
 mod oidc;
 mod overtaken;

@@ -2,7 +2,7 @@
 
 use crate::second_step::{with_app, with_phone};
 use crate::world::{PASSWORD, World, token_in};
-use aldgate_backend::Channel;
+use aldgate_backend::{Channel, Message};
 use aldgate_core::testing::authenticator::Authenticator;
 use std::time::Duration;
 
@@ -177,8 +177,9 @@ async fn a_changed_number_is_taken_back_by_the_old_one() {
     ] {
         with_phone(&mut owner, &world, old).await;
         with_phone(&mut owner, &world, new).await;
-        let told = world.messages().pop().expect("a message");
-        assert_eq!((told.channel, told.subject.as_str()), (channel, "Your contact details were changed"));
+        let changed = |message: &Message| message.subject == "Your contact details were changed";
+        let told = world.messages().into_iter().rev().find(changed).expect("a message");
+        assert_eq!(told.channel, channel);
         let token = token_in(&told.body).expect("a link");
         let page = owner.get(&format!("/cancel-change?token={token}")).await;
         assert!(page.body.contains("old telephone number"), "{}", page.body);
@@ -208,9 +209,9 @@ async fn a_changed_address_is_taken_back_by_the_old_one_which_nobody_takes_meanw
     let answer = owner.post("/account/prove", &[("code", &world.code())]).await;
     assert_eq!(answer.location(), "/account?done=email-changed", "{}", answer.body);
     assert!(other.session().await.is_none() && owner.session().await.is_some());
-    let told: Vec<_> = world.messages().into_iter().rev().take(2).collect();
-    assert_eq!((told[1].to.as_str(), told[0].to.as_str()), (EMAIL, "ada@new.example"));
-    let token = token_in(&told[1].body).expect("a link");
+    let told: Vec<_> = world.messages().into_iter().rev().take(2).map(|message| message.to).collect();
+    assert!(told.contains(&EMAIL.to_owned()) && told.contains(&"ada@new.example".to_owned()), "{told:?}");
+    let token = world.undo(EMAIL);
     assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 422);
     assert_eq!(world.browser().sign_in("ADA@new.example", PASSWORD).await.status, 303);
     // Somebody else wants the old address.
@@ -289,6 +290,79 @@ async fn of_a_chain_of_changed_addresses_no_link_but_the_first_ones_leads_back()
     let answer = world.browser().post("/cancel-change", &[("token", &links[1])]).await;
     assert_eq!(answer.status, 409, "it would give the account to the thief's first address");
     assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
+}
+
+/// The token of the last link in a message to somebody with such a subject.
+fn link_to(world: &World, to: &str, subject: &str) -> String {
+    let sought = |message: &aldgate_backend::Message| message.to == to && message.subject.contains(subject);
+    let found = world.messages().into_iter().rev().find(sought);
+    token_in(&found.unwrap_or_else(|| panic!("no {subject} to {to}")).body).expect("a link")
+}
+
+#[tokio::test]
+async fn the_way_back_leads_to_the_owners_address_and_not_to_one_that_a_thief_put_there() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, "07700 900123").await;
+    world.after(Duration::from_hours(48));
+    let mut thief = world.browser();
+    thief.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(thief.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
+    let not_me = link_to(&world, EMAIL, "New sign-in");
+    world.after(Duration::from_mins(1));
+    with_phone(&mut thief, &world, "07700 900456").await;
+    thief.post("/account/email", &[("email", "thief@evil.example")]).await;
+    assert_eq!(thief.post("/account/prove", &[("code", &world.code())]).await.status, 303);
+    world.after(Duration::from_mins(1));
+    let answer = world.browser().post("/not-me", &[("token", &not_me)]).await;
+    assert!(answer.body.contains("Your account is locked"), "{}", answer.body);
+    let locked: Vec<_> = world.messages().into_iter().filter(|message| message.subject.contains("is locked")).collect();
+    assert_eq!((locked.len(), locked[0].to.as_str()), (1, EMAIL), "nothing goes to the thief");
+    let reset = token_in(&locked[0].body).expect("a link");
+    let mut anybody = world.browser();
+    assert_eq!(anybody.post("/reset/new", &[("token", &reset), ("password", NEW)]).await.status, 303);
+    assert_eq!(anybody.sign_in("thief@evil.example", NEW).await.status, 422);
+    assert_eq!(anybody.sign_in(EMAIL, NEW).await.location(), "/sign-in/code");
+    assert_eq!(world.messages().pop().expect("a text").to, "+447700900123", "the owner's telephone");
+    assert_eq!(anybody.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_link_that_went_to_a_thiefs_address_locks_nobody_out_once_that_is_taken_back() {
+    let world = World::new().await;
+    let mut thief = world.with_password(EMAIL).await;
+    thief.post("/account/email", &[("email", "thief@evil.example")]).await;
+    assert_eq!(thief.post("/account/prove", &[("code", &world.code())]).await.status, 303);
+    let not_me = link_to(&world, "thief@evil.example", "email address was changed");
+    let undo = link_to(&world, EMAIL, "contact details were changed");
+    assert_eq!(world.browser().post("/cancel-change", &[("token", &undo)]).await.status, 200);
+    let mut owner = world.browser();
+    assert_eq!(owner.sign_in(EMAIL, PASSWORD).await.status, 303);
+    for answer in
+        [thief.get(&format!("/not-me?token={not_me}")).await, thief.post("/not-me", &[("token", &not_me)]).await]
+    {
+        assert_eq!(answer.status, 409, "{}", answer.body);
+    }
+    assert!(owner.session().await.is_some());
+    assert_eq!(owner.sign_in(EMAIL, PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_number_that_was_removed_is_asked_for_back_by_whoever_has_it() {
+    let world = World::new().await;
+    let mut thief = world.with_password(EMAIL).await;
+    with_phone(&mut thief, &world, "07700 900123").await;
+    world.after(Duration::from_mins(1));
+    assert_eq!(thief.post("/account/second-step/mobile/remove", &[]).await.status, 303);
+    let undo = link_to(&world, "+447700900123", "contact details were changed");
+    world.after(Duration::from_mins(1));
+    with_phone(&mut thief, &world, "07700 900456").await;
+    assert_eq!(world.browser().post("/cancel-change", &[("token", &undo)]).await.status, 200);
+    assert!(thief.session().await.is_none());
+    let mut owner = world.browser();
+    owner.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(world.messages().pop().expect("a text").to, "+447700900123");
+    assert_eq!(owner.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ pub(crate) struct World {
     pub(crate) warm: Arc<dyn Warm>,
     pub(crate) gate: SigningKey,
     messages: Arc<Mutex<Vec<Message>>>,
+    backend: Backend,
 }
 
 pub(crate) fn signing_key() -> SigningKey {
@@ -123,8 +124,9 @@ impl World {
             let tended = backend.clone();
             tokio::spawn(async move { tended.tend(None).await });
         }
-        tokio::spawn(async move { backend.serve(listener, std::future::pending()).await });
-        let world = Self { folder, store, clock, warm, gate, messages };
+        let serving = backend.clone();
+        tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
+        let world = Self { folder, store, clock, warm, gate, messages, backend };
         if has_keys {
             world.until_keys_are_known().await;
         }
@@ -171,6 +173,13 @@ impl World {
         self.messages().iter().rev().find_map(|message| token_in(&message.body)).expect("a link was sent")
     }
 
+    /// The token of the link by which a change of contact is taken back, that was sent last to this recipient.
+    pub(crate) fn undo(&self, to: &str) -> String {
+        let changed = |message: &Message| message.to == to && message.subject == "Your contact details were changed";
+        let told = self.messages().into_iter().rev().find(changed).expect("a message");
+        token_in(&told.body).expect("a link")
+    }
+
     /// The code that was sent last.
     pub(crate) fn code(&self) -> String {
         self.messages().into_iter().rev().find_map(|message| message.code).expect("a code was sent")
@@ -188,8 +197,33 @@ impl World {
         Some(self.gate.mint(ISSUER, AUDIENCE, session, &record, now).expect("assertion"))
     }
 
-    /// Sends bytes, gives the answer.
+    /// From now on no message leaves.
+    pub(crate) fn break_outbox(&self) {
+        let outbox = self.folder.path().join("outbox");
+        std::fs::rename(&outbox, self.folder.path().join("away")).expect("moved");
+        std::fs::write(&outbox, b"").expect("in its way");
+    }
+
+    /// From now on messages leave again.
+    pub(crate) fn mend_outbox(&self) {
+        let outbox = self.folder.path().join("outbox");
+        std::fs::remove_file(&outbox).expect("removed");
+        std::fs::rename(self.folder.path().join("away"), &outbox).expect("moved");
+    }
+
+    /// Delivers what waits to be delivered. Nobody who asks waits for that.
+    pub(crate) async fn deliver(&self) {
+        while self.backend.deliver().await.is_ok_and(|tried| tried > 0) {}
+    }
+
+    /// Sends bytes, gives the answer; what was written down to be sent has been, then.
     pub(crate) async fn exchange(&self, request: &[u8]) -> Answer {
+        let answer = self.ask(request).await;
+        self.deliver().await;
+        answer
+    }
+
+    async fn ask(&self, request: &[u8]) -> Answer {
         let mut stream = UnixStream::connect(self.socket()).await.expect("connected");
         let _ = stream.write_all(request).await; // A refused body may be cut short.
         let mut bytes = Vec::new();
@@ -355,6 +389,25 @@ impl Browser<'_> {
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'; "), "{answer:?}");
         assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
         answer
+    }
+
+    /// Posts a form and hangs up without waiting for the answer.
+    pub(crate) async fn drop_after(&self, path: &str, fields: &str) {
+        let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let token = self.cookies.get(cookie::SESSION).expect("a session");
+        let identity = self.world.assertion(token).await.expect("an assertion");
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\norigin: {ORIGIN}\r\ncookie: {}\r\naldgate-identity: {identity}\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{fields}",
+            pairs.join("; "),
+            fields.len()
+        );
+        let mut stream = UnixStream::connect(self.world.socket()).await.expect("connected");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        // So far that it is read, and not so far that it is answered.
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
     }
 
     fn keep_cookies(&mut self, answer: &Answer) {

@@ -4,7 +4,7 @@
 //! Nothing is written before a person has proved who they are: a request waits in the browser, and so does a code.
 
 use super::judge::{Step, There, Why, judge};
-use super::push::reference;
+use super::push::{self, reference};
 use super::read::{Incoming, NotRead, Way, read};
 use super::resume::{Asked, LIFETIME, Waiting, WaitingConsent};
 use super::{AuthorizationRequest, ErrorCode, Present, Refusal, Unaddressed};
@@ -224,11 +224,12 @@ impl Provider {
         Ok(Next::Leave(unmet(&self.waited(waiting, now)?).address(&self.issuer)))
     }
 
-    /// Uses up the name of a request that was pushed: it is good for one code (RFC 9126, section 4).
+    /// Uses up the name of a request that was pushed: it is good for one code (RFC 9126, section 4). It may have been opened
+    /// once more, as late as that was possible, and may wait from then on.
     async fn use_up(&self, request: &AuthorizationRequest) -> Result<Consumption, Fault> {
         let Some(name) = request.pushed else { return Ok(Consumption::Consumed) };
         let name = SingleUse::of(&[b"pushed-request\0".as_slice(), &name].concat());
-        Ok(self.warm.consume(&name, request.began.plus(LIFETIME)).await?)
+        Ok(self.warm.consume(&name, request.began.plus(push::LIFETIME).plus(LIFETIME)).await?)
     }
 
     fn again(&self, request: &AuthorizationRequest, now: Timestamp) -> Outcome {

@@ -16,7 +16,7 @@ use serde::Serialize;
 use std::time::Duration;
 
 /// How long a request can be opened after it was pushed (FAPI 2.0 Security Profile, section 5.3.2.2: less than 600 s).
-const LIFETIME: Duration = Duration::from_mins(5);
+pub(super) const LIFETIME: Duration = Duration::from_mins(5);
 
 /// What every reference begins with (RFC 9126, section 2.2).
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";

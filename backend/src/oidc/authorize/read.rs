@@ -69,7 +69,8 @@ pub(crate) fn read(
     let client = parameters.get("client_id").and_then(|id| registry.find(id)).ok_or(Unaddressed::Client)?;
     let redirect_uri = parameters.get("redirect_uri").and_then(|text| client.redirect_uri(text));
     let redirect_uri = redirect_uri.ok_or(Unaddressed::RedirectUri)?.clone();
-    let reading = Reading { parameters, client: &client, redirect_uri, way };
+    let disabled = registry.is_disabled(&client);
+    let reading = Reading { parameters, client: &client, disabled, redirect_uri, way };
     reading.request(now).map_err(NotRead::Refused)
 }
 
@@ -77,6 +78,7 @@ pub(crate) fn read(
 struct Reading<'a> {
     parameters: &'a Parameters,
     client: &'a Arc<Client>,
+    disabled: bool,
     redirect_uri: RedirectUri,
     way: Way,
 }
@@ -97,7 +99,7 @@ impl Reading<'_> {
     }
 
     fn request(self, now: Timestamp) -> Result<Incoming, Refusal> {
-        if self.client.is_disabled() {
+        if self.disabled {
             return Err(self.refusal(ErrorCode::UnauthorizedClient, "this client is out of use"));
         }
         let unsupported = NOT_SUPPORTED.iter().find(|(name, _)| self.parameters.get(name).is_some());

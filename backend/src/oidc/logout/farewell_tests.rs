@@ -51,6 +51,7 @@ impl World {
         let grant = Grant {
             id: GrantId::from_bytes([n; 16]),
             account: ADA,
+            session: None,
             client: client.into(),
             record: Vec::new(),
             generation: 0,

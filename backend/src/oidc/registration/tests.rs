@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::oidc::Ground;
+use crate::oidc::authorize::Next;
 use crate::oidc::client::tests::registration;
 use crate::oidc::keys::{Rules, SigningKeys};
 use crate::oidc::logout::reach::Reach;
@@ -274,11 +275,27 @@ async fn a_disabled_client_is_out_of_use_at_once_everywhere_and_after_a_restart(
     let world = World::new().await;
     let token = world.invite();
     let own = world.provider.register_itself(&token, metadata(), NOW).await.expect("registered");
+    let asks = |provider: &Provider, id: &str| {
+        let client = provider.registry.find(id).expect("a client");
+        let uri = if id == "configured" { "https://configured.example/cb" } else { "https://rp.example/cb" };
+        let pairs = [("client_id", client.id().as_str()), ("redirect_uri", uri), ("response_type", "code")];
+        let more = [("scope", "openid"), ("state", "s"), ("nonce", "n"), ("vtr", r#"["P9.Cm"]"#)];
+        let pairs = pairs.into_iter().chain(more).map(|(name, value)| (name.into(), value.into()));
+        crate::oidc::parameters::Parameters::read(pairs.collect::<Vec<_>>()).expect("parameters")
+    };
     for id in ["configured", own.id.as_str()] {
+        let parameters = asks(&world.provider, id);
+        let good = world.provider.begin(&parameters, None, true, NOW).await.expect("led");
+        assert!(matches!(good, Next::SignIn(..)), "{id}: {good:?}");
         let running = world.other().await;
         assert!(running.registry.in_use(id).is_some(), "{id}");
         world.provider.set_disabled(id, true, NOW).await.expect("disabled");
         assert!(world.provider.registry.in_use(id).is_none() && world.provider.registry.find(id).is_some(), "{id}");
+        // Nobody is sent to sign in for it, and no code is given.
+        match world.provider.begin(&parameters, None, true, NOW).await.expect("led") {
+            Next::Leave(address) => assert!(address.contains("error=unauthorized_client"), "{id}: {address}"),
+            other => panic!("{id}: {other:?}"),
+        }
         running.registry.look(&world.home.store).await.expect("looked");
         assert!(running.registry.in_use(id).is_none(), "{id}: another process, a look later");
         assert!(world.other().await.registry.in_use(id).is_none(), "{id}: after a restart");

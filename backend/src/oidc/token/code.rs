@@ -136,6 +136,7 @@ impl Provider {
         let grant = Grant {
             id: code.grant,
             account: account.id,
+            session: Some(code.person.session),
             client: code.client.clone(),
             record: record.encode(),
             generation: 0,

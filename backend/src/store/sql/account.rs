@@ -187,6 +187,10 @@ pub(in crate::store) struct SetPassword {
 impl Write for SetPassword {
     type Outcome = bool;
 
+    fn is_done(done: &bool) -> bool {
+        *done
+    }
+
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         if !replace_password(tx.connection, &self.account, self.present.as_ref(), &self.password, self.act.at).await? {
             return Ok(false);

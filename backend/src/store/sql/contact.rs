@@ -4,8 +4,8 @@
 use super::ending::{end_sessions, everybody_out, take_away_since};
 use super::second_step::{self, Set};
 use super::{Connection, query, timestamp, unreadable};
-use crate::model::Ending;
 use crate::model::second_step::StepKind;
+use crate::model::{EmailAddress, Ending};
 use crate::store::audit::{Act, AuditEntry, CONTACT_CHANGE_UNDONE, EMAIL_CHANGED};
 use crate::store::job::{Tx, Write};
 use crate::store::seal::{self, Place, Sealer};
@@ -123,6 +123,10 @@ const PRESENT: &str = "
 impl Write for SetEmail {
     type Outcome = EmailChange;
 
+    fn is_done(outcome: &EmailChange) -> bool {
+        *outcome == EmailChange::Changed
+    }
+
     async fn write(&self, tx: &mut Tx<'_>) -> Result<EmailChange, StoreError> {
         let found = query(PRESENT).bind(self.account);
         let present: Option<(i64, Vec<u8>, Vec<u8>)> = found.optional(&mut *tx.connection).await?;
@@ -169,7 +173,6 @@ pub(in crate::store) struct Undo {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) id: [u8; 16],
     pub(in crate::store) act: Act,
-    pub(in crate::store) sealer: Arc<Sealer>,
 }
 
 /// A change, as it is remembered.
@@ -194,6 +197,10 @@ type ChangeRow = (Vec<u8>, i64, Vec<u8>, Option<Vec<u8>>);
 impl Write for Undo {
     type Outcome = Undoing;
 
+    fn is_done(outcome: &Undoing) -> bool {
+        matches!(outcome, Undoing::Undone(_))
+    }
+
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Undoing, StoreError> {
         let found = query(CHANGE).bind(self.id).bind(self.account);
         let change: Option<(i64, i64)> = found.optional(&mut *tx.connection).await?;
@@ -207,7 +214,7 @@ impl Write for Undo {
         query(UNDONE).bind(self.account).bind(self.id).bind(ends).execute(&mut *tx.connection).await?;
         let made = made_at(timestamp(ends));
         for first in &firsts {
-            if !self.restore(tx.connection, first, made).await? {
+            if !restore(tx, &self.account, first, made).await? {
                 return Ok(Undoing::NotFound);
             }
         }
@@ -241,38 +248,103 @@ fn made_at(ends: Timestamp) -> Timestamp {
     Timestamp::from_millis(ends.as_millis().saturating_sub(within))
 }
 
-impl Undo {
-    /// Puts a contact back where it stood when the change was made.
-    async fn restore(&self, connection: &mut Connection, first: &Change, made: Timestamp) -> Result<bool, StoreError> {
-        match StepKind::of_number(first.kind) {
-            Some(kind) => self.restore_phone(connection, kind, first, made).await,
-            None => self.restore_email(connection, first).await,
+/// Puts a contact back where it stood when the change was made.
+async fn restore(tx: &mut Tx<'_>, account: &AccountId, first: &Change, made: Timestamp) -> Result<bool, StoreError> {
+    match StepKind::of_number(first.kind) {
+        Some(kind) => restore_phone(tx, account, kind, first, made).await,
+        None => restore_email(tx, account, first).await,
+    }
+}
+
+async fn restore_phone(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    kind: StepKind,
+    first: &Change,
+    made: Timestamp,
+) -> Result<bool, StoreError> {
+    let row = second_step::row(account, kind);
+    let sealed = tx.sealer.carry((PLACE, &first.id), (second_step::PLACE, &row), &first.sealed)?;
+    // It was there before the change.
+    let added = Timestamp::from_millis(made.as_millis().saturating_sub(1));
+    second_step::put(tx.connection, &Set { account: *account, kind, sealed, added, used: 0 }).await?;
+    Ok(true)
+}
+
+async fn restore_email(tx: &mut Tx<'_>, account: &AccountId, first: &Change) -> Result<bool, StoreError> {
+    let found = query("SELECT n FROM account WHERE id = $1").bind(*account);
+    let owner: Option<(i64,)> = found.optional(&mut *tx.connection).await?;
+    let (Some((owner,)), Some(digest)) = (owner, first.held.as_deref()) else { return Ok(false) };
+    let sealed = tx.sealer.carry((PLACE, &first.id), (seal::EMAIL, account.as_bytes()), &first.sealed)?;
+    put_email(tx.connection, owner, &sealed, digest).await?;
+    Ok(true)
+}
+
+const STANDING: &str = "
+    SELECT id, kind, sealed, held FROM contact_change
+    WHERE account = $1 AND ends >= $2 AND undone = 0 ORDER BY ends, id";
+
+const OF_ANOTHER: &str = "
+    SELECT EXISTS (SELECT 1 FROM identifier i JOIN account a ON a.n = i.account WHERE i.digest = $1 AND a.id <> $2)";
+
+/// Takes back every change of contact that was made since a moment and stands. An address that is another account's by now,
+/// long after the change, stays that one's.
+pub(super) async fn take_back_since(tx: &mut Tx<'_>, account: &AccountId, since: Timestamp) -> Result<(), StoreError> {
+    let ends = since.plus(UNDO_WITHIN);
+    let found = query(STANDING).bind(*account).bind(ends);
+    let rows: Vec<ChangeRow> = found.all(&mut *tx.connection).await?;
+    for first in first_of_each_kind(rows)? {
+        if let Some(digest) = &first.held {
+            let another = query(OF_ANOTHER).bind(digest.clone()).bind(*account);
+            let (another,): (bool,) = another.one(&mut *tx.connection).await?;
+            if another {
+                continue;
+            }
         }
+        restore(tx, account, &first, since).await?;
     }
+    let undone = query("UPDATE contact_change SET undone = 1 WHERE account = $1 AND ends >= $2");
+    undone.bind(*account).bind(ends).execute(&mut *tx.connection).await?;
+    Ok(())
+}
 
-    async fn restore_phone(
-        &self,
-        connection: &mut Connection,
-        kind: StepKind,
-        first: &Change,
-        made: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let row = second_step::row(&self.account, kind);
-        let sealed = self.sealer.carry((PLACE, &first.id), (second_step::PLACE, &row), &first.sealed)?;
-        // It was there before the change.
-        let added = Timestamp::from_millis(made.as_millis().saturating_sub(1));
-        second_step::put(connection, &Set { account: self.account, kind, sealed, added, used: 0 }).await?;
-        Ok(true)
-    }
+const FORMER: &str = "
+    SELECT id, sealed, ends FROM contact_change
+    WHERE account = $1 AND kind = $2 AND undone = 0 ORDER BY ends, id";
 
-    async fn restore_email(&self, connection: &mut Connection, first: &Change) -> Result<bool, StoreError> {
-        let found = query("SELECT n FROM account WHERE id = $1").bind(self.account);
-        let owner: Option<(i64,)> = found.optional(&mut *connection).await?;
-        let (Some((owner,)), Some(digest)) = (owner, first.held.as_deref()) else { return Ok(false) };
-        let sealed = self.sealer.carry((PLACE, &first.id), (seal::EMAIL, self.account.as_bytes()), &first.sealed)?;
-        put_email(connection, owner, &sealed, digest).await?;
-        Ok(true)
+/// The addresses that an account had, as far as they are remembered and not taken back, each with when it was changed.
+pub(in crate::store) async fn former_addresses(
+    readers: &super::Readers,
+    sealer: &Sealer,
+    account: &AccountId,
+) -> Result<Vec<(EmailAddress, Timestamp)>, StoreError> {
+    let found = query(FORMER).bind(*account).bind(i64::from(EMAIL));
+    let rows: Vec<(Vec<u8>, Vec<u8>, i64)> = found.all(readers).await?;
+    let read = |(id, sealed, ends): (Vec<u8>, Vec<u8>, i64)| -> Result<(EmailAddress, Timestamp), StoreError> {
+        let plain = sealer.open_bytes(PLACE, &id, &sealed)?;
+        let text = std::str::from_utf8(&plain).ok().and_then(|text| EmailAddress::parse(text).ok());
+        Ok((text.ok_or_else(|| unreadable("a former address"))?, made_at(timestamp(ends))))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// A second step that is removed: where it is a telephone, it is remembered, so that it can be asked for again.
+pub(super) async fn remember_removed(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    kind: StepKind,
+    how: Remembered,
+) -> Result<(), StoreError> {
+    if kind == StepKind::App {
+        return Ok(());
     }
+    let found = query(PHONE).bind(*account).bind(i64::from(kind.number()));
+    let stands: Option<(Vec<u8>,)> = found.optional(&mut *tx.connection).await?;
+    let Some((sealed,)) = stands else { return Ok(()) };
+    let row = second_step::row(account, kind);
+    let stood = (second_step::PLACE, &row[..]);
+    let before = Before { account, kind: kind.number(), stood, sealed: &sealed, held: None };
+    remember(tx.connection, tx.sealer, how, before).await
 }
 
 /// Of what kind a change was.

@@ -4,9 +4,10 @@
 //! stands on an account must end here too: [`everybody_out`] and [`Close`] are the two places.
 
 use super::account::replace_password;
+use super::contact::take_back_since;
 use super::passkey;
 use super::session::End;
-use super::{Connection, client_session, credential_digest, query, revocation};
+use super::{Connection, client_session, credential_digest, query, revocation, standing};
 use crate::model::{Ending, Farewell, PasswordHash, Revocation};
 use crate::store::audit::{ACCOUNT_CLOSED, ACCOUNT_LOCKED, Act, AuditEntry, PASSKEY_REMOVED, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
@@ -34,6 +35,9 @@ pub(super) async fn end_sessions(
     };
     if let Some((credential, keep)) = revoked {
         revocation::note(tx.connection, &Revocation { account: *account, credential, keep }).await?;
+    }
+    if let Ending::AllBut(keep) = ending {
+        standing::put_out(tx.connection, account, keep, at).await?;
     }
     End { account: *account, ending }.write(tx).await
 }
@@ -63,7 +67,6 @@ impl Write for EndSessions {
 /// Ends every session of an account and every grant to a service, and forgets every browser in which no second step is asked for.
 pub(super) async fn everybody_out(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Result<(), StoreError> {
     end_sessions(tx, account, Ending::AllBut(None), at).await?;
-    delete(tx.connection, "UPDATE client_grant SET revoked = 1 WHERE account = $1 AND revoked = 0", account).await?;
     delete(tx.connection, "DELETE FROM remembered_browser WHERE account = $1", account).await
 }
 
@@ -90,6 +93,10 @@ const REVISE: &str = "
 impl Write for Recover {
     type Outcome = Recovery;
 
+    fn is_done(outcome: &Recovery) -> bool {
+        matches!(outcome, Recovery::Recovered(_))
+    }
+
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Recovery, StoreError> {
         let account = self.account;
         if !replace_password(tx.connection, &account, self.forgotten.as_ref(), &self.password, self.act.at).await? {
@@ -114,7 +121,7 @@ impl Write for Recover {
 }
 
 /// Locks an account whose owner says that something was not done by them: everybody is out, its password and its
-/// recovery codes open nothing, and neither does what was added since then.
+/// recovery codes open nothing, and neither does what was added since then; its address and telephones are what they were.
 pub(in crate::store) struct Lock {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) since: Timestamp,
@@ -132,6 +139,7 @@ impl Write for Lock {
         delete(tx.connection, "UPDATE account SET password = NULL WHERE id = $1", &self.account).await?;
         delete(tx.connection, "DELETE FROM recovery_code WHERE account = $1", &self.account).await?;
         drop_second_steps(tx.connection, &self.account, self.since).await?;
+        take_back_since(tx, &self.account, self.since).await?;
         retire_since(tx, &self.account, self.since, &self.act).await?;
         everybody_out(tx, &self.account, self.act.at).await?;
         tx.audit(AuditEntry::done(self.act.clone(), ACCOUNT_LOCKED).about(self.account)).await
@@ -205,6 +213,10 @@ const OF_ACCOUNT: [&str; 6] = [
 #[async_trait]
 impl Write for Close {
     type Outcome = bool;
+
+    fn is_done(done: &bool) -> bool {
+        *done
+    }
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         retire_since(tx, &self.account, Timestamp::default(), &self.act).await?;

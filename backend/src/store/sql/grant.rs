@@ -1,6 +1,6 @@
 //! Grants: made once, replaced by compare-and-set, ended for good.
 
-use super::{Readers, account_id, client_session, query, timestamp, unreadable};
+use super::{Readers, account_id, client_session, query, session_id, timestamp, unreadable};
 use crate::model::{Grant, GrantId};
 use crate::store::job::{Tx, Write};
 use crate::store::{Redemption, Rotation, ServedFrom, StoreError};
@@ -8,10 +8,10 @@ use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 
-type Row = (Vec<u8>, String, Vec<u8>, i64, i64, i64, i64);
+type Row = (Vec<u8>, String, Vec<u8>, i64, i64, i64, i64, Option<Vec<u8>>);
 
 const BY_ID: &str = "
-    SELECT account, client, record, generation, created, expires, revoked FROM client_grant WHERE id = $1";
+    SELECT account, client, record, generation, created, expires, revoked, session FROM client_grant WHERE id = $1";
 
 /// The grant of this name.
 pub(in crate::store) async fn by_id(readers: &Readers, id: &GrantId) -> Result<Option<Grant>, StoreError> {
@@ -21,11 +21,12 @@ pub(in crate::store) async fn by_id(readers: &Readers, id: &GrantId) -> Result<O
 
 fn grant(
     id: GrantId,
-    (account, client, record, generation, created, expires, revoked): Row,
+    (account, client, record, generation, created, expires, revoked, session): Row,
 ) -> Result<Grant, StoreError> {
     Ok(Grant {
         id,
         account: account_id(&account)?,
+        session: session.map(|bytes| session_id(&bytes)).transpose()?,
         client,
         record,
         generation: u32::try_from(generation).map_err(|_| unreadable("a generation of a grant"))?,
@@ -43,8 +44,8 @@ pub(in crate::store) struct Redeem {
 }
 
 const INSERT: &str = "
-    INSERT INTO client_grant (id, account, client, record, generation, created, expires, revoked)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT (id) DO NOTHING";
+    INSERT INTO client_grant (id, account, client, record, generation, created, expires, revoked, session)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8) ON CONFLICT (id) DO NOTHING";
 
 const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE id = $1 AND revoked = 0";
 
@@ -53,7 +54,7 @@ impl Write for Redeem {
     type Outcome = Redemption;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Redemption, StoreError> {
-        let Grant { id, account, client, record, generation, created, expires, .. } = &self.new;
+        let Grant { id, account, session, client, record, generation, created, expires, .. } = &self.new;
         let made = query(INSERT)
             .bind(id.as_bytes().to_vec())
             .bind(*account)
@@ -62,6 +63,7 @@ impl Write for Redeem {
             .bind(*generation)
             .bind(*created)
             .bind(*expires)
+            .bind(*session)
             .execute(&mut *tx.connection)
             .await?;
         if made > 0 {

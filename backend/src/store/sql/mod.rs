@@ -31,6 +31,7 @@ pub(super) mod second_step;
 pub(super) mod session;
 pub(super) mod settling;
 pub(super) mod signing_key;
+pub(super) mod standing;
 pub(super) mod statement;
 pub(super) mod sweep;
 

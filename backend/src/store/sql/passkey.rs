@@ -149,6 +149,10 @@ const ROOM: &str = "
 impl Write for Add {
     type Outcome = Addition;
 
+    fn is_done(outcome: &Addition) -> bool {
+        *outcome == Addition::Added
+    }
+
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Addition, StoreError> {
         let room = query(ROOM).bind(self.account).bind(self.passkey.digest());
         let room: Option<(i64, i64, bool)> = room.optional(&mut *tx.connection).await?;
@@ -208,6 +212,10 @@ const OTHER_WAYS_IN: &str = "
 #[async_trait]
 impl Write for Remove {
     type Outcome = Removal;
+
+    fn is_done(outcome: &Removal) -> bool {
+        *outcome == Removal::Removed
+    }
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Removal, StoreError> {
         let other_ways_in = query(OTHER_WAYS_IN).bind(self.account).bind(self.digest);

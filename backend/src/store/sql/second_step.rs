@@ -1,5 +1,6 @@
 //! Second steps and recovery codes: rows by account, found by key only.
 
+use super::contact::{self, Remembered};
 use super::{Connection, Readers, query, timestamp, unreadable};
 use crate::model::second_step::{APP_KEY_BYTES, AppKey, SecondStep, SecondSteps, StepKind};
 use crate::model::telephone::PhoneNumber;
@@ -141,6 +142,7 @@ impl Write for UseStep {
 pub(in crate::store) struct Remove {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) kind: StepKind,
+    pub(in crate::store) remembered: Remembered,
     pub(in crate::store) act: Act,
 }
 
@@ -148,7 +150,12 @@ pub(in crate::store) struct Remove {
 impl Write for Remove {
     type Outcome = bool;
 
+    fn is_done(done: &bool) -> bool {
+        *done
+    }
+
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        contact::remember_removed(tx, &self.account, self.kind, self.remembered).await?;
         let done = query("DELETE FROM second_step WHERE account = $1 AND kind = $2")
             .bind(self.account)
             .bind(i64::from(self.kind.number()))
@@ -201,6 +208,10 @@ pub(in crate::store) struct UseRecoveryCode {
 #[async_trait]
 impl Write for UseRecoveryCode {
     type Outcome = bool;
+
+    fn is_done(done: &bool) -> bool {
+        *done
+    }
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let done = query("DELETE FROM recovery_code WHERE account = $1 AND digest = $2")

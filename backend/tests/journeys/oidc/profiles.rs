@@ -1,6 +1,7 @@
 //! Clients that are served otherwise than NHS login's: those of other departments, and those of FAPI 2.0.
 
 use super::*;
+use crate::world::PASSWORD;
 use aldgate_core::time::Timestamp;
 use std::time::Duration;
 
@@ -226,6 +227,29 @@ async fn a_pushed_request_is_its_clients_for_five_minutes_and_one_code() {
     assert_eq!((late.status, late.location()), (400, ""));
     let forged = browser.get(&format!("{other}A")).await;
     assert_eq!((forged.status, forged.location()), (400, ""));
+}
+
+#[tokio::test]
+async fn a_pushed_request_that_was_opened_again_late_gives_no_second_code() {
+    let world = with(&[of_profile("bank", "fapi2", &["P0.Cp"])]).await;
+    let mut browser = world.with_password(EMAIL).await;
+    let mut fields = pushed_fields("https://bank.example/cb");
+    fields.retain(|(name, _)| *name != "vtr");
+    fields.push(("vtr", r#"["P0.Cp"]"#));
+    let answer = posted(&world, "bank", "/par", &fields, None).await;
+    let uri = text(&answer.json(), "request_uri");
+    let address = format!("/authorize?{}", form(&[("client_id", "bank"), ("request_uri", &uri)]));
+    let page = browser.get(&address).await;
+    assert!(query_of(agree(&mut browser, &page).await.location()).contains_key("code"));
+    world.after(Duration::from_secs(299));
+    let mut late = world.browser();
+    let waiting = query_of(late.get(&address).await.location())["return_to"].clone();
+    // Longer than a request may wait, and no longer than this one.
+    world.after(Duration::from_secs(3_600 + 70 - 299));
+    world.store.sweep(world.now()).await.expect("swept");
+    assert_eq!(late.sign_in(EMAIL, PASSWORD).await.status, 303);
+    let answer = late.get(&waiting).await;
+    assert_eq!(query_of(answer.location())["error"], "invalid_request_uri", "{answer:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Refresh tokens: replaced at each use, for thirty days, for less and never for more; and a copy of one ends them all.
 
 use super::*;
+use crate::world::PASSWORD;
 use std::time::Duration;
 
 const EMAIL: &str = "ada@example.org";
@@ -74,6 +75,22 @@ async fn a_family_ends_after_half_a_year_however_often_it_is_renewed() {
     }
     world.after(Duration::from_hours(20 * 24));
     assert_eq!(error(&RP.refresh(&world, &token).await), invalid_grant());
+}
+
+#[tokio::test]
+async fn a_new_password_ends_what_was_given_in_other_sessions() {
+    let world = provider().await;
+    let mut owner = world.with_password(EMAIL).await;
+    let mut thief = world.browser();
+    assert_eq!(thief.sign_in(EMAIL, PASSWORD).await.status, 303);
+    let with_password = [("vtr", r#"["P0.Cp"]"#)];
+    let (mine, stolen) =
+        (RP.tokens(&world, &mut owner, &with_password).await, RP.tokens(&world, &mut thief, &with_password).await);
+    let fields = [("current_password", PASSWORD), ("new_password", "an entirely new one")];
+    assert_eq!(owner.post("/account/password", &fields).await.status, 303);
+    assert_eq!(userinfo(&world, &text(&stolen, "access_token")).await.status, 401);
+    assert_eq!(error(&RP.refresh(&world, &text(&stolen, "refresh_token")).await), invalid_grant());
+    assert_eq!(RP.refresh(&world, &text(&mine, "refresh_token")).await.status, 200);
 }
 
 #[tokio::test]

@@ -1,0 +1,46 @@
+//! What an account's owner hears of a change, whatever becomes of the request that made it, of the process and of the mail.
+
+use crate::world::{PASSWORD, World, form};
+use aldgate_core::testing::authenticator::Authenticator;
+use std::time::Duration;
+
+const EMAIL: &str = "ada@example.org";
+
+#[tokio::test]
+async fn whoever_hangs_up_after_a_change_keeps_nobody_from_hearing_of_it() {
+    let world = World::new().await;
+    let mut thief = world.with_password(EMAIL).await;
+    thief.post("/account/email", &[("email", "thief@evil.example")]).await;
+    let code = world.code();
+    thief.drop_after("/account/prove", &form(&[("code", &code)])).await;
+    while world.store.account_by_email(&email("thief@evil.example")).await.expect("read").is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.deliver().await;
+    let undo = world.undo(EMAIL);
+    let answer = world.browser().post("/cancel-change", &[("token", &undo)]).await;
+    assert!(answer.body.contains("taken back"), "{}", answer.body);
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
+async fn what_no_mail_relay_takes_is_sent_when_one_does() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    let before = world.messages().len();
+    world.break_outbox();
+    assert_eq!(owner.register_passkey(&Authenticator::derived(1, 1)).await.status, 200, "nobody waits for the mail");
+    assert_eq!(world.messages().len(), before);
+    world.mend_outbox();
+    world.after(Duration::from_mins(1));
+    world.deliver().await;
+    let told = world.messages().pop().expect("a message");
+    assert!(told.to == EMAIL && told.subject.contains("passkey was added"), "{}", told.subject);
+    world.after(Duration::from_hours(1));
+    world.deliver().await;
+    assert_eq!(world.messages().len(), before + 1, "once");
+}
+
+fn email(text: &str) -> aldgate_backend::model::EmailAddress {
+    aldgate_backend::model::EmailAddress::parse(text).expect("an address")
+}
