@@ -17,7 +17,6 @@ mod fault;
 mod herald;
 mod http;
 mod journey;
-mod language;
 mod link_token;
 pub mod model;
 mod notifier;

@@ -451,6 +451,10 @@ async fn every_page_about_a_problem_is_accessible_and_says_what_to_do() {
         walk.at(path, h1, "problem", state).await;
         page.assert_says("Reference: ").await;
     }
+    let welsh = "Mae'n ddrwg gennym, nid yw hyn ar gael ar hyn o bryd";
+    walk.at("/dead/?ui_locales=cy", welsh, "problem", "the edge's 503 in Welsh").await;
+    page.assert_says("Cyfeirnod: ").await;
+    page.open_at("/dead/", "Sorry, this is not available just now").await;
     page.press("Try again").await;
     page.arrive("Sorry, this is not available just now").await;
     assert_eq!(page.path().await, "/dead/");
