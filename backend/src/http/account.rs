@@ -24,8 +24,11 @@ use aldgate_core::assurance::Components;
 use aldgate_core::id::{CredentialDigest, SessionId};
 use aldgate_core::session::record::SessionRecord;
 use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
 
 const PASSKEYS: &str = "/account/passkeys";
 const SESSIONS: &str = "/account/sessions";
@@ -62,15 +65,28 @@ pub(super) async fn show_passkeys(words: Words, State(front): State<Shared>, own
     answer::page(&Passkeys { words, rows, signal, notice: Done::notice(&query, words) })
 }
 
-fn passkey_row(passkey: &Passkey, removable: bool, words: Words) -> PasskeyRow {
+fn passkey_row(front: &Shared, passkey: &Passkey, removable: bool, words: Words) -> PasskeyRow {
+    let pictured = front.journeys.registration.model(passkey.aaguid).is_some_and(|model| model.icon.is_some());
     PasskeyRow {
         id: passkey.digest.to_string(),
         name: passkey.name.clone(),
         created: day(passkey.created, words),
         last_used: passkey.last_used.map(|moment| day(moment, words)),
         synced: passkey.backup_state,
+        picture: pictured.then(|| format!("/account/authenticators/{}", Uuid::from_bytes(passkey.aaguid))),
         removable,
     }
+}
+
+/// `GET /account/authenticators/{aaguid}`: the picture of a model.
+pub(super) async fn show_picture(State(front): State<Shared>, _: Owner, model: Id<Uuid>) -> Answer {
+    let model = front.journeys.registration.model(model.0.into_bytes());
+    let picture = model.and_then(|model| model.icon.clone()).ok_or(Problem::NotFound)?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("image/png")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400")),
+    ];
+    Ok((headers, picture).into_response())
 }
 
 /// `GET /account/passkeys/add`.

@@ -109,6 +109,7 @@ fn pages() -> Router<Shared> {
         .route("/account/passkeys/add", get(account::show_add))
         .route("/account/passkeys/{id}/rename", form(account::show_rename, account::rename))
         .route("/account/passkeys/{id}/remove", form(account::show_remove, account::remove))
+        .route("/account/authenticators/{aaguid}", get(account::show_picture))
         .route("/account/sessions", get(account::show_sessions))
         .route("/account/sessions/{id}/end", post(account::end_session))
         .route("/account/password", form(account::show_password, account::change_password))

@@ -110,6 +110,7 @@ impl World {
             reach: Reach::beyond_public(vec!["127.0.0.0/8".parse().expect("a network")]), // Of services under test.
             password_alone_chars_min: 8,
             breached: None,
+            models: None,
         };
         let heard = messages.clone();
         let listen = Arc::new(move |message: &Message| heard.lock().expect("lock").push(message.clone()));

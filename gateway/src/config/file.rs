@@ -117,6 +117,8 @@ table!(
         hot: FileHot,
         /// `[password]`
         password: FilePassword,
+        /// `[passkeys]`
+        passkeys: FilePasskeys,
         /// `[messages]`
         messages: FileMessages,
         /// `[admission]`
@@ -279,6 +281,15 @@ table!(
         alone_length: i64,
         /// The filter of breached passwords.
         breached: String,
+    }
+);
+table!(
+    /// `[passkeys]`: what is known of models of authenticators.
+    FilePasskeys {
+        /// The list of the FIDO Metadata Service, as it was fetched.
+        metadata: String,
+        /// The certificate of the root that its signer must lead to.
+        metadata_root: String,
     }
 );
 table!(

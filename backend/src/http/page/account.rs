@@ -92,6 +92,8 @@ pub(crate) struct PasskeyRow {
     pub(crate) last_used: Option<String>,
     /// True if it is backed up (the backup state of its credential record).
     pub(crate) synced: bool,
+    /// Where the picture of its model is, if there is one.
+    pub(crate) picture: Option<String>,
     /// False for the only way into the account.
     pub(crate) removable: bool,
 }
@@ -221,6 +223,7 @@ mod tests {
             created: "12 March 2026".to_owned(),
             last_used: None,
             synced: false,
+            picture: Some("/account/authenticators/7".to_owned()),
             removable,
         }
     }
