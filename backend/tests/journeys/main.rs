@@ -13,4 +13,5 @@ mod recover;
 mod register;
 mod second_step;
 mod sign_in;
+mod steps;
 mod world;

@@ -1,6 +1,6 @@
 //! Getting an account back, taking changes back, "this wasn't me", and leaving.
 
-use crate::second_step::{with_app, with_phone};
+use crate::steps::{with_app, with_phone};
 use crate::world::{PASSWORD, World, token_in};
 use aldgate_backend::Channel;
 use aldgate_core::testing::authenticator::Authenticator;
