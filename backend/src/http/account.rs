@@ -44,6 +44,7 @@ pub(super) async fn show(words: Words, State(front): State<Shared>, owner: Owner
         passkeys: passkeys.len(),
         sessions: sessions.len(),
         has_password: account.password.is_some(),
+        services: front.provider.services_of(&id).await?.len(),
         has_second_step: !front.journeys.second_steps(&id).await?.is_empty(),
         notice: Done::notice(&query, words),
     })
@@ -53,7 +54,7 @@ pub(super) async fn show(words: Words, State(front): State<Shared>, owner: Owner
 pub(super) async fn show_passkeys(words: Words, State(front): State<Shared>, owner: Owner, query: Query) -> Answer {
     let overview = front.journeys.overview(owner.identity.account()).await?;
     let removable = overview.is_passkey_removable();
-    let rows = overview.passkeys.iter().map(|passkey| passkey_row(passkey, removable, words)).collect();
+    let rows = overview.passkeys.iter().map(|passkey| passkey_row(&front, passkey, removable, words)).collect();
     let accepted: Vec<_> =
         overview.passkeys.iter().map(|passkey| URL_SAFE_NO_PAD.encode(&passkey.credential_id)).collect();
     let signal = PasskeySignal {

@@ -22,6 +22,7 @@ mod recover;
 mod register;
 mod render;
 mod second_step;
+mod services;
 mod sign_in;
 mod sign_in_step;
 mod sign_out;
@@ -123,6 +124,8 @@ fn pages() -> Router<Shared> {
         .route("/account/recovery-codes", form(second_step::show_codes, second_step::new_codes))
         .route("/account/browsers", get(second_step::show_browsers))
         .route("/account/browsers/{id}/forget", post(second_step::forget))
+        .route("/account/services", get(services::show))
+        .route("/account/services/{client}/withdraw", form(services::show_withdraw, services::withdraw))
         .route("/account/lock", form(recover::show_lock, recover::lock_own))
         .route("/account/data.json", get(own_data::export))
         .route("/account/close", form(own_data::show_close, own_data::close))

@@ -7,7 +7,7 @@ mod attempts;
 mod enrol;
 pub(crate) mod known_device;
 mod manage;
-mod own_data;
+pub(crate) mod own_data;
 mod passkeys;
 mod recover;
 mod register;

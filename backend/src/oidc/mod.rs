@@ -29,6 +29,7 @@ pub(crate) mod registration;
 pub mod registry;
 pub(crate) mod scope;
 mod sealed;
+pub(crate) mod services;
 mod session_name;
 mod subject;
 pub(crate) mod token;

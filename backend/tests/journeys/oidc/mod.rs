@@ -13,6 +13,7 @@ mod more;
 mod person;
 mod profiles;
 mod refresh;
+mod services;
 mod sso;
 mod token;
 mod userinfo;
