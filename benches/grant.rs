@@ -201,6 +201,7 @@ impl Endpoint {
             argon2_threads: 1,
             password_alone_chars_min: 15,
             breached: None,
+            models: None,
             clients,
             signing_keys: Rules::default(),
             mutual_tls: false,

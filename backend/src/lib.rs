@@ -17,9 +17,9 @@ mod fault;
 mod herald;
 mod http;
 mod journey;
-mod language;
 mod link_token;
 pub mod model;
+mod moment;
 mod notifier;
 pub mod oidc;
 mod one_time_code;
@@ -33,6 +33,7 @@ pub mod warm;
 mod words;
 
 pub use notifier::{BadCarrier, Carrier, Channel, GovUkNotify, Message, Smtp, SmtpSecurity};
+pub use passkey::metadata::{BadMetadata, Metadata};
 pub use password::{ALONE_CHARS_MIN, ARGON2ID, Breached, CHARS_MIN, NoFilter, PasswordCost};
 
 use account::{Accounts, Letters};
@@ -113,6 +114,8 @@ pub struct Config {
     pub password_alone_chars_min: usize,
     /// Passwords that were breached, if there is a list.
     pub breached: Option<Arc<Breached>>,
+    /// What is known of models of authenticators, if there is a list.
+    pub models: Option<Arc<Metadata>>,
 }
 
 /// Whoever listens to the messages that are sent.
@@ -176,7 +179,7 @@ impl Backend {
         let carriers = Carriers::new(config.email, config.text, outbox)?;
         let post = Arc::new(Post::new(carriers, Links::new(config.issuer.clone()), on_message));
         let links = Arc::new(LinkTokens::of(&master));
-        let registration = Registration::new(config.relying_party, &master, Arc::clone(&entropy));
+        let registration = Registration::new(config.relying_party, config.models, &master, Arc::clone(&entropy));
         let herald = Arc::new(Herald::new(store.clone(), Arc::clone(&warm)));
         let passwords = Passwords::new(config.argon2_threads, Arc::clone(&entropy));
         let randomness = Arc::clone(&entropy);

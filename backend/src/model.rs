@@ -8,7 +8,7 @@ mod grant;
 mod person;
 
 pub use ending::{Ending, Farewell, LogoutNotice};
-pub use grant::{Consent, Grant, GrantId};
+pub use grant::{Consent, Grant, GrantId, UsedService};
 pub use person::{GpAccount, GpRegistration, Person, Telephone};
 
 use aldgate_core::assurance::IdentityLevel;

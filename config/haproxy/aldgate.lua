@@ -6,7 +6,7 @@
 
 -- What Aldgate looks at of the client's request.
 local ASKED = {
-    "cookie", "authorization", "dpop", "origin", "accept", "sec-fetch-mode", "sec-fetch-site", "sec-websocket-key",
+    "cookie", "authorization", "dpop", "origin", "accept", "accept-language", "sec-fetch-mode", "sec-fetch-site", "sec-websocket-key",
     "access-control-request-method",
 }
 

@@ -15,6 +15,7 @@ pub mod entropy;
 pub mod hot;
 pub mod id;
 pub mod identity_header;
+pub mod language;
 pub mod limit;
 pub mod policy;
 pub mod secret;

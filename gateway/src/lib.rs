@@ -48,3 +48,4 @@ pub mod token;
 pub mod touch;
 pub mod upstream;
 pub mod waiting_room;
+pub mod words;

@@ -1,8 +1,12 @@
 //! The edge's own refusals, as people and programs see them. This file alone knows their status codes.
 //!
-//! A browser gets a page, anything else a problem document (RFC 9457). Both say what happened and what to do next,
+//! A browser gets a page, in the language of whoever looks at it, anything else a problem document (RFC 9457). Both say what happened and what to do next,
 //! and carry the request's reference; neither says more about the inside than that.
 
+mod welsh;
+
+use crate::words::Words as Said;
+use aldgate_core::language::Language;
 use askama::Template;
 
 /// Every refusal of the edge's own.
@@ -440,18 +444,29 @@ impl Problem {
         document.to_string()
     }
 
+    /// Title, explanation, and what to do next. Documents are for programs, and say it in English.
+    const fn told(self, language: Language) -> [&'static str; 3] {
+        match language {
+            Language::English => {
+                let words = self.words();
+                [words.title, words.explanation, words.next]
+            }
+            Language::Welsh => welsh::told(self),
+        }
+    }
+
     /// The page.
-    pub fn page(self, reference: &str, retry_link: Option<&str>) -> String {
-        let words = self.words();
-        let page =
-            Page { title: words.title, explanation: words.explanation, what_next: words.next, retry_link, reference };
-        page.render().unwrap_or_else(|_| words.title.into())
+    pub fn page(self, language: Language, reference: &str, retry_link: Option<&str>) -> String {
+        let [title, explanation, what_next] = self.told(language);
+        let page = Page { words: Said(language), title, explanation, what_next, retry_link, reference };
+        page.render().unwrap_or_else(|_| title.into())
     }
 }
 
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct Page<'a> {
+    words: Said,
     title: &'a str,
     explanation: &'a str,
     what_next: &'a str,
@@ -471,7 +486,20 @@ mod tests {
         assert_eq!(slugs.len(), Problem::ALL.len());
         for problem in Problem::ALL {
             assert!((400..600).contains(&problem.status()));
-            assert!(problem.page("ref", None).contains(problem.words().title));
+            assert!(problem.page(Language::English, "ref", None).contains(problem.words().title));
+        }
+    }
+
+    #[test]
+    fn every_problem_is_told_in_welsh_whole() {
+        for problem in Problem::ALL {
+            let english = problem.told(Language::English);
+            for (english, welsh) in english.iter().zip(problem.told(Language::Welsh)) {
+                assert!(!welsh.trim().is_empty() && *english != welsh, "{problem:?}: {english}");
+            }
+            let page = problem.page(Language::Welsh, "r-1", Some("/again"));
+            assert!(page.contains("<html lang=\"cy\">") && page.contains("Cyfeirnod: "), "{page}");
+            assert!(!page.contains("Try again") && !page.contains("Skip to"), "{page}");
         }
     }
 

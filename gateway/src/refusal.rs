@@ -58,7 +58,8 @@ fn told(
     exchange.problem = Some(problem);
     let reply = if request::is_navigation(header) {
         let retry = (problem.status() >= 500 && header.method == Method::GET).then(|| header.uri.path());
-        Reply::page(problem.status(), problem.page(&exchange.reference, retry))
+        let language = request::language(header);
+        Reply::page(problem.status(), language, problem.page(language, &exchange.reference, retry))
     } else {
         let document = problem.document(&exchange.reference, detail, field);
         Reply::typed(problem.status(), "application/problem+json", document)

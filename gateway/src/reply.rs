@@ -1,5 +1,6 @@
 //! An answer of the edge's own, and how it is written: always with a length, so that the connection can be kept.
 
+use aldgate_core::language::{Language, VARY};
 use aldgate_core::policy::platform::PAGE_POLICY;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -40,9 +41,11 @@ impl Reply {
         Self { status, headers: vec![("content-type", media_type.to_owned())], body: body.into() }
     }
 
-    /// A page, with its security headers.
-    pub fn page(status: u16, html: String) -> Self {
+    /// A page, with its language and its security headers.
+    pub fn page(status: u16, language: Language, html: String) -> Self {
         Self::typed(status, "text/html; charset=utf-8", html)
+            .with("content-language", language.tag())
+            .with("vary", VARY)
             .with("content-security-policy", PAGE_POLICY)
             .with("referrer-policy", "no-referrer")
     }

@@ -1,10 +1,17 @@
 //! What a request's header says, for whoever has to read it.
 
+use aldgate_core::language::Language;
 use pingora::http::RequestHeader;
 
 /// The values of the request's `Cookie` headers.
 pub fn cookies(header: &RequestHeader) -> impl Iterator<Item = &[u8]> {
     header.headers.get_all(http::header::COOKIE).iter().map(http::HeaderValue::as_bytes)
+}
+
+/// The language of whoever looks at the answer.
+pub fn language(header: &RequestHeader) -> Language {
+    let accepted = header.headers.get(http::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::of_request(header.uri.query(), cookies(header), accepted)
 }
 
 /// Whether a person is looking at this in a browser, and a page or a redirection is the right answer.

@@ -404,6 +404,18 @@ fn a_password_is_longer_where_it_alone_opens_what_is_for_verified_people() {
 }
 
 #[test]
+fn a_list_of_authenticators_needs_the_root_of_its_signer() {
+    assert_eq!(Config::load(None).expect("the defaults").models, None);
+    for key in ["metadata = \"/list\"", "metadata_root = \"/root\""] {
+        let found = faults(&format!("[passkeys]\n{key}\n"));
+        assert!(found.len() == 1 && found[0].starts_with("passkeys.metadata_root:"), "{found:?}");
+    }
+    let good = "[passkeys]\nmetadata = \"/list\"\nmetadata_root = \"/root\"\n";
+    let models = Config::parse(good).expect("a good file").models.expect("a list");
+    assert_eq!((models.list.to_str(), models.root.to_str()), (Some("/list"), Some("/root")));
+}
+
+#[test]
 fn a_database_on_postgresql_is_judged_whole() {
     use aldgate_gateway::config::Store;
     let redis = "[warm]\nkind = \"redis\"\naddresses = [\"127.0.0.1:6379\"]\n";

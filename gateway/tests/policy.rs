@@ -181,3 +181,28 @@ async fn what_goes_upstream_is_what_was_judged() {
         assert!(!received(&passed).is_empty(), "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_edges_own_pages_speak_the_language_of_whoever_looks_at_them() {
+    let world = world().await;
+    let page = async |path: &str, headers: &[(&str, &str)]| {
+        let headers = [&[("accept", "text/html")][..], headers].concat();
+        let page = world.get(path, &headers).await;
+        assert_eq!((page.status.as_u16(), page.header("vary")), (404, "accept-language, cookie"));
+        assert_eq!(page.header("cache-control"), "no-store");
+        let lang = page.header("content-language").to_owned();
+        assert!(page.body.contains(&format!("<html lang=\"{lang}\">")), "{}", page.body);
+        let words = if lang == "cy" { "Heb ddod o hyd i&#39;r dudalen" } else { "Page not found" };
+        assert!(page.body.contains(words), "{}", page.body);
+        lang
+    };
+    let chosen = |tag| format!("{}={tag}", aldgate_core::language::COOKIE);
+    assert_eq!(page("/none", &[]).await, "en");
+    assert_eq!(page("/none", &[("accept-language", "cy-GB,en;q=0.5")]).await, "cy");
+    assert_eq!(page("/none", &[("accept-language", "fr")]).await, "en");
+    assert_eq!(page("/none", &[("accept-language", "en"), ("cookie", &chosen("cy"))]).await, "cy");
+    assert_eq!(page("/none?ui_locales=fr%20en", &[("cookie", &chosen("cy"))]).await, "en");
+    let program = world.get("/none", &[("accept-language", "cy")]).await;
+    assert_eq!(program.header("content-type"), "application/problem+json");
+    assert!(program.body.contains("Page not found"), "documents are for programs: {}", program.body);
+}

@@ -24,8 +24,11 @@ use aldgate_core::assurance::Components;
 use aldgate_core::id::{CredentialDigest, SessionId};
 use aldgate_core::session::record::SessionRecord;
 use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
 
 const PASSKEYS: &str = "/account/passkeys";
 const SESSIONS: &str = "/account/sessions";
@@ -41,6 +44,7 @@ pub(super) async fn show(words: Words, State(front): State<Shared>, owner: Owner
         passkeys: passkeys.len(),
         sessions: sessions.len(),
         has_password: account.password.is_some(),
+        services: front.provider.services_of(&id).await?.len(),
         has_second_step: !front.journeys.second_steps(&id).await?.is_empty(),
         notice: Done::notice(&query, words),
     })
@@ -50,7 +54,7 @@ pub(super) async fn show(words: Words, State(front): State<Shared>, owner: Owner
 pub(super) async fn show_passkeys(words: Words, State(front): State<Shared>, owner: Owner, query: Query) -> Answer {
     let overview = front.journeys.overview(owner.identity.account()).await?;
     let removable = overview.is_passkey_removable();
-    let rows = overview.passkeys.iter().map(|passkey| passkey_row(passkey, removable, words)).collect();
+    let rows = overview.passkeys.iter().map(|passkey| passkey_row(&front, passkey, removable, words)).collect();
     let accepted: Vec<_> =
         overview.passkeys.iter().map(|passkey| URL_SAFE_NO_PAD.encode(&passkey.credential_id)).collect();
     let signal = PasskeySignal {
@@ -62,15 +66,28 @@ pub(super) async fn show_passkeys(words: Words, State(front): State<Shared>, own
     answer::page(&Passkeys { words, rows, signal, notice: Done::notice(&query, words) })
 }
 
-fn passkey_row(passkey: &Passkey, removable: bool, words: Words) -> PasskeyRow {
+fn passkey_row(front: &Shared, passkey: &Passkey, removable: bool, words: Words) -> PasskeyRow {
+    let pictured = front.journeys.registration.model(passkey.aaguid).is_some_and(|model| model.icon.is_some());
     PasskeyRow {
         id: passkey.digest.to_string(),
         name: passkey.name.clone(),
         created: day(passkey.created, words),
         last_used: passkey.last_used.map(|moment| day(moment, words)),
         synced: passkey.backup_state,
+        picture: pictured.then(|| format!("/account/authenticators/{}", Uuid::from_bytes(passkey.aaguid))),
         removable,
     }
+}
+
+/// `GET /account/authenticators/{aaguid}`: the picture of a model.
+pub(super) async fn show_picture(State(front): State<Shared>, _: Owner, model: Id<Uuid>) -> Answer {
+    let model = front.journeys.registration.model(model.0.into_bytes());
+    let picture = model.and_then(|model| model.icon.clone()).ok_or(Problem::NotFound)?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("image/png")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400")),
+    ];
+    Ok((headers, picture).into_response())
 }
 
 /// `GET /account/passkeys/add`.

@@ -60,7 +60,7 @@ pub(super) fn try_again_after(until: Timestamp, now: Timestamp, words: Words) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
+    use aldgate_core::language::Language;
 
     const EN: Words = Words::ENGLISH;
 

@@ -19,10 +19,11 @@ pub(super) enum Done {
     BrowserForgotten,
     EmailChanged,
     PasswordReset,
+    SharingStopped,
 }
 
 impl Done {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::CodeSent,
         Self::PasskeyAdded,
         Self::PasskeyRenamed,
@@ -35,6 +36,7 @@ impl Done {
         Self::BrowserForgotten,
         Self::EmailChanged,
         Self::PasswordReset,
+        Self::SharingStopped,
     ];
 
     /// What the query says.
@@ -67,6 +69,7 @@ impl Done {
             Self::BrowserForgotten => "browser-forgotten",
             Self::EmailChanged => "email-changed",
             Self::PasswordReset => "password-reset",
+            Self::SharingStopped => "sharing-stopped",
         }
     }
 
@@ -84,6 +87,7 @@ impl Done {
             Self::BrowserForgotten => words.done_browser_forgotten(),
             Self::EmailChanged => words.done_email_changed(),
             Self::PasswordReset => words.done_password_reset(),
+            Self::SharingStopped => words.done_sharing_stopped(),
         }
     }
 }

@@ -22,6 +22,7 @@ mod recover;
 mod register;
 mod render;
 mod second_step;
+mod services;
 mod sign_in;
 mod sign_in_step;
 mod sign_out;
@@ -109,6 +110,7 @@ fn pages() -> Router<Shared> {
         .route("/account/passkeys/add", get(account::show_add))
         .route("/account/passkeys/{id}/rename", form(account::show_rename, account::rename))
         .route("/account/passkeys/{id}/remove", form(account::show_remove, account::remove))
+        .route("/account/authenticators/{aaguid}", get(account::show_picture))
         .route("/account/sessions", get(account::show_sessions))
         .route("/account/sessions/{id}/end", post(account::end_session))
         .route("/account/password", form(account::show_password, account::change_password))
@@ -122,6 +124,8 @@ fn pages() -> Router<Shared> {
         .route("/account/recovery-codes", form(second_step::show_codes, second_step::new_codes))
         .route("/account/browsers", get(second_step::show_browsers))
         .route("/account/browsers/{id}/forget", post(second_step::forget))
+        .route("/account/services", get(services::show))
+        .route("/account/services/{client}/withdraw", form(services::show_withdraw, services::withdraw))
         .route("/account/lock", form(recover::show_lock, recover::lock_own))
         .route("/account/data.json", get(own_data::export))
         .route("/account/close", form(own_data::show_close, own_data::close))

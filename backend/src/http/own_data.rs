@@ -6,20 +6,74 @@ use super::asker::Owner;
 use super::fields::Form;
 use super::page::{AccountClose, DonePage, Errors, FieldError};
 use super::problem::Shown;
+use crate::fault::Fault;
+use crate::journey::own_data::{Mark, PasskeyNames};
 use crate::model::EmailAddress;
 use crate::words::Words;
-use axum::Json;
+use aldgate_core::id::AccountId;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse as _;
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
 
-/// `GET /account/data.json`.
+/// `GET /account/data.json`. What grows with the years is read while it is sent, a page at a time. Where that fails
+/// half way the connection breaks off, so that no part of a file passes for the whole.
 pub(super) async fn export(State(front): State<Shared>, owner: Owner) -> Answer {
-    let data = front.journeys.own_data(&owner.identity, &owner.caller).await?;
-    let mut response = Json(data).into_response();
+    let account = owner.identity.account();
+    let (mut data, names) = front.journeys.own_data(&owner.identity, &owner.caller).await?;
+    data.append(&mut front.provider.own_data(&account).await?);
+    let data = serde_json::to_string_pretty(&data).map_err(|_| Fault::Invariant("JSON can be written"))?;
+    let opened = data.strip_suffix("\n}").unwrap_or(&data).to_owned();
+    let lists = Lists { front, account, names, reading: Some(Mark::FIRST_LOG_IN) };
+    let first = stream::once(async move { Ok(Bytes::from(opened)) });
+    let body = Body::from_stream(first.chain(stream::try_unfold(lists, Lists::next)));
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let as_file = HeaderValue::from_static("attachment; filename=\"aldgate-account.json\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, as_file);
+    headers.insert(header::CONTENT_DISPOSITION, as_file);
     Ok(response)
+}
+
+/// The lists of an export, as far as they have been read.
+struct Lists {
+    front: Shared,
+    account: AccountId,
+    names: PasskeyNames,
+    reading: Option<Mark>,
+}
+
+impl Lists {
+    /// The next part of the text, and what is left then.
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Fault> {
+        let Some(after) = self.reading else { return Ok(None) };
+        let read = self.front.journeys.own_page(&self.account, after, &self.names).await;
+        let (page, next) = read.inspect_err(|error| tracing::error!(%error, "an export broke off"))?;
+        let mut text = match after {
+            Mark::FIRST_LOG_IN => ",\n  \"log_ins\": [".to_owned(),
+            Mark::FIRST_ENTRY => ",\n  \"history\": [".to_owned(),
+            Mark::LogIns(_) | Mark::Entries(..) => String::new(),
+        };
+        for (at, row) in page.iter().enumerate() {
+            let continued = at > 0 || !matches!(after, Mark::FIRST_LOG_IN | Mark::FIRST_ENTRY);
+            text.push_str(if continued { ",\n    " } else { "\n    " });
+            text.push_str(&row.to_string());
+        }
+        self.reading = match (next, after) {
+            (Some(next), _) => Some(next),
+            (None, Mark::LogIns(_)) => {
+                text.push_str("\n  ]");
+                Some(Mark::FIRST_ENTRY)
+            }
+            (None, Mark::Entries(..)) => {
+                text.push_str("\n  ]\n}\n");
+                None
+            }
+        };
+        Ok(Some((Bytes::from(text), self)))
+    }
 }
 
 /// `GET /account/close`.

@@ -3,12 +3,10 @@
 
 use super::Shared;
 use super::answer::{self, Answer};
-use super::fields::Fields;
 use super::problem::Problem;
 use crate::journey::ReturnTo;
-use crate::language::Language;
 use crate::words::Words;
-use aldgate_core::session::cookie::{self, Found};
+use aldgate_core::language::{Language, VARY};
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -16,51 +14,30 @@ use axum::middleware::Next;
 use axum::response::Response;
 use std::convert::Infallible;
 
-/// The cookie's name.
-const COOKIE: &str = "__Host-aldgate-language";
-
-/// How long a choice is remembered: a year.
-const REMEMBERED_SECS: u64 = 365 * 86_400;
-
 /// Decides the language of a request, tells the handlers, and renders in it whatever went wrong.
 pub(super) async fn speak(mut request: Request, next: Next) -> Response {
-    let wanted = wanted(&request);
-    let language = wanted.or_else(|| chosen(request.headers())).or_else(|| preferred(request.headers()));
-    let language = language.unwrap_or_default();
+    let query = request.uri().query();
+    let wanted = query.and_then(Language::of_query);
+    let cookies = request.headers().get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+    let accepted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = Language::of_request(query, cookies, accepted);
     let path = request.uri().path().to_owned();
     request.extensions_mut().insert(language);
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions().get::<Problem>().copied() {
         response = problem.told_at(&path, Words(language));
     }
-    response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+        headers.append(header::VARY, HeaderValue::from_static(VARY));
+    }
     // Whoever asks for a language means the whole journey that begins here.
-    let cookie = wanted.and_then(|wanted| HeaderValue::from_str(&remember(wanted)).ok());
+    let cookie = wanted.and_then(|wanted| HeaderValue::from_str(&wanted.remember()).ok());
     if let Some(cookie) = cookie {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
+        headers.append(header::SET_COOKIE, cookie);
     }
     response
-}
-
-fn wanted(request: &Request) -> Option<Language> {
-    let query = Fields::parse(request.uri().query()?.as_bytes());
-    query.text("ui_locales").ok().flatten().and_then(Language::of_locales)
-}
-
-fn chosen(headers: &HeaderMap) -> Option<Language> {
-    let cookies = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
-    match cookie::find(cookies, COOKIE) {
-        Found::One(value) => Language::of_tag(std::str::from_utf8(value).ok()?),
-        Found::Nothing | Found::Several => None,
-    }
-}
-
-fn preferred(headers: &HeaderMap) -> Option<Language> {
-    Language::accepted(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
-}
-
-fn remember(language: Language) -> String {
-    cookie::set(COOKIE, language.tag(), Some(REMEMBERED_SECS))
 }
 
 /// `GET /language/{tag}`: from now on in this language, on the page that one came from.
@@ -68,7 +45,7 @@ pub(super) async fn choose(State(front): State<Shared>, tag: Option<Path<String>
     let language = tag.and_then(|Path(tag)| Language::of_tag(&tag)).ok_or(Problem::NotFound)?;
     let referer = headers.get(header::REFERER).and_then(|referer| referer.to_str().ok());
     let here = front.origins.iter().find_map(|origin| referer?.strip_prefix(origin.as_str()));
-    answer::with_cookie(answer::see_other(ReturnTo::page(here).as_str())?, &remember(language))
+    answer::with_cookie(answer::see_other(ReturnTo::page(here).as_str())?, &language.remember())
 }
 
 impl<S: Sync> FromRequestParts<S> for Words {

@@ -7,7 +7,7 @@ mod attempts;
 mod enrol;
 pub(crate) mod known_device;
 mod manage;
-mod own_data;
+pub(crate) mod own_data;
 mod passkeys;
 mod recover;
 mod register;
@@ -34,7 +34,6 @@ pub(crate) use stage::{
 
 use crate::account::{Accounts, Change};
 use crate::fault::Fault;
-use crate::language::Language;
 use crate::link_token::LinkTokens;
 use crate::model::telephone::Countries;
 use crate::model::{Account, EmailAddress};
@@ -48,6 +47,7 @@ use crate::words::Words;
 use aldgate_core::device::Device;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::id::{AccountId, SessionId};
+use aldgate_core::language::Language;
 use aldgate_core::secret::MasterKey;
 use aldgate_core::session::record::{Authentication, Lifetimes, SessionRecord};
 use aldgate_core::session::token::TagKeys;

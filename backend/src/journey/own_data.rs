@@ -1,20 +1,51 @@
 //! Everything that we keep about somebody, as they may take it along. No secret is among it: what opens the account
 //! cannot be read out of it by whoever sits at an open session.
+//!
+//! What there is little of comes at once; log-ins and the entries of the audit come in pages, oldest first, since they
+//! grow for as long as an account is used.
 
 use super::{Caller, Journeys};
 use crate::fault::Fault;
 use crate::model::second_step::SecondStep;
-use crate::store::audit::{Act, AuditEntry, DATA_EXPORTED};
+use crate::moment::moment;
+use crate::store::PastLogIn;
+use crate::store::audit::{Act, Actor, AuditEntry, Audited, DATA_EXPORTED};
+use aldgate_core::id::{AccountId, CredentialDigest};
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::identity_assertion::VerifiedIdentity;
-use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+
+/// Rows of one page.
+const PAGE_MAX: u32 = 500;
+
+/// How far a list has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Up to this log-in.
+    LogIns(u64),
+    /// Up to this entry of the audit.
+    Entries(Timestamp, u64),
+}
+
+impl Mark {
+    /// Before all log-ins.
+    pub(crate) const FIRST_LOG_IN: Self = Self::LogIns(0);
+    /// Before all entries.
+    pub(crate) const FIRST_ENTRY: Self = Self::Entries(Timestamp::from_millis(0), 0);
+}
+
+/// What passkeys are called, by what log-ins and entries call them.
+pub(crate) type PasskeyNames = HashMap<CredentialDigest, String>;
 
 impl Journeys {
-    /// What we keep about whoever is signed in.
-    pub(crate) async fn own_data(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<Value, Fault> {
+    /// What we keep about whoever is signed in, but for what comes in pages; and the names of their passkeys.
+    pub(crate) async fn own_data(
+        &self,
+        identity: &VerifiedIdentity,
+        caller: &Caller,
+    ) -> Result<(Map<String, Value>, PasskeyNames), Fault> {
         // Noted first: what cannot be noted is not given.
         let act = Act::own(identity.account(), caller.now);
         self.store.audit(AuditEntry::done(act, DATA_EXPORTED).about(identity.account())).await?;
@@ -39,7 +70,7 @@ impl Journeys {
                 "last_used": moment(browser.used),
             })
         });
-        Ok(json!({
+        let data = json!({
             "account": account.id.to_string(),
             "email": account.email.as_str(),
             "created": moment(account.created),
@@ -51,7 +82,33 @@ impl Journeys {
             "remembered_browsers": browsers.collect::<Vec<_>>(),
             "sessions": sessions.iter().map(|(_, record)| session(record)).collect::<Vec<_>>(),
             "exported": moment(caller.now),
-        }))
+        });
+        let Value::Object(data) = data else { return Err(Fault::Invariant("an object is an object")) };
+        let names = overview.passkeys.into_iter().map(|passkey| (passkey.digest, passkey.name)).collect();
+        Ok((data, names))
+    }
+
+    /// A page of what comes in pages, and how far it goes; the last page has no mark.
+    pub(crate) async fn own_page(
+        &self,
+        account: &AccountId,
+        after: Mark,
+        names: &PasskeyNames,
+    ) -> Result<(Vec<Value>, Option<Mark>), Fault> {
+        let (page, last): (Vec<Value>, _) = match after {
+            Mark::LogIns(after) => {
+                let page = self.store.log_ins_of(account, after, PAGE_MAX).await?;
+                let last = page.last().map(|last| Mark::LogIns(last.n));
+                (page.iter().map(|past| log_in(past, names)).collect(), last)
+            }
+            Mark::Entries(at, n) => {
+                let page = self.store.audited_of_after(account, (at, n), PAGE_MAX).await?;
+                let last = page.last().map(|last| Mark::Entries(last.at(), last.n()));
+                (page.iter().map(|entry| audited(entry, account)).collect(), last)
+            }
+        };
+        let more = page.len() >= PAGE_MAX as usize;
+        Ok((page, last.filter(|_| more)))
     }
 }
 
@@ -62,8 +119,19 @@ fn session(record: &SessionRecord) -> Value {
     })
 }
 
-/// RFC 3339, in UTC.
-fn moment(at: Timestamp) -> Option<String> {
-    let secs = i64::try_from(at.as_secs()).ok()?;
-    OffsetDateTime::from_unix_timestamp(secs).ok()?.format(&Rfc3339).ok()
+fn log_in(past: &PastLogIn, names: &PasskeyNames) -> Value {
+    match &past.passkey {
+        None => json!({"at": moment(past.at), "with": "password"}),
+        Some(passkey) => json!({"at": moment(past.at), "with": "passkey", "passkey": names.get(passkey)}),
+    }
+}
+
+/// Who else has done something is said by what they are: the name of somebody who administers is not the owner's to take.
+fn audited(entry: &Audited, owner: &AccountId) -> Value {
+    let kind = entry.actor().split(':').next().unwrap_or_default();
+    let by = if entry.actor() == Actor::Account(*owner).to_string() { "you" } else { kind };
+    json!({
+        "at": moment(entry.at()), "what": entry.action(), "by": by, "outcome": entry.outcome(),
+        "detail": entry.detail(),
+    })
 }

@@ -6,7 +6,9 @@
 use super::{Caller, Journey, Journeys, OpenedSession, Proven, RegisterRefused, Stage};
 use crate::fault::NotDone;
 use crate::model::{NewCredential, WayIn};
-use crate::passkey::{AnswerRefused, Applicant, Binding, RegistrationResponse, VerifiedRegistration, first_name};
+use crate::passkey::{
+    AnswerRefused, Applicant, Binding, PasskeyName, RegistrationResponse, VerifiedRegistration, first_name,
+};
 use crate::store::Addition;
 use aldgate_core::policy::platform::FRESH;
 use aldgate_core::time::Timestamp;
@@ -112,7 +114,8 @@ impl Journeys {
             self.registration.verify(registrant.binding(response.conditional), &response, account, caller.now);
         let verified = verified.map_err(|refusal| NotDone::Refused(PasskeyRefused::Answer(refusal)))?;
         self.consume_challenge(&verified).await?;
-        let new = new_credential(verified, response, caller);
+        let model = self.registration.model(verified.aaguid());
+        let new = new_credential(verified, model.and_then(|model| model.name.clone()), response, caller);
         match registrant {
             Registrant::Newcomer(proven) => self.register_with_passkey(proven, new, caller).await,
             Registrant::Owner(identity) => self.add_passkey(identity, new, caller).await,
@@ -163,9 +166,14 @@ impl Journeys {
     }
 }
 
-fn new_credential(verified: VerifiedRegistration, response: RegistrationResponse, caller: &Caller) -> NewCredential {
+fn new_credential(
+    verified: VerifiedRegistration,
+    model: Option<PasskeyName>,
+    response: RegistrationResponse,
+    caller: &Caller,
+) -> NewCredential {
     let aaguid = verified.aaguid();
-    let name = first_name(aaguid, &response.transports, caller.device);
+    let name = first_name(model, aaguid, &response.transports, caller.device);
     let (credential_id, record) = verified.into_parts();
     NewCredential {
         credential_id,

@@ -63,3 +63,20 @@ pub struct Consent {
     /// When it was last given.
     pub at: Timestamp,
 }
+
+/// A service that a person has allowed something, and what has come of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedService {
+    /// The client.
+    pub client: String,
+    /// What it is allowed now.
+    pub allowed: Consent,
+    /// When it was first allowed anything.
+    pub first: Timestamp,
+    /// All that it has ever been allowed, in scopes.
+    pub scopes_ever: u16,
+    /// The highest level at which it has ever been allowed something.
+    pub level_ever: IdentityLevel,
+    /// When a person last signed in to it; `None` if they agreed and never came back from there.
+    pub used: Option<Timestamp>,
+}

@@ -144,7 +144,7 @@ impl Changed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
+    use aldgate_core::language::Language;
 
     const ORIGIN: &str = "https://login.example";
 

@@ -30,6 +30,7 @@ pub mod registry;
 pub mod resource;
 pub(crate) mod scope;
 mod sealed;
+pub(crate) mod services;
 mod session_name;
 mod subject;
 pub(crate) mod token;

@@ -3,6 +3,7 @@
 //! Nothing is kept between the two: the challenge is sealed for one binding (a journey, or a session), so that only
 //! the browser that asked can answer. Who may ask, and that a challenge works once, are the journey's affair.
 
+pub(crate) mod metadata;
 mod name;
 mod options;
 mod response;
@@ -21,12 +22,14 @@ use aldgate_core::entropy::Entropy;
 use aldgate_core::id::AccountId;
 use aldgate_core::secret::MasterKey;
 use aldgate_core::time::Timestamp;
-use aldgate_core::webauthn::challenge::{Ceremony, ChallengeKey, ChallengeRefused, OpenedChallenge};
+use aldgate_core::webauthn::challenge::{Ceremony as Kind, ChallengeKey, ChallengeRefused, OpenedChallenge};
 use aldgate_core::webauthn::client_data::ClientData;
 use aldgate_core::webauthn::relying_party::RelyingParty;
+use metadata::{Entry, Metadata};
 use serde_json::Value;
 use statement::Statements;
 use std::sync::Arc;
+use verify::Ceremony;
 
 /// Why an answer was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,18 +45,20 @@ pub(crate) struct Registration {
     rp: RelyingParty,
     key: ChallengeKey,
     statements: Statements,
+    models: Option<Arc<Metadata>>,
     entropy: Arc<dyn Entropy>,
 }
 
 impl Registration {
-    /// For one relying party.
+    /// For one relying party, and with the list of models, if there is one.
     pub(crate) fn new(
         rp: RelyingParty,
+        models: Option<Arc<Metadata>>,
         master: &MasterKey,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, UnfitRelyingParty> {
         let statements = Statements::new(&rp)?;
-        Ok(Self { rp, key: ChallengeKey::of(master), statements, entropy })
+        Ok(Self { rp, key: ChallengeKey::of(master), statements, models, entropy })
     }
 
     /// The options for `navigator.credentials.create()`, with a fresh challenge for this binding.
@@ -64,10 +69,10 @@ impl Registration {
         existing: &[Passkey],
         now: Timestamp,
     ) -> Result<Value, Fault> {
-        let challenge = self.key.seal(Ceremony::Registration, &binding.bytes(), now, &*self.entropy)?;
+        let challenge = self.key.seal(Kind::Registration, &binding.bytes(), now, &*self.entropy)?;
         let theirs = self.statements.options(applicant.account, applicant.name);
         let theirs = theirs.ok_or(Fault::Invariant("webauthn-rs makes options for every account"))?;
-        Ok(options::ours(theirs, &challenge, existing, binding))
+        Ok(options::ours(theirs, &challenge, existing, binding, self.models.is_some()))
     }
 
     /// Judges the answer.
@@ -79,8 +84,20 @@ impl Registration {
         now: Timestamp,
     ) -> Result<VerifiedRegistration, AnswerRefused> {
         let challenge = self.open(binding, response, now)?;
-        verify::verify(&self.rp, &self.statements, &challenge, response, account, binding)
-            .map_err(AnswerRefused::Registration)
+        let ceremony = Ceremony {
+            rp: &self.rp,
+            statements: &self.statements,
+            models: self.models.as_deref(),
+            challenge: &challenge,
+            binding,
+            now,
+        };
+        verify::verify(&ceremony, response, account).map_err(AnswerRefused::Registration)
+    }
+
+    /// What is known of a model, if there is a list.
+    pub(crate) fn model(&self, aaguid: [u8; 16]) -> Option<&Entry> {
+        self.models.as_ref()?.entry(aaguid)
     }
 
     /// The RP ID, for the browser's own list of passkeys.
@@ -104,7 +121,7 @@ impl Registration {
         let client_data = ClientData::parse(&response.client_data).map_err(|_| malformed)?;
         let alien = AnswerRefused::Challenge(ChallengeRefused::NotOurs);
         let challenge = client_data.challenge_bytes().ok_or(alien)?;
-        let opened = self.key.open(&challenge, Ceremony::Registration, &binding.bytes(), now);
+        let opened = self.key.open(&challenge, Kind::Registration, &binding.bytes(), now);
         opened.map_err(AnswerRefused::Challenge)
     }
 }

@@ -1,7 +1,7 @@
 //! The name that a passkey has until its owner gives it another.
 //!
-//! The authenticator's model (AAGUID) names password managers that everybody knows; without attestation it is only a
-//! hint, and so is the name. Otherwise the transports tell a security key from a device, and the browser says which.
+//! The authenticator's model (AAGUID) names password managers that everybody knows, and whatever else is in the list of
+//! models, where there is one ([`super::metadata`]); without attestation it is only a hint, and so is the name. Otherwise the transports tell a security key from a device, and the browser says which.
 
 use aldgate_core::device::Device;
 
@@ -38,6 +38,12 @@ impl PasskeyName {
         }
     }
 
+    /// The name of a model, as far as it fits and can be seen.
+    pub(super) fn shortened(text: &str) -> Option<Self> {
+        let seen: String = text.trim().chars().filter(|c| !is_unseen(*c)).take(NAME_CHARS_MAX).collect();
+        Self::parse(&seen).ok()
+    }
+
     /// The name.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -67,8 +73,16 @@ const MODELS: [(u128, &str); 14] = [
     (0xb5397666_4885_aa6b_cebf_e52262a439a2, "Chromium browser"),
 ];
 
-/// The name of a new passkey.
-pub(crate) fn first_name(aaguid: [u8; 16], transports: &[String], device: Device) -> PasskeyName {
+/// The name of a new passkey; that of its model in the list of models before all others.
+pub(crate) fn first_name(
+    listed: Option<PasskeyName>,
+    aaguid: [u8; 16],
+    transports: &[String],
+    device: Device,
+) -> PasskeyName {
+    if let Some(listed) = listed {
+        return listed;
+    }
     let model = u128::from_be_bytes(aaguid);
     let has = |names: &[&str]| transports.iter().any(|transport| names.contains(&transport.as_str()));
     PasskeyName(if let Some((_, name)) = MODELS.iter().find(|(known, _)| *known == model) {
@@ -90,11 +104,16 @@ mod tests {
     fn a_new_passkey_is_named_after_its_model_its_kind_or_its_device() {
         let firefox = Device::from_user_agent("Firefox/130.0 Linux");
         let transports = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let name = |aaguid, names: &[&str], device| first_name(aaguid, &transports(names), device).0;
+        let name = |aaguid, names: &[&str], device| first_name(None, aaguid, &transports(names), device).0;
         assert_eq!(name(0xbada5566_a7aa_401f_bd96_45619a55120d_u128.to_be_bytes(), &[], firefox), "1Password");
         assert_eq!(name([0; 16], &["usb", "nfc"], firefox), "Security key");
         assert_eq!(name([0; 16], &["internal", "usb"], firefox), "Passkey made on Firefox on Linux");
         assert_eq!(name([0; 16], &[], Device::default()), "Passkey");
+        let listed = PasskeyName::shortened(" \u{202e}YubiKey 5 Series with NFC ");
+        let aaguid = 0xbada5566_a7aa_401f_bd96_45619a55120d_u128.to_be_bytes();
+        assert_eq!(first_name(listed, aaguid, &[], firefox).0, "YubiKey 5 Series with NFC");
+        assert_eq!(PasskeyName::shortened(&"x".repeat(100)).map(|name| name.0.len()), Some(NAME_CHARS_MAX));
+        assert_eq!(PasskeyName::shortened("\n"), None);
     }
 
     #[test]

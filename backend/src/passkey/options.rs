@@ -56,7 +56,10 @@ pub(super) fn ours(
     challenge: &[u8; CHALLENGE_BYTES],
     existing: &[Passkey],
     binding: Binding,
+    models_are_known: bool,
 ) -> Value {
+    // Only what can be held against the list of models is worth a person's being asked whether their browser may show it.
+    let attested = models_are_known && !binding.is_conditional();
     // Whoever is not asked cannot be verified; each log-in verifies them nevertheless.
     let verification = if binding.is_conditional() { "preferred" } else { "required" };
     let descriptor =
@@ -71,7 +74,8 @@ pub(super) fn ours(
             "authenticatorSelection",
             json!({"residentKey": "required", "requireResidentKey": true, "userVerification": verification}),
         ),
-        ("attestation", json!("none")),
+        ("attestation", json!(if attested { "direct" } else { "none" })),
+        ("attestationFormats", json!(if attested { &["packed"][..] } else { &[] })),
         ("extensions", json!({"credProps": true})),
     ] {
         options[member] = value;

@@ -17,7 +17,7 @@ const UP_UV: u8 = 0x05;
 
 fn registration() -> Registration {
     let entropy = Arc::new(SeededEntropy::new(3));
-    Registration::new(world::relying_party(), &world::master_key(), entropy).expect("relying party")
+    Registration::new(world::relying_party(), None, &world::master_key(), entropy).expect("relying party")
 }
 
 fn challenge(registration: &Registration) -> String {

@@ -4,11 +4,13 @@
 //! webauthn-rs' work, see [`super::statement`]: it judges the whole response once more and must agree. Only for
 //! Ed25519, which webauthn-rs refuses, there is no second opinion, and no statement is accepted.
 
+use super::metadata::{Metadata, ModelRefused};
 use super::options::Binding;
 use super::response::RegistrationResponse;
 use super::statement::{StatementRefused, Statements};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::{AccountId, CREDENTIAL_ID_BYTES_MAX, CredentialDigest};
+use aldgate_core::time::Timestamp;
 use aldgate_core::webauthn::attestation_object::AttestationObject;
 use aldgate_core::webauthn::authenticator_data::{AttestedCredential, AuthenticatorData};
 use aldgate_core::webauthn::challenge::OpenedChallenge;
@@ -61,6 +63,12 @@ pub(crate) enum RegistrationRefused {
     /// Step 22.
     #[error("the attestation statement was refused")]
     StatementRefused,
+    /// Steps 23 and 24.
+    #[error("the authenticator's model is known to be broken")]
+    ModelWithdrawn,
+    /// Steps 23 and 24.
+    #[error("the attestation is not of the makers of the authenticator's model")]
+    AlienAttestation,
     /// Step 25, and that the envelope names the credential that was made.
     #[error("the credential ID is too long, or not the one that was sent")]
     CredentialIdMismatch,
@@ -99,15 +107,23 @@ impl VerifiedRegistration {
     }
 }
 
+/// What a registration is held against.
+pub(super) struct Ceremony<'a> {
+    pub(super) rp: &'a RelyingParty,
+    pub(super) statements: &'a Statements,
+    pub(super) models: Option<&'a Metadata>,
+    pub(super) challenge: &'a OpenedChallenge,
+    pub(super) binding: Binding,
+    pub(super) now: Timestamp,
+}
+
 /// Verifies a registration for `account`.
-pub(crate) fn verify(
-    rp: &RelyingParty,
-    statements: &Statements,
-    challenge: &OpenedChallenge,
+pub(super) fn verify(
+    ceremony: &Ceremony<'_>,
     response: &RegistrationResponse,
     account: AccountId,
-    binding: Binding,
 ) -> Result<VerifiedRegistration, RegistrationRefused> {
+    let Ceremony { rp, statements, models, challenge, binding, now } = *ceremony;
     // Steps 1 to 4 are the client's; client extension outputs (steps 4 and 28) decide nothing here and are not read.
     let client_data = steps_5_6_client_data(response)?;
     step_7_type(&client_data)?;
@@ -131,7 +147,7 @@ pub(crate) fn verify(
     } else {
         steps_21_22_statement(statements, challenge, response, &object, attested)?;
     }
-    // Steps 23 and 24: attestation was not asked for, so none is trusted and none is needed.
+    steps_23_24_model(models, &object, attested, now)?;
     step_25_credential_id(response, attested)?;
     // Step 26 is the store's. Steps 27 and 29: the proof.
     Ok(VerifiedRegistration {
@@ -209,6 +225,20 @@ fn steps_21_22_statement(
     }
     let credential_id = statements.verify(challenge, response)?;
     unless(credential_id == attested.credential_id, Refused::CredentialIdMismatch)
+}
+
+/// Without a list of models attestation is not asked for, so none is trusted and none is needed.
+fn steps_23_24_model(
+    models: Option<&Metadata>,
+    object: &AttestationObject<'_>,
+    attested: &AttestedCredential<'_>,
+    now: Timestamp,
+) -> Step {
+    let Some(models) = models else { return Ok(()) };
+    models.judge(attested.aaguid, object.format, object.statement, now).map_err(|refused| match refused {
+        ModelRefused::Withdrawn => Refused::ModelWithdrawn,
+        ModelRefused::AlienAttestation => Refused::AlienAttestation,
+    })
 }
 
 /// A passkey that nobody was asked for is taken without a statement or not at all: webauthn-rs wants to see a person.

@@ -124,6 +124,7 @@ impl Passwords {
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| HashingFault::Busy)?;
         let (done, value) = oneshot::channel();
         let work = move || {
+            tracing::trace!("a password is hashed");
             let value = work();
             drop(place);
             let _ = done.send(value); // It fails if nobody waits for it any more.

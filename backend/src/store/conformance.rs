@@ -10,7 +10,8 @@ use super::tests::{ACT, credential, email, race, with_passkey, with_password};
 use super::*;
 use crate::model::second_step::{AppKey, RememberedBrowser, SecondStep, StepKind};
 use crate::model::telephone::PhoneNumber;
-use crate::model::{Consent, Grant, GrantId, LogoutNotice};
+use crate::model::{Consent, Grant, GrantId, LogoutNotice, UsedService};
+use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::device::Device;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::authenticator::Authenticator;
@@ -87,6 +88,7 @@ on_both! {
     whoever_changed_a_contact_keeps_nothing_of_what_they_added_when_it_is_taken_back
     an_app_code_and_a_recovery_code_open_once_whatever_races
     a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing
+    when_a_service_was_used_outlives_its_grants_and_not_its_consent
 }
 
 async fn an_account_is_found_by_id_and_by_address(store: Store) {
@@ -821,4 +823,52 @@ async fn a_postgresql_that_was_away_is_found_again() {
     assert_eq!(store.create_account(&with_passkey(2)).await, Ok(Creation::Created));
     assert!(store.account(&with_passkey(1).id).await.expect("read").is_some());
     store.close().await;
+}
+
+async fn when_a_service_was_used_outlives_its_grants_and_not_its_consent(store: Store) {
+    let account = with_password(1).id;
+    let at = |mins| NOW.plus(Duration::from_mins(mins));
+    let grant = |n, client: &str, created| Grant {
+        id: GrantId::from_bytes([n; 16]),
+        account,
+        client: client.into(),
+        record: Vec::new(),
+        generation: 0,
+        created,
+        expires: created.plus(Duration::from_hours(1)),
+        revoked: false,
+    };
+    let allow = async |client, scopes, level, at| {
+        store.give_consent(&account, client, Consent { scopes, level, at }).await.expect("written");
+    };
+    allow("rp", 0b011, IdentityLevel::P9, NOW).await;
+    allow("rp", 0b101, IdentityLevel::P5, at(1)).await;
+    allow("idle", 0b001, IdentityLevel::P0, NOW).await;
+    for (n, client, made) in [(1, "rp", 2), (2, "rp", 5), (3, "rp", 3), (4, "nobody asked", 4)] {
+        assert_eq!(store.redeem(&grant(n, client, at(made)), None).await, Ok(Redemption::Redeemed));
+    }
+    let service = |client: &str, scopes, level, given, scopes_ever, level_ever, used| UsedService {
+        client: client.into(),
+        allowed: Consent { scopes, level, at: given },
+        first: NOW,
+        scopes_ever,
+        level_ever,
+        used,
+    };
+    let wanted = [
+        service("rp", 0b101, IdentityLevel::P5, at(1), 0b111, IdentityLevel::P9, Some(at(5))),
+        service("idle", 0b001, IdentityLevel::P0, NOW, 0b001, IdentityLevel::P0, None),
+    ];
+    assert_eq!(store.used_services(&account).await, Ok(wanted.to_vec()));
+    assert_eq!(store.sweep(at(24 * 60)).await, Ok(4));
+    assert_eq!(store.used_services(&account).await, Ok(wanted.to_vec()), "when it was used is still known");
+    let withdraw = async || store.withdraw_consent(&account, "rp", Act::own(account, at(6))).await;
+    assert_eq!((withdraw().await, withdraw().await), (Ok(true), Ok(false)));
+    assert_eq!(store.used_services(&account).await, Ok(wanted[1..].to_vec()));
+    // What was before a consent that was taken back is not told again with the next one.
+    assert_eq!(store.redeem(&grant(5, "rp", at(7)), None).await, Ok(Redemption::Redeemed));
+    allow("rp", 0b001, IdentityLevel::P0, at(8)).await;
+    let again = store.used_services(&account).await.expect("read");
+    assert_eq!(again.iter().find(|service| service.client == "rp").map(|service| service.used), Some(None));
+    assert_eq!(store.sweep(at(24 * 60)).await, Ok(1));
 }

@@ -3,7 +3,7 @@
 use super::audit::Act;
 use super::sql::{consent, grant};
 use super::{ServedFrom, Store, StoreError};
-use crate::model::{Consent, Grant, GrantId};
+use crate::model::{Consent, Grant, GrantId, UsedService};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 
@@ -90,12 +90,12 @@ impl Store {
         consent::of(&self.readers, account, client).await
     }
 
-    /// What a person has allowed clients, by the clients' names.
+    /// The services that a person has allowed something, the last used first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn consents(&self, account: &AccountId) -> Result<Vec<(String, Consent)>, StoreError> {
-        consent::all_of(&self.readers, account).await
+    pub async fn used_services(&self, account: &AccountId) -> Result<Vec<UsedService>, StoreError> {
+        consent::services_of(&self.readers, account).await
     }
 
     /// Remembers what a person allows a client, in the place of what they allowed it before.
@@ -106,7 +106,8 @@ impl Store {
         self.writer.write(consent::Give { account: *account, client: client.to_owned(), given }).await
     }
 
-    /// Forgets what a person has allowed a client and ends every grant of it. False if there was nothing.
+    /// Forgets what a person has allowed a client, ends every grant of it, and forgets what it keeps with us about them.
+    /// False if there was nothing.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -171,6 +171,17 @@ pub enum SignInRefusal {
     SecondStep,
 }
 
+/// A log-in that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PastLogIn {
+    /// Its number among all: later ones have higher ones.
+    pub(crate) n: u64,
+    /// When.
+    pub at: Timestamp,
+    /// With which passkey; `None` for a password.
+    pub passkey: Option<CredentialDigest>,
+}
+
 /// Whether an attempt may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -403,6 +414,22 @@ impl Store {
     /// [`StoreError`]. It is told again then.
     pub(crate) async fn revocation_told(&self, n: i64) -> Result<(), StoreError> {
         self.writer.write(sql::revocation::Told(n)).await
+    }
+}
+
+/// Log-ins that happened.
+impl Store {
+    /// The log-ins of an account after one of them, by its number; oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn log_ins_of(
+        &self,
+        account: &AccountId,
+        after: u64,
+        max: u32,
+    ) -> Result<Vec<PastLogIn>, StoreError> {
+        sql::login::of_account(&self.readers, account, after, max).await
     }
 }
 

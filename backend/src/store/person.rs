@@ -42,6 +42,14 @@ impl Store {
         consent::metadata(&self.readers, account, client).await
     }
 
+    /// What each client keeps about a person, by the client's name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn clients_notes(&self, account: &AccountId) -> Result<Vec<(String, String)>, StoreError> {
+        consent::notes_of(&self.readers, account).await
+    }
+
     /// Keeps a text for a client about a person, in the place of what it kept before.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 words! {
     passkeys: "Passkeys", "Allweddi mynediad";
     of_passkeys: "passkeys", "eich allweddi mynediad";
-    no_passkey: "None", "Dim";
+    none: "None", "Dim";
     one_passkey: "1 passkey", "1 allwedd mynediad";
     several_passkeys(count: usize): "{count} passkeys", "Nifer yr allweddi mynediad: {count}";
     set: "Set", "Wedi'i osod";

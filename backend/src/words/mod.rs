@@ -7,23 +7,23 @@
 //! them (`{after}`). Numbers stand after a colon in Welsh where English counts ("Nifer: 3"): what follows a numeral
 //! there mutates, and no catalogue should have to know how.
 
-use crate::language::Language;
+use aldgate_core::language::Language;
 
 /// Declares messages: `key: "English", "Cymraeg";` or `key(argument: Type): "… {argument} …", "… {argument} …";`.
 macro_rules! words {
     (@method $key:ident [] $english:literal, $welsh:literal) => {
         pub(crate) const fn $key(self) -> &'static str {
             match self.0 {
-                crate::language::Language::English => $english,
-                crate::language::Language::Welsh => $welsh,
+                aldgate_core::language::Language::English => $english,
+                aldgate_core::language::Language::Welsh => $welsh,
             }
         }
     };
     (@method $key:ident [$($argument:ident: $type:ty),+] $english:literal, $welsh:literal) => {
         pub(crate) fn $key(self, $($argument: $type),+) -> String {
             match self.0 {
-                crate::language::Language::English => format!($english),
-                crate::language::Language::Welsh => format!($welsh),
+                aldgate_core::language::Language::English => format!($english),
+                aldgate_core::language::Language::Welsh => format!($welsh),
             }
         }
     };

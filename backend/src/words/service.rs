@@ -26,6 +26,8 @@ words! {
     service_asks_to_know: "{} asks to know:", "Mae {} yn gofyn am gael gwybod:";
     what_it_is_used_for: "It uses this to give you its service. We share nothing else about you.",
         "Mae'n defnyddio hyn i roi ei wasanaeth i chi. Nid ydym yn rhannu dim byd arall amdanoch chi.";
+    can_stop_sharing: "You can stop sharing in your account at any time.",
+        "Gallwch roi'r gorau i rannu yn eich cyfrif ar unrhyw adeg.";
     agree_and_continue: "Agree and continue", "Cytuno a pharhau";
     do_not_share: "Do not share", "Peidio â rhannu";
     fact_it_is_you: "that it is you, each time you sign in to it",
@@ -39,6 +41,27 @@ words! {
     fact_gp_surgery: "which GP surgery you are registered with", "gyda pha feddygfa rydych wedi cofrestru";
     fact_gp_record: "what opens your record at your GP surgery", "yr hyn sy'n agor eich cofnod yn eich meddygfa";
     fact_metadata: "what it has noted about you before", "yr hyn y mae wedi'i nodi amdanoch chi o'r blaen";
+
+    services: "Services", "Gwasanaethau";
+    of_services: "the services you use", "y gwasanaethau rydych yn eu defnyddio";
+    services_title: "Services you use", "Gwasanaethau rydych yn eu defnyddio";
+    what_services_are: "You have signed in to these services and agreed that they may know something about you.",
+        "Rydych wedi mewngofnodi i'r gwasanaethau hyn ac wedi cytuno iddynt gael gwybod rhywbeth amdanoch chi.";
+    no_services: "You have not shared anything about you with a service.",
+        "Nid ydych wedi rhannu dim amdanoch chi gyda gwasanaeth.";
+    it_may_know: "It may know", "Caiff wybod";
+    it_could_know_before: "Before, it could also know", "Yn y gorffennol, câi hefyd wybod";
+    proof_of_who_you_are: "Proof of who you are", "Prawf o bwy ydych chi";
+    level_low: "Low: your email address", "Isel: eich cyfeiriad e-bost";
+    level_medium: "Medium: some of your details were checked", "Canolig: gwiriwyd rhai o'ch manylion";
+    level_high: "High: your identity was checked", "Uchel: gwiriwyd pwy ydych chi";
+    sharing_since: "Sharing since", "Yn rhannu ers";
+    stop_sharing: "Stop sharing", "Rhoi'r gorau i rannu";
+    stop_sharing_with(service: &str): "Stop sharing with {service}?", "Rhoi'r gorau i rannu â {service}?";
+    stop_sharing_why: "It is signed out at once and can find out nothing more about you from us. It may keep what it knows already: ask the service about that. If you sign in to it again, we will ask you first.",
+        "Caiff ei allgofnodi ar unwaith ac ni all gael gwybod dim mwy amdanoch chi gennym ni. Efallai y bydd yn cadw'r hyn y mae'n ei wybod yn barod: gofynnwch i'r gwasanaeth am hynny. Os byddwch yn mewngofnodi iddo eto, byddwn yn gofyn i chi yn gyntaf.";
+    done_sharing_stopped: "You share nothing with this service any more",
+        "Nid ydych yn rhannu dim gyda'r gwasanaeth hwn mwyach";
 
     do_you_want_to_sign_out: "Do you want to sign out?", "Ydych chi am allgofnodi?";
     service_asks_to_sign_out:

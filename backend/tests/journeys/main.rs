@@ -14,4 +14,5 @@ mod recover;
 mod register;
 mod second_step;
 mod sign_in;
+mod steps;
 mod world;

@@ -1,9 +1,14 @@
 //! Getting an account back, taking changes back, "this wasn't me", and leaving.
 
-use crate::second_step::{with_app, with_phone};
+use crate::steps::{with_app, with_phone};
 use crate::world::{PASSWORD, World, token_in};
 use aldgate_backend::{Channel, Message};
+use aldgate_backend::store::audit::{Act, Actor, AuditEntry, SESSIONS_ENDED};
+use aldgate_core::id::SessionId;
+use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::authenticator::Authenticator;
+use aldgate_core::warm::Opening;
+use serde_json::Value;
 use std::time::Duration;
 
 const EMAIL: &str = "ada@example.org";
@@ -392,6 +397,7 @@ async fn ones_data_are_taken_along_without_any_secret() {
     assert_eq!((data["email"].as_str(), data["has_password"].as_bool()), (Some(EMAIL), Some(true)));
     assert_eq!(data["second_steps"][0]["telephone"], "+447700900123");
     assert_eq!(data["sessions"].as_array().map(Vec::len), Some(1));
+    assert!(data["log_ins"][0]["at"].is_string() && data["history"][0]["by"] == "you", "{data}");
     assert!(!answer.body.contains("argon2") && !answer.body.contains("secret"), "{}", answer.body);
     assert_eq!(world.browser().get("/account/data.json").await.status, 401);
 }
@@ -431,4 +437,33 @@ async fn a_link_that_went_to_an_address_of_before_is_worth_nothing() {
     let answer = thief.post("/reset/new", &[("token", &reset), ("password", NEW)]).await;
     assert!(answer.status == 409 && answer.body.contains("CID2022"), "{}", answer.body);
     assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
+async fn ones_data_are_whole_however_many_log_ins_there_were() {
+    const MANY: usize = 1_003;
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    let session = owner.session().await.expect("a session");
+    let record = world.warm.session(&session).await.expect("warm").expect("a record");
+    let (account, entropy) = (record.account, SeededEntropy::new(7));
+    let before = owner.get("/account/data.json").await.json();
+    let count = |data: &Value, list: &str| data[list].as_array().map_or(0, Vec::len);
+    let openings = (0..MANY).map(|_| {
+        let session = SessionId::random(&account, &entropy).expect("a name");
+        Opening { session, record: record.clone(), replaces: None }
+    });
+    let openings: Vec<_> = openings.collect();
+    futures_util::future::join_all(openings.iter().map(|opening| world.warm.open_session(opening))).await;
+    let entry = AuditEntry::done(Act { by: Actor::Operator("mallory".into()), at: world.now() }, SESSIONS_ENDED);
+    let entries = (0..MANY).map(|_| world.store.audit(entry.clone().about(account)));
+    futures_util::future::join_all(entries).await;
+    let answer = owner.get("/account/data.json").await;
+    let after = answer.json();
+    // The second export is itself an entry.
+    for (list, more) in [("log_ins", 0), ("history", 1)] {
+        assert_eq!(count(&after, list), count(&before, list) + MANY + more, "{list}");
+    }
+    assert_eq!(after["history"][MANY]["by"], "operator");
+    assert!(!answer.body.contains("mallory"), "who administers is not ours to tell");
 }

@@ -112,6 +112,7 @@ impl World {
             reach: Reach::beyond_public(vec!["127.0.0.0/8".parse().expect("a network")]), // Of services under test.
             password_alone_chars_min: 8,
             breached: None,
+            models: None,
         };
         let heard = messages.clone();
         let listen = Arc::new(move |message: &Message| heard.lock().expect("lock").push(message.clone()));
@@ -291,7 +292,10 @@ impl Answer {
         let mut lines = head.lines();
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
         let pair = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self { status: status.expect("a status"), headers: lines.filter_map(pair).collect(), body: body.to_owned() }
+        let headers: Vec<_> = lines.filter_map(pair).collect();
+        let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+        let body = if chunked { joined(body.as_bytes()) } else { body.to_owned() };
+        Self { status: status.expect("a status"), headers, body }
     }
 
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
@@ -328,6 +332,21 @@ impl Answer {
             _ => (name.clone(), value.clone()),
         };
         (self.status, self.headers.iter().map(blur).collect(), self.body.replace(email, "EMAIL"))
+    }
+}
+
+/// A body that came in chunks (RFC 9112, section 7.1), to its end.
+fn joined(mut chunks: &[u8]) -> String {
+    let mut body = Vec::new();
+    loop {
+        let end = chunks.windows(2).position(|pair| pair == b"\r\n").expect("a chunk");
+        let size = std::str::from_utf8(&chunks[..end]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size = size.expect("its size");
+        if size == 0 {
+            return String::from_utf8(body).expect("text");
+        }
+        body.extend_from_slice(&chunks[end + 2..end + 2 + size]);
+        chunks = &chunks[end + 4 + size..];
     }
 }
 

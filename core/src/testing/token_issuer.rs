@@ -45,6 +45,11 @@ pub fn encoded(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// The key of every signer by RSA, as PKCS#8.
+pub fn rsa_key() -> Vec<u8> {
+    STANDARD.decode(RSA_KEY.replace('\n', "")).expect("base64")
+}
+
 impl Signer {
     /// A new key; for the algorithms of RSA always the same one.
     ///
@@ -56,10 +61,7 @@ impl Signer {
             let pkcs8 = EcdsaKeyPair::generate_pkcs8(by, &random).expect("a key");
             Key::Elliptic(EcdsaKeyPair::from_pkcs8(by, pkcs8.as_ref(), &random).expect("a key"))
         };
-        let rsa = |by: &'static dyn RsaEncoding| {
-            let der = STANDARD.decode(RSA_KEY.replace('\n', "")).expect("base64");
-            Key::Rsa(rsa::KeyPair::from_pkcs8(&der).expect("a key"), by)
-        };
+        let rsa = |by: &'static dyn RsaEncoding| Key::Rsa(rsa::KeyPair::from_pkcs8(&rsa_key()).expect("a key"), by);
         let key = match algorithm {
             "ES256" => elliptic(&ECDSA_P256_SHA256_FIXED_SIGNING),
             "ES384" => elliptic(&ECDSA_P384_SHA384_FIXED_SIGNING),

@@ -45,12 +45,13 @@ const METHOD_BYTES_MAX: usize = 20; // The longest registered one has 17.
 const TARGET_BYTES_MAX: usize = 8 * 1024; // What most servers take for a request line.
 
 /// The headers that the gate looks at.
-static LOOKED_AT: [HeaderName; 10] = [
+static LOOKED_AT: [HeaderName; 11] = [
     http::header::COOKIE,
     http::header::AUTHORIZATION,
     HeaderName::from_static("dpop"),
     http::header::ORIGIN,
     http::header::ACCEPT,
+    http::header::ACCEPT_LANGUAGE,
     HeaderName::from_static("sec-fetch-mode"),
     HeaderName::from_static("sec-fetch-site"),
     http::header::SEC_WEBSOCKET_KEY,

@@ -1,5 +1,8 @@
 //! `aldgate check`: says everything that is wrong with a configuration file.
 
+use aldgate_core::time::Clock as _;
+use aldgate_gateway::clock::SystemClock;
+use aldgate_gateway::config::fault::Fault;
 use aldgate_gateway::config::source::Source;
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,6 +16,8 @@ pub(crate) fn run(path: &Path) -> ExitCode {
         super::clients::registry(&config)?;
         super::clients::reach(&config)?;
         super::messages::countries(&config)?;
+        let models = super::models::read(config.models.as_ref(), SystemClock.now());
+        models.map_err(|error| vec![Fault::new("passkeys", &error.to_string())])?;
         Ok((config, source.checksum()))
     });
     match checked {

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::tier::Tier;
-use super::{CannotStart, breached, clients, database, keys, messages, oidc_keys};
+use super::{CannotStart, breached, clients, database, keys, messages, models, oidc_keys};
 use aldgate_backend::cold::StoreCold;
 use aldgate_backend::model::telephone::Countries;
 use aldgate_backend::oidc::logout::reach::Reach;
@@ -10,7 +10,7 @@ use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::{KeyFiles, Store};
 use aldgate_backend::{Backend, OnMessage};
 use aldgate_core::entropy::Entropy;
-use aldgate_core::time::Clock;
+use aldgate_core::time::{Clock, Timestamp};
 use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_gateway::assemble::Shared;
 use aldgate_gateway::clock::{SystemClock, SystemEntropy};
@@ -87,7 +87,7 @@ impl ColdTier {
         let (clients, reach) = (clients::registry(config).map_err(told)?, clients::reach(config).map_err(told)?);
         let countries = messages::countries(config).map_err(told)?;
         let backend = Backend::new(
-            backend_config(config, key_set, clients, reach, countries)?,
+            backend_config(config, key_set, clients, reach, countries, shared.clock.now())?,
             store.clone(),
             shared.warm,
             shared.master,
@@ -143,6 +143,7 @@ fn backend_config(
     clients: Registry,
     reach: Reach,
     countries: Countries,
+    now: Timestamp,
 ) -> Result<aldgate_backend::Config, CannotStart> {
     Ok(aldgate_backend::Config {
         relying_party: config.relying_party.clone(),
@@ -155,6 +156,7 @@ fn backend_config(
         argon2_threads: config.password.threads,
         password_alone_chars_min: config.password.alone_length,
         breached: breached::read(config.password.breached.as_deref())?,
+        models: models::read(config.models.as_ref(), now)?,
         email: messages::carrier(&config.messages.email)?,
         text: messages::carrier(&config.messages.text)?,
         countries,

@@ -19,6 +19,7 @@ mod hand_over;
 mod keys;
 mod log;
 mod messages;
+mod models;
 pub(crate) mod oidc_keys;
 pub(crate) mod operator;
 mod place;

@@ -119,6 +119,8 @@ table!(
         password: FilePassword,
         /// `[signing_keys]`
         signing_keys: FileSigningKeys,
+        /// `[passkeys]`
+        passkeys: FilePasskeys,
         /// `[messages]`
         messages: FileMessages,
         /// `[admission]`
@@ -292,6 +294,15 @@ table!(
         period: String,
         /// For how long it is published after that.
         keep: String,
+    }
+);
+table!(
+    /// `[passkeys]`: what is known of models of authenticators.
+    FilePasskeys {
+        /// The list of the FIDO Metadata Service, as it was fetched.
+        metadata: String,
+        /// The certificate of the root that its signer must lead to.
+        metadata_root: String,
     }
 );
 table!(

@@ -53,6 +53,8 @@ pub struct Config {
     pub password: Password,
     /// When the OpenID provider's keys change.
     pub signing_keys: KeyPeriods,
+    /// The list of models of authenticators, if there is one.
+    pub models: Option<Models>,
     /// Who carries what is sent to people.
     pub messages: Messages,
     /// How much may be asked for.
@@ -179,6 +181,15 @@ pub struct Password {
     pub alone_length: usize,
     /// The filter of breached passwords, if there is one.
     pub breached: Option<PathBuf>,
+}
+
+/// The list of models of authenticators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Models {
+    /// The list itself (FIDO Metadata Service).
+    pub list: PathBuf,
+    /// The certificate of the root that its signer must lead to.
+    pub root: PathBuf,
 }
 
 /// Who carries what is sent to people.

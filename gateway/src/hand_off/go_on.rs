@@ -7,20 +7,24 @@
 //! Everywhere else it is a plain redirection.
 
 use crate::reply::Reply;
+use crate::request::language;
+use crate::words::Words;
 use askama::Template;
 use pingora::http::RequestHeader;
 
 #[derive(Template)]
 #[template(path = "hand_off.html")]
 struct Page<'a> {
+    words: Words,
     location: &'a str,
 }
 
 /// On to an address on another host of ours.
 pub(super) fn reply(header: &RequestHeader, location: &str) -> Reply {
-    let page = if may_be_a_form(header) { Page { location }.render().ok() } else { None };
+    let language = language(header);
+    let page = if may_be_a_form(header) { Page { words: Words(language), location }.render().ok() } else { None };
     match page {
-        Some(html) => Reply::page(200, html),
+        Some(html) => Reply::page(200, language, html),
         None => Reply::empty(303).with("location", location).with("referrer-policy", "no-referrer"),
     }
 }

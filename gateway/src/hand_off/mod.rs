@@ -92,5 +92,6 @@ fn failed(problem: Problem, return_to: &ReturnTo, header: &RequestHeader, exchan
     }
     exchange.problem = Some(problem);
     let again = format!("{BEGIN_HAND_OFF}?return_to={}", return_to.for_travel());
-    Reply::page(problem.status(), problem.page(&exchange.reference, Some(&again)))
+    let language = request::language(header);
+    Reply::page(problem.status(), language, problem.page(language, &exchange.reference, Some(&again)))
 }

@@ -8,7 +8,9 @@ use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::refusal::refusal_until;
 use crate::reply::Reply;
-use crate::request::is_navigation;
+use crate::request::{is_navigation, language};
+use crate::words::Words;
+use aldgate_core::language::Language;
 use askama::Template;
 use http::Method;
 use pingora::http::RequestHeader;
@@ -23,6 +25,7 @@ const WITH_PASSKEY: &str = "with=passkey";
 #[derive(Template)]
 #[template(path = "waiting_room.html")]
 struct Page<'a> {
+    words: Words,
     place: u64,
     about: &'a str,
     secs: u64,
@@ -39,10 +42,11 @@ pub(super) fn waits(waiting: &Waiting, header: &RequestHeader, exchange: &mut Ex
     let reply = if is_navigation(header) {
         let passkey = header.uri.query() == Some(WITH_PASSKEY);
         let again = if passkey { "/sign-in" } else { again(header) };
-        let (about, reference) = (in_words(waiting.about), exchange.reference.as_str());
-        let page = Page { place: waiting.place, about: &about, secs, again, passkey, reference };
-        let html = page.render().unwrap_or_else(|_| "Wait for your turn.".into());
-        let reply = Reply::page(status, html);
+        let (language, reference) = (language(header), exchange.reference.as_str());
+        let (words, about) = (Words(language), Words(language).about(waiting.about));
+        let page = Page { words, place: waiting.place, about: &about, secs, again, passkey, reference };
+        let html = page.render().unwrap_or_else(|_| words.in_a_queue().into());
+        let reply = in_language(Reply::page(status, language, html), header);
         // Nothing may load another page while a device asks for its passkey.
         if passkey { reply } else { reply.with("refresh", format!("{secs}; url={again}")) }
     } else {
@@ -68,25 +72,10 @@ fn again(header: &RequestHeader) -> &str {
     }
 }
 
-fn in_words(about: Duration) -> String {
-    match about.as_secs().div_ceil(60) {
-        0 | 1 => "less than a minute".into(),
-        minutes @ 2..60 => format!("about {minutes} minutes"),
-        minutes @ 60..120 => format!("about an hour and {} minutes", minutes - 60),
-        minutes => format!("about {} hours", minutes / 60),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_said_in_words() {
-        let words = |secs| in_words(Duration::from_secs(secs));
-        assert_eq!(words(30), "less than a minute");
-        assert_eq!(words(61), "about 2 minutes");
-        assert_eq!(words(3_900), "about an hour and 5 minutes");
-        assert_eq!(words(10_000), "about 2 hours");
+/// Whoever asks for a language means the whole journey that begins here, as in the backend: the line's own links do not ask.
+fn in_language(reply: Reply, header: &RequestHeader) -> Reply {
+    match header.uri.query().and_then(Language::of_query) {
+        Some(asked) => reply.with("set-cookie", asked.remember()),
+        None => reply,
     }
 }

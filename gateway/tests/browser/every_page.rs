@@ -39,7 +39,7 @@ const OF_SECOND_STEPS: [&str; 11] = [
 ];
 const OF_RECOVERY: [&str; 7] =
     ["account_close", "done", "email_change", "link_problem", "reset_email", "reset_password", "reset_sent"];
-const OF_SERVICES: [&str; 3] = ["consent", "end_session", "service_problem"];
+const OF_SERVICES: [&str; 5] = ["confirm", "consent", "end_session", "service_problem", "services"];
 const OF_HAND_OFFS: [&str; 1] = ["hand_off"]; // It goes on by itself; `hand_off.rs` holds it still and looks.
 const OF_WAITING: [&str; 1] = ["waiting_room"]; // `waiting_room.rs` looks at it.
 const OF_PROBLEMS: [&str; 2] = ["passkey_problem", "problem"];
@@ -376,6 +376,18 @@ async fn every_page_on_the_way_to_a_service_is_accessible() {
     walk.at(request, "Share your information", "consent", "first").await;
     walk.press("Cymraeg", "Rhannu eich gwybodaeth", "consent", "in Welsh").await;
     walk.press("English", "Share your information", "consent", "in English again").await;
+    walk.at("/account/services", "Services you use", "services", "none").await;
+    page.open_at(request, "Share your information").await;
+    // The service is not there, but the consent is.
+    page.press("Agree and continue").await;
+    page.open_at("/account", "Your account").await;
+    walk.press("Manage the services you use", "Services you use", "services", "one").await;
+    walk.press("Cymraeg", "Gwasanaethau rydych yn eu defnyddio", "services", "one, in Welsh").await;
+    page.press("English").await;
+    page.arrive("Services you use").await;
+    let stop = "Stop sharing with Book an appointment with a very long name that nobody would choose?";
+    walk.press("Stop sharing", stop, "confirm", "to stop sharing").await;
+    walk.press("Stop sharing", "Services you use", "services", "one was stopped").await;
     walk.at("/logout", "Do you want to sign out?", "end_session", "first").await;
     walk.end(&OF_SERVICES);
 }
@@ -445,6 +457,10 @@ async fn every_page_about_a_problem_is_accessible_and_says_what_to_do() {
         walk.at(path, h1, "problem", state).await;
         page.assert_says("Reference: ").await;
     }
+    let welsh = "Mae'n ddrwg gennym, nid yw hyn ar gael ar hyn o bryd";
+    walk.at("/dead/?ui_locales=cy", welsh, "problem", "the edge's 503 in Welsh").await;
+    page.assert_says("Cyfeirnod: ").await;
+    page.open_at("/dead/", "Sorry, this is not available just now").await;
     page.press("Try again").await;
     page.arrive("Sorry, this is not available just now").await;
     assert_eq!(page.path().await, "/dead/");

@@ -15,6 +15,13 @@ async fn a_person_waits_for_their_turn_and_goes_in() {
     waits.arrive("Sign in with a passkey").await;
     waits.press("Go back to the queue").await;
     waits.arrive("You are in a queue").await;
+    waits.open_at("/sign-in?ui_locales=cy", "Rydych mewn ciw").await;
+    assert_eq!(faults_everywhere(&waits, "waiting_room-in-Welsh").await, [""; 0]);
+    waits.press("Mewngofnodi gydag allwedd mynediad").await;
+    waits.arrive("Mewngofnodi gydag allwedd mynediad").await;
+    waits.press("Mynd yn ôl i'r ciw").await;
+    waits.arrive("Rydych mewn ciw").await;
+    waits.open_at("/sign-in?ui_locales=en", "You are in a queue").await;
     world.register_with_password(&inside, "ada@example.org").await;
     waits.press("Look again now").await;
     waits.arrive("Sign in").await;

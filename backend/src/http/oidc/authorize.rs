@@ -7,7 +7,7 @@ use crate::http::asker::Asker;
 use crate::http::errand;
 use crate::http::fields::{self, Form, Query, read_body};
 use crate::http::guard::FormsLeadTo;
-use crate::http::page::{AddAWay, Consent, ServiceProblem};
+use crate::http::page::{AddAWay, Consent, ServiceProblem, facts};
 use crate::http::problem::Problem;
 use crate::http::render::rendered;
 use crate::journey::ReturnTo;
@@ -86,7 +86,7 @@ fn lead(words: Words, next: Result<Next, NotDone<Unaddressed>>) -> Answer {
             let page = Consent {
                 words,
                 client: &question.client,
-                facts: Consent::facts(words, question.scopes, question.level),
+                facts: facts(words, question.scopes, question.level),
                 question: &question.sealed,
             };
             let mut response = rendered(StatusCode::OK, &page);

@@ -21,6 +21,8 @@ pub(crate) struct Account<'a> {
     pub(crate) has_password: bool,
     /// True if it asks for a second step.
     pub(crate) has_second_step: bool,
+    /// How many services it shares something with.
+    pub(crate) services: usize,
     /// What was just done.
     pub(crate) notice: Option<&'a str>,
 }
@@ -28,9 +30,16 @@ pub(crate) struct Account<'a> {
 impl Account<'_> {
     fn passkeys_text(&self) -> String {
         match self.passkeys {
-            0 => self.words.no_passkey().to_owned(),
+            0 => self.words.none().to_owned(),
             1 => self.words.one_passkey().to_owned(),
             many => self.words.several_passkeys(many),
+        }
+    }
+
+    fn services_text(&self) -> String {
+        match self.services {
+            0 => self.words.none().to_owned(),
+            some => self.words.count_of(some),
         }
     }
 
@@ -92,6 +101,8 @@ pub(crate) struct PasskeyRow {
     pub(crate) last_used: Option<String>,
     /// True if it is backed up (the backup state of its credential record).
     pub(crate) synced: bool,
+    /// Where the picture of its model is, if there is one.
+    pub(crate) picture: Option<String>,
     /// False for the only way into the account.
     pub(crate) removable: bool,
 }
@@ -221,6 +232,7 @@ mod tests {
             created: "12 March 2026".to_owned(),
             last_used: None,
             synced: false,
+            picture: Some("/account/authenticators/7".to_owned()),
             removable,
         }
     }
@@ -249,6 +261,7 @@ mod tests {
             sessions: 3,
             has_password: false,
             has_second_step: true,
+            services: 2,
             notice: Some(HOSTILE),
         };
         let html = rendered(&page);
@@ -265,6 +278,7 @@ mod tests {
             sessions: 1,
             has_password: true,
             has_second_step: false,
+            services: 0,
             notice: None,
         };
         let html = rendered(&page);

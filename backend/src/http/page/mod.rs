@@ -12,6 +12,7 @@ mod problem;
 mod recover;
 mod register;
 mod second_step;
+mod services;
 mod sign_in;
 mod sign_in_step;
 mod sign_out;
@@ -22,7 +23,7 @@ pub(crate) use account::{
 };
 pub(crate) use field_error::{Errors, FieldError};
 pub(crate) use home::Home;
-pub(crate) use oidc::{AddAWay, Consent, EndSession, ServiceProblem};
+pub(crate) use oidc::{AddAWay, Consent, EndSession, ServiceProblem, facts};
 pub(crate) use passkey_problem::{PasskeyCeremony, PasskeyProblem, PasskeyReason};
 pub(crate) use problem::Problem;
 pub(crate) use recover::{Confirm, DonePage, LinkProblem, LinkPurpose, ResetEmail, ResetPassword, ResetSent, Undone};
@@ -31,6 +32,7 @@ pub(crate) use second_step::{
     AccountClose, BrowserRow, Browsers, EmailChangePage, ProveContact, RecoveryCodesPage, RecoveryCodesShown,
     SecondStepApp, SecondStepPage, SecondStepPhone, StepRow,
 };
+pub(crate) use services::{ServiceRow, Services};
 pub(crate) use sign_in::{SignIn, SignInPassword};
 pub(crate) use sign_in_step::{SignInCode, SignInOther, SignInRecovery};
 pub(crate) use sign_out::{SignOut, SignedOut};

@@ -20,28 +20,26 @@ pub(crate) struct Consent<'a> {
     pub(crate) question: &'a str,
 }
 
-impl Consent<'_> {
-    /// What scopes mean at a level, in the words of people.
-    pub(crate) fn facts(words: Words, scopes: Scopes, level: IdentityLevel) -> Vec<&'static str> {
-        let medium = level >= IdentityLevel::P5;
-        let shown = |scope, fact| scopes.has(scope).then_some(fact);
-        let at = |enough: bool, scope, fact| shown(scope, fact).filter(|_| enough);
-        [
-            shown(Scope::OpenId, words.fact_it_is_you()),
-            at(medium, Scope::Profile, words.fact_profile()),
-            at(medium, Scope::BasicDemographics, words.fact_basic_demographics()),
-            at(medium, Scope::ProfileExtended, words.fact_first_name()),
-            shown(Scope::Email, words.fact_email()),
-            shown(Scope::Phone, words.fact_phone()),
-            shown(Scope::Landline, words.fact_landline()),
-            at(medium, Scope::GpRegistrationDetails, words.fact_gp_surgery()),
-            at(level >= IdentityLevel::P9, Scope::GpIntegrationCredentials, words.fact_gp_record()),
-            shown(Scope::ClientMetadata, words.fact_metadata()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
+/// What scopes mean at a level, in the words of people.
+pub(crate) fn facts(words: Words, scopes: Scopes, level: IdentityLevel) -> Vec<&'static str> {
+    let medium = level >= IdentityLevel::P5;
+    let shown = |scope, fact| scopes.has(scope).then_some(fact);
+    let at = |enough: bool, scope, fact| shown(scope, fact).filter(|_| enough);
+    [
+        shown(Scope::OpenId, words.fact_it_is_you()),
+        at(medium, Scope::Profile, words.fact_profile()),
+        at(medium, Scope::BasicDemographics, words.fact_basic_demographics()),
+        at(medium, Scope::ProfileExtended, words.fact_first_name()),
+        shown(Scope::Email, words.fact_email()),
+        shown(Scope::Phone, words.fact_phone()),
+        shown(Scope::Landline, words.fact_landline()),
+        at(medium, Scope::GpRegistrationDetails, words.fact_gp_surgery()),
+        at(level >= IdentityLevel::P9, Scope::GpIntegrationCredentials, words.fact_gp_record()),
+        shown(Scope::ClientMetadata, words.fact_metadata()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// `GET /authorize`: the service needs a way of signing in that the account lacks. Posts `request` to
@@ -89,13 +87,14 @@ mod tests {
     #[test]
     fn one_is_asked_for_what_the_level_tells_and_can_say_no() {
         let all = Scopes::requested("openid profile profile_extended email phone landline gp_integration_credentials");
-        let facts = Consent::facts(Words::ENGLISH, all, IdentityLevel::P9);
-        let html = rendered(&Consent { words: Words::ENGLISH, client: HOSTILE, facts, question: HOSTILE });
+        let of = |level| facts(Words::ENGLISH, all, level);
+        let page = Consent { words: Words::ENGLISH, client: HOSTILE, facts: of(IdentityLevel::P9), question: HOSTILE };
+        let html = rendered(&page);
         assert!(html.contains("<form method=\"post\" action=\"/authorize/consent\">"), "{html}");
         assert!(html.contains("value=\"agree\">") && html.contains("value=\"refuse\">"), "{html}");
         assert!(html.contains("your NHS number") && html.contains("at your GP surgery"), "{html}");
-        assert_eq!(Consent::facts(Words::ENGLISH, all, IdentityLevel::P5).len(), 6);
-        assert_eq!(Consent::facts(Words::ENGLISH, all, IdentityLevel::P0).len(), 4);
+        assert_eq!(of(IdentityLevel::P5).len(), 6);
+        assert_eq!(of(IdentityLevel::P0).len(), 4);
     }
 
     #[test]

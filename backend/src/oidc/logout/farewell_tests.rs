@@ -2,9 +2,11 @@
 
 use super::farewell::Farewells;
 use crate::deliveries::Deliveries;
-use crate::model::{Ending, Grant, GrantId, LogoutNotice};
+use crate::model::{Consent, Ending, Grant, GrantId, LogoutNotice};
+use crate::store::audit::Act;
 use crate::store::tests::Home;
 use crate::store::{LOGOUT, Redemption, ServedFrom, Store};
+use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::testing::world::{NOW, master_key, session_record};
@@ -167,4 +169,18 @@ async fn an_end_outlives_the_process_and_without_clients_none_is_written_down() 
     let world = World { home: world.home.with(store), ..world };
     world.find_out(NOW).await;
     assert_eq!(world.waiting().await, [configured(ONE), configured(TWO)]);
+}
+
+#[tokio::test]
+async fn a_client_from_which_consent_is_taken_back_is_told_of_each_session_and_no_other_client_is() {
+    let world = World::new().await;
+    world.grant(3, "other", ONE).await;
+    let given = Consent { scopes: 1, level: IdentityLevel::P0, at: NOW };
+    world.home.store.give_consent(&ADA, "configured", given).await.expect("written");
+    for withdrawn in [true, false] {
+        let act = Act::own(ADA, NOW);
+        assert_eq!(world.home.store.withdraw_consent(&ADA, "configured", act).await, Ok(withdrawn));
+    }
+    let told = [("configured".to_owned(), ONE), ("configured".to_owned(), TWO)];
+    assert_eq!(world.waiting().await, told, "each session once, though they stand");
 }

@@ -241,11 +241,36 @@ impl Audited {
         self.n
     }
 
+    /// When it was written.
+    pub(crate) const fn at(&self) -> Timestamp {
+        self.fields.at
+    }
+
+    /// Who has done it, as [`Actor`] is written.
+    pub(crate) fn actor(&self) -> &str {
+        &self.fields.actor
+    }
+
+    /// What was done.
+    pub(crate) fn action(&self) -> &str {
+        &self.fields.action
+    }
+
+    /// How it ended.
+    pub(crate) fn outcome(&self) -> &str {
+        &self.fields.outcome
+    }
+
+    /// The ids and short words that say more; its text, if it cannot be read.
+    pub(crate) fn detail(&self) -> serde_json::Value {
+        let unread = || serde_json::Value::String(self.fields.detail.clone());
+        serde_json::from_str(&self.fields.detail).unwrap_or_else(|_| unread())
+    }
+
     /// The entry as a JSON object: `chain`, `n`, `at` (milliseconds since 1970), `actor`, `action`, `subject`, `outcome`,
     /// `detail`.
     pub fn json(&self) -> serde_json::Value {
-        let Fields { at, actor, action, subject, outcome, detail } = &self.fields;
-        let unread = || serde_json::Value::String(detail.clone());
+        let Fields { at, actor, action, subject, outcome, .. } = &self.fields;
         serde_json::json!({
             "chain": self.chain,
             "n": self.n,
@@ -254,7 +279,7 @@ impl Audited {
             "action": action,
             "subject": subject.map(|account| account.to_string()),
             "outcome": outcome,
-            "detail": serde_json::from_str::<serde_json::Value>(detail).unwrap_or_else(|_| unread()),
+            "detail": self.detail(),
         })
     }
 }
@@ -306,6 +331,19 @@ impl Store {
     /// [`StoreError`].
     pub async fn audited_of(&self, account: &AccountId, max: u32) -> Result<Vec<Audited>, StoreError> {
         sql::audit::of_account(&self.readers, account, max).await
+    }
+
+    /// Entries about an account after the one of that moment and number, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn audited_of_after(
+        &self,
+        account: &AccountId,
+        after: (Timestamp, u64),
+        max: u32,
+    ) -> Result<Vec<Audited>, StoreError> {
+        sql::audit::of_account_after(&self.readers, account, after, max).await
     }
 
     /// Goes through every chain. Gives where each ends, or the first place at which one is broken. `earlier` are heads

@@ -5,6 +5,7 @@ use crate::store::StoreError;
 use crate::store::audit::chain::{self, AuditKey};
 use crate::store::audit::{Audited, Fields, Head};
 use aldgate_core::id::AccountId;
+use aldgate_core::time::Timestamp;
 
 const HEAD: &str = "SELECT n, tag FROM audit_head WHERE chain = $1";
 
@@ -85,6 +86,21 @@ pub(in crate::store) async fn of_account(
     max: u32,
 ) -> Result<Vec<Audited>, StoreError> {
     read(query(OF_ACCOUNT).bind(*account).bind(max), readers).await
+}
+
+/// An account's entries stand in one chain, so that its numbers tell those of one moment apart.
+const OF_ACCOUNT_AFTER: &str = "
+    SELECT chain, n, at, actor, action, subject, outcome, detail, tag
+    FROM audit WHERE subject = $1 AND (at, n) > ($2, $3) ORDER BY at, n LIMIT $4";
+
+/// Those about an account after the one of that moment and number, oldest first.
+pub(in crate::store) async fn of_account_after(
+    readers: &Readers,
+    account: &AccountId,
+    (at, n): (Timestamp, u64),
+    max: u32,
+) -> Result<Vec<Audited>, StoreError> {
+    read(query(OF_ACCOUNT_AFTER).bind(*account).bind(at).bind(signed(n)?).bind(max), readers).await
 }
 
 async fn read(query: Query, readers: &Readers) -> Result<Vec<Audited>, StoreError> {

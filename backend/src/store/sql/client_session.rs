@@ -50,6 +50,21 @@ pub(in crate::store) struct Announce {
 
 const END: &str = "DELETE FROM client_session WHERE session = $1 AND client = $2";
 
+const OF_CLIENT: &str = "SELECT session FROM client_session WHERE account = $1 AND client = $2";
+
+/// Has a client told that it serves a person no more, whether or not their sessions stand.
+pub(super) async fn leave(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    client: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sessions: Vec<(Vec<u8>,)> = query(OF_CLIENT).bind(*account).bind(client).all(&mut *tx.connection).await?;
+    let ended = sessions.iter().map(|(session,)| Ok((session_id(session)?, client.to_owned())));
+    let ended = ended.collect::<Result<_, StoreError>>()?;
+    Announce { account: *account, ended, now }.write(tx).await
+}
+
 #[async_trait]
 impl Write for Announce {
     type Outcome = ();

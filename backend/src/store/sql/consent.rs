@@ -1,7 +1,7 @@
 //! Consents, and what clients keep with us about people: a row for each person and client.
 
-use super::{Readers, query, timestamp, unreadable};
-use crate::model::Consent;
+use super::{Readers, client_session, query, timestamp, unreadable};
+use crate::model::{Consent, UsedService};
 use crate::store::StoreError;
 use crate::store::audit::{Act, AuditEntry, CONSENT_GIVEN, CONSENT_WITHDRAWN};
 use crate::store::job::{Tx, Write};
@@ -22,15 +22,37 @@ pub(in crate::store) async fn of(
     row.map(consent).transpose()
 }
 
-const ALL_OF: &str = "SELECT client, scopes, level, at FROM consent WHERE account = $1 ORDER BY client";
+const SERVICES_OF: &str = "
+    SELECT c.client, c.scopes, c.level, c.at, c.first_at, c.scopes_ever, c.level_ever,
+           CASE WHEN c.made > c.used THEN c.made ELSE c.used END AS last_used
+    FROM (SELECT *, (SELECT MAX(g.created) FROM client_grant g WHERE g.account = consent.account
+                     AND g.client = consent.client AND g.created >= consent.first_at) AS made
+          FROM consent WHERE account = $1) AS c
+    ORDER BY last_used DESC, c.client";
 
-/// What a person has allowed each client.
-pub(in crate::store) async fn all_of(
+type ServiceRow = (String, i64, i64, i64, i64, i64, i64, i64);
+
+/// The services that a person has allowed something, the last used first.
+pub(in crate::store) async fn services_of(
     readers: &Readers,
     account: &AccountId,
-) -> Result<Vec<(String, Consent)>, StoreError> {
-    let rows: Vec<(String, i64, i64, i64)> = query(ALL_OF).bind(account.as_bytes().to_vec()).all(readers).await?;
-    rows.into_iter().map(|(client, scopes, level, at)| Ok((client, consent((scopes, level, at))?))).collect()
+) -> Result<Vec<UsedService>, StoreError> {
+    let rows: Vec<ServiceRow> = query(SERVICES_OF).bind(account.as_bytes().to_vec()).all(readers).await?;
+    rows.into_iter().map(service).collect()
+}
+
+fn service(
+    (client, scopes, level, at, first, scopes_ever, level_ever, used): ServiceRow,
+) -> Result<UsedService, StoreError> {
+    let (allowed, before) = (consent((scopes, level, at))?, consent((scopes_ever, level_ever, at))?);
+    Ok(UsedService {
+        client,
+        allowed,
+        first: if first == 0 { allowed.at } else { timestamp(first) },
+        scopes_ever: before.scopes | allowed.scopes,
+        level_ever: before.level.max(allowed.level),
+        used: (used > 0).then(|| timestamp(used)),
+    })
 }
 
 fn consent((scopes, level, at): (i64, i64, i64)) -> Result<Consent, StoreError> {
@@ -50,8 +72,12 @@ pub(in crate::store) struct Give {
 }
 
 const GIVE: &str = "
-    INSERT INTO consent (account, client, scopes, level, at) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (account, client) DO UPDATE SET scopes = excluded.scopes, level = excluded.level, at = excluded.at";
+    INSERT INTO consent (account, client, scopes, level, at, first_at, scopes_ever, level_ever)
+    VALUES ($1, $2, $3, $4, $5, $5, $3, $4)
+    ON CONFLICT (account, client) DO UPDATE SET scopes = excluded.scopes, level = excluded.level, at = excluded.at,
+        first_at = CASE WHEN consent.first_at = 0 THEN consent.at ELSE consent.first_at END,
+        scopes_ever = consent.scopes_ever | consent.scopes | excluded.scopes,
+        level_ever = CASE WHEN consent.level > consent.level_ever THEN consent.level ELSE consent.level_ever END";
 
 #[async_trait]
 impl Write for Give {
@@ -72,7 +98,7 @@ impl Write for Give {
     }
 }
 
-/// Forgets a consent and ends what was granted by it.
+/// Forgets a consent, ends what was granted by it, and forgets what the client keeps with us about the person.
 pub(in crate::store) struct Withdraw {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) client: String,
@@ -91,12 +117,25 @@ impl Write for Withdraw {
         let deleted = delete.bind(account()).bind(self.client.clone()).execute(&mut *tx.connection).await?;
         let revoke = query(REVOKE).bind(account()).bind(self.client.clone());
         revoke.execute(&mut *tx.connection).await?;
+        let notes = query("DELETE FROM client_metadata WHERE account = $1 AND client = $2");
+        notes.bind(account()).bind(self.client.clone()).execute(&mut *tx.connection).await?;
+        client_session::leave(tx, &self.account, &self.client, self.act.at).await?;
         if deleted > 0 {
             let entry = AuditEntry::done(self.act.clone(), CONSENT_WITHDRAWN).about(self.account);
             tx.audit(entry.with("client", &self.client)).await?;
         }
         Ok(deleted > 0)
     }
+}
+
+const NOTES_OF: &str = "SELECT client, text FROM client_metadata WHERE account = $1 AND text <> '' ORDER BY client";
+
+/// What clients keep about a person.
+pub(in crate::store) async fn notes_of(
+    readers: &Readers,
+    account: &AccountId,
+) -> Result<Vec<(String, String)>, StoreError> {
+    query(NOTES_OF).bind(account.as_bytes().to_vec()).all(readers).await
 }
 
 const METADATA: &str = "SELECT text FROM client_metadata WHERE account = $1 AND client = $2";

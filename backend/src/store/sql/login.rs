@@ -2,10 +2,10 @@
 //! use, and an event each.
 
 use super::connection::On;
-use super::{Connection, Value, query, write_rows};
-use crate::store::StoreError;
+use super::{Connection, Readers, Value, credential_digest, query, timestamp, unreadable, write_rows};
 use crate::store::job::{Tx, Write};
-use aldgate_core::id::{CredentialDigest, Lane};
+use crate::store::{PastLogIn, StoreError};
+use aldgate_core::id::{AccountId, CredentialDigest, Lane};
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::login_event::{LoginEvent, PasskeyUsed};
 use async_trait::async_trait;
@@ -16,6 +16,26 @@ pub(in crate::store) async fn settled_through<'a>(on: impl Into<On<'a>>, lane: L
     let through = query("SELECT through FROM settled WHERE lane = $1").bind(signed(lane.index())?);
     let through: Option<(i64,)> = through.optional(on).await?;
     Ok(through.map_or(0, |(through,)| u64::try_from(through).unwrap_or(0)))
+}
+
+const OF_ACCOUNT: &str = "
+    SELECT n, credential, at FROM login_event WHERE account = $1 AND n > $2 ORDER BY n LIMIT $3";
+
+/// The log-ins of an account after one, oldest first.
+pub(in crate::store) async fn of_account(
+    readers: &Readers,
+    account: &AccountId,
+    after: u64,
+    max: u32,
+) -> Result<Vec<PastLogIn>, StoreError> {
+    let asked = query(OF_ACCOUNT).bind(*account).bind(signed(after)?).bind(max);
+    let rows: Vec<(i64, Option<Vec<u8>>, i64)> = asked.all(readers).await?;
+    let read = |(n, passkey, at): (i64, Option<Vec<u8>>, i64)| {
+        let n = u64::try_from(n).map_err(|_| unreadable("a log-in's number"))?;
+        let passkey = passkey.map(|bytes| credential_digest(&bytes)).transpose()?;
+        Ok(PastLogIn { n, at: timestamp(at), passkey })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 fn signed<N: TryInto<i64>>(number: N) -> Result<i64, StoreError> {

@@ -106,11 +106,17 @@ impl Query {
         self
     }
 
+    /// Says which statement runs, and never with which values.
+    fn told(&self) {
+        tracing::trace!(text = self.text.as_str(), "a statement");
+    }
+
     /// Runs it. Gives how many rows it changed.
     ///
     /// # Errors
     /// [`StoreError`].
     pub(in crate::store) async fn execute<'a>(self, on: impl Into<On<'a>>) -> Result<u64, StoreError> {
+        self.told();
         Ok(match on.into() {
             On::Connection(Connection::Sqlite(connection)) => {
                 self.sqlite()?.execute(&mut **connection).await?.rows_affected()
@@ -126,6 +132,7 @@ impl Query {
     /// # Errors
     /// [`StoreError`], also if there is none.
     pub(in crate::store) async fn one<'a, R: Row>(self, on: impl Into<On<'a>>) -> Result<R, StoreError> {
+        self.told();
         Ok(run!(self, on, sqlite_as, postgres_as, fetch_one))
     }
 
@@ -134,6 +141,7 @@ impl Query {
     /// # Errors
     /// [`StoreError`].
     pub(in crate::store) async fn optional<'a, R: Row>(self, on: impl Into<On<'a>>) -> Result<Option<R>, StoreError> {
+        self.told();
         Ok(run!(self, on, sqlite_as, postgres_as, fetch_optional))
     }
 
@@ -142,6 +150,7 @@ impl Query {
     /// # Errors
     /// [`StoreError`].
     pub(in crate::store) async fn all<'a, R: Row>(self, on: impl Into<On<'a>>) -> Result<Vec<R>, StoreError> {
+        self.told();
         Ok(run!(self, on, sqlite_as, postgres_as, fetch_all))
     }
 

@@ -59,12 +59,28 @@ impl Expiring {
                 "DELETE FROM client_session WHERE (session, client) IN
                  (SELECT session, client FROM client_session WHERE ends <= $1 LIMIT $2)"
             }
-            Self::Grants => {
-                "DELETE FROM client_grant WHERE id IN (SELECT id FROM client_grant WHERE expires <= $1 LIMIT $2)"
-            }
+            Self::Grants => FORGET_GRANTS,
         }
     }
 }
+
+/// When a service was last used stands in its grants ([`super::consent`]), so that no log-in has to write it down. The
+/// last one leaves it to the consent before it goes.
+const NOTE_LAST_USE: &str = "
+    UPDATE consent SET used = ended.made
+    FROM (SELECT account, client, MAX(created) AS made
+          FROM (SELECT account, client, created FROM client_grant WHERE expires <= $1 LIMIT $2) AS expired
+          GROUP BY account, client) AS ended
+    WHERE consent.account = ended.account AND consent.client = ended.client
+      AND consent.first_at <= ended.made AND consent.used < ended.made";
+
+/// Whichever were noted: another process may delete at the same time, and others then fall under the limit.
+const FORGET_GRANTS: &str = "
+    DELETE FROM client_grant WHERE id IN (
+        SELECT g.id FROM client_grant g WHERE g.expires <= $1 AND NOT EXISTS (
+            SELECT 1 FROM consent c WHERE c.account = g.account AND c.client = g.client
+            AND c.first_at <= g.created AND c.used < g.created)
+        LIMIT $2)";
 
 /// One step. Gives how many rows it deleted.
 pub(in crate::store) struct Step {
@@ -79,6 +95,9 @@ impl Write for Step {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
         let limit = i64::try_from(STEP_ROWS_MAX).unwrap_or(i64::MAX);
+        if matches!(self.what, Expiring::Grants) {
+            query(NOTE_LAST_USE).bind(self.until).bind(limit).execute(&mut *tx.connection).await?;
+        }
         query(self.what.statement()).bind(self.until).bind(limit).execute(&mut *tx.connection).await
     }
 }

@@ -2,7 +2,7 @@
 //! told once, by its own name of it; and what was to be told outlives the process.
 
 use super::*;
-use crate::second_step::with_phone;
+use crate::steps::with_phone;
 use crate::world::{PASSWORD, token_in};
 use aldgate_core::id::{CredentialDigest, SessionId};
 use axum::Router;

@@ -16,6 +16,7 @@ mod person;
 mod profiles;
 mod refresh;
 mod resources;
+mod services;
 mod sso;
 mod token;
 mod token_exchange;

@@ -7,6 +7,7 @@ mod client;
 mod cors;
 mod edge;
 mod messages;
+mod passkeys;
 mod password;
 mod relying_party;
 mod route;
@@ -92,6 +93,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let login_host = host_of(&issuer).to_ascii_lowercase();
     let (services, routes) = route::services_and_routes(file, demo, &login_host, &mut faults);
     let password = password::password(file.password.as_ref(), password_threads, &routes, &mut faults);
+    let models = passkeys::models(file.passkeys.as_ref(), &mut faults);
     let messages = messages::messages(file.messages.as_ref().unwrap_or(&FileMessages::default()), &mut faults);
     let signing_keys = signing_keys::signing_keys(file.signing_keys.as_ref(), &mut faults);
     let token_issuers = token_issuer::token_issuers(file, &routes, &mut faults);
@@ -114,6 +116,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         hot,
         password,
         signing_keys,
+        models,
         messages,
         admission,
         waiting_room,

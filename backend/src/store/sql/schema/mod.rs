@@ -30,6 +30,8 @@ pub(in crate::store) const MIGRATIONS: [&str; 20] = [
     include_str!("../../../../migrations/0025_refusal.sql"),
     include_str!("../../../../migrations/0026_put_out.sql"),
     include_str!("../../../../migrations/0027_grant_session.sql"),
+    include_str!("../../../../migrations/0028_service_use.sql"),
+    include_str!("../../../../migrations/0029_login_event_of_account.sql"),
 ];
 
 /// How a database was found.
