@@ -7,11 +7,11 @@
 use super::{Changed, NotSent, Notice, Post, Recipient};
 use crate::deliveries::{Deliverer, Undelivered};
 use crate::fault::Fault;
-use crate::language::Language;
 use crate::model::EmailAddress;
 use crate::model::telephone::PhoneNumber;
 use crate::store::delivery::{Due, Kind, Outgoing};
 use crate::words::Words;
+use aldgate_core::language::Language;
 use aldgate_core::secret::Secret;
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;

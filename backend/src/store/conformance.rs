@@ -831,6 +831,7 @@ async fn when_a_service_was_used_outlives_its_grants_and_not_its_consent(store: 
     let grant = |n, client: &str, created| Grant {
         id: GrantId::from_bytes([n; 16]),
         account,
+        session: None,
         client: client.into(),
         record: Vec::new(),
         generation: 0,

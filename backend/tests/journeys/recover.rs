@@ -2,8 +2,8 @@
 
 use crate::steps::{with_app, with_phone};
 use crate::world::{PASSWORD, World, token_in};
-use aldgate_backend::{Channel, Message};
 use aldgate_backend::store::audit::{Act, Actor, AuditEntry, SESSIONS_ENDED};
+use aldgate_backend::{Channel, Message};
 use aldgate_core::id::SessionId;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::authenticator::Authenticator;
@@ -451,7 +451,7 @@ async fn ones_data_are_whole_however_many_log_ins_there_were() {
     let count = |data: &Value, list: &str| data[list].as_array().map_or(0, Vec::len);
     let openings = (0..MANY).map(|_| {
         let session = SessionId::random(&account, &entropy).expect("a name");
-        Opening { session, record: record.clone(), replaces: None }
+        Opening { session, record, replaces: None }
     });
     let openings: Vec<_> = openings.collect();
     futures_util::future::join_all(openings.iter().map(|opening| world.warm.open_session(opening))).await;

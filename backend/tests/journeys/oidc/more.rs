@@ -2,7 +2,7 @@
 //! show it is not sent round in circles.
 
 use super::*;
-use crate::second_step::with_phone;
+use crate::steps::with_phone;
 use crate::world::PASSWORD;
 use aldgate_backend::model::EmailAddress;
 use aldgate_core::testing::authenticator::Authenticator;

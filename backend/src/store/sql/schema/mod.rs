@@ -9,7 +9,7 @@ pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
-pub(in crate::store) const MIGRATIONS: [&str; 20] = [
+pub(in crate::store) const MIGRATIONS: [&str; 22] = [
     include_str!("../../../../migrations/0001_account.sql"),
     include_str!("../../../../migrations/0002_warm.sql"),
     include_str!("../../../../migrations/0003_shared_tier.sql"),
