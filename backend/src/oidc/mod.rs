@@ -16,6 +16,7 @@ mod code;
 mod discovery;
 pub(crate) mod end_session;
 mod grant_record;
+mod hint;
 mod introspection;
 pub mod jws;
 pub mod keys;

@@ -26,6 +26,17 @@ pub(crate) enum SubjectKind {
     Pairwise,
 }
 
+/// Where a client may say whom it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HintCounts {
+    /// Nowhere: it is passed over.
+    Nowhere,
+    /// In a request object; elsewhere it is passed over.
+    WhereSigned,
+    /// In every request.
+    Everywhere,
+}
+
 /// What a profile demands and gives.
 #[derive(Debug)]
 pub(crate) struct Rules {
@@ -65,6 +76,10 @@ pub(crate) struct Rules {
     pub(crate) redirect_query: bool,
     /// Whether `max_age` is more than accepted.
     pub(crate) max_age: bool,
+    /// Where `id_token_hint` is more than accepted.
+    pub(crate) id_token_hint: HintCounts,
+    /// Whether a request object must say since when it is good (`nbf`).
+    pub(crate) object_not_before: bool,
     /// What `prompt=none` is refused with where nobody is signed in.
     pub(crate) login_required: &'static str,
 }
@@ -88,6 +103,8 @@ const NHS: Rules = Rules {
     state_and_nonce: true,
     redirect_query: false,
     max_age: false,
+    id_token_hint: HintCounts::Nowhere,
+    object_not_before: false,
     login_required: "sso_login_required",
 };
 
@@ -110,6 +127,8 @@ const CROSS_GOVERNMENT: Rules = Rules {
     state_and_nonce: true,
     redirect_query: true,
     max_age: true,
+    id_token_hint: HintCounts::WhereSigned,
+    object_not_before: false,
     login_required: "login_required",
 };
 
@@ -132,6 +151,8 @@ const FAPI2: Rules = Rules {
     state_and_nonce: false,
     redirect_query: true,
     max_age: true,
+    id_token_hint: HintCounts::Everywhere,
+    object_not_before: true,
     login_required: "login_required",
 };
 

@@ -32,6 +32,8 @@ pub(crate) fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
             resource_server: client.resource_server,
             disabled: client.disabled,
             backchannel_logout_uri: client.backchannel_logout_uri.clone(),
+            request_object_signing_alg: client.request_object_signing_alg.clone(),
+            require_signed_request_object: client.require_signed_request_object,
             keys: keys(&client.keys).map_err(|error| faults.push(Fault::new(&path("keys"), &error))).ok(),
         };
         match Client::register(&registration) {

@@ -3,20 +3,23 @@
 //!
 //! Nothing is written before a person has proved who they are: a request waits in the browser, and so does a code.
 
+use super::incoming::Incoming;
 use super::judge::{Step, There, Why, judge};
 use super::push::reference;
-use super::read::{Incoming, NotRead, Way, read};
-use super::resume::{Asked, LIFETIME, Waiting, WaitingConsent};
-use super::{AuthorizationRequest, ErrorCode, Present, Refusal, Unaddressed};
+use super::read::{NotRead, Way};
+use super::resume::{Asked, Waiting, WaitingConsent};
+use super::{AuthorizationRequest, ErrorCode, Once, Present, Refusal, Unaddressed};
 use crate::fault::{Fault, NotDone};
 use crate::model::{Consent, GrantId};
 use crate::oidc::Provider;
+use crate::oidc::client::Client;
 use crate::oidc::code::Code;
+use crate::oidc::hint::Called;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::scope::Scopes;
 use crate::oidc::trust::{self, Help, Ways};
 use aldgate_core::assurance::{Components, IdentityLevel, Vector};
-use aldgate_core::id::{AccountId, SingleUse};
+use aldgate_core::id::AccountId;
 use aldgate_core::session::record::Standing;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::Consumption;
@@ -77,14 +80,18 @@ impl Provider {
         cookies: bool,
         now: Timestamp,
     ) -> Outcome {
-        if let Some(reference) = parameters.get("request_uri").and_then(reference) {
+        let object = parameters.get("request");
+        if let (Some(reference), None) = (parameters.get("request_uri").and_then(reference), object) {
             let request = self.pushed(parameters, reference, now).map_err(NotDone::Refused)?;
             return if cookies { self.lead(request, present, now).await } else { self.again(&request, now) };
         }
-        let Incoming { request, assertion } = match read(parameters, &self.registry, Way::Browser, now) {
+        let Incoming { request, assertion } = match self.incoming(parameters, Way::Browser, now).await {
             Ok(incoming) => incoming,
-            Err(NotRead::Unaddressed(why)) => return Err(NotDone::Refused(why)),
-            Err(NotRead::Refused(refusal)) => return Ok(Next::Leave(refusal.address(&self.issuer))),
+            Err(NotDone::Refused(NotRead::Unaddressed(why))) => return Err(NotDone::Refused(why)),
+            Err(NotDone::Refused(NotRead::Refused(refusal))) => {
+                return Ok(Next::Leave(refusal.address(&self.issuer)));
+            }
+            Err(NotDone::Failed(fault)) => return Err(fault.into()),
         };
         let Some(assertion) = assertion else {
             return if cookies { self.lead(request, present, now).await } else { self.again(&request, now) };
@@ -123,7 +130,7 @@ impl Provider {
             let refusal = request.refuse(ErrorCode::AccessDenied, "the person did not agree");
             return Ok(Next::Leave(refusal.address(&self.issuer)));
         }
-        let there = self.there(Some(person), now).await?.filter(|there| there.identity >= level);
+        let there = self.there(&request.client, Some(person), now).await?.filter(|there| there.identity >= level);
         if let (Some(there), Ok(Step::AskConsent(_, vector))) = (there, judge(&request, there, None, now))
             && vector.identity == level
         {
@@ -164,7 +171,7 @@ impl Provider {
         present: Option<Present>,
         now: Timestamp,
     ) -> Result<Result<Step, Refusal>, Fault> {
-        let there = self.there(present, now).await?;
+        let there = self.there(&request.client, present, now).await?;
         let consent = match &there {
             Some(there) => self.store.consent(&there.present.account, request.client.id().as_str()).await?,
             None => None,
@@ -182,10 +189,10 @@ impl Provider {
                 Next::Ask(self.question(request, there.present, vector.identity, now)?)
             }
             Ok(Step::Issue(there, vector)) => match self.use_up(&request).await? {
-                Consumption::Consumed => Next::Leave(self.code_address(&request, there, vector, now)?),
-                Consumption::AlreadyUsed => {
-                    let refusal = request.refuse(ErrorCode::InvalidRequestUri, "request_uri was used before");
-                    Next::Leave(refusal.address(&self.issuer))
+                Ok(()) => Next::Leave(self.code_address(&request, there, vector, now)?),
+                Err(once) => {
+                    let (error, what) = once.used_before();
+                    Next::Leave(request.refuse(error, what).address(&self.issuer))
                 }
             },
         })
@@ -224,11 +231,13 @@ impl Provider {
         Ok(Next::Leave(unmet(&self.waited(waiting, now)?).address(&self.issuer)))
     }
 
-    /// Uses up the name of a request that was pushed: it is good for one code (RFC 9126, section 4).
-    async fn use_up(&self, request: &AuthorizationRequest) -> Result<Consumption, Fault> {
-        let Some(name) = request.pushed else { return Ok(Consumption::Consumed) };
-        let name = SingleUse::of(&[b"pushed-request\0".as_slice(), &name].concat());
-        Ok(self.warm.consume(&name, request.began.plus(LIFETIME)).await?)
+    /// Uses up what a request is good once by, if by anything; gives that back if it was used before.
+    pub(super) async fn use_up(&self, request: &AuthorizationRequest) -> Result<Result<(), Once>, Fault> {
+        let Some(once) = request.once else { return Ok(Ok(())) };
+        Ok(match self.warm.consume(&once.single_use(), request.began.plus(Once::REMEMBERED)).await? {
+            Consumption::Consumed => Ok(()),
+            Consumption::AlreadyUsed => Err(once),
+        })
     }
 
     fn again(&self, request: &AuthorizationRequest, now: Timestamp) -> Outcome {
@@ -236,7 +245,7 @@ impl Provider {
     }
 
     /// Who is there, as the shared tier and the store know it now; nobody, if the session or the account has ended.
-    async fn there(&self, present: Option<Present>, now: Timestamp) -> Result<Option<There>, Fault> {
+    async fn there(&self, client: &Client, present: Option<Present>, now: Timestamp) -> Result<Option<There>, Fault> {
         let Some(present) = present else { return Ok(None) };
         let Some(record) = self.warm.session(&present.session).await? else { return Ok(None) };
         if record.account != present.account || record.standing(record.seen, now) != Standing::Live {
@@ -248,6 +257,7 @@ impl Provider {
             identity: account.identity,
             components: record.components,
             authenticated: record.authenticated,
+            called: Called::of(&self.subject(client, &present.account)),
         }))
     }
 

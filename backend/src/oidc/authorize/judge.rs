@@ -3,6 +3,7 @@
 
 use super::{AuthorizationRequest, ErrorCode, Present, Prompt, Refusal};
 use crate::model::Consent;
+use crate::oidc::hint::Called;
 use crate::oidc::scope::Scopes;
 use crate::oidc::trust::{self, Met};
 use aldgate_core::assurance::{Components, IdentityLevel, Vector};
@@ -20,6 +21,8 @@ pub(crate) struct There {
     pub(crate) components: Components,
     /// When they last proved who they are.
     pub(crate) authenticated: Timestamp,
+    /// What the client calls them.
+    pub(crate) called: Called,
 }
 
 /// Why somebody has to sign in.
@@ -64,6 +67,9 @@ pub(crate) fn judge(
     if before && (anew || old) {
         return sign_in(request, Why::Again);
     }
+    if request.about.is_some_and(|about| about != there.called) {
+        return somebody_else(request, there);
+    }
     let vector = match trust::best(&request.vectors, there.identity, there.components) {
         Met::By(vector) => vector,
         Met::Components => return more(request, there),
@@ -81,6 +87,15 @@ pub(crate) fn judge(
         return Err(request.refuse(ErrorCode::ConsentRequired, "the person has to be asked for consent"));
     }
     Ok(Step::AskConsent(there, vector))
+}
+
+/// Whom the client does not mean may sign in as whom it means, once (OpenID Connect Core, section 3.1.2.1).
+fn somebody_else(request: &AuthorizationRequest, there: There) -> Result<Step, Refusal> {
+    if there.authenticated <= request.began {
+        return sign_in(request, Why::Again);
+    }
+    let error = ErrorCode::LoginRequired("login_required");
+    Err(request.refuse(error, "somebody else has signed in than the person whom this request is about"))
 }
 
 fn sign_in(request: &AuthorizationRequest, why: Why) -> Result<Step, Refusal> {
@@ -127,14 +142,15 @@ mod tests {
             allow_registration: true,
             began: NOW,
             key: None,
-            pushed: None,
+            once: None,
+            about: None,
             client,
         }
     }
 
     fn there(identity: IdentityLevel, components: Components) -> There {
         let present = Present { account: AccountId::from_bytes([1; 16]), session: SessionId::from_bytes([2; 16]) };
-        There { present, identity, components, authenticated: NOW }
+        There { present, identity, components, authenticated: NOW, called: Called::of("ada") }
     }
 
     fn allowed(request: &AuthorizationRequest, level: IdentityLevel) -> Consent {
@@ -189,6 +205,20 @@ mod tests {
         let judge = |there| judge(&request, Some(there), Some(&consent), NOW.plus(Duration::from_mins(1)));
         assert_eq!(judge(at(NOW)), Ok(Step::SignIn(Why::Again)));
         assert!(matches!(judge(at(NOW.plus(Duration::from_millis(1)))), Ok(Step::Issue(..))));
+    }
+
+    #[test]
+    fn whoever_is_not_meant_may_sign_in_as_who_is_and_is_told_of_to_the_client_else() {
+        let about = |prompt| AuthorizationRequest { about: Some(Called::of("eve")), ..request(prompt, &["P0.Cm"]) };
+        let later = NOW.plus(Duration::from_mins(1));
+        let ada = |authenticated| Some(There { authenticated, ..there(IdentityLevel::P0, PASSKEY) });
+        let judge = |prompt, there| judge(&about(prompt), there, None, later).map_err(|refusal| refusal.error.as_str());
+        assert_eq!(judge(Prompt::AsNeeded, ada(NOW)), Ok(Step::SignIn(Why::Again)));
+        assert_eq!(judge(Prompt::AsNeeded, ada(later)), Err("login_required"));
+        assert_eq!(judge(Prompt::Login, ada(later)), Err("login_required"));
+        assert_eq!(judge(Prompt::None, ada(NOW)), Err("sso_login_required"));
+        let eve = Some(There { called: Called::of("eve"), ..there(IdentityLevel::P0, PASSKEY) });
+        assert!(matches!(judge(Prompt::AsNeeded, eve), Ok(Step::AskConsent(..))));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! Whoever sends one again has the same request again and nothing more: it is judged anew each time, the client's
 //! registration included. The sealed moment at which it began is what `prompt=login` is held against.
 
-use super::{AuthorizationRequest, Present, Prompt, Unaddressed};
+use super::{AuthorizationRequest, ObjectName, Once, Present, Prompt, Unaddressed};
 use crate::oidc::client::DIGEST_BYTES;
+use crate::oidc::hint::Called;
 use crate::oidc::pkce::{CHALLENGE_BYTES, Challenge};
 use crate::oidc::registry::Registry;
 use crate::oidc::scope::Scopes;
@@ -49,6 +50,10 @@ pub(crate) struct Waiting {
     key: Option<ByteArray<32>>,
     #[n(12)]
     pushed: Option<ByteArray<16>>,
+    #[n(13)]
+    object: Option<ByteArray<16>>,
+    #[n(14)]
+    about: Option<ByteArray<DIGEST_BYTES>>,
 }
 
 /// A person as they stand in what waits.
@@ -120,7 +125,15 @@ impl Waiting {
             allow_registration: request.allow_registration,
             began: request.began.as_millis(),
             key: request.key.map(ByteArray::from),
-            pushed: request.pushed.map(ByteArray::from),
+            pushed: match request.once {
+                Some(Once::Pushed(name)) => Some(name.into()),
+                Some(Once::Object(_)) | None => None,
+            },
+            object: match request.once {
+                Some(Once::Object(ObjectName(name))) => Some(name.into()),
+                Some(Once::Pushed(_)) | None => None,
+            },
+            about: request.about.map(|Called(digest)| digest.into()),
         }
     }
 
@@ -138,6 +151,7 @@ impl Waiting {
         if vectors.is_empty() || !registered || !scopes.is_within(client.scopes()) {
             return Err(Unaddressed::Expired); // The client was registered anew meanwhile.
         }
+        let object = self.object.map(|name| Once::Object(ObjectName(*name)));
         Ok(AuthorizationRequest {
             redirect_uri,
             scopes,
@@ -154,7 +168,8 @@ impl Waiting {
             allow_registration: self.allow_registration,
             began,
             key: self.key.map(|key| *key),
-            pushed: self.pushed.map(|name| *name),
+            once: self.pushed.map(|name| Once::Pushed(*name)).or(object),
+            about: self.about.map(|digest| Called(*digest)),
             client,
         })
     }
@@ -218,7 +233,8 @@ mod tests {
             allow_registration: false,
             began: NOW,
             key: Some([8; 32]),
-            pushed: Some([9; 16]),
+            once: Some(Once::Object(ObjectName([9; 16]))),
+            about: Some(Called([10; DIGEST_BYTES])),
             client,
         }
     }

@@ -6,10 +6,12 @@
 mod id;
 pub(crate) mod metadata;
 mod redirect_uri;
+mod request_objects;
 
 pub use id::{ClientId, NotAClientId};
 pub use redirect_uri::{BadRedirectUri, RedirectUri};
 pub(crate) use redirect_uri::{DIGEST_BYTES, digest_of};
+pub(crate) use request_objects::RequestObjects;
 
 use super::client_assertion::ClientKeys;
 use super::logout::LogoutUri;
@@ -59,6 +61,10 @@ pub struct Registration {
     pub keys: Option<PublicKeys>,
     /// Where it is told of log-outs, without the browser.
     pub backchannel_logout_uri: Option<String>,
+    /// The one algorithm of its request objects; any of its profile's if nothing is said.
+    pub request_object_signing_alg: Option<String>,
+    /// Whether each of its requests must be signed.
+    pub require_signed_request_object: bool,
 }
 
 /// A client's keys, as text.
@@ -95,6 +101,7 @@ pub struct Client {
     resource_server: bool,
     keys: ClientKeys,
     logout: Option<LogoutUri>,
+    request_objects: RequestObjects,
     disabled: bool,
 }
 
@@ -133,6 +140,7 @@ impl Client {
         let logout = from.backchannel_logout_uri.as_deref().map(LogoutUri::parse);
         let logout = logout.and_then(|uri| faults.keep("backchannel_logout_uri", uri));
         let machine_scopes = machine_scopes(&from.machine_scopes, &mut faults);
+        let request_objects = request_objects(from, profile, &mut faults);
         match (id, name, profile, scopes, keys, sector) {
             (Some(id), Some(name), Some(profile), Some(scopes), Some(keys), Some(sector)) if faults.0.is_empty() => {
                 Ok(Self {
@@ -149,6 +157,7 @@ impl Client {
                     resource_server: from.resource_server,
                     keys,
                     logout,
+                    request_objects,
                     disabled: from.disabled,
                 })
             }
@@ -204,6 +213,11 @@ impl Client {
     /// Where it is told of log-outs, without the browser.
     pub(crate) const fn logout(&self) -> Option<&LogoutUri> {
         self.logout.as_ref()
+    }
+
+    /// How it signs its requests.
+    pub(crate) const fn request_objects(&self) -> &RequestObjects {
+        &self.request_objects
     }
 
     /// Whether it may continue a log-in at another client; at itself it always may.
@@ -279,6 +293,12 @@ fn machine_scopes(texts: &[String], faults: &mut Faults) -> Vec<String> {
         faults.add("machine_scopes", "must be at most 20 scopes of visible ASCII without quotes");
     }
     texts.to_vec()
+}
+
+fn request_objects(from: &Registration, profile: Option<Profile>, faults: &mut Faults) -> RequestObjects {
+    let (named, required) = (from.request_object_signing_alg.as_deref(), from.require_signed_request_object);
+    let read = RequestObjects::read(named, required, profile.unwrap_or(Profile::Nhs));
+    faults.keep("request_object_signing_alg", read).unwrap_or_default()
 }
 
 /// The sector that is named, or the one host of the redirect URIs (OpenID Connect Core, section 8.1).

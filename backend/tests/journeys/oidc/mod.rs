@@ -14,6 +14,7 @@ mod more;
 mod person;
 mod profiles;
 mod refresh;
+mod signed_request;
 mod sso;
 mod token;
 mod userinfo;

@@ -40,6 +40,8 @@ fn client(path: &str, file: &FileClient, faults: &mut Faults) -> Option<Client> 
         sso_from: file.sso_from.clone().unwrap_or_default(),
         sector: file.sector.clone(),
         backchannel_logout_uri: file.backchannel_logout_uri.clone(),
+        request_object_signing_alg: file.request_object_signing_alg.clone(),
+        require_signed_request_object: file.require_signed_request_object.unwrap_or(false),
         machine_scopes: file.machine_scopes.clone().unwrap_or_default(),
         resource_server: file.resource_server.unwrap_or(false),
         keys: keys?,
