@@ -56,6 +56,8 @@ pub struct Grant {
 pub struct Consent {
     /// The scopes, as the OpenID provider numbers them.
     pub scopes: u16,
+    /// Claims besides, as the OpenID provider numbers them.
+    pub claims: u32,
     /// The highest level at which it was allowed.
     pub level: IdentityLevel,
     /// When it was last given.

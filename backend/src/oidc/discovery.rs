@@ -102,7 +102,7 @@ impl Provider {
             "claims_supported": claims,
             "display_values_supported": ["page", "touch"],
             "code_challenge_methods_supported": ["S256"],
-            "claims_parameter_supported": false,
+            "claims_parameter_supported": true,
             "request_parameter_supported": true,
             "request_object_signing_alg_values_supported": ["RS512"],
             "require_signed_request_object": false,

@@ -1,6 +1,7 @@
 //! What exactly a grant allows, as its row keeps it: CBOR, to which fields can be added.
 
 use super::authorize::resume::{pack, unpack};
+use super::claim::ClaimSet;
 use super::scope::Scopes;
 use aldgate_core::assurance::Vector;
 use aldgate_core::id::SessionId;
@@ -15,6 +16,8 @@ pub(crate) struct GrantRecord {
     pub(crate) session: SessionId,
     /// What was allowed.
     pub(crate) scopes: Scopes,
+    /// What its access tokens tell besides, claim by claim.
+    pub(crate) claims: ClaimSet,
     /// The vector of trust that was met.
     pub(crate) vector: Vector,
     /// When the person had last proved who they are.
@@ -32,6 +35,8 @@ struct Encoded {
     vector: u16,
     #[n(3)]
     authenticated: u64,
+    #[n(4)]
+    claims: Option<u32>,
 }
 
 impl GrantRecord {
@@ -42,6 +47,7 @@ impl GrantRecord {
             scopes: self.scopes.bits(),
             vector: pack(self.vector),
             authenticated: self.authenticated.as_millis(),
+            claims: Some(self.claims.bits()),
         };
         minicbor::to_vec(encoded).unwrap_or_default() // A `Vec` takes whatever is written.
     }
@@ -52,6 +58,7 @@ impl GrantRecord {
         Some(Self {
             session: SessionId::from_bytes(*encoded.session),
             scopes: Scopes::from_bits(encoded.scopes),
+            claims: encoded.claims.map(ClaimSet::from_bits).unwrap_or_default(),
             vector: unpack(encoded.vector)?,
             authenticated: Timestamp::from_millis(encoded.authenticated),
         })
@@ -61,6 +68,7 @@ impl GrantRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::claim::Claim;
     use crate::oidc::trust;
     use aldgate_core::testing::world::NOW;
 
@@ -69,6 +77,7 @@ mod tests {
         let record = GrantRecord {
             session: SessionId::from_bytes([1; 16]),
             scopes: Scopes::requested("openid email"),
+            claims: ClaimSet::NONE.with(Claim::Birthdate),
             vector: trust::parse("P9.Cm").expect("vector"),
             authenticated: NOW,
         };

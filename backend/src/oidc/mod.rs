@@ -9,7 +9,9 @@
 
 pub(crate) mod authorize;
 pub(crate) mod bound;
+pub(crate) mod claim;
 mod claims;
+mod claims_request;
 pub mod client;
 pub mod client_assertion;
 mod code;

@@ -78,6 +78,8 @@ pub(crate) struct Rules {
     pub(crate) max_age: bool,
     /// Where `id_token_hint` is more than accepted.
     pub(crate) id_token_hint: HintCounts,
+    /// Whether claims may be asked for in ID tokens (`claims`), and not just of the userinfo endpoint.
+    pub(crate) claims_in_id_token: bool,
     /// Whether a request object must say since when it is good (`nbf`).
     pub(crate) object_not_before: bool,
     /// What `prompt=none` is refused with where nobody is signed in.
@@ -104,6 +106,7 @@ const NHS: Rules = Rules {
     redirect_query: false,
     max_age: false,
     id_token_hint: HintCounts::Nowhere,
+    claims_in_id_token: true,
     object_not_before: false,
     login_required: "sso_login_required",
 };
@@ -128,6 +131,7 @@ const CROSS_GOVERNMENT: Rules = Rules {
     redirect_query: true,
     max_age: true,
     id_token_hint: HintCounts::WhereSigned,
+    claims_in_id_token: false,
     object_not_before: false,
     login_required: "login_required",
 };
@@ -152,6 +156,7 @@ const FAPI2: Rules = Rules {
     redirect_query: true,
     max_age: true,
     id_token_hint: HintCounts::Everywhere,
+    claims_in_id_token: true,
     object_not_before: true,
     login_required: "login_required",
 };

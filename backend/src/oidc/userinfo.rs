@@ -6,13 +6,14 @@
 
 use super::Provider;
 use super::bound::Showing;
+use super::claim::ClaimSet;
 use super::claims::Telling;
 use super::client::Client;
 use super::grant_record::GrantRecord;
 use super::scope::{Scope, Scopes};
 use super::token_name::Named;
 use crate::fault::{Fault, NotDone};
-use crate::model::{Account, Grant};
+use crate::model::{Account, Grant, Person};
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::claims::Claims;
 use aldgate_core::token::jws::Compact;
@@ -41,6 +42,16 @@ pub(crate) struct Access {
     scopes: Scopes,
     account: Account,
     client: Arc<Client>,
+}
+
+impl Access {
+    /// What may be told of the person. A token for less than was allowed does not tell what was asked for claim by claim:
+    /// whoever narrowed it meant to hand on less.
+    fn telling<'a>(&'a self, person: &'a Person) -> Telling<'a> {
+        let whole = self.scopes == self.record.scopes;
+        let asked = if whole { self.record.claims.told_by(self.client.scopes()) } else { ClaimSet::NONE };
+        Telling { account: &self.account, person, scopes: self.scopes, asked, level: self.record.vector.identity }
+    }
 }
 
 fn invalid() -> NotDone<UserinfoRefused> {
@@ -87,12 +98,12 @@ impl Provider {
     pub(crate) async fn userinfo(&self, access: &Access) -> Result<Map<String, Value>, NotDone<UserinfoRefused>> {
         let account = &access.account;
         let person = self.store.person(&account.id).await?;
-        let telling = Telling { account, person: &person, scopes: access.scopes, level: access.record.vector.identity };
+        let telling = access.telling(&person);
         let mut claims = telling.in_userinfo();
         claims.insert("sub".into(), self.subject(&access.client, &account.id).into());
         claims.insert("iss".into(), self.issuer.as_str().into());
         claims.insert("aud".into(), access.grant.client.as_str().into());
-        if access.scopes.has(Scope::ClientMetadata) {
+        if telling.tells_metadata() {
             let kept = self.store.client_metadata(&account.id, &access.grant.client).await?;
             if let Some(text) = kept.filter(|text| !text.is_empty()) {
                 claims.insert("client_user_metadata".into(), text.into());

@@ -11,6 +11,7 @@ use super::*;
 use crate::model::second_step::{AppKey, RememberedBrowser, SecondStep, StepKind};
 use crate::model::telephone::PhoneNumber;
 use crate::model::{Consent, Grant, GrantId, LogoutNotice};
+use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::device::Device;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::authenticator::Authenticator;
@@ -86,6 +87,7 @@ on_both! {
     whoever_changed_a_contact_keeps_nothing_of_what_they_added_when_it_is_taken_back
     an_app_code_and_a_recovery_code_open_once_whatever_races
     a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing
+    a_consent_is_what_was_given_last_until_it_is_taken_back
 }
 
 async fn an_account_is_found_by_id_and_by_address(store: Store) {
@@ -416,7 +418,7 @@ async fn refused_sign_ins_are_one_entry_an_account_and_window_whatever_an_attack
 async fn what_is_allowed_and_remembered_stands_in_the_audit_without_secrets(store: Store) {
     let account = with_passkey(1).id;
     let _ = store.create_account(&with_passkey(1)).await.expect("written");
-    let given = Consent { scopes: 3, level: aldgate_core::assurance::IdentityLevel::P9, at: NOW };
+    let given = Consent { scopes: 3, claims: 0, level: IdentityLevel::P9, at: NOW };
     store.give_consent(&account, "rp", given).await.expect("written");
     let at = |secs| Act::own(account, NOW.plus(Duration::from_secs(secs)));
     assert_eq!(store.withdraw_consent(&account, "rp", at(1)).await, Ok(true));
@@ -760,6 +762,25 @@ async fn a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing(stor
     assert_eq!((store.passkeys(&account).await, phone_of(&store, &account).await), (Ok(vec![]), vec![]));
     assert_eq!(actions(&store, &account).await.last().map(String::as_str), Some("account.closed"));
     assert_eq!(store.create_account(&with_passkey(1)).await, Ok(Creation::Created), "the address is free again");
+}
+
+async fn a_consent_is_what_was_given_last_until_it_is_taken_back(store: Store) {
+    let (account, other) = (with_password(1).id, with_password(2).id);
+    let consent = |scopes, claims, level| Consent { scopes, claims, level, at: NOW };
+    let first = consent(3, u32::MAX, IdentityLevel::P5);
+    let last = consent(u16::MAX, 0, IdentityLevel::P9);
+    for given in [first, last] {
+        store.give_consent(&account, "rp", given).await.expect("written");
+        assert_eq!(store.consent(&account, "rp").await, Ok(Some(given)));
+    }
+    store.give_consent(&account, "other", first).await.expect("written");
+    assert_eq!(store.consents(&account).await, Ok(vec![("other".into(), first), ("rp".into(), last)]));
+    assert_eq!((store.consent(&other, "rp").await, store.consent(&account, "x").await), (Ok(None), Ok(None)));
+    let act = Act::own(account, NOW);
+    assert_eq!(store.withdraw_consent(&account, "rp", act.clone()).await, Ok(true));
+    assert_eq!(store.withdraw_consent(&account, "rp", act).await, Ok(false));
+    assert_eq!(store.consent(&account, "rp").await, Ok(None));
+    assert_eq!(store.consent(&account, "other").await, Ok(Some(first)));
 }
 
 /// What an operator does to it, and a crash: nobody has to start the backend again.

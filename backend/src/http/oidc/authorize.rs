@@ -86,7 +86,7 @@ fn lead(words: Words, next: Result<Next, NotDone<Unaddressed>>) -> Answer {
             let page = Consent {
                 words,
                 client: &question.client,
-                facts: Consent::facts(words, question.scopes, question.level),
+                facts: Consent::facts(words, question.scopes, question.claims, question.level),
                 question: &question.sealed,
             };
             let mut response = rendered(StatusCode::OK, &page);

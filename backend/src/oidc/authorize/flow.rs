@@ -12,6 +12,7 @@ use super::{AuthorizationRequest, ErrorCode, Once, Present, Refusal, Unaddressed
 use crate::fault::{Fault, NotDone};
 use crate::model::{Consent, GrantId};
 use crate::oidc::Provider;
+use crate::oidc::claim::ClaimSet;
 use crate::oidc::client::Client;
 use crate::oidc::code::Code;
 use crate::oidc::hint::Called;
@@ -46,6 +47,8 @@ pub(crate) struct Question {
     pub(crate) client: String,
     /// What.
     pub(crate) scopes: Scopes,
+    /// What besides, claim by claim.
+    pub(crate) claims: ClaimSet,
     /// As far as the person's level goes.
     pub(crate) level: IdentityLevel,
     /// The question itself, sealed, for the form that answers it.
@@ -134,7 +137,8 @@ impl Provider {
         if let (Some(there), Ok(Step::AskConsent(_, vector))) = (there, judge(&request, there, None, now))
             && vector.identity == level
         {
-            let given = Consent { scopes: request.scopes.bits(), level, at: now };
+            let claims = request.claims_beside_scopes().bits();
+            let given = Consent { scopes: request.scopes.bits(), claims, level, at: now };
             self.store.give_consent(&there.present.account, request.client.id().as_str(), given).await?;
         }
         self.lead(request, Some(person), now).await
@@ -274,6 +278,7 @@ impl Provider {
         Ok(Question {
             client: request.client.name().to_owned(),
             scopes: request.scopes,
+            claims: request.claims_beside_scopes(),
             level,
             sealed,
             target: request.redirect_uri.origin().to_owned(),
@@ -294,6 +299,7 @@ impl Provider {
             client: request.client.id().to_string(),
             redirect_uri: request.redirect_uri.digest(),
             scopes: request.scopes,
+            claims: request.claims,
             vector,
             authenticated: there.authenticated,
             expires: now.plus(request.client.profile().rules().code),

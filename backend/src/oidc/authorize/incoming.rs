@@ -6,6 +6,7 @@ use super::read::{Made, NotRead, Read, Way, read};
 use super::{AuthorizationRequest, ErrorCode, Once, Unaddressed};
 use crate::fault::NotDone;
 use crate::oidc::Provider;
+use crate::oidc::claims_request::BadClaims;
 use crate::oidc::parameters::Parameters;
 use aldgate_core::time::Timestamp;
 use std::borrow::Cow;
@@ -65,6 +66,10 @@ impl Provider {
             let what = "id_token_hint is not an ID token that we gave this client";
             return Err(NotDone::Refused(NotRead::Refused(request.refuse(ErrorCode::InvalidRequest, what))));
         };
+        if request.about.is_some_and(|about| about != hint.person) {
+            let refusal = request.refuse(ErrorCode::InvalidRequest, BadClaims::Subject.to_string());
+            return Err(NotDone::Refused(NotRead::Refused(refusal)));
+        }
         request.about = Some(hint.person);
         Ok(request)
     }

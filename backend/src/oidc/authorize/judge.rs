@@ -3,8 +3,8 @@
 
 use super::{AuthorizationRequest, ErrorCode, Present, Prompt, Refusal};
 use crate::model::Consent;
+use crate::oidc::claim::ClaimSet;
 use crate::oidc::hint::Called;
-use crate::oidc::scope::Scopes;
 use crate::oidc::trust::{self, Met};
 use aldgate_core::assurance::{Components, IdentityLevel, Vector};
 use aldgate_core::time::Timestamp;
@@ -80,7 +80,7 @@ pub(crate) fn judge(
             return Err(request.refuse(ErrorCode::AccessDenied, "the person's identity is not verified so far"));
         }
     };
-    if consent.is_some_and(|consent| covers(consent, request.scopes, vector.identity)) {
+    if consent.is_some_and(|consent| covers(consent, request, vector.identity)) {
         return Ok(Step::Issue(there, vector));
     }
     if request.prompt == Prompt::None {
@@ -115,15 +115,19 @@ fn with_a_page(request: &AuthorizationRequest, step: Step) -> Result<Step, Refus
 }
 
 /// Whether what was allowed is what is asked for: these scopes, at this level or one below (NHS login, EIS 3.4: asked at
-/// the first sign-in, at a new level, and when the scopes change).
-fn covers(consent: &Consent, scopes: Scopes, level: IdentityLevel) -> bool {
-    consent.scopes == scopes.bits() && consent.level >= level
+/// the first sign-in, at a new level, and when the scopes change), and every claim that the scopes do not tell.
+fn covers(consent: &Consent, request: &AuthorizationRequest, level: IdentityLevel) -> bool {
+    let claims = request.claims_beside_scopes().is_within(ClaimSet::from_bits(consent.claims));
+    consent.scopes == request.scopes.bits() && claims && consent.level >= level
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::claim::Claim;
+    use crate::oidc::claims_request::AskedClaims;
     use crate::oidc::client::tests::client;
+    use crate::oidc::scope::Scopes;
     use aldgate_core::id::{AccountId, SessionId};
     use aldgate_core::testing::world::NOW;
     use std::sync::Arc;
@@ -133,6 +137,7 @@ mod tests {
         AuthorizationRequest {
             redirect_uri: client.redirect_uri("https://rp.example/cb").expect("an address").clone(),
             scopes: client.scopes(),
+            claims: AskedClaims::default(),
             state: None,
             nonce: None,
             vectors: vectors.iter().filter_map(|text| trust::parse(text).ok()).collect(),
@@ -154,7 +159,7 @@ mod tests {
     }
 
     fn allowed(request: &AuthorizationRequest, level: IdentityLevel) -> Consent {
-        Consent { scopes: request.scopes.bits(), level, at: NOW }
+        Consent { scopes: request.scopes.bits(), claims: 0, level, at: NOW }
     }
 
     const PASSKEY: Components = Components::PASSKEY;
@@ -171,6 +176,26 @@ mod tests {
         assert_eq!(judge(Some(person), Some(&consent)), Ok(Step::Issue(person, vector)));
         let other = Consent { scopes: 1, ..consent };
         assert_eq!(judge(Some(person), Some(&other)), Ok(Step::AskConsent(person, vector)), "other scopes");
+    }
+
+    #[test]
+    fn a_claim_that_the_scopes_do_not_tell_is_asked_for() {
+        let set = |claims: &[Claim]| claims.iter().copied().fold(ClaimSet::NONE, ClaimSet::with);
+        let asking = |claims: &[Claim]| AuthorizationRequest {
+            scopes: Scopes::requested("openid email"),
+            claims: AskedClaims { userinfo: set(claims), id_token: ClaimSet::NONE },
+            ..request(Prompt::AsNeeded, &["P0.Cm"])
+        };
+        let asked = |claims: &[Claim], allowed: &[Claim]| {
+            let request = asking(claims);
+            let given = Consent { claims: set(allowed).bits(), ..self::allowed(&request, IdentityLevel::P0) };
+            let step = judge(&request, Some(there(IdentityLevel::P0, PASSKEY)), Some(&given), NOW);
+            matches!(step, Ok(Step::AskConsent(..)))
+        };
+        assert!(asked(&[Claim::Birthdate], &[]));
+        assert!(asked(&[Claim::Birthdate, Claim::NhsNumber], &[Claim::Birthdate]));
+        assert!(!asked(&[Claim::Birthdate], &[Claim::Birthdate, Claim::NhsNumber]));
+        assert!(!asked(&[Claim::EmailVerified], &[]), "its scope is asked for too");
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) use judge::Why;
 pub(crate) use object::{ObjectName, ObjectRefused};
 pub(crate) use refusal::{ErrorCode, Refusal, Unaddressed};
 
+use super::claim::ClaimSet;
+use super::claims_request::AskedClaims;
 use super::client::{Client, RedirectUri};
 use super::hint::Called;
 use super::pkce::Challenge;
@@ -63,6 +65,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) redirect_uri: RedirectUri,
     /// What it asks to know: all of it approved, `openid` among it.
     pub(crate) scopes: Scopes,
+    /// What it asks to know besides, claim by claim: all of it what its client may ask for.
+    pub(crate) claims: AskedClaims,
     /// Given back as it came.
     pub(crate) state: Option<String>,
     /// For the ID token.
@@ -119,6 +123,11 @@ impl Once {
 }
 
 impl AuthorizationRequest {
+    /// What a person is asked to tell that the scopes do not tell.
+    pub(crate) fn claims_beside_scopes(&self) -> ClaimSet {
+        self.claims.all().not_told_by(self.scopes)
+    }
+
     /// A refusal of this request.
     pub(crate) fn refuse(&self, error: ErrorCode, description: impl Into<String>) -> Refusal {
         Refusal {

@@ -3,6 +3,7 @@
 //! The order is the safety: first the client, then its redirect URI, byte by byte; only then is anything told to it.
 
 use super::{AuthorizationRequest, ErrorCode, Prompt, Refusal, STATE_BYTES_MAX, Unaddressed};
+use crate::oidc::claims_request::{self, BadClaims, ClaimsRequest};
 use crate::oidc::client::{Client, RedirectUri};
 use crate::oidc::parameters::Parameters;
 use crate::oidc::pkce::Challenge;
@@ -20,10 +21,8 @@ use std::time::Duration;
 const ASSERTION_BYTES_MAX: usize = 2 * 1024;
 
 /// Parameters that would change a request and are not understood here (OpenID Connect Core, sections 6.2 and 7.2.1).
-const NOT_SUPPORTED: [(&str, ErrorCode); 2] = [
-    ("request_uri", ErrorCode::RequestUriNotSupported),
-    ("registration", ErrorCode::RegistrationNotSupported),
-];
+const NOT_SUPPORTED: [(&str, ErrorCode); 2] =
+    [("request_uri", ErrorCode::RequestUriNotSupported), ("registration", ErrorCode::RegistrationNotSupported)];
 
 /// A request, and what it says about who is there: still to be verified.
 #[derive(Debug)]
@@ -70,12 +69,7 @@ pub(super) struct Made {
 }
 
 /// Reads a request.
-pub(super) fn read(
-    parameters: &Parameters,
-    registry: &Registry,
-    made: Made,
-    now: Timestamp,
-) -> Result<Read, NotRead> {
+pub(super) fn read(parameters: &Parameters, registry: &Registry, made: Made, now: Timestamp) -> Result<Read, NotRead> {
     let client = parameters.get("client_id").and_then(|id| registry.find(id)).ok_or(Unaddressed::Client)?;
     let redirect_uri = parameters.get("redirect_uri").and_then(|text| client.redirect_uri(text));
     let redirect_uri = redirect_uri.ok_or(Unaddressed::RedirectUri)?.clone();
@@ -133,6 +127,7 @@ impl Reading<'_> {
         }
         let (prompt, max_age, challenge) = (self.prompt()?, self.max_age()?, self.challenge()?);
         self.display()?;
+        let ClaimsRequest { claims, about } = self.claims()?;
         let (key, hint) = (self.key()?, self.hint());
         let assertion = self.parameters.get("asserted_login_identity");
         if assertion.is_some_and(|text| text.len() > ASSERTION_BYTES_MAX) {
@@ -141,6 +136,7 @@ impl Reading<'_> {
         let request = AuthorizationRequest {
             client: self.client.clone(),
             scopes,
+            claims: claims.allowed_to(self.client),
             state,
             nonce,
             vectors,
@@ -151,7 +147,7 @@ impl Reading<'_> {
             began: now,
             key,
             once: None,
-            about: None,
+            about,
             redirect_uri: self.redirect_uri,
         };
         Ok(Read { request, assertion: assertion.map(str::to_owned), hint })
@@ -199,6 +195,15 @@ impl Reading<'_> {
             return Err(invalid("profile and basic_demographics cannot be asked for together"));
         }
         Ok(scopes)
+    }
+
+    fn claims(&self) -> Result<ClaimsRequest, Refusal> {
+        let read = self.parameters.get("claims").map(claims_request::read).transpose();
+        let read = read.map_err(|bad| match bad {
+            BadClaims::Acr => self.refusal(ErrorCode::Unmet, bad),
+            BadClaims::Malformed | BadClaims::Subject => self.invalid(bad),
+        });
+        read.map(Option::unwrap_or_default)
     }
 
     fn prompt(&self) -> Result<Prompt, Refusal> {
@@ -367,6 +372,12 @@ mod tests {
             ([("request_uri", "https://rp.example/r")], "request_uri_not_supported"),
             ([("registration", "{}")], "registration_not_supported"),
             ([("dpop_jkt", "abc")], "invalid_request"),
+            ([("claims", "x")], "invalid_request"),
+            ([("claims", r#"{"userinfo":[]}"#)], "invalid_request"),
+            (
+                [("claims", r#"{"id_token":{"acr":{"essential":true,"value":"x"}}}"#)],
+                "unmet_authentication_requirements",
+            ),
         ] {
             assert_eq!(refused(&changes), (error, Some("s".into())), "{changes:?}");
         }

@@ -5,6 +5,8 @@
 //! registration included. The sealed moment at which it began is what `prompt=login` is held against.
 
 use super::{AuthorizationRequest, ObjectName, Once, Present, Prompt, Unaddressed};
+use crate::oidc::claim::ClaimSet;
+use crate::oidc::claims_request::AskedClaims;
 use crate::oidc::client::DIGEST_BYTES;
 use crate::oidc::hint::Called;
 use crate::oidc::pkce::{CHALLENGE_BYTES, Challenge};
@@ -54,6 +56,10 @@ pub(crate) struct Waiting {
     object: Option<ByteArray<16>>,
     #[n(14)]
     about: Option<ByteArray<DIGEST_BYTES>>,
+    #[n(15)]
+    userinfo: Option<u32>,
+    #[n(16)]
+    id_token: Option<u32>,
 }
 
 /// A person as they stand in what waits.
@@ -134,6 +140,8 @@ impl Waiting {
                 Some(Once::Pushed(_)) | None => None,
             },
             about: request.about.map(|Called(digest)| digest.into()),
+            userinfo: Some(request.claims.userinfo.bits()),
+            id_token: Some(request.claims.id_token.bits()),
         }
     }
 
@@ -151,6 +159,8 @@ impl Waiting {
         if vectors.is_empty() || !registered || !scopes.is_within(client.scopes()) {
             return Err(Unaddressed::Expired); // The client was registered anew meanwhile.
         }
+        let claims = |bits: Option<u32>| bits.map(ClaimSet::from_bits).unwrap_or_default();
+        let claims = AskedClaims { userinfo: claims(self.userinfo), id_token: claims(self.id_token) };
         let object = self.object.map(|name| Once::Object(ObjectName(*name)));
         Ok(AuthorizationRequest {
             redirect_uri,
@@ -170,6 +180,7 @@ impl Waiting {
             key: self.key.map(|key| *key),
             once: self.pushed.map(|name| Once::Pushed(*name)).or(object),
             about: self.about.map(|digest| Called(*digest)),
+            claims: claims.allowed_to(&client),
             client,
         })
     }
@@ -221,9 +232,12 @@ mod tests {
     fn longest(registry: &Registry) -> AuthorizationRequest {
         let client = registry.find("rp").expect("a client").clone();
         let long = Some("\"".repeat(STATE_BYTES_MAX));
+        let every = ClaimSet::from_bits(u32::MAX);
+        let all = AskedClaims { userinfo: every, id_token: every };
         AuthorizationRequest {
             redirect_uri: client.redirect_uri("https://rp.example/cb").expect("an address").clone(),
             scopes: client.scopes(),
+            claims: all.allowed_to(&client),
             state: long.clone(),
             nonce: long,
             vectors: trust::ALL.iter().filter_map(|text| trust::parse(text).ok()).collect(),

@@ -105,6 +105,7 @@ impl Provider {
             account,
             person: &person,
             scopes: code.scopes,
+            in_id_token: code.claims.id_token,
             vector: code.vector,
             authenticated: code.authenticated,
             key,
@@ -119,6 +120,7 @@ impl Provider {
         let record = GrantRecord {
             session: code.person.session,
             scopes: code.scopes,
+            claims: code.claims.userinfo,
             vector: code.vector,
             authenticated: code.authenticated,
         };

@@ -3,6 +3,7 @@
 use crate::fault::Fault;
 use crate::model::{Account, GrantId, Person};
 use crate::oidc::Provider;
+use crate::oidc::claim::ClaimSet;
 use crate::oidc::claims::Telling;
 use crate::oidc::client::Client;
 use crate::oidc::jws::Kind;
@@ -61,6 +62,8 @@ pub(super) struct Minting<'a> {
     pub(super) person: &'a Person,
     /// What the tokens are good for.
     pub(super) scopes: Scopes,
+    /// What the ID token says besides, claim by claim.
+    pub(super) in_id_token: ClaimSet,
     /// The vector of trust that was met.
     pub(super) vector: Vector,
     /// When the person had last proved who they are.
@@ -73,7 +76,13 @@ pub(super) struct Minting<'a> {
 
 impl Minting<'_> {
     fn telling(&self) -> Telling<'_> {
-        Telling { account: self.account, person: self.person, scopes: self.scopes, level: self.vector.identity }
+        Telling {
+            account: self.account,
+            person: self.person,
+            scopes: self.scopes,
+            asked: self.in_id_token,
+            level: self.vector.identity,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::mint::{Minting, Tokens};
 use super::{Exchanged, Proven, TokenError};
 use crate::fault::NotDone;
 use crate::oidc::Provider;
+use crate::oidc::claim::ClaimSet;
 use crate::oidc::grant_record::GrantRecord;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::refresh_token::RefreshToken;
@@ -54,6 +55,7 @@ impl Provider {
             account: &account,
             person: &person,
             scopes,
+            in_id_token: ClaimSet::NONE, // There is none.
             vector: record.vector,
             authenticated: record.authenticated,
             key,

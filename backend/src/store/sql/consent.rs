@@ -9,7 +9,7 @@ use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::AccountId;
 use async_trait::async_trait;
 
-const OF: &str = "SELECT scopes, level, at FROM consent WHERE account = $1 AND client = $2";
+const OF: &str = "SELECT scopes, claims, level, at FROM consent WHERE account = $1 AND client = $2";
 
 /// What a person has allowed a client.
 pub(in crate::store) async fn of(
@@ -17,26 +17,28 @@ pub(in crate::store) async fn of(
     account: &AccountId,
     client: &str,
 ) -> Result<Option<Consent>, StoreError> {
-    let row: Option<(i64, i64, i64)> =
+    let row: Option<(i64, i64, i64, i64)> =
         query(OF).bind(account.as_bytes().to_vec()).bind(client.to_owned()).optional(readers).await?;
     row.map(consent).transpose()
 }
 
-const ALL_OF: &str = "SELECT client, scopes, level, at FROM consent WHERE account = $1 ORDER BY client";
+const ALL_OF: &str = "SELECT client, scopes, claims, level, at FROM consent WHERE account = $1 ORDER BY client";
 
 /// What a person has allowed each client.
 pub(in crate::store) async fn all_of(
     readers: &Readers,
     account: &AccountId,
 ) -> Result<Vec<(String, Consent)>, StoreError> {
-    let rows: Vec<(String, i64, i64, i64)> = query(ALL_OF).bind(account.as_bytes().to_vec()).all(readers).await?;
-    rows.into_iter().map(|(client, scopes, level, at)| Ok((client, consent((scopes, level, at))?))).collect()
+    let rows: Vec<(String, i64, i64, i64, i64)> = query(ALL_OF).bind(account.as_bytes().to_vec()).all(readers).await?;
+    let read = |(client, scopes, claims, level, at)| Ok((client, consent((scopes, claims, level, at))?));
+    rows.into_iter().map(read).collect()
 }
 
-fn consent((scopes, level, at): (i64, i64, i64)) -> Result<Consent, StoreError> {
+fn consent((scopes, claims, level, at): (i64, i64, i64, i64)) -> Result<Consent, StoreError> {
     let level = u8::try_from(level).ok().and_then(IdentityLevel::from_byte);
     Ok(Consent {
         scopes: u16::try_from(scopes).map_err(|_| unreadable("the scopes of a consent"))?,
+        claims: u32::try_from(claims).map_err(|_| unreadable("the claims of a consent"))?,
         level: level.ok_or_else(|| unreadable("the level of a consent"))?,
         at: timestamp(at),
     })
@@ -50,8 +52,9 @@ pub(in crate::store) struct Give {
 }
 
 const GIVE: &str = "
-    INSERT INTO consent (account, client, scopes, level, at) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (account, client) DO UPDATE SET scopes = excluded.scopes, level = excluded.level, at = excluded.at";
+    INSERT INTO consent (account, client, scopes, claims, level, at) VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (account, client) DO UPDATE
+    SET scopes = excluded.scopes, claims = excluded.claims, level = excluded.level, at = excluded.at";
 
 #[async_trait]
 impl Write for Give {
@@ -62,13 +65,15 @@ impl Write for Give {
             .bind(self.account.as_bytes().to_vec())
             .bind(self.client.clone())
             .bind(i64::from(self.given.scopes))
+            .bind(i64::from(self.given.claims))
             .bind(i64::from(self.given.level as u8))
             .bind(self.given.at)
             .execute(&mut *tx.connection)
             .await?;
-        let Consent { scopes, level, at } = self.given;
+        let Consent { scopes, claims, level, at } = self.given;
         let entry = AuditEntry::done(Act::own(self.account, at), CONSENT_GIVEN).about(self.account);
-        tx.audit(entry.with("client", &self.client).with("scopes", scopes).with("level", level.as_str())).await
+        let entry = entry.with("client", &self.client).with("scopes", scopes).with("claims", claims);
+        tx.audit(entry.with("level", level.as_str())).await
     }
 }
 

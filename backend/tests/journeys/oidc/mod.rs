@@ -2,6 +2,7 @@
 //! what passes between them.
 
 mod authorize;
+mod claims;
 mod consent;
 mod end_session;
 mod fapi2;
