@@ -30,6 +30,9 @@ pub(super) async fn speak(mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     request.extensions_mut().insert(language);
     let mut response = next.run(request).await;
+    // A handler may know better, from a request that has waited or that its client has signed.
+    let known = response.extensions().get::<Language>().copied();
+    let (wanted, language) = (known.or(wanted), known.unwrap_or(language));
     if let Some(problem) = response.extensions().get::<Problem>().copied() {
         response = problem.told_at(&path, Words(language));
     }
@@ -44,6 +47,10 @@ pub(super) async fn speak(mut request: Request, next: Next) -> Response {
 
 fn wanted(request: &Request) -> Option<Language> {
     let query = Fields::parse(request.uri().query()?.as_bytes());
+    // Beside an object, nothing that stands in the address counts (RFC 9101, section 6.3; RFC 9126, section 4).
+    if ["request", "request_uri"].iter().any(|name| query.text(name) != Ok(None)) {
+        return None;
+    }
     query.text("ui_locales").ok().flatten().and_then(Language::of_locales)
 }
 

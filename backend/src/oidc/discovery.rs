@@ -3,6 +3,7 @@
 
 use super::Provider;
 use super::scope::Scope;
+use crate::language::Language;
 use aldgate_core::token::dpop::ALGORITHMS;
 use serde_json::{Value, json};
 
@@ -102,6 +103,7 @@ impl Provider {
             "claims_supported": claims,
             "display_values_supported": ["page", "touch"],
             "code_challenge_methods_supported": ["S256"],
+            "ui_locales_supported": Language::ALL.map(Language::tag),
             "claims_parameter_supported": true,
             "request_parameter_supported": true,
             "request_object_signing_alg_values_supported": ["RS512"],

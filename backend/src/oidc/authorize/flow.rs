@@ -10,6 +10,7 @@ use super::read::{NotRead, Way};
 use super::resume::{Asked, Waiting, WaitingConsent};
 use super::{AuthorizationRequest, ErrorCode, Once, Present, Refusal, Unaddressed};
 use crate::fault::{Fault, NotDone};
+use crate::language::Language;
 use crate::model::{Consent, GrantId};
 use crate::oidc::Provider;
 use crate::oidc::claim::ClaimSet;
@@ -28,8 +29,8 @@ use aldgate_core::warm::Consumption;
 /// What a browser is led to.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// To sign in, and then back to the request that waits.
-    SignIn(Why, String),
+    /// To sign in, in a language if the client has said one, and then back to the request that waits.
+    SignIn(Why, String, Option<Language>),
     /// To the request that waits, with the cookies of this host.
     Again(String),
     /// To add what the client wants and the account lacks, and then back to the request that waits.
@@ -51,6 +52,8 @@ pub(crate) struct Question {
     pub(crate) claims: ClaimSet,
     /// As far as the person's level goes.
     pub(crate) level: IdentityLevel,
+    /// In which language the client has spoken with the person, if it has said so.
+    pub(crate) language: Option<Language>,
     /// The question itself, sealed, for the form that answers it.
     pub(crate) sealed: String,
     /// The origin that the form leads to in the end.
@@ -187,7 +190,7 @@ impl Provider {
     async fn take(&self, request: AuthorizationRequest, step: Result<Step, Refusal>, now: Timestamp) -> Outcome {
         Ok(match step {
             Err(refusal) => Next::Leave(refusal.address(&self.issuer)),
-            Ok(Step::SignIn(why)) => Next::SignIn(why, self.waiting(&request, now)?),
+            Ok(Step::SignIn(why)) => Next::SignIn(why, self.waiting(&request, now)?, request.language),
             Ok(Step::ShowMore(there)) => self.more(&request, there, now).await?,
             Ok(Step::AskConsent(there, vector)) => {
                 Next::Ask(self.question(request, there.present, vector.identity, now)?)
@@ -206,8 +209,8 @@ impl Provider {
     async fn more(&self, request: &AuthorizationRequest, there: There, now: Timestamp) -> Result<Next, Fault> {
         let ways = self.ways(&there.present.account).await?;
         Ok(match trust::help(&request.vectors, there.identity, ways) {
-            Help::Passkey => Next::SignIn(Why::Passkey, self.waiting(request, now)?),
-            Help::Password => Next::SignIn(Why::Password, self.waiting(request, now)?),
+            Help::Passkey => Next::SignIn(Why::Passkey, self.waiting(request, now)?, request.language),
+            Help::Password => Next::SignIn(Why::Password, self.waiting(request, now)?, request.language),
             Help::Add(lacking) if may_add(there) => Next::Add(Lacking {
                 client: request.client.name().to_owned(),
                 ways: lacking,
@@ -215,9 +218,9 @@ impl Provider {
                 target: request.redirect_uri.origin().to_owned(),
             }),
             // What opens such an account is added with more than a password: with what they have of that, first.
-            Help::Add(_) if ways.passkey => Next::SignIn(Why::Passkey, self.waiting(request, now)?),
+            Help::Add(_) if ways.passkey => Next::SignIn(Why::Passkey, self.waiting(request, now)?, request.language),
             Help::Add(_) if ways.password && ways.second_step => {
-                Next::SignIn(Why::Password, self.waiting(request, now)?)
+                Next::SignIn(Why::Password, self.waiting(request, now)?, request.language)
             }
             Help::Add(_) | Help::Nothing => Next::Leave(unmet(request).address(&self.issuer)),
         })
@@ -280,6 +283,7 @@ impl Provider {
             scopes: request.scopes,
             claims: request.claims_beside_scopes(),
             level,
+            language: request.language,
             sealed,
             target: request.redirect_uri.origin().to_owned(),
         })

@@ -144,6 +144,7 @@ mod tests {
             prompt,
             max_age: None,
             challenge: None,
+            language: None,
             allow_registration: true,
             began: NOW,
             key: None,

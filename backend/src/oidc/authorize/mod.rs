@@ -25,6 +25,7 @@ use super::client::{Client, RedirectUri};
 use super::hint::Called;
 use super::pkce::Challenge;
 use super::scope::Scopes;
+use crate::language::Language;
 use aldgate_core::assurance::Vector;
 use aldgate_core::id::{AccountId, SessionId, SingleUse};
 use aldgate_core::time::Timestamp;
@@ -79,6 +80,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) max_age: Option<Duration>,
     /// To what the code is bound.
     pub(crate) challenge: Option<Challenge>,
+    /// In which language its client has spoken with the person, of those that we speak.
+    pub(crate) language: Option<Language>,
     /// Whether somebody without an account may be shown how to get one.
     pub(crate) allow_registration: bool,
     /// When the request came: what `prompt=login` wants must happen after it.

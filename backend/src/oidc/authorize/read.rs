@@ -3,6 +3,7 @@
 //! The order is the safety: first the client, then its redirect URI, byte by byte; only then is anything told to it.
 
 use super::{AuthorizationRequest, ErrorCode, Prompt, Refusal, STATE_BYTES_MAX, Unaddressed};
+use crate::language::Language;
 use crate::oidc::claims_request::{self, BadClaims, ClaimsRequest};
 use crate::oidc::client::{Client, RedirectUri};
 use crate::oidc::parameters::Parameters;
@@ -143,6 +144,7 @@ impl Reading<'_> {
             prompt,
             max_age,
             challenge,
+            language: self.parameters.get("ui_locales").and_then(Language::of_locales),
             allow_registration: self.parameters.get("allow_registration") != Some("false"),
             began: now,
             key,

@@ -5,6 +5,7 @@
 //! registration included. The sealed moment at which it began is what `prompt=login` is held against.
 
 use super::{AuthorizationRequest, ObjectName, Once, Present, Prompt, Unaddressed};
+use crate::language::Language;
 use crate::oidc::claim::ClaimSet;
 use crate::oidc::claims_request::AskedClaims;
 use crate::oidc::client::DIGEST_BYTES;
@@ -60,6 +61,8 @@ pub(crate) struct Waiting {
     userinfo: Option<u32>,
     #[n(16)]
     id_token: Option<u32>,
+    #[n(17)]
+    language: Option<String>,
 }
 
 /// A person as they stand in what waits.
@@ -142,6 +145,7 @@ impl Waiting {
             about: request.about.map(|Called(digest)| digest.into()),
             userinfo: Some(request.claims.userinfo.bits()),
             id_token: Some(request.claims.id_token.bits()),
+            language: request.language.map(|language| language.tag().to_owned()),
         }
     }
 
@@ -181,6 +185,7 @@ impl Waiting {
             once: self.pushed.map(|name| Once::Pushed(*name)).or(object),
             about: self.about.map(|digest| Called(*digest)),
             claims: claims.allowed_to(&client),
+            language: self.language.as_deref().and_then(Language::of_tag),
             client,
         })
     }
@@ -244,6 +249,7 @@ mod tests {
             prompt: Prompt::Login,
             max_age: Some(Duration::from_secs(300)),
             challenge: Some(Challenge::from_bytes([7; 32])),
+            language: Some(Language::Welsh),
             allow_registration: false,
             began: NOW,
             key: Some([8; 32]),

@@ -308,3 +308,24 @@ async fn who_signs_in_again_must_be_whom_the_hint_is_about() {
     let beside = [("scope", "openid email"), ("vtr", vtr), ("id_token_hint", &hint), ("prompt", "none")];
     assert_eq!(error(&eve.get(&tax.request(&beside)).await).as_deref(), Some("consent_required"));
 }
+
+#[tokio::test]
+async fn the_language_of_a_signed_or_pushed_request_is_the_one_inside() {
+    let world = bank().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let welsh = "<h1>Rhannu eich gwybodaeth</h1>";
+    let text = pushed_object(&world, &json!({"ui_locales": "cy"}));
+    let pushed = posted(&world, "bank", "/par", &[("request", text.as_str()), ("ui_locales", "en")], None).await;
+    let uri = super::text(&pushed.json(), "request_uri");
+    let beside = form(&[("client_id", "bank"), ("request_uri", &uri), ("ui_locales", "en")]);
+    let page = browser.get(&format!("/authorize?{beside}")).await;
+    assert!(page.body.contains(welsh) && page.header("content-language") == "cy", "{page:?}");
+    let world = provider().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let inside = object(&world, RP, &[("ui_locales", "cy")]);
+    assert!(browser.get(&address("rp", &inside, &[("ui_locales", "en")])).await.body.contains(welsh));
+    browser.get("/language/en").await;
+    let nothing = object(&world, RP, &[]);
+    let page = browser.get(&address("rp", &nothing, &[("ui_locales", "cy")])).await;
+    assert!(page.body.contains("<h1>Share your information</h1>"), "{}", page.body);
+}
