@@ -88,6 +88,8 @@ on_both! {
     an_app_code_and_a_recovery_code_open_once_whatever_races
     a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing
     a_consent_is_what_was_given_last_until_it_is_taken_back
+    what_a_client_keeps_is_sealed_and_what_lay_open_is_sealed_too
+    of_many_who_begin_to_keep_something_one_does
 }
 
 async fn an_account_is_found_by_id_and_by_address(store: Store) {
@@ -781,6 +783,50 @@ async fn a_consent_is_what_was_given_last_until_it_is_taken_back(store: Store) {
     assert_eq!(store.withdraw_consent(&account, "rp", act).await, Ok(false));
     assert_eq!(store.consent(&account, "rp").await, Ok(None));
     assert_eq!(store.consent(&account, "other").await, Ok(Some(first)));
+}
+
+async fn what_a_client_keeps_is_sealed_and_what_lay_open_is_sealed_too(store: Store) {
+    let (keys, account, other) = (MemoryKeys::default(), with_password(1).id, with_password(2).id);
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let kept = async |account, client| store.client_metadata(&account, client).await.expect("read");
+    assert_eq!(kept(account, "rp").await, None);
+    store.keep_client_metadata(&account, "rp", "mine").await.expect("written");
+    assert_eq!(kept(account, "rp").await.as_deref(), Some("mine"));
+    assert_eq!((kept(other, "rp").await, kept(account, "r").await), (None, None));
+    let row = sql::client_text::row(&account, "rp");
+    let sealed = sql::client_text::sealed(&store.readers, &row).await.expect("read").expect("a row");
+    assert!(!sealed.windows(4).any(|bytes| bytes == b"mine"));
+    // Left open by a version before this one, for another client, and after what is sealed here.
+    store.writer.write(sql::client_text::LeaveOpen(account, "old", "old text")).await.expect("written");
+    store.writer.write(sql::client_text::LeaveOpen(account, "rp", "newer")).await.expect("written");
+    assert_eq!(kept(account, "old").await.as_deref(), Some("old text"));
+    assert_eq!(kept(account, "rp").await.as_deref(), Some("newer"));
+    assert_eq!((store.seal_client_metadata().await, store.seal_client_metadata().await), (Ok(true), Ok(false)));
+    assert_eq!(sql::client_text::left_open(&store.readers, &account, "old").await, Ok(None));
+    assert_eq!(kept(account, "old").await.as_deref(), Some("old text"));
+    assert_eq!(kept(account, "rp").await.as_deref(), Some("newer"));
+    store.writer.write(sql::client_text::LeaveOpen(account, "rp", "newest")).await.expect("written");
+    store.keep_client_metadata(&account, "rp", "").await.expect("written");
+    assert_eq!(kept(account, "rp").await.as_deref(), Some(""), "cleared, and no older text shows");
+    assert_eq!(store.make_data_key(&keys, NOW, Act::system("test", NOW)).await, Ok(KeyId(1)));
+    store.look_at_keys(&keys, NOW).await.expect("in order");
+    reseal(&store, NOW.plus(MINUTE)).await;
+    let values: Vec<_> = store.data_keys().await.expect("read").iter().map(|key| key.values).collect();
+    assert_eq!(values, [0, 3], "an address and two texts");
+    assert_eq!(kept(account, "old").await.as_deref(), Some("old text"));
+    assert_eq!(store.close_account(&account, Act::own(account, NOW)).await, Ok(true));
+    assert_eq!((kept(account, "old").await, kept(account, "rp").await), (None, None));
+}
+
+async fn of_many_who_begin_to_keep_something_one_does(store: Store) {
+    let account = with_password(1).id;
+    let kept = race(20, |one| {
+        let store = store.clone();
+        async move { store.begin_client_metadata(&account, "rp", &one.to_string()).await.expect("written") }
+    })
+    .await;
+    assert!(kept.iter().all(|text| *text == kept[0]), "{kept:?}");
+    assert_eq!(store.client_metadata(&account, "rp").await, Ok(Some(kept[0].clone())));
 }
 
 /// What an operator does to it, and a crash: nobody has to start the backend again.

@@ -3,11 +3,13 @@
 //! A [`Client`] is made of a [`Registration`] by [`Client::register`] alone, which finds every fault at once: whoever
 //! holds one need not look at its parts again.
 
+mod encryption_key;
 mod id;
 pub(crate) mod metadata;
 mod redirect_uri;
 mod request_objects;
 
+pub(crate) use encryption_key::EncryptionKey;
 pub use id::{ClientId, NotAClientId};
 pub use redirect_uri::{BadRedirectUri, RedirectUri};
 pub(crate) use redirect_uri::{DIGEST_BYTES, digest_of};
@@ -100,6 +102,7 @@ pub struct Client {
     machine_scopes: Vec<String>,
     resource_server: bool,
     keys: ClientKeys,
+    encryption_key: Option<EncryptionKey>,
     logout: Option<LogoutUri>,
     request_objects: RequestObjects,
     disabled: bool,
@@ -156,6 +159,7 @@ impl Client {
                     machine_scopes,
                     resource_server: from.resource_server,
                     keys,
+                    encryption_key: from.keys.as_ref().and_then(EncryptionKey::of),
                     logout,
                     request_objects,
                     disabled: from.disabled,
@@ -208,6 +212,11 @@ impl Client {
     /// The keys that verify what it signs.
     pub(crate) const fn keys(&self) -> &ClientKeys {
         &self.keys
+    }
+
+    /// The key by which it alone can read something, if it has one of RSA.
+    pub(crate) const fn encryption_key(&self) -> Option<&EncryptionKey> {
+        self.encryption_key.as_ref()
     }
 
     /// Where it is told of log-outs, without the browser.

@@ -15,6 +15,7 @@ use aldgate_core::token::claims::{CLOCK_SKEW, Claims};
 use aldgate_core::token::jws::Compact;
 use aldgate_core::warm::{Consumption, Unavailable, Warm};
 use jsonwebtoken::Algorithm;
+pub(crate) use keys::jwk_of_pem;
 pub use keys::{BadClientKeys, ClientKeys};
 use serde_json::Value;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Consents, and what clients keep with us about people: a row for each person and client.
+//! Consents: a row for each person and client.
 
 use super::{Readers, query, timestamp, unreadable};
 use crate::model::Consent;
@@ -101,40 +101,5 @@ impl Write for Withdraw {
             tx.audit(entry.with("client", &self.client)).await?;
         }
         Ok(deleted > 0)
-    }
-}
-
-const METADATA: &str = "SELECT text FROM client_metadata WHERE account = $1 AND client = $2";
-
-/// What a client keeps about a person.
-pub(in crate::store) async fn metadata(
-    readers: &Readers,
-    account: &AccountId,
-    client: &str,
-) -> Result<Option<String>, StoreError> {
-    let query = query(METADATA).bind(account.as_bytes().to_vec()).bind(client.to_owned());
-    let row: Option<(String,)> = query.optional(readers).await?;
-    Ok(row.map(|(text,)| text))
-}
-
-/// Keeps a text for a client about a person; nothing for an empty one.
-pub(in crate::store) struct KeepMetadata {
-    pub(in crate::store) account: AccountId,
-    pub(in crate::store) client: String,
-    pub(in crate::store) text: String,
-}
-
-const KEEP: &str = "
-    INSERT INTO client_metadata (account, client, text) VALUES ($1, $2, $3)
-    ON CONFLICT (account, client) DO UPDATE SET text = excluded.text";
-
-#[async_trait]
-impl Write for KeepMetadata {
-    type Outcome = ();
-
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let keep = query(KEEP).bind(self.account.as_bytes().to_vec()).bind(self.client.clone());
-        keep.bind(self.text.clone()).execute(&mut *tx.connection).await?;
-        Ok(())
     }
 }

@@ -9,7 +9,7 @@ pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
-pub(in crate::store) const MIGRATIONS: [&str; 19] = [
+pub(in crate::store) const MIGRATIONS: [&str; 20] = [
     include_str!("../../../../migrations/0001_account.sql"),
     include_str!("../../../../migrations/0002_warm.sql"),
     include_str!("../../../../migrations/0003_shared_tier.sql"),
@@ -29,6 +29,7 @@ pub(in crate::store) const MIGRATIONS: [&str; 19] = [
     include_str!("../../../../migrations/0024_since_when.sql"),
     include_str!("../../../../migrations/0025_refusal.sql"),
     include_str!("../../../../migrations/0026_consent_claims.sql"),
+    include_str!("../../../../migrations/0027_client_text.sql"),
 ];
 
 /// How a database was found.
