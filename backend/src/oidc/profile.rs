@@ -1,5 +1,6 @@
 //! The rules by which a client is served: one table, a row a profile, so that no handler asks which one it is.
 
+use super::client::ConsentRefused;
 use super::jws::Kind;
 use super::keys::SigningAlgorithm;
 use super::trust::Words;
@@ -82,6 +83,8 @@ pub(crate) struct Rules {
     pub(crate) claims_in_id_token: bool,
     /// Whether a request object must say since when it is good (`nbf`).
     pub(crate) object_not_before: bool,
+    /// What a client is told of somebody who does not agree, unless it says otherwise.
+    pub(crate) consent_refused: ConsentRefused,
     /// What `prompt=none` is refused with where nobody is signed in.
     pub(crate) login_required: &'static str,
 }
@@ -108,6 +111,7 @@ const NHS: Rules = Rules {
     id_token_hint: HintCounts::Nowhere,
     claims_in_id_token: true,
     object_not_before: false,
+    consent_refused: ConsentRefused::AccessDenied,
     login_required: "sso_login_required",
 };
 
@@ -133,6 +137,7 @@ const CROSS_GOVERNMENT: Rules = Rules {
     id_token_hint: HintCounts::WhereSigned,
     claims_in_id_token: false,
     object_not_before: false,
+    consent_refused: ConsentRefused::AccessDenied,
     login_required: "login_required",
 };
 
@@ -158,6 +163,7 @@ const FAPI2: Rules = Rules {
     id_token_hint: HintCounts::Everywhere,
     claims_in_id_token: true,
     object_not_before: true,
+    consent_refused: ConsentRefused::AccessDenied,
     login_required: "login_required",
 };
 

@@ -34,6 +34,7 @@ pub(crate) fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
             backchannel_logout_uri: client.backchannel_logout_uri.clone(),
             request_object_signing_alg: client.request_object_signing_alg.clone(),
             require_signed_request_object: client.require_signed_request_object,
+            consent_refused: client.consent_refused.clone(),
             keys: keys(&client.keys).map_err(|error| faults.push(Fault::new(&path("keys"), &error))).ok(),
         };
         match Client::register(&registration) {

@@ -444,6 +444,8 @@ table!(
         request_object_signing_alg: String,
         /// Whether each of its requests must be signed.
         require_signed_request_object: bool,
+        /// What it is told of somebody who does not agree.
+        consent_refused: String,
         /// What it may ask for itself.
         machine_scopes: Vec<String>,
         /// Whether it may ask what tokens of other clients are worth.

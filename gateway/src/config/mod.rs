@@ -318,6 +318,8 @@ pub struct Client {
     pub request_object_signing_alg: Option<String>,
     /// Whether each of its requests must be signed.
     pub require_signed_request_object: bool,
+    /// What it is told of somebody who does not agree, if the file says so.
+    pub consent_refused: Option<String>,
     /// What it may ask for itself, about nobody.
     pub machine_scopes: Vec<String>,
     /// Whether it may ask what tokens of other clients are worth.

@@ -133,7 +133,8 @@ impl Provider {
             return self.lead(request, present, now).await;
         }
         if !allowed {
-            let refusal = request.refuse(ErrorCode::AccessDenied, "the person did not agree");
+            let error = request.client.consent_refused().into();
+            let refusal = request.refuse(error, "the person did not agree");
             return Ok(Next::Leave(refusal.address(&self.issuer)));
         }
         let there = self.there(&request.client, Some(person), now).await?.filter(|there| there.identity >= level);

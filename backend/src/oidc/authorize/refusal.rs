@@ -1,7 +1,7 @@
 //! What is wrong with an authorization request, and who is told.
 
 use super::ObjectRefused;
-use crate::oidc::client::RedirectUri;
+use crate::oidc::client::{ConsentRefused, RedirectUri};
 use std::fmt;
 
 /// An error that a client is told by its redirect URI (RFC 6749, section 4.1.2.1; OpenID Connect Core, section 3.1.2.6;
@@ -42,6 +42,15 @@ impl ErrorCode {
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::InvalidRequestObject => "invalid_request_object",
             Self::RegistrationNotSupported => "registration_not_supported",
+        }
+    }
+}
+
+impl From<ConsentRefused> for ErrorCode {
+    fn from(word: ConsentRefused) -> Self {
+        match word {
+            ConsentRefused::AccessDenied => Self::AccessDenied,
+            ConsentRefused::ConsentRequired => Self::ConsentRequired,
         }
     }
 }

@@ -41,6 +41,9 @@ pub(crate) struct Metadata {
     pub(crate) request_object_signing_alg: Option<String>,
     /// RFC 9101's: whether each of its requests must be signed.
     pub(crate) require_signed_request_object: bool,
+    /// Ours: what it is told of somebody who does not agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) consent_refused: Option<String>,
     /// Ours: whose rules hold for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) profile: Option<String>,
@@ -77,6 +80,7 @@ impl Metadata {
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
             request_object_signing_alg: self.request_object_signing_alg.clone(),
             require_signed_request_object: self.require_signed_request_object,
+            consent_refused: self.consent_refused.clone(),
             ..Registration::default()
         }
     }

@@ -3,12 +3,14 @@
 //! A [`Client`] is made of a [`Registration`] by [`Client::register`] alone, which finds every fault at once: whoever
 //! holds one need not look at its parts again.
 
+mod consent_refused;
 mod encryption_key;
 mod id;
 pub(crate) mod metadata;
 mod redirect_uri;
 mod request_objects;
 
+pub(crate) use consent_refused::ConsentRefused;
 pub(crate) use encryption_key::EncryptionKey;
 pub use id::{ClientId, NotAClientId};
 pub use redirect_uri::{BadRedirectUri, RedirectUri};
@@ -67,6 +69,8 @@ pub struct Registration {
     pub request_object_signing_alg: Option<String>,
     /// Whether each of its requests must be signed.
     pub require_signed_request_object: bool,
+    /// What it is told of somebody who does not agree: its profile's word if nothing is said.
+    pub consent_refused: Option<String>,
 }
 
 /// A client's keys, as text.
@@ -105,6 +109,7 @@ pub struct Client {
     encryption_key: Option<EncryptionKey>,
     logout: Option<LogoutUri>,
     request_objects: RequestObjects,
+    consent_refused: ConsentRefused,
     disabled: bool,
 }
 
@@ -144,6 +149,7 @@ impl Client {
         let logout = logout.and_then(|uri| faults.keep("backchannel_logout_uri", uri));
         let machine_scopes = machine_scopes(&from.machine_scopes, &mut faults);
         let request_objects = request_objects(from, profile, &mut faults);
+        let consent_refused = consent_refused(from, profile, &mut faults);
         match (id, name, profile, scopes, keys, sector) {
             (Some(id), Some(name), Some(profile), Some(scopes), Some(keys), Some(sector)) if faults.0.is_empty() => {
                 Ok(Self {
@@ -162,6 +168,7 @@ impl Client {
                     encryption_key: from.keys.as_ref().and_then(EncryptionKey::of),
                     logout,
                     request_objects,
+                    consent_refused,
                     disabled: from.disabled,
                 })
             }
@@ -227,6 +234,11 @@ impl Client {
     /// How it signs its requests.
     pub(crate) const fn request_objects(&self) -> &RequestObjects {
         &self.request_objects
+    }
+
+    /// What it is told of somebody who does not agree.
+    pub(crate) const fn consent_refused(&self) -> ConsentRefused {
+        self.consent_refused
     }
 
     /// Whether it may continue a log-in at another client; at itself it always may.
@@ -302,6 +314,12 @@ fn machine_scopes(texts: &[String], faults: &mut Faults) -> Vec<String> {
         faults.add("machine_scopes", "must be at most 20 scopes of visible ASCII without quotes");
     }
     texts.to_vec()
+}
+
+fn consent_refused(from: &Registration, profile: Option<Profile>, faults: &mut Faults) -> ConsentRefused {
+    let own = from.consent_refused.as_deref().map(str::parse);
+    let own = own.and_then(|word| faults.keep("consent_refused", word));
+    own.unwrap_or(profile.unwrap_or(Profile::Nhs).rules().consent_refused)
 }
 
 fn request_objects(from: &Registration, profile: Option<Profile>, faults: &mut Faults) -> RequestObjects {
@@ -398,6 +416,8 @@ pub(crate) mod tests {
             machine_scopes: texts(&["a b"]),
             keys: None,
             backchannel_logout_uri: Some("http://rp.example/".into()),
+            request_object_signing_alg: Some("none".into()),
+            consent_refused: Some("server_error".into()),
             ..Registration::default()
         };
         let faults = Client::register(&bad).expect_err("faults");
@@ -414,6 +434,8 @@ pub(crate) mod tests {
             "keys",
             "backchannel_logout_uri",
             "machine_scopes",
+            "request_object_signing_alg",
+            "consent_refused",
         ];
         assert_eq!(fields, expected);
         let query = Registration { redirect_uris: texts(&["https://rp.example/?a=1"]), ..registration("rp") };

@@ -42,6 +42,7 @@ fn client(path: &str, file: &FileClient, faults: &mut Faults) -> Option<Client> 
         backchannel_logout_uri: file.backchannel_logout_uri.clone(),
         request_object_signing_alg: file.request_object_signing_alg.clone(),
         require_signed_request_object: file.require_signed_request_object.unwrap_or(false),
+        consent_refused: file.consent_refused.clone(),
         machine_scopes: file.machine_scopes.clone().unwrap_or_default(),
         resource_server: file.resource_server.unwrap_or(false),
         keys: keys?,
