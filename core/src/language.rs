@@ -79,7 +79,7 @@ impl Language {
 
     /// The first of `ui_locales` that we speak (OpenID Connect Core 1.0, section 3.1.2.1: tags with spaces between,
     /// most wanted first).
-    fn of_locales(locales: &str) -> Option<Self> {
+    pub fn of_locales(locales: &str) -> Option<Self> {
         locales.split(' ').take(RANGES_MAX).find_map(Self::of_tag)
     }
 

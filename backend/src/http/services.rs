@@ -8,6 +8,7 @@ use super::done::Done;
 use super::fields::Query;
 use super::page::{Confirm, ServiceRow, Services, facts};
 use super::problem::Problem;
+use crate::oidc::claim::ClaimSet;
 use crate::oidc::client::ClientId;
 use crate::oidc::scope::Scopes;
 use crate::oidc::services::KnownService;
@@ -45,8 +46,14 @@ pub(super) async fn show(words: Words, State(front): State<Shared>, owner: Owner
 }
 
 fn row(KnownService { name, used }: KnownService, words: Words) -> ServiceRow {
-    let now = facts(words, Scopes::from_bits(used.allowed.scopes), used.allowed.level);
-    let ever = facts(words, Scopes::from_bits(used.scopes_ever), used.level_ever);
+    let now = facts(
+        words,
+        Scopes::from_bits(used.allowed.scopes),
+        ClaimSet::from_bits(used.allowed.claims),
+        used.allowed.level,
+    );
+    let ever =
+        facts(words, Scopes::from_bits(used.scopes_ever), ClaimSet::from_bits(used.claims_ever), used.level_ever);
     ServiceRow {
         withdraw: withdrawal(&used.client),
         first: day(used.first, words),

@@ -16,7 +16,7 @@ use std::convert::Infallible;
 
 /// Decides the language of a request, tells the handlers, and renders in it whatever went wrong.
 pub(super) async fn speak(mut request: Request, next: Next) -> Response {
-    let query = request.uri().query();
+    let query = request.uri().query().filter(|query| is_plain(query));
     let wanted = query.and_then(Language::of_query);
     let cookies = request.headers().get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     let accepted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
@@ -24,6 +24,9 @@ pub(super) async fn speak(mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     request.extensions_mut().insert(language);
     let mut response = next.run(request).await;
+    // A handler may know better, from a request that has waited or that its client has signed.
+    let known = response.extensions().get::<Language>().copied();
+    let (wanted, language) = (known.or(wanted), known.unwrap_or(language));
     if let Some(problem) = response.extensions().get::<Problem>().copied() {
         response = problem.told_at(&path, Words(language));
     }
@@ -38,6 +41,12 @@ pub(super) async fn speak(mut request: Request, next: Next) -> Response {
         headers.append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// Whether a query is a request itself. Beside an object, nothing that stands in the address counts (RFC 9101, section
+/// 6.3; RFC 9126, section 4).
+fn is_plain(query: &str) -> bool {
+    query.split('&').all(|pair| !matches!(pair.split('=').next(), Some("request" | "request_uri")))
 }
 
 /// `GET /language/{tag}`: from now on in this language, on the page that one came from.

@@ -58,6 +58,8 @@ pub struct Grant {
 pub struct Consent {
     /// The scopes, as the OpenID provider numbers them.
     pub scopes: u16,
+    /// Claims besides, as the OpenID provider numbers them.
+    pub claims: u32,
     /// The highest level at which it was allowed.
     pub level: IdentityLevel,
     /// When it was last given.
@@ -75,6 +77,8 @@ pub struct UsedService {
     pub first: Timestamp,
     /// All that it has ever been allowed, in scopes.
     pub scopes_ever: u16,
+    /// The same in claims.
+    pub claims_ever: u32,
     /// The highest level at which it has ever been allowed something.
     pub level_ever: IdentityLevel,
     /// When a person last signed in to it; `None` if they agreed and never came back from there.

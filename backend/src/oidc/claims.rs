@@ -1,11 +1,13 @@
-//! What a client is told of a person: by scope, and only at a level that supports it (NHS login, scopes and claims).
+//! What a client is told of a person: by scope or claim by claim, and only at a level that supports it (NHS login, scopes and
+//! claims).
 //!
 //! What is not known is left out; nothing is ever null. Sex, gender, postcode and address are not here at all.
 
-use super::scope::{Scope, Scopes};
+use super::claim::{Claim, ClaimSet};
+use super::scope::Scopes;
 #[cfg(test)]
 use crate::model;
-use crate::model::{Account, Person, Telephone};
+use crate::model::{Account, GpRegistration, Person};
 use aldgate_core::assurance::IdentityLevel;
 use serde_json::{Map, Value, json};
 
@@ -16,23 +18,17 @@ pub(crate) struct Telling<'a> {
     pub(crate) account: &'a Account,
     /// What was verified of its owner.
     pub(crate) person: &'a Person,
-    /// What may be told.
+    /// What may be told by scope.
     pub(crate) scopes: Scopes,
+    /// What may be told besides, claim by claim.
+    pub(crate) asked: ClaimSet,
     /// The level of the log-in that the client was given.
     pub(crate) level: IdentityLevel,
 }
 
-/// A set of claims in the making.
-#[derive(Default)]
-struct Claims(Map<String, Value>);
-
-impl Claims {
-    fn put(&mut self, name: &str, value: Option<impl Into<Value>>) {
-        if let Some(value) = value {
-            self.0.insert(name.to_owned(), value.into());
-        }
-    }
-}
+/// What ID tokens say by scope.
+const IN_ID_TOKENS: [Claim; 5] =
+    [Claim::NhsNumber, Claim::FamilyName, Claim::Surname, Claim::Birthdate, Claim::IdentityProofingLevel];
 
 impl Telling<'_> {
     /// The level at which claims are told: that of the log-in, as far as it still stands.
@@ -40,86 +36,77 @@ impl Telling<'_> {
         self.level.min(self.account.identity)
     }
 
-    fn has(&self, scope: Scope, least: IdentityLevel) -> bool {
-        self.scopes.has(scope) && self.level() >= least
+    fn tells_by_scope(&self, claim: Claim) -> bool {
+        claim.scopes().meets(self.scopes) && self.level() >= claim.least()
     }
 
-    /// Whether the NHS number may be told.
-    fn tells_nhs_number(&self) -> bool {
-        self.has(Scope::Profile, IdentityLevel::P5)
+    fn tells_as_asked(&self, claim: Claim) -> bool {
+        self.asked.has(claim) && self.level() >= claim.least()
     }
 
-    /// The NHS number, if it may be told.
+    /// The NHS number, if it may be told by scope.
     pub(crate) fn nhs_number(&self) -> Option<&str> {
-        self.person.nhs_number.as_deref().filter(|_| self.tells_nhs_number())
+        self.person.nhs_number.as_deref().filter(|_| self.tells_by_scope(Claim::NhsNumber))
+    }
+
+    /// Whether what the client keeps about the person may be told it.
+    pub(crate) fn tells_metadata(&self) -> bool {
+        let claim = Claim::ClientUserMetadata;
+        self.tells_by_scope(claim) || self.tells_as_asked(claim)
     }
 
     /// What an ID token says of the person.
     pub(crate) fn in_id_token(&self) -> Map<String, Value> {
-        let mut claims = Claims::default();
-        self.put_profile(&mut claims);
-        if claims.0.contains_key("family_name") {
-            claims.put("surname", self.person.family_name.clone());
-        }
+        let told = |claim| self.tells_as_asked(claim) || IN_ID_TOKENS.contains(&claim) && self.tells_by_scope(claim);
+        let mut claims = self.told(told);
         if self.level() == IdentityLevel::P9 {
-            claims.put("id_status", Some("verified"));
+            claims.insert("id_status".to_owned(), "verified".into());
         }
-        claims.0
+        claims
     }
 
     /// What the userinfo endpoint says of the person.
     pub(crate) fn in_userinfo(&self) -> Map<String, Value> {
-        let mut claims = Claims::default();
-        self.put_profile(&mut claims);
-        if self.has(Scope::ProfileExtended, IdentityLevel::P5) {
-            claims.put("given_name", self.person.given_name.clone());
-        }
-        if self.scopes.has(Scope::Email) {
-            claims.put("email", Some(self.account.email.as_str()));
-            claims.put("email_verified", Some(true)); // An account has no address whose code did not come back.
-        }
-        if let Some(phone) = self.person.phone.as_ref().filter(|_| self.scopes.has(Scope::Phone)) {
-            put_telephone(&mut claims, "phone_number", phone);
-            claims.put("phone_number_pds_matched", Some(phone.matched));
-        }
-        if let Some(landline) = self.person.landline.as_ref().filter(|_| self.scopes.has(Scope::Landline)) {
-            put_telephone(&mut claims, "landline_number", landline);
-        }
-        self.put_gp(&mut claims);
-        claims.0
+        self.told(|claim| self.tells_as_asked(claim) || claim != Claim::Surname && self.tells_by_scope(claim))
     }
 
-    fn put_profile(&self, claims: &mut Claims) {
-        let basic = self.has(Scope::BasicDemographics, IdentityLevel::P5);
-        if !basic && !self.tells_nhs_number() {
-            return;
-        }
-        claims.put("nhs_number", self.nhs_number());
-        claims.put("family_name", self.person.family_name.clone());
-        claims.put("birthdate", self.person.birthdate.clone());
-        claims.put("identity_proofing_level", Some(self.account.identity.as_str()));
+    fn told(&self, may_be_told: impl Fn(Claim) -> bool) -> Map<String, Value> {
+        let told = Claim::ALL.into_iter().filter(|claim| may_be_told(*claim));
+        told.filter_map(|claim| Some((claim.as_str().to_owned(), self.value(claim)?))).collect()
     }
 
-    fn put_gp(&self, claims: &mut Claims) {
-        let Some(gp) = &self.person.gp else { return };
-        if self.has(Scope::GpRegistrationDetails, IdentityLevel::P5) {
-            claims.put("gp_registration_details", Some(json!({"gp_ods_code": gp.ods_code})));
-        }
-        let account = gp.account.as_ref().filter(|_| self.has(Scope::GpIntegrationCredentials, IdentityLevel::P9));
-        if let Some(account) = account {
-            let credentials = json!({
-                "gp_user_id": account.user_id,
-                "gp_linkage_key": account.linkage_key,
-                "gp_ods_code": gp.ods_code,
-            });
-            claims.put("gp_integration_credentials", Some(credentials));
+    /// The value of a claim, if it is known.
+    fn value(&self, claim: Claim) -> Option<Value> {
+        let Person { nhs_number, family_name, given_name, birthdate, phone, landline, gp } = self.person;
+        let text = |text: &Option<String>| text.clone().map(Value::from);
+        let (phone, landline, gp) = (phone.as_ref(), landline.as_ref(), gp.as_ref());
+        match claim {
+            Claim::NhsNumber => text(nhs_number),
+            Claim::FamilyName | Claim::Surname => text(family_name),
+            Claim::Birthdate => text(birthdate),
+            Claim::IdentityProofingLevel => Some(self.account.identity.as_str().into()),
+            Claim::GivenName => text(given_name),
+            Claim::Email => Some(self.account.email.as_str().into()),
+            Claim::EmailVerified => Some(true.into()), // An account has no address whose code did not come back.
+            Claim::PhoneNumber => phone.map(|phone| phone.number.as_str().into()),
+            Claim::PhoneNumberVerified => phone.map(|phone| phone.verified.into()),
+            Claim::PhoneNumberPdsMatched => phone.map(|phone| phone.matched.into()),
+            Claim::LandlineNumber => landline.map(|landline| landline.number.as_str().into()),
+            Claim::LandlineNumberVerified => landline.map(|landline| landline.verified.into()),
+            Claim::GpRegistrationDetails => gp.map(|gp| json!({"gp_ods_code": gp.ods_code})),
+            Claim::GpIntegrationCredentials => gp.and_then(credentials),
+            Claim::ClientUserMetadata => None, // It is not known of the person, but kept for the client.
         }
     }
 }
 
-fn put_telephone(claims: &mut Claims, name: &str, telephone: &Telephone) {
-    claims.put(name, Some(telephone.number.as_str()));
-    claims.put(&format!("{name}_verified"), Some(telephone.verified));
+fn credentials(gp: &GpRegistration) -> Option<Value> {
+    let account = gp.account.as_ref()?;
+    Some(json!({
+        "gp_user_id": account.user_id,
+        "gp_linkage_key": account.linkage_key,
+        "gp_ods_code": gp.ods_code,
+    }))
 }
 
 #[cfg(test)]
@@ -133,15 +120,19 @@ mod tests {
     use aldgate_core::id::AccountId;
     use aldgate_core::testing::world::NOW;
 
-    fn told(scopes: &str, reached: IdentityLevel, level: IdentityLevel) -> Vec<String> {
-        let account = Account {
+    fn account(identity: IdentityLevel) -> Account {
+        Account {
             id: AccountId::from_bytes([1; 16]),
             email: EmailAddress::parse("ada@example.org").expect("address"),
             created: NOW,
-            identity: reached,
+            identity,
             password: None,
-        };
-        let telling = Telling { account: &account, person: &sample::facts(), scopes: Scopes::requested(scopes), level };
+        }
+    }
+
+    fn told(scopes: &str, reached: IdentityLevel, level: IdentityLevel) -> Vec<String> {
+        let (account, scopes, asked) = (account(reached), Scopes::requested(scopes), ClaimSet::NONE);
+        let telling = Telling { account: &account, person: &sample::facts(), scopes, asked, level };
         let claims = telling.in_userinfo();
         assert!(claims.values().all(|value| !value.is_null()), "{claims:?}");
         claims.keys().cloned().collect()
@@ -184,17 +175,37 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_left_out() {
-        let account = Account {
-            id: AccountId::from_bytes([1; 16]),
-            email: EmailAddress::parse("ada@example.org").expect("address"),
-            created: NOW,
-            identity: IdentityLevel::P9,
-            password: None,
-        };
-        let all = Scopes::requested("openid profile phone landline profile_extended gp_registration_details");
-        let telling = Telling { account: &account, person: &Person::default(), scopes: all, level: IdentityLevel::P9 };
+        let account = account(IdentityLevel::P9);
+        let scopes = Scopes::requested("openid profile phone landline profile_extended gp_registration_details");
+        let (person, asked, level) = (Person::default(), ClaimSet::NONE, IdentityLevel::P9);
+        let telling = Telling { account: &account, person: &person, scopes, asked, level };
         let keys = |claims: Map<String, Value>| claims.keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(telling.in_userinfo()), ["identity_proofing_level"]);
         assert_eq!(keys(telling.in_id_token()), ["id_status", "identity_proofing_level"]);
+    }
+
+    /// What is asked for claim by claim is told where it is asked for and where the level supports it, and nothing beside it.
+    #[test]
+    fn a_claim_that_is_asked_for_is_told_at_its_level_alone() {
+        use IdentityLevel::{P0, P5, P9};
+        let everything = Claim::ALL.into_iter().fold(ClaimSet::NONE, ClaimSet::with);
+        let told = |asked, reached, level| {
+            let (account, person, scopes) = (account(reached), sample::facts(), Scopes::requested("openid"));
+            let telling = Telling { account: &account, person: &person, scopes, asked, level };
+            let names = |claims: Map<String, Value>| claims.keys().cloned().collect::<Vec<_>>();
+            (names(telling.in_userinfo()), names(telling.in_id_token()))
+        };
+        for claim in Claim::ALL.into_iter().filter(|claim| *claim != Claim::ClientUserMetadata) {
+            for level in [P0, P5, P9] {
+                let one = ClaimSet::NONE.with(claim);
+                let expected = if level >= claim.least() { vec![claim.as_str().to_owned()] } else { vec![] };
+                assert_eq!(told(one, P9, level).0, expected, "{claim:?} at {}", level.as_str());
+                assert_eq!(told(one, level, P9).0, expected, "{claim:?}, fallen to {}", level.as_str());
+                let of_person: Vec<_> = told(one, P9, level).1.into_iter().filter(|name| name != "id_status").collect();
+                assert_eq!(of_person, expected, "{claim:?} in an ID token at {}", level.as_str());
+            }
+        }
+        assert_eq!(told(everything, P0, P0).0.len(), 7);
+        assert_eq!(told(ClaimSet::NONE, P9, P9).0, Vec::<String>::new());
     }
 }

@@ -4,6 +4,8 @@
 
 use super::authorize::Present;
 use super::authorize::resume::{pack, unpack};
+use super::claim::ClaimSet;
+use super::claims_request::AskedClaims;
 use super::client::DIGEST_BYTES;
 use super::pkce::{CHALLENGE_BYTES, Challenge};
 use super::resource::ResourceDigest;
@@ -30,6 +32,8 @@ pub(crate) struct Code {
     pub(crate) scopes: Scopes,
     /// For which of the client's services.
     pub(crate) resources: Vec<ResourceDigest>,
+    /// What was allowed besides, claim by claim.
+    pub(crate) claims: AskedClaims,
     /// The vector of trust that was met.
     pub(crate) vector: Vector,
     /// When the person last proved who they are.
@@ -75,6 +79,10 @@ pub(crate) struct SealedCode {
     #[n(12)]
     #[cbor(default)]
     resources: Vec<ResourceDigest>,
+    #[n(13)]
+    userinfo: Option<u32>,
+    #[n(14)]
+    id_token: Option<u32>,
 }
 
 impl Code {
@@ -94,18 +102,22 @@ impl Code {
             nonce: self.nonce.clone(),
             key: self.key.map(ByteArray::from),
             resources: self.resources.clone(),
+            userinfo: Some(self.claims.userinfo.bits()),
+            id_token: Some(self.claims.id_token.bits()),
         }
     }
 
     /// From what was sealed; `None` if it was sealed by a version that knew other vectors.
     pub(crate) fn from_content(content: SealedCode) -> Option<Self> {
         let account = AccountId::from_bytes(*content.account);
+        let claims = |bits: Option<u32>| bits.map(ClaimSet::from_bits).unwrap_or_default();
         Some(Self {
             grant: GrantId::from_bytes(*content.grant),
             person: Present { account, session: SessionId::from_bytes(*content.session) },
             client: content.client,
             redirect_uri: *content.redirect_uri,
             scopes: Scopes::from_bits(content.scopes),
+            claims: AskedClaims { userinfo: claims(content.userinfo), id_token: claims(content.id_token) },
             vector: unpack(content.vector)?,
             authenticated: Timestamp::from_millis(content.authenticated),
             expires: Timestamp::from_millis(content.expires),
@@ -131,6 +143,7 @@ mod tests {
 
     #[test]
     fn the_longest_code_fits_into_an_address() {
+        let every = ClaimSet::from_bits(u32::MAX);
         let code = Code {
             grant: GrantId::from_bytes([1; 16]),
             person: Present { account: AccountId::from_bytes([2; 16]), session: SessionId::from_bytes([3; 16]) },
@@ -138,6 +151,7 @@ mod tests {
             redirect_uri: [4; DIGEST_BYTES],
             scopes: Scopes::from_bits(u16::MAX),
             resources: vec![ResourceUri::parse("https://api.example").expect("a URI").digest(); 4],
+            claims: AskedClaims { userinfo: every, id_token: every },
             vector: trust::parse("P9.Cp.Cd").expect("vector"),
             authenticated: NOW,
             expires: NOW,

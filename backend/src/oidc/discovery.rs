@@ -3,6 +3,7 @@
 
 use super::Provider;
 use super::scope::Scope;
+use aldgate_core::language::Language;
 use aldgate_core::token::dpop::ALGORITHMS;
 use serde_json::{Value, json};
 
@@ -64,7 +65,7 @@ impl Provider {
         said
     }
 
-    fn for_others(&self) -> [(&'static str, Value); 15] {
+    fn for_others(&self) -> [(&'static str, Value); 16] {
         let at = |path: &str| json!(format!("{}{path}", self.issuer));
         let client_signing = json!(["RS512", "ES256", "PS256", "EdDSA", "RS256"]);
         [
@@ -78,6 +79,7 @@ impl Provider {
             ("revocation_endpoint", at("/revoke")),
             ("revocation_endpoint_auth_methods_supported", json!(["private_key_jwt"])),
             ("revocation_endpoint_auth_signing_alg_values_supported", client_signing.clone()),
+            ("request_object_signing_alg_values_supported", client_signing.clone()),
             ("token_endpoint_auth_signing_alg_values_supported", client_signing),
             ("id_token_signing_alg_values_supported", json!(["RS512", "ES256"])),
             ("subject_types_supported", json!(["public", "pairwise"])),
@@ -127,8 +129,11 @@ impl Provider {
             "claims_supported": claims,
             "display_values_supported": ["page", "touch"],
             "code_challenge_methods_supported": ["S256"],
-            "claims_parameter_supported": false,
-            "request_parameter_supported": false,
+            "ui_locales_supported": Language::ALL.map(Language::tag),
+            "claims_parameter_supported": true,
+            "request_parameter_supported": true,
+            "request_object_signing_alg_values_supported": ["RS512"],
+            "require_signed_request_object": false,
             "request_uri_parameter_supported": false,
             "authorization_response_iss_parameter_supported": true,
         })

@@ -7,20 +7,12 @@
 use super::Provider;
 use super::authorize::Present;
 use super::client::{Client, RedirectUri};
-use super::grant_record::GrantRecord;
 use super::parameters::Parameters;
-use super::token_name::Named;
 use crate::fault::Fault;
 use aldgate_core::time::Timestamp;
-use aldgate_core::token::claims::Claims;
-use aldgate_core::token::jws::Compact;
-use std::sync::Arc;
 
 /// Longest `state` that is given back.
 const STATE_BYTES_MAX: usize = 512;
-
-/// Longest hint that is read.
-const HINT_BYTES_MAX: usize = 4 * 1024;
 
 /// Where a person goes once they are signed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,38 +62,16 @@ impl Provider {
         };
         let named = parameters.get("client_id");
         let client = match (&hint, named) {
-            (Some((client, _)), Some(named)) if client.id().as_str() != named => {
+            (Some(hint), Some(named)) if hint.client.id().as_str() != named => {
                 return Ok(Err(EndSessionRefused::Hint));
             }
-            (Some((client, _)), _) => Some(client.clone()),
+            (Some(hint), _) => Some(hint.client.clone()),
             (None, Some(named)) => self.registry.in_use(named),
             (None, None) => None,
         };
         let destination = destination(client.as_deref(), parameters);
-        let hinted = hint.and_then(|(_, person)| person);
+        let hinted = hint.and_then(|hint| hint.log_in);
         Ok(destination.map(|destination| EndSession { destination, hinted }))
-    }
-
-    /// The client and the log-in of an ID token of ours, however old; the log-in, if its grant is still known.
-    async fn hint(&self, text: &str, now: Timestamp) -> Result<Option<(Arc<Client>, Option<Present>)>, Fault> {
-        let jws = Compact::parse(text).ok().filter(|_| text.len() <= HINT_BYTES_MAX);
-        let Some(jws) = jws else { return Ok(None) };
-        let Some(key_id) = jws.key_id() else { return Ok(None) };
-        let Some(key) = self.keys.verifying(key_id, now).await? else { return Ok(None) };
-        let claims = key.verify(&jws).ok().and_then(|payload| Claims::read(payload).ok());
-        let Some(claims) = claims.filter(|claims| claims.text("iss").ok().flatten() == Some(&self.issuer)) else {
-            return Ok(None);
-        };
-        let text = |name| claims.text(name).ok().flatten();
-        let client = text("aud").and_then(|id| self.registry.in_use(id));
-        let grant = text("jti").and_then(|name| self.names.grant(Named::Id, name));
-        let (Some(client), Some(grant)) = (client, grant) else { return Ok(None) };
-        let grant = self.store.grant(&grant).await?.filter(|grant| grant.client == client.id().as_str());
-        let person = grant.and_then(|grant| {
-            let record = GrantRecord::decode(&grant.record)?;
-            Some(Present { account: grant.account, session: record.session })
-        });
-        Ok(Some((client, person)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What exactly a grant allows, as its row keeps it: CBOR, to which fields can be added.
 
 use super::authorize::resume::{pack, unpack};
+use super::claim::ClaimSet;
 use super::resource::ResourceDigest;
 use super::scope::Scopes;
 use aldgate_core::assurance::Vector;
@@ -16,6 +17,8 @@ pub(crate) struct GrantRecord {
     pub(crate) session: SessionId,
     /// What was allowed.
     pub(crate) scopes: Scopes,
+    /// What its access tokens tell besides, claim by claim.
+    pub(crate) claims: ClaimSet,
     /// The vector of trust that was met.
     pub(crate) vector: Vector,
     /// When the person had last proved who they are.
@@ -38,6 +41,8 @@ struct Encoded {
     #[n(4)]
     #[cbor(default)]
     resources: Vec<ResourceDigest>,
+    #[n(5)]
+    claims: Option<u32>,
 }
 
 impl GrantRecord {
@@ -49,6 +54,7 @@ impl GrantRecord {
             vector: pack(self.vector),
             authenticated: self.authenticated.as_millis(),
             resources: self.resources.clone(),
+            claims: Some(self.claims.bits()),
         };
         minicbor::to_vec(encoded).unwrap_or_default() // A `Vec` takes whatever is written.
     }
@@ -59,6 +65,7 @@ impl GrantRecord {
         Some(Self {
             session: SessionId::from_bytes(*encoded.session),
             scopes: Scopes::from_bits(encoded.scopes),
+            claims: encoded.claims.map(ClaimSet::from_bits).unwrap_or_default(),
             vector: unpack(encoded.vector)?,
             authenticated: Timestamp::from_millis(encoded.authenticated),
             resources: encoded.resources,
@@ -69,6 +76,7 @@ impl GrantRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::claim::Claim;
     use crate::oidc::resource::ResourceUri;
     use crate::oidc::trust;
     use aldgate_core::testing::world::NOW;
@@ -78,6 +86,7 @@ mod tests {
         let record = GrantRecord {
             session: SessionId::from_bytes([1; 16]),
             scopes: Scopes::requested("openid email"),
+            claims: ClaimSet::NONE.with(Claim::Birthdate),
             vector: trust::parse("P9.Cm").expect("vector"),
             authenticated: NOW,
             resources: vec![ResourceUri::parse("https://api.example").expect("a URI").digest()],

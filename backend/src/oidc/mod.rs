@@ -9,13 +9,16 @@
 
 pub(crate) mod authorize;
 pub(crate) mod bound;
+pub(crate) mod claim;
 mod claims;
+mod claims_request;
 pub mod client;
 pub mod client_assertion;
 mod code;
 mod discovery;
 pub(crate) mod end_session;
 mod grant_record;
+mod hint;
 mod introspection;
 pub mod jws;
 pub mod keys;

@@ -1,5 +1,6 @@
 //! The rules by which a client is served: one table, a row a profile, so that no handler asks which one it is.
 
+use super::client::ConsentRefused;
 use super::jws::Kind;
 use super::keys::SigningAlgorithm;
 use super::trust::Words;
@@ -24,6 +25,17 @@ pub(crate) enum SubjectKind {
     Public,
     /// Another name in each sector.
     Pairwise,
+}
+
+/// Where a client may say whom it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HintCounts {
+    /// Nowhere: it is passed over.
+    Nowhere,
+    /// In a request object; elsewhere it is passed over.
+    WhereSigned,
+    /// In every request.
+    Everywhere,
 }
 
 /// What a profile demands and gives.
@@ -65,6 +77,14 @@ pub(crate) struct Rules {
     pub(crate) redirect_query: bool,
     /// Whether `max_age` is more than accepted.
     pub(crate) max_age: bool,
+    /// Where `id_token_hint` is more than accepted.
+    pub(crate) id_token_hint: HintCounts,
+    /// Whether claims may be asked for in ID tokens (`claims`), and not just of the userinfo endpoint.
+    pub(crate) claims_in_id_token: bool,
+    /// Whether a request object must say since when it is good (`nbf`).
+    pub(crate) object_not_before: bool,
+    /// What a client is told of somebody who does not agree, unless it says otherwise.
+    pub(crate) consent_refused: ConsentRefused,
     /// What `prompt=none` is refused with where nobody is signed in.
     pub(crate) login_required: &'static str,
 }
@@ -88,6 +108,10 @@ const NHS: Rules = Rules {
     state_and_nonce: true,
     redirect_query: false,
     max_age: false,
+    id_token_hint: HintCounts::Nowhere,
+    claims_in_id_token: true,
+    object_not_before: false,
+    consent_refused: ConsentRefused::AccessDenied,
     login_required: "sso_login_required",
 };
 
@@ -110,6 +134,10 @@ const CROSS_GOVERNMENT: Rules = Rules {
     state_and_nonce: true,
     redirect_query: true,
     max_age: true,
+    id_token_hint: HintCounts::WhereSigned,
+    claims_in_id_token: false,
+    object_not_before: false,
+    consent_refused: ConsentRefused::AccessDenied,
     login_required: "login_required",
 };
 
@@ -132,6 +160,10 @@ const FAPI2: Rules = Rules {
     state_and_nonce: false,
     redirect_query: true,
     max_age: true,
+    id_token_hint: HintCounts::Everywhere,
+    claims_in_id_token: true,
+    object_not_before: true,
+    consent_refused: ConsentRefused::AccessDenied,
     login_required: "login_required",
 };
 

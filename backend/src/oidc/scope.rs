@@ -67,6 +67,9 @@ pub(crate) struct Scopes(u16);
 pub(crate) struct UnknownScope(String);
 
 impl Scopes {
+    /// None.
+    pub(crate) const NONE: Self = Self(0);
+
     /// What a client is registered for: each name must be known.
     ///
     /// # Errors
@@ -96,6 +99,11 @@ impl Scopes {
     /// Whether everything in it is in another set too.
     pub(crate) const fn is_within(self, other: Self) -> bool {
         self.0 & !other.0 == 0
+    }
+
+    /// Whether anything in it is in another set too.
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// What is in both.

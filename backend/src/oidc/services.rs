@@ -2,6 +2,7 @@
 //! to withdraw consent is as easy as to give it).
 
 use super::Provider;
+use super::claim::ClaimSet;
 use super::scope::Scopes;
 use crate::fault::Fault;
 use crate::model::{Person, Telephone, UsedService};
@@ -49,8 +50,10 @@ impl Provider {
             json!({
                 "name": name, "client": used.client,
                 "may_know": Scopes::from_bits(used.allowed.scopes).to_string(),
+                "may_know_besides": ClaimSet::from_bits(used.allowed.claims).names(),
                 "identity_level": used.allowed.level.as_str(),
                 "was_allowed": Scopes::from_bits(used.scopes_ever).to_string(),
+                "was_allowed_besides": ClaimSet::from_bits(used.claims_ever).names(),
                 "highest_identity_level": used.level_ever.as_str(),
                 "first_allowed": moment(used.first), "last_allowed": moment(used.allowed.at),
                 "last_signed_in": used.used.map(moment),

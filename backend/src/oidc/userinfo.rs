@@ -6,19 +6,23 @@
 
 use super::Provider;
 use super::bound::Showing;
+use super::claim::{Claim, ClaimSet};
 use super::claims::Telling;
-use super::client::Client;
+use super::client::{Client, EncryptionKey};
 use super::grant_record::GrantRecord;
 use super::resource;
 use super::scope::{Scope, Scopes};
 use super::token_name::Named;
 use crate::fault::{Fault, NotDone};
-use crate::model::{Account, Grant};
+use crate::model::{Account, Grant, Person};
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::claims::Claims;
 use aldgate_core::token::jws::Compact;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Longest access token that is read; ours have about 1,200 bytes.
 const TOKEN_BYTES_MAX: usize = 4 * 1024;
@@ -26,11 +30,19 @@ const TOKEN_BYTES_MAX: usize = 4 * 1024;
 /// Longest text that a client keeps about a person, in characters (NHS login, EIS 3.6).
 pub(crate) const METADATA_CHARS_MAX: usize = 1_024;
 
+/// What a client sends for another random number (NHS login, EIS 3.6).
+const AUTO: &str = "auto";
+
+/// Bytes of a random number that a client is given.
+const NUMBER_BYTES: usize = 16;
+
 /// Why nothing is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UserinfoRefused {
     /// The token is none of ours, or none any more.
     InvalidToken,
+    /// The client has no key to which anything could be encrypted.
+    NoKey,
     /// The token is not for that.
     InsufficientScope(&'static str),
 }
@@ -42,6 +54,16 @@ pub(crate) struct Access {
     scopes: Scopes,
     account: Account,
     client: Arc<Client>,
+}
+
+impl Access {
+    /// What may be told of the person. A token for less than was allowed does not tell what was asked for claim by claim:
+    /// whoever narrowed it meant to hand on less.
+    fn telling<'a>(&'a self, person: &'a Person) -> Telling<'a> {
+        let whole = self.scopes == self.record.scopes;
+        let asked = if whole { self.record.claims.told_by(self.client.scopes()) } else { ClaimSet::NONE };
+        Telling { account: &self.account, person, scopes: self.scopes, asked, level: self.record.vector.identity }
+    }
 }
 
 fn invalid() -> NotDone<UserinfoRefused> {
@@ -94,25 +116,53 @@ impl Provider {
     pub(crate) async fn userinfo(&self, access: &Access) -> Result<Map<String, Value>, NotDone<UserinfoRefused>> {
         let account = &access.account;
         let person = self.store.person(&account.id).await?;
-        let telling = Telling { account, person: &person, scopes: access.scopes, level: access.record.vector.identity };
+        let telling = access.telling(&person);
         let mut claims = telling.in_userinfo();
         claims.insert("sub".into(), self.subject(&access.client, &account.id).into());
         claims.insert("iss".into(), self.issuer.as_str().into());
         claims.insert("aud".into(), access.grant.client.as_str().into());
-        if access.scopes.has(Scope::ClientMetadata) {
-            let kept = self.store.client_metadata(&account.id, &access.grant.client).await?;
+        if telling.tells_metadata() {
+            let kept = self.kept_metadata(access).await?;
             if let Some(text) = kept.filter(|text| !text.is_empty()) {
-                claims.insert("client_user_metadata".into(), text.into());
+                claims.insert(Claim::ClientUserMetadata.as_str().into(), text.into());
             }
         }
         Ok(claims)
     }
 
-    /// Keeps a text for the client about the person.
+    /// What the client keeps about the person; at the first time, a random number that it alone can read (NHS login, EIS
+    /// 3.6), if it has a key for that.
+    async fn kept_metadata(&self, access: &Access) -> Result<Option<String>, Fault> {
+        let (account, client) = (&access.account.id, access.client.id().as_str());
+        let kept = self.store.client_metadata(account, client).await?;
+        match (kept, access.client.encryption_key()) {
+            (None, Some(key)) => {
+                let first = self.random_metadata(key)?;
+                Ok(Some(self.store.begin_client_metadata(account, client, &first).await?))
+            }
+            (kept, _) => Ok(kept),
+        }
+    }
+
+    /// Keeps a text for the client about the person: what it says, or another random number for [`AUTO`].
     pub(crate) async fn keep_metadata(&self, access: &Access, text: &str) -> Result<(), NotDone<UserinfoRefused>> {
         if !access.scopes.has(Scope::ClientMetadata) {
             return Err(NotDone::Refused(UserinfoRefused::InsufficientScope(Scope::ClientMetadata.as_str())));
         }
-        Ok(self.store.keep_client_metadata(&access.account.id, &access.grant.client, text).await?)
+        let text = match (text, access.client.encryption_key()) {
+            (AUTO, None) => return Err(NotDone::Refused(UserinfoRefused::NoKey)),
+            (AUTO, Some(key)) => self.random_metadata(key)?,
+            (text, _) => text.to_owned(),
+        };
+        Ok(self.store.keep_client_metadata(&access.account.id, access.client.id().as_str(), &text).await?)
+    }
+
+    /// A random number, encrypted to a client.
+    fn random_metadata(&self, key: &EncryptionKey) -> Result<String, Fault> {
+        let number = Zeroizing::new(self.entropy.bytes::<NUMBER_BYTES>()?);
+        let seed = Zeroizing::new(self.entropy.bytes::<32>()?);
+        let encrypted = key.encrypt(&*number, &seed);
+        let encrypted = encrypted.map_err(|_| Fault::Invariant("a number fits into a key of 2,048 bits"))?;
+        Ok(URL_SAFE_NO_PAD.encode(encrypted))
     }
 }

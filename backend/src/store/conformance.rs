@@ -89,6 +89,9 @@ on_both! {
     an_app_code_and_a_recovery_code_open_once_whatever_races
     a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing
     when_a_service_was_used_outlives_its_grants_and_not_its_consent
+    a_consent_is_what_was_given_last_until_it_is_taken_back
+    what_a_client_keeps_is_sealed_and_what_lay_open_is_sealed_too
+    of_many_who_begin_to_keep_something_one_does
 }
 
 async fn an_account_is_found_by_id_and_by_address(store: Store) {
@@ -463,7 +466,7 @@ async fn refused_sign_ins_are_one_entry_an_account_and_window_whatever_an_attack
 async fn what_is_allowed_and_remembered_stands_in_the_audit_without_secrets(store: Store) {
     let account = with_passkey(1).id;
     let _ = store.create_account(&with_passkey(1)).await.expect("written");
-    let given = Consent { scopes: 3, level: aldgate_core::assurance::IdentityLevel::P9, at: NOW };
+    let given = Consent { scopes: 3, claims: 0, level: IdentityLevel::P9, at: NOW };
     store.give_consent(&account, "rp", given).await.expect("written");
     let at = |secs| Act::own(account, NOW.plus(Duration::from_secs(secs)));
     assert_eq!(store.withdraw_consent(&account, "rp", at(1)).await, Ok(true));
@@ -810,6 +813,72 @@ async fn a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing(stor
     assert_eq!(store.create_account(&with_passkey(1)).await, Ok(Creation::Created), "the address is free again");
 }
 
+async fn a_consent_is_what_was_given_last_until_it_is_taken_back(store: Store) {
+    let (account, other) = (with_password(1).id, with_password(2).id);
+    let consent = |scopes, claims, level| Consent { scopes, claims, level, at: NOW };
+    let first = consent(3, u32::MAX, IdentityLevel::P5);
+    let last = consent(u16::MAX, 0, IdentityLevel::P9);
+    for given in [first, last] {
+        store.give_consent(&account, "rp", given).await.expect("written");
+        assert_eq!(store.consent(&account, "rp").await, Ok(Some(given)));
+    }
+    store.give_consent(&account, "other", first).await.expect("written");
+    let of = |used: UsedService| (used.client.clone(), used.allowed, used.claims_ever);
+    let mut services: Vec<_> = store.used_services(&account).await.expect("read").into_iter().map(of).collect();
+    services.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(services, [("other".into(), first, u32::MAX), ("rp".into(), last, u32::MAX)]);
+    assert_eq!((store.consent(&other, "rp").await, store.consent(&account, "x").await), (Ok(None), Ok(None)));
+    let act = Act::own(account, NOW);
+    assert_eq!(store.withdraw_consent(&account, "rp", act.clone()).await, Ok(true));
+    assert_eq!(store.withdraw_consent(&account, "rp", act).await, Ok(false));
+    assert_eq!(store.consent(&account, "rp").await, Ok(None));
+    assert_eq!(store.consent(&account, "other").await, Ok(Some(first)));
+}
+
+async fn what_a_client_keeps_is_sealed_and_what_lay_open_is_sealed_too(store: Store) {
+    let (keys, account, other) = (MemoryKeys::default(), with_password(1).id, with_password(2).id);
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let kept = async |account, client| store.client_metadata(&account, client).await.expect("read");
+    assert_eq!(kept(account, "rp").await, None);
+    store.keep_client_metadata(&account, "rp", "mine").await.expect("written");
+    assert_eq!(kept(account, "rp").await.as_deref(), Some("mine"));
+    assert_eq!((kept(other, "rp").await, kept(account, "r").await), (None, None));
+    let row = sql::client_text::row(&account, "rp");
+    let sealed = sql::client_text::sealed(&store.readers, &row).await.expect("read").expect("a row");
+    assert!(!sealed.windows(4).any(|bytes| bytes == b"mine"));
+    // Left open by a version before this one, for another client, and after what is sealed here.
+    store.writer.write(sql::client_text::LeaveOpen(account, "old", "old text")).await.expect("written");
+    store.writer.write(sql::client_text::LeaveOpen(account, "rp", "newer")).await.expect("written");
+    assert_eq!(kept(account, "old").await.as_deref(), Some("old text"));
+    assert_eq!(kept(account, "rp").await.as_deref(), Some("newer"));
+    assert_eq!((store.seal_client_metadata().await, store.seal_client_metadata().await), (Ok(true), Ok(false)));
+    assert_eq!(sql::client_text::left_open(&store.readers, &account, "old").await, Ok(None));
+    assert_eq!(kept(account, "old").await.as_deref(), Some("old text"));
+    assert_eq!(kept(account, "rp").await.as_deref(), Some("newer"));
+    store.writer.write(sql::client_text::LeaveOpen(account, "rp", "newest")).await.expect("written");
+    store.keep_client_metadata(&account, "rp", "").await.expect("written");
+    assert_eq!(kept(account, "rp").await.as_deref(), Some(""), "cleared, and no older text shows");
+    assert_eq!(store.make_data_key(&keys, NOW, Act::system("test", NOW)).await, Ok(KeyId(1)));
+    store.look_at_keys(&keys, NOW).await.expect("in order");
+    reseal(&store, NOW.plus(MINUTE)).await;
+    let values: Vec<_> = store.data_keys().await.expect("read").iter().map(|key| key.values).collect();
+    assert_eq!(values, [0, 3], "an address and two texts");
+    assert_eq!(kept(account, "old").await.as_deref(), Some("old text"));
+    assert_eq!(store.close_account(&account, Act::own(account, NOW)).await, Ok(true));
+    assert_eq!((kept(account, "old").await, kept(account, "rp").await), (None, None));
+}
+
+async fn of_many_who_begin_to_keep_something_one_does(store: Store) {
+    let account = with_password(1).id;
+    let kept = race(20, |one| {
+        let store = store.clone();
+        async move { store.begin_client_metadata(&account, "rp", &one.to_string()).await.expect("written") }
+    })
+    .await;
+    assert!(kept.iter().all(|text| *text == kept[0]), "{kept:?}");
+    assert_eq!(store.client_metadata(&account, "rp").await, Ok(Some(kept[0].clone())));
+}
+
 /// What an operator does to it, and a crash: nobody has to start the backend again.
 #[tokio::test]
 async fn a_postgresql_that_was_away_is_found_again() {
@@ -840,7 +909,7 @@ async fn when_a_service_was_used_outlives_its_grants_and_not_its_consent(store: 
         revoked: false,
     };
     let allow = async |client, scopes, level, at| {
-        store.give_consent(&account, client, Consent { scopes, level, at }).await.expect("written");
+        store.give_consent(&account, client, Consent { scopes, claims: 0, level, at }).await.expect("written");
     };
     allow("rp", 0b011, IdentityLevel::P9, NOW).await;
     allow("rp", 0b101, IdentityLevel::P5, at(1)).await;
@@ -850,9 +919,10 @@ async fn when_a_service_was_used_outlives_its_grants_and_not_its_consent(store: 
     }
     let service = |client: &str, scopes, level, given, scopes_ever, level_ever, used| UsedService {
         client: client.into(),
-        allowed: Consent { scopes, level, at: given },
+        allowed: Consent { scopes, claims: 0, level, at: given },
         first: NOW,
         scopes_ever,
+        claims_ever: 0,
         level_ever,
         used,
     };

@@ -1,6 +1,6 @@
 //! Facts about people, and what clients keep with us about them.
 
-use super::sql::consent;
+use super::sql::client_text;
 use super::sql::person::{self, PLACE};
 use super::{Store, StoreError};
 use crate::model::Person;
@@ -39,7 +39,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn client_metadata(&self, account: &AccountId, client: &str) -> Result<Option<String>, StoreError> {
-        consent::metadata(&self.readers, account, client).await
+        if let Some(open) = client_text::left_open(&self.readers, account, client).await? {
+            return Ok(Some(open));
+        }
+        let row = client_text::row(account, client);
+        let Some(sealed) = client_text::sealed(&self.readers, &row).await? else { return Ok(None) };
+        let text = self.sealer.open_bytes(client_text::PLACE, &row, &sealed)?;
+        String::from_utf8(text).map(Some).map_err(|_| StoreError::Broken("what a client keeps is no text".into()))
     }
 
     /// What each client keeps about a person, by the client's name.
@@ -47,7 +53,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub(crate) async fn clients_notes(&self, account: &AccountId) -> Result<Vec<(String, String)>, StoreError> {
-        consent::notes_of(&self.readers, account).await
+        let mut notes = Vec::new();
+        for client in client_text::clients_of(&self.readers, account).await? {
+            let text = self.client_metadata(account, &client).await?.filter(|text| !text.is_empty());
+            notes.extend(text.map(|text| (client, text)));
+        }
+        Ok(notes)
     }
 
     /// Keeps a text for a client about a person, in the place of what it kept before.
@@ -55,7 +66,47 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn keep_client_metadata(&self, account: &AccountId, client: &str, text: &str) -> Result<(), StoreError> {
-        let (account, client, text) = (*account, client.to_owned(), text.to_owned());
-        self.writer.write(consent::KeepMetadata { account, client, text }).await
+        let row = client_text::row(account, client);
+        let sealed = self.sealer.seal_bytes(client_text::PLACE, &row, text.as_bytes())?;
+        self.writer.write(client_text::Keep { account: *account, client: client.to_owned(), sealed }).await
+    }
+
+    /// Keeps a text for a client that has kept none about a person so far. Gives what is kept: of several that begin at
+    /// once, one does.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn begin_client_metadata(
+        &self,
+        account: &AccountId,
+        client: &str,
+        text: &str,
+    ) -> Result<String, StoreError> {
+        let row = client_text::row(account, client);
+        let sealed = self.sealer.seal_bytes(client_text::PLACE, &row, text.as_bytes())?;
+        if self.writer.write(client_text::Begin { account: *account, client: client.to_owned(), sealed }).await? {
+            return Ok(text.to_owned());
+        }
+        let kept = self.client_metadata(account, client).await?;
+        kept.ok_or_else(|| StoreError::Broken("what a client keeps was there a moment ago".into()))
+    }
+
+    /// Seals what a version before this one has left open, some rows at a time. Gives whether there may be more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn seal_client_metadata(&self) -> Result<bool, StoreError> {
+        let open = client_text::all_left_open(&self.readers).await?;
+        let mut rows = Vec::new();
+        for (account, client, text) in open {
+            let row = client_text::row(&account, &client);
+            let sealed = self.sealer.seal_bytes(client_text::PLACE, &row, text.as_bytes())?;
+            rows.push(client_text::Carried { account, client, text, sealed });
+        }
+        let some = !rows.is_empty();
+        if some {
+            self.writer.write(client_text::Carry(rows)).await?;
+        }
+        Ok(some)
     }
 }

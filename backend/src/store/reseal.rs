@@ -59,6 +59,9 @@ impl Store {
 
     async fn look_and_reseal(&self, keys: &dyn DataKeys, clock: &dyn Clock) -> Result<(), StoreError> {
         self.look_at_keys(keys, clock.now()).await?;
+        while self.seal_client_metadata().await? {
+            tokio::time::sleep(PAUSE).await;
+        }
         while self.reseal_step(clock.now()).await? == Step::More {
             tokio::time::sleep(PAUSE).await;
         }

@@ -34,6 +34,10 @@ words! {
         "mai chi sydd yno, bob tro y byddwch yn mewngofnodi iddo";
     fact_profile: "your NHS number, family name and date of birth", "eich rhif GIG, eich cyfenw a'ch dyddiad geni";
     fact_basic_demographics: "your family name and date of birth", "eich cyfenw a'ch dyddiad geni";
+    fact_nhs_number: "your NHS number", "eich rhif GIG";
+    fact_family_name: "your family name", "eich cyfenw";
+    fact_birthdate: "your date of birth", "eich dyddiad geni";
+    fact_identity_level: "how thoroughly your identity was checked", "pa mor drylwyr y gwiriwyd pwy ydych chi";
     fact_first_name: "your first name", "eich enw cyntaf";
     fact_email: "your email address", "eich cyfeiriad e-bost";
     fact_phone: "your mobile phone number", "eich rhif ffôn symudol";

@@ -38,6 +38,9 @@ pub(crate) fn registry(config: &Config) -> Result<Registry, Vec<Fault>> {
             resource_server: client.resource_server,
             disabled: client.disabled,
             backchannel_logout_uri: client.backchannel_logout_uri.clone(),
+            request_object_signing_alg: client.request_object_signing_alg.clone(),
+            require_signed_request_object: client.require_signed_request_object,
+            consent_refused: client.consent_refused.clone(),
             keys: client
                 .keys
                 .as_ref()

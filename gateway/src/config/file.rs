@@ -464,6 +464,12 @@ table!(
         sector: String,
         /// Where it is told of log-outs, without the browser.
         backchannel_logout_uri: String,
+        /// The one algorithm of its request objects.
+        request_object_signing_alg: String,
+        /// Whether each of its requests must be signed.
+        require_signed_request_object: bool,
+        /// What it is told of somebody who does not agree.
+        consent_refused: String,
         /// What it may ask for itself.
         machine_scopes: Vec<String>,
         /// The services for which it may ask for tokens.

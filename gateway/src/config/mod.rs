@@ -338,6 +338,12 @@ pub struct Client {
     pub sector: Option<String>,
     /// Where it is told of log-outs, without the browser.
     pub backchannel_logout_uri: Option<String>,
+    /// The one algorithm of its request objects, if the file says so.
+    pub request_object_signing_alg: Option<String>,
+    /// Whether each of its requests must be signed.
+    pub require_signed_request_object: bool,
+    /// What it is told of somebody who does not agree, if the file says so.
+    pub consent_refused: Option<String>,
     /// What it may ask for itself, about nobody.
     pub machine_scopes: Vec<String>,
     /// The services for which it may ask for tokens.

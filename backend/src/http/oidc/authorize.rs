@@ -15,6 +15,7 @@ use crate::oidc::authorize::{Lacking, Next, Present, Unaddressed, Why};
 use crate::oidc::on_the_way::path_to;
 use crate::oidc::parameters::Parameters;
 use crate::words::Words;
+use aldgate_core::language::Language;
 use axum::extract::{FromRequestParts as _, RawQuery, Request, State};
 use axum::http::StatusCode;
 
@@ -80,17 +81,21 @@ fn lead(words: Words, next: Result<Next, NotDone<Unaddressed>>) -> Answer {
     match next {
         Ok(Next::Leave(address)) => answer::see_other(&address),
         Ok(Next::Again(waiting)) => answer::see_other(&path_to(&waiting)),
-        Ok(Next::SignIn(why, waiting)) => answer::see_other(&sign_in(why, &waiting)),
+        Ok(Next::SignIn(why, waiting, language)) => answer::see_other(&sign_in(why, &waiting, language)),
         Ok(Next::Add(lacking)) => add(words, &lacking),
         Ok(Next::Ask(question)) => {
+            let words = question.language.map_or(words, Words);
             let page = Consent {
                 words,
                 client: &question.client,
-                facts: facts(words, question.scopes, question.level),
+                facts: facts(words, question.scopes, question.claims, question.level),
                 question: &question.sealed,
             };
             let mut response = rendered(StatusCode::OK, &page);
             response.extensions_mut().insert(FormsLeadTo(question.target));
+            if let Some(language) = question.language {
+                response.extensions_mut().insert(language);
+            }
             Ok(response)
         }
         Err(NotDone::Refused(why)) => told(words, &why),
@@ -106,7 +111,8 @@ fn add(words: Words, lacking: &Lacking) -> Answer {
     errand::begun(response, waiting)
 }
 
-fn sign_in(why: Why, waiting: &str) -> String {
+/// The sign-in page, in the language in which the client has spoken with the person.
+fn sign_in(why: Why, waiting: &str, language: Option<Language>) -> String {
     let why = match why {
         Why::Nobody => "",
         Why::Again => "&why=step-up",
@@ -114,7 +120,8 @@ fn sign_in(why: Why, waiting: &str) -> String {
         Why::Password => "&why=password",
     };
     let return_to = ReturnTo::parse(Some(&path_to(waiting)));
-    format!("/sign-in?return_to={}{why}", return_to.query_value())
+    let language = language.map(|language| format!("&ui_locales={}", language.tag())).unwrap_or_default();
+    format!("/sign-in?return_to={}{language}{why}", return_to.query_value())
 }
 
 /// Tells the person what their service did wrong: it cannot be told itself.

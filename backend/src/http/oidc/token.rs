@@ -115,7 +115,7 @@ pub(super) async fn push(State(front): State<Shared>, request: Request) -> Respo
     let now = front.clock.now();
     let pushed = async {
         let key = front.provider.proven_key(proof.as_deref(), PAR, now).await?;
-        front.provider.push(&proven, &parameters, key, now)
+        front.provider.push(&proven, &parameters, key, now).await
     };
     match pushed.await {
         Ok(pushed) => (StatusCode::CREATED, Json(pushed)).into_response(),

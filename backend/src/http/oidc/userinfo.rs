@@ -77,7 +77,7 @@ struct Change {
     client_user_metadata: String,
 }
 
-/// `PATCH /userinfo`: keeps a text for the client; an empty one clears what it kept.
+/// `PATCH /userinfo`: keeps a text for the client; an empty one clears what it kept, `auto` makes another random one.
 pub(super) async fn keep(State(front): State<Shared>, request: Request) -> Response {
     let token = match shown(&front, request.method(), request.headers()) {
         Ok(Some(token)) => token,
@@ -166,6 +166,10 @@ fn refused(not_done: NotDone<UserinfoRefused>) -> Response {
     match not_done {
         NotDone::Refused(UserinfoRefused::InvalidToken) => {
             challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None)
+        }
+        NotDone::Refused(UserinfoRefused::NoKey) => {
+            let description = "this client has no RSA key to which a random number could be encrypted";
+            error(StatusCode::BAD_REQUEST, "invalid_request", description)
         }
         NotDone::Refused(UserinfoRefused::InsufficientScope(scope)) => {
             challenge(StatusCode::FORBIDDEN, Some("insufficient_scope"), Some(scope))

@@ -1,5 +1,6 @@
 //! The pages of the OpenID provider: what a service asks to know, and what a service did wrong.
 
+use crate::oidc::claim::{Claim, ClaimSet};
 use crate::oidc::scope::{Scope, Scopes};
 use crate::oidc::trust::Ways;
 use crate::words::Words;
@@ -20,12 +21,12 @@ pub(crate) struct Consent<'a> {
     pub(crate) question: &'a str,
 }
 
-/// What scopes mean at a level, in the words of people.
-pub(crate) fn facts(words: Words, scopes: Scopes, level: IdentityLevel) -> Vec<&'static str> {
+/// What scopes, and claims besides, mean at a level, in the words of people; each once.
+pub(crate) fn facts(words: Words, scopes: Scopes, claims: ClaimSet, level: IdentityLevel) -> Vec<&'static str> {
     let medium = level >= IdentityLevel::P5;
     let shown = |scope, fact| scopes.has(scope).then_some(fact);
     let at = |enough: bool, scope, fact| shown(scope, fact).filter(|_| enough);
-    [
+    let by_scope = [
         shown(Scope::OpenId, words.fact_it_is_you()),
         at(medium, Scope::Profile, words.fact_profile()),
         at(medium, Scope::BasicDemographics, words.fact_basic_demographics()),
@@ -38,8 +39,32 @@ pub(crate) fn facts(words: Words, scopes: Scopes, level: IdentityLevel) -> Vec<&
         shown(Scope::ClientMetadata, words.fact_metadata()),
     ]
     .into_iter()
-    .flatten()
-    .collect()
+    .flatten();
+    let asked = Claim::ALL.into_iter().filter(|claim| claims.has(*claim) && level >= claim.least());
+    let mut facts: Vec<&str> = Vec::new();
+    for fact in by_scope.chain(asked.map(|claim| fact(words, claim))) {
+        if !facts.contains(&fact) {
+            facts.push(fact);
+        }
+    }
+    facts
+}
+
+/// What a claim tells, in the words of people.
+const fn fact(words: Words, claim: Claim) -> &'static str {
+    match claim {
+        Claim::NhsNumber => words.fact_nhs_number(),
+        Claim::FamilyName | Claim::Surname => words.fact_family_name(),
+        Claim::Birthdate => words.fact_birthdate(),
+        Claim::IdentityProofingLevel => words.fact_identity_level(),
+        Claim::GivenName => words.fact_first_name(),
+        Claim::Email | Claim::EmailVerified => words.fact_email(),
+        Claim::PhoneNumber | Claim::PhoneNumberVerified | Claim::PhoneNumberPdsMatched => words.fact_phone(),
+        Claim::LandlineNumber | Claim::LandlineNumberVerified => words.fact_landline(),
+        Claim::GpRegistrationDetails => words.fact_gp_surgery(),
+        Claim::GpIntegrationCredentials => words.fact_gp_record(),
+        Claim::ClientUserMetadata => words.fact_metadata(),
+    }
 }
 
 /// `GET /authorize`: the service needs a way of signing in that the account lacks. Posts `request` to
@@ -87,14 +112,20 @@ mod tests {
     #[test]
     fn one_is_asked_for_what_the_level_tells_and_can_say_no() {
         let all = Scopes::requested("openid profile profile_extended email phone landline gp_integration_credentials");
-        let of = |level| facts(Words::ENGLISH, all, level);
-        let page = Consent { words: Words::ENGLISH, client: HOSTILE, facts: of(IdentityLevel::P9), question: HOSTILE };
-        let html = rendered(&page);
+        let facts_at = |level| facts(Words::ENGLISH, all, ClaimSet::NONE, level);
+        let shown = facts_at(IdentityLevel::P9);
+        let html = rendered(&Consent { words: Words::ENGLISH, client: HOSTILE, facts: shown, question: HOSTILE });
         assert!(html.contains("<form method=\"post\" action=\"/authorize/consent\">"), "{html}");
         assert!(html.contains("value=\"agree\">") && html.contains("value=\"refuse\">"), "{html}");
         assert!(html.contains("your NHS number") && html.contains("at your GP surgery"), "{html}");
-        assert_eq!(of(IdentityLevel::P5).len(), 6);
-        assert_eq!(of(IdentityLevel::P0).len(), 4);
+        assert_eq!(facts_at(IdentityLevel::P5).len(), 6);
+        assert_eq!(facts_at(IdentityLevel::P0).len(), 4);
+        let claims = [Claim::Birthdate, Claim::EmailVerified, Claim::PhoneNumber, Claim::PhoneNumberVerified];
+        let claims = claims.into_iter().fold(ClaimSet::NONE, ClaimSet::with);
+        let openid = Scopes::requested("openid email");
+        let told = facts(Words::ENGLISH, openid, claims, IdentityLevel::P5);
+        assert_eq!(told[1..], ["your email address", "your date of birth", "your mobile phone number"]);
+        assert_eq!(facts(Words::ENGLISH, openid, claims, IdentityLevel::P0).len(), 3);
     }
 
     #[test]

@@ -3,20 +3,25 @@
 //!
 //! Nothing is written before a person has proved who they are: a request waits in the browser, and so does a code.
 
+use super::incoming::Incoming;
 use super::judge::{Step, There, Why, judge};
-use super::push::{self, reference};
-use super::read::{Incoming, NotRead, Way, read};
-use super::resume::{Asked, LIFETIME, Waiting, WaitingConsent};
-use super::{AuthorizationRequest, ErrorCode, Present, Refusal, Unaddressed};
+use super::push::reference;
+use super::read::{NotRead, Way};
+use super::resume::{Asked, Waiting, WaitingConsent};
+use super::{AuthorizationRequest, ErrorCode, Once, Present, Refusal, Unaddressed};
 use crate::fault::{Fault, NotDone};
 use crate::model::{Consent, GrantId};
 use crate::oidc::Provider;
+use crate::oidc::claim::ClaimSet;
+use crate::oidc::client::Client;
 use crate::oidc::code::Code;
+use crate::oidc::hint::Called;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::scope::Scopes;
 use crate::oidc::trust::{self, Help, Ways};
 use aldgate_core::assurance::{Components, IdentityLevel, Vector};
-use aldgate_core::id::{AccountId, SingleUse};
+use aldgate_core::id::AccountId;
+use aldgate_core::language::Language;
 use aldgate_core::session::record::Standing;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::Consumption;
@@ -24,8 +29,8 @@ use aldgate_core::warm::Consumption;
 /// What a browser is led to.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// To sign in, and then back to the request that waits.
-    SignIn(Why, String),
+    /// To sign in, in a language if the client has said one, and then back to the request that waits.
+    SignIn(Why, String, Option<Language>),
     /// To the request that waits, with the cookies of this host.
     Again(String),
     /// To add what the client wants and the account lacks, and then back to the request that waits.
@@ -43,8 +48,12 @@ pub(crate) struct Question {
     pub(crate) client: String,
     /// What.
     pub(crate) scopes: Scopes,
+    /// What besides, claim by claim.
+    pub(crate) claims: ClaimSet,
     /// As far as the person's level goes.
     pub(crate) level: IdentityLevel,
+    /// In which language the client has spoken with the person, if it has said so.
+    pub(crate) language: Option<Language>,
     /// The question itself, sealed, for the form that answers it.
     pub(crate) sealed: String,
     /// The origin that the form leads to in the end.
@@ -77,14 +86,18 @@ impl Provider {
         cookies: bool,
         now: Timestamp,
     ) -> Outcome {
-        if let Some(reference) = parameters.get("request_uri").and_then(reference) {
+        let object = parameters.get("request");
+        if let (Some(reference), None) = (parameters.get("request_uri").and_then(reference), object) {
             let request = self.pushed(parameters, reference, now).map_err(NotDone::Refused)?;
             return if cookies { self.lead(request, present, now).await } else { self.again(&request, now) };
         }
-        let Incoming { request, assertion } = match read(parameters, &self.registry, Way::Browser, now) {
+        let Incoming { request, assertion } = match self.incoming(parameters, Way::Browser, now).await {
             Ok(incoming) => incoming,
-            Err(NotRead::Unaddressed(why)) => return Err(NotDone::Refused(why)),
-            Err(NotRead::Refused(refusal)) => return Ok(Next::Leave(refusal.address(&self.issuer))),
+            Err(NotDone::Refused(NotRead::Unaddressed(why))) => return Err(NotDone::Refused(why)),
+            Err(NotDone::Refused(NotRead::Refused(refusal))) => {
+                return Ok(Next::Leave(refusal.address(&self.issuer)));
+            }
+            Err(NotDone::Failed(fault)) => return Err(fault.into()),
         };
         let Some(assertion) = assertion else {
             return if cookies { self.lead(request, present, now).await } else { self.again(&request, now) };
@@ -120,14 +133,16 @@ impl Provider {
             return self.lead(request, present, now).await;
         }
         if !allowed {
-            let refusal = request.refuse(ErrorCode::AccessDenied, "the person did not agree");
+            let error = request.client.consent_refused().into();
+            let refusal = request.refuse(error, "the person did not agree");
             return Ok(Next::Leave(refusal.address(&self.issuer)));
         }
-        let there = self.there(Some(person), now).await?.filter(|there| there.identity >= level);
+        let there = self.there(&request.client, Some(person), now).await?.filter(|there| there.identity >= level);
         if let (Some(there), Ok(Step::AskConsent(_, vector))) = (there, judge(&request, there, None, now))
             && vector.identity == level
         {
-            let given = Consent { scopes: request.scopes.bits(), level, at: now };
+            let claims = request.claims_beside_scopes().bits();
+            let given = Consent { scopes: request.scopes.bits(), claims, level, at: now };
             self.store.give_consent(&there.present.account, request.client.id().as_str(), given).await?;
         }
         self.lead(request, Some(person), now).await
@@ -164,7 +179,7 @@ impl Provider {
         present: Option<Present>,
         now: Timestamp,
     ) -> Result<Result<Step, Refusal>, Fault> {
-        let there = self.there(present, now).await?;
+        let there = self.there(&request.client, present, now).await?;
         let consent = match &there {
             Some(there) => self.store.consent(&there.present.account, request.client.id().as_str()).await?,
             None => None,
@@ -176,16 +191,16 @@ impl Provider {
     async fn take(&self, request: AuthorizationRequest, step: Result<Step, Refusal>, now: Timestamp) -> Outcome {
         Ok(match step {
             Err(refusal) => Next::Leave(refusal.address(&self.issuer)),
-            Ok(Step::SignIn(why)) => Next::SignIn(why, self.waiting(&request, now)?),
+            Ok(Step::SignIn(why)) => Next::SignIn(why, self.waiting(&request, now)?, request.language),
             Ok(Step::ShowMore(there)) => self.more(&request, there, now).await?,
             Ok(Step::AskConsent(there, vector)) => {
                 Next::Ask(self.question(request, there.present, vector.identity, now)?)
             }
             Ok(Step::Issue(there, vector)) => match self.use_up(&request).await? {
-                Consumption::Consumed => Next::Leave(self.code_address(&request, there, vector, now)?),
-                Consumption::AlreadyUsed => {
-                    let refusal = request.refuse(ErrorCode::InvalidRequestUri, "request_uri was used before");
-                    Next::Leave(refusal.address(&self.issuer))
+                Ok(()) => Next::Leave(self.code_address(&request, there, vector, now)?),
+                Err(once) => {
+                    let (error, what) = once.used_before();
+                    Next::Leave(request.refuse(error, what).address(&self.issuer))
                 }
             },
         })
@@ -195,8 +210,8 @@ impl Provider {
     async fn more(&self, request: &AuthorizationRequest, there: There, now: Timestamp) -> Result<Next, Fault> {
         let ways = self.ways(&there.present.account).await?;
         Ok(match trust::help(&request.vectors, there.identity, ways) {
-            Help::Passkey => Next::SignIn(Why::Passkey, self.waiting(request, now)?),
-            Help::Password => Next::SignIn(Why::Password, self.waiting(request, now)?),
+            Help::Passkey => Next::SignIn(Why::Passkey, self.waiting(request, now)?, request.language),
+            Help::Password => Next::SignIn(Why::Password, self.waiting(request, now)?, request.language),
             Help::Add(lacking) if may_add(there) => Next::Add(Lacking {
                 client: request.client.name().to_owned(),
                 ways: lacking,
@@ -204,9 +219,9 @@ impl Provider {
                 target: request.redirect_uri.origin().to_owned(),
             }),
             // What opens such an account is added with more than a password: with what they have of that, first.
-            Help::Add(_) if ways.passkey => Next::SignIn(Why::Passkey, self.waiting(request, now)?),
+            Help::Add(_) if ways.passkey => Next::SignIn(Why::Passkey, self.waiting(request, now)?, request.language),
             Help::Add(_) if ways.password && ways.second_step => {
-                Next::SignIn(Why::Password, self.waiting(request, now)?)
+                Next::SignIn(Why::Password, self.waiting(request, now)?, request.language)
             }
             Help::Add(_) | Help::Nothing => Next::Leave(unmet(request).address(&self.issuer)),
         })
@@ -224,12 +239,13 @@ impl Provider {
         Ok(Next::Leave(unmet(&self.waited(waiting, now)?).address(&self.issuer)))
     }
 
-    /// Uses up the name of a request that was pushed: it is good for one code (RFC 9126, section 4). It may have been opened
-    /// once more, as late as that was possible, and may wait from then on.
-    async fn use_up(&self, request: &AuthorizationRequest) -> Result<Consumption, Fault> {
-        let Some(name) = request.pushed else { return Ok(Consumption::Consumed) };
-        let name = SingleUse::of(&[b"pushed-request\0".as_slice(), &name].concat());
-        Ok(self.warm.consume(&name, request.began.plus(push::LIFETIME).plus(LIFETIME)).await?)
+    /// Uses up what a request is good once by, if by anything; gives that back if it was used before.
+    pub(super) async fn use_up(&self, request: &AuthorizationRequest) -> Result<Result<(), Once>, Fault> {
+        let Some(once) = request.once else { return Ok(Ok(())) };
+        Ok(match self.warm.consume(&once.single_use(), request.began.plus(Once::REMEMBERED)).await? {
+            Consumption::Consumed => Ok(()),
+            Consumption::AlreadyUsed => Err(once),
+        })
     }
 
     fn again(&self, request: &AuthorizationRequest, now: Timestamp) -> Outcome {
@@ -237,7 +253,7 @@ impl Provider {
     }
 
     /// Who is there, as the shared tier and the store know it now; nobody, if the session or the account has ended.
-    async fn there(&self, present: Option<Present>, now: Timestamp) -> Result<Option<There>, Fault> {
+    async fn there(&self, client: &Client, present: Option<Present>, now: Timestamp) -> Result<Option<There>, Fault> {
         let Some(present) = present else { return Ok(None) };
         let Some(record) = self.warm.session(&present.session).await? else { return Ok(None) };
         if record.account != present.account || record.standing(record.seen, now) != Standing::Live {
@@ -249,6 +265,7 @@ impl Provider {
             identity: account.identity,
             components: record.components,
             authenticated: record.authenticated,
+            called: Called::of(&self.subject(client, &present.account)),
         }))
     }
 
@@ -265,7 +282,9 @@ impl Provider {
         Ok(Question {
             client: request.client.name().to_owned(),
             scopes: request.scopes,
+            claims: request.claims_beside_scopes(),
             level,
+            language: request.language,
             sealed,
             target: request.redirect_uri.origin().to_owned(),
         })
@@ -286,6 +305,7 @@ impl Provider {
             redirect_uri: request.redirect_uri.digest(),
             scopes: request.scopes,
             resources: request.resources.digests(),
+            claims: request.claims,
             vector,
             authenticated: there.authenticated,
             expires: now.plus(request.client.profile().rules().code),

@@ -3,7 +3,8 @@
 
 use super::{AuthorizationRequest, ErrorCode, Present, Prompt, Refusal};
 use crate::model::Consent;
-use crate::oidc::scope::Scopes;
+use crate::oidc::claim::ClaimSet;
+use crate::oidc::hint::Called;
 use crate::oidc::trust::{self, Met};
 use aldgate_core::assurance::{Components, IdentityLevel, Vector};
 use aldgate_core::time::Timestamp;
@@ -20,6 +21,8 @@ pub(crate) struct There {
     pub(crate) components: Components,
     /// When they last proved who they are.
     pub(crate) authenticated: Timestamp,
+    /// What the client calls them.
+    pub(crate) called: Called,
 }
 
 /// Why somebody has to sign in.
@@ -64,6 +67,9 @@ pub(crate) fn judge(
     if before && (anew || old) {
         return sign_in(request, Why::Again);
     }
+    if request.about.is_some_and(|about| about != there.called) {
+        return somebody_else(request, there);
+    }
     let vector = match trust::best(&request.vectors, there.identity, there.components) {
         Met::By(vector) => vector,
         Met::Components => return more(request, there),
@@ -74,13 +80,22 @@ pub(crate) fn judge(
             return Err(request.refuse(ErrorCode::AccessDenied, "the person's identity is not verified so far"));
         }
     };
-    if consent.is_some_and(|consent| covers(consent, request.scopes, vector.identity)) {
+    if consent.is_some_and(|consent| covers(consent, request, vector.identity)) {
         return Ok(Step::Issue(there, vector));
     }
     if request.prompt == Prompt::None {
         return Err(request.refuse(ErrorCode::ConsentRequired, "the person has to be asked for consent"));
     }
     Ok(Step::AskConsent(there, vector))
+}
+
+/// Whom the client does not mean may sign in as whom it means, once (OpenID Connect Core, section 3.1.2.1).
+fn somebody_else(request: &AuthorizationRequest, there: There) -> Result<Step, Refusal> {
+    if there.authenticated <= request.began {
+        return sign_in(request, Why::Again);
+    }
+    let error = ErrorCode::LoginRequired("login_required");
+    Err(request.refuse(error, "somebody else has signed in than the person whom this request is about"))
 }
 
 fn sign_in(request: &AuthorizationRequest, why: Why) -> Result<Step, Refusal> {
@@ -100,16 +115,20 @@ fn with_a_page(request: &AuthorizationRequest, step: Step) -> Result<Step, Refus
 }
 
 /// Whether what was allowed is what is asked for: these scopes, at this level or one below (NHS login, EIS 3.4: asked at
-/// the first sign-in, at a new level, and when the scopes change).
-fn covers(consent: &Consent, scopes: Scopes, level: IdentityLevel) -> bool {
-    consent.scopes == scopes.bits() && consent.level >= level
+/// the first sign-in, at a new level, and when the scopes change), and every claim that the scopes do not tell.
+fn covers(consent: &Consent, request: &AuthorizationRequest, level: IdentityLevel) -> bool {
+    let claims = request.claims_beside_scopes().is_within(ClaimSet::from_bits(consent.claims));
+    consent.scopes == request.scopes.bits() && claims && consent.level >= level
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::claim::Claim;
+    use crate::oidc::claims_request::AskedClaims;
     use crate::oidc::client::tests::client;
     use crate::oidc::resource::Resources;
+    use crate::oidc::scope::Scopes;
     use aldgate_core::id::{AccountId, SessionId};
     use aldgate_core::testing::world::NOW;
     use std::sync::Arc;
@@ -120,27 +139,30 @@ mod tests {
             redirect_uri: client.redirect_uri("https://rp.example/cb").expect("an address").clone(),
             scopes: client.scopes(),
             resources: Resources::default(),
+            claims: AskedClaims::default(),
             state: None,
             nonce: None,
             vectors: vectors.iter().filter_map(|text| trust::parse(text).ok()).collect(),
             prompt,
             max_age: None,
             challenge: None,
+            language: None,
             allow_registration: true,
             began: NOW,
             key: None,
-            pushed: None,
+            once: None,
+            about: None,
             client,
         }
     }
 
     fn there(identity: IdentityLevel, components: Components) -> There {
         let present = Present { account: AccountId::from_bytes([1; 16]), session: SessionId::from_bytes([2; 16]) };
-        There { present, identity, components, authenticated: NOW }
+        There { present, identity, components, authenticated: NOW, called: Called::of("ada") }
     }
 
     fn allowed(request: &AuthorizationRequest, level: IdentityLevel) -> Consent {
-        Consent { scopes: request.scopes.bits(), level, at: NOW }
+        Consent { scopes: request.scopes.bits(), claims: 0, level, at: NOW }
     }
 
     const PASSKEY: Components = Components::PASSKEY;
@@ -157,6 +179,26 @@ mod tests {
         assert_eq!(judge(Some(person), Some(&consent)), Ok(Step::Issue(person, vector)));
         let other = Consent { scopes: 1, ..consent };
         assert_eq!(judge(Some(person), Some(&other)), Ok(Step::AskConsent(person, vector)), "other scopes");
+    }
+
+    #[test]
+    fn a_claim_that_the_scopes_do_not_tell_is_asked_for() {
+        let set = |claims: &[Claim]| claims.iter().copied().fold(ClaimSet::NONE, ClaimSet::with);
+        let asking = |claims: &[Claim]| AuthorizationRequest {
+            scopes: Scopes::requested("openid email"),
+            claims: AskedClaims { userinfo: set(claims), id_token: ClaimSet::NONE },
+            ..request(Prompt::AsNeeded, &["P0.Cm"])
+        };
+        let asked = |claims: &[Claim], allowed: &[Claim]| {
+            let request = asking(claims);
+            let given = Consent { claims: set(allowed).bits(), ..self::allowed(&request, IdentityLevel::P0) };
+            let step = judge(&request, Some(there(IdentityLevel::P0, PASSKEY)), Some(&given), NOW);
+            matches!(step, Ok(Step::AskConsent(..)))
+        };
+        assert!(asked(&[Claim::Birthdate], &[]));
+        assert!(asked(&[Claim::Birthdate, Claim::NhsNumber], &[Claim::Birthdate]));
+        assert!(!asked(&[Claim::Birthdate], &[Claim::Birthdate, Claim::NhsNumber]));
+        assert!(!asked(&[Claim::EmailVerified], &[]), "its scope is asked for too");
     }
 
     #[test]
@@ -191,6 +233,20 @@ mod tests {
         let judge = |there| judge(&request, Some(there), Some(&consent), NOW.plus(Duration::from_mins(1)));
         assert_eq!(judge(at(NOW)), Ok(Step::SignIn(Why::Again)));
         assert!(matches!(judge(at(NOW.plus(Duration::from_millis(1)))), Ok(Step::Issue(..))));
+    }
+
+    #[test]
+    fn whoever_is_not_meant_may_sign_in_as_who_is_and_is_told_of_to_the_client_else() {
+        let about = |prompt| AuthorizationRequest { about: Some(Called::of("eve")), ..request(prompt, &["P0.Cm"]) };
+        let later = NOW.plus(Duration::from_mins(1));
+        let ada = |authenticated| Some(There { authenticated, ..there(IdentityLevel::P0, PASSKEY) });
+        let judge = |prompt, there| judge(&about(prompt), there, None, later).map_err(|refusal| refusal.error.as_str());
+        assert_eq!(judge(Prompt::AsNeeded, ada(NOW)), Ok(Step::SignIn(Why::Again)));
+        assert_eq!(judge(Prompt::AsNeeded, ada(later)), Err("login_required"));
+        assert_eq!(judge(Prompt::Login, ada(later)), Err("login_required"));
+        assert_eq!(judge(Prompt::None, ada(NOW)), Err("sso_login_required"));
+        let eve = Some(There { called: Called::of("eve"), ..there(IdentityLevel::P0, PASSKEY) });
+        assert!(matches!(judge(Prompt::AsNeeded, eve), Ok(Step::AskConsent(..))));
     }
 
     #[test]

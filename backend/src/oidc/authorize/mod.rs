@@ -6,7 +6,9 @@
 //! person on a page of ours ([`Unaddressed`]); what is wrong after it is told to the client ([`Refusal`]).
 
 mod flow;
+mod incoming;
 mod judge;
+mod object;
 mod push;
 mod read;
 mod refusal;
@@ -14,15 +16,22 @@ pub(crate) mod resume;
 
 pub(crate) use flow::{Lacking, Next};
 pub(crate) use judge::Why;
+pub(crate) use object::{ObjectName, ObjectRefused};
 pub(crate) use refusal::{ErrorCode, Refusal, Unaddressed};
 
+use super::claim::ClaimSet;
+use super::claims_request::AskedClaims;
 use super::client::{Client, RedirectUri};
+use super::hint::Called;
 use super::pkce::Challenge;
 use super::resource::Resources;
 use super::scope::Scopes;
 use aldgate_core::assurance::Vector;
-use aldgate_core::id::{AccountId, SessionId};
+use aldgate_core::id::{AccountId, SessionId, SingleUse};
+use aldgate_core::language::Language;
 use aldgate_core::time::Timestamp;
+use object::LIFE_MAX;
+use resume::LIFETIME;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +69,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) scopes: Scopes,
     /// For which services it wants its access tokens: all of them its own to ask for.
     pub(crate) resources: Resources,
+    /// What it asks to know besides, claim by claim: all of it what its client may ask for.
+    pub(crate) claims: AskedClaims,
     /// Given back as it came.
     pub(crate) state: Option<String>,
     /// For the ID token.
@@ -72,17 +83,57 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) max_age: Option<Duration>,
     /// To what the code is bound.
     pub(crate) challenge: Option<Challenge>,
+    /// In which language its client has spoken with the person, of those that we speak.
+    pub(crate) language: Option<Language>,
     /// Whether somebody without an account may be shown how to get one.
     pub(crate) allow_registration: bool,
     /// When the request came: what `prompt=login` wants must happen after it.
     pub(crate) began: Timestamp,
     /// The thumbprint of the key to which its tokens shall be bound (RFC 9449, section 10).
     pub(crate) key: Option<[u8; 32]>,
-    /// The name under which its client has pushed it, which is good for one code.
-    pub(crate) pushed: Option<[u8; 16]>,
+    /// What it is good once by, if by anything.
+    pub(crate) once: Option<Once>,
+    /// Whom it must be about, if its client has said that.
+    pub(crate) about: Option<Called>,
+}
+
+/// By what a request is good for one code. Until then it may be opened again: browsers load pages twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Once {
+    /// The name under which its client has pushed it (RFC 9126, section 4).
+    Pushed([u8; 16]),
+    /// The `jti` of its object.
+    Object(ObjectName),
+}
+
+impl Once {
+    /// How long after a request came it is remembered that it was used: the same object may have been opened again until
+    /// its end, and that may still wait.
+    const REMEMBERED: Duration = Duration::from_mins(1).saturating_add(LIFE_MAX).saturating_add(LIFETIME);
+
+    /// What is used up.
+    fn single_use(self) -> SingleUse {
+        match self {
+            Self::Pushed(name) => SingleUse::of(&[b"pushed-request\0".as_slice(), &name].concat()),
+            Self::Object(ObjectName(name)) => SingleUse::of(&[b"request-object\0".as_slice(), &name].concat()),
+        }
+    }
+
+    /// What a client is told that uses it again.
+    const fn used_before(self) -> (ErrorCode, &'static str) {
+        match self {
+            Self::Pushed(_) => (ErrorCode::InvalidRequestUri, "request_uri was used before"),
+            Self::Object(_) => (ErrorCode::InvalidRequestObject, "request was used before"),
+        }
+    }
 }
 
 impl AuthorizationRequest {
+    /// What a person is asked to tell that the scopes do not tell.
+    pub(crate) fn claims_beside_scopes(&self) -> ClaimSet {
+        self.claims.all().not_told_by(self.scopes)
+    }
+
     /// A refusal of this request.
     pub(crate) fn refuse(&self, error: ErrorCode, description: impl Into<String>) -> Refusal {
         Refusal {

@@ -3,9 +3,10 @@
 //! What the client gets is the request, sealed: nothing is stored. It is bound to its client, opened for at most five
 //! minutes, and good for one code; until then it may be opened again, since browsers load pages twice.
 
-use super::read::{Incoming, NotRead, Way, read};
+use super::incoming::Incoming;
+use super::read::{NotRead, Way};
 use super::resume::Waiting;
-use super::{AuthorizationRequest, Unaddressed};
+use super::{AuthorizationRequest, ErrorCode, ObjectRefused, Once, Unaddressed};
 use crate::fault::NotDone;
 use crate::oidc::Provider;
 use crate::oidc::parameters::Parameters;
@@ -45,7 +46,7 @@ pub(super) fn reference(request_uri: &str) -> Option<&str> {
 
 impl Provider {
     /// Takes a request from its client. `key` is the one to which the client has bound it by a proof.
-    pub(crate) fn push(
+    pub(crate) async fn push(
         &self,
         proven: &Proven,
         parameters: &Parameters,
@@ -57,8 +58,8 @@ impl Provider {
             return Err(invalid("request_uri cannot be pushed"));
         }
         let parameters = parameters.clone().with("client_id", proven.client().id().as_str());
-        let read = read(&parameters, &self.registry, Way::Pushed, now);
-        let Incoming { mut request, assertion } = read.map_err(|why| NotDone::Refused(refusal(why)))?;
+        let incoming = self.incoming(&parameters, Way::Pushed, now).await;
+        let Incoming { mut request, assertion } = incoming.map_err(|why| why.in_terms(refusal))?;
         if assertion.is_some() {
             return Err(invalid("asserted_login_identity cannot be pushed"));
         }
@@ -66,7 +67,11 @@ impl Provider {
             return Err(invalid("dpop_jkt is not the key of the proof"));
         }
         request.key = request.key.or(key);
-        request.pushed = Some(self.entropy.bytes()?);
+        // An object comes from the client itself here, which has no reason to push it twice.
+        if self.use_up(&request).await?.is_err() {
+            return Err(NotDone::Refused(refusal(Unaddressed::Object(ObjectRefused::Replayed).into())));
+        }
+        request.once = Some(Once::Pushed(self.entropy.bytes()?));
         let sealed = Sealed { request: Waiting::of(&request), expires: now.plus(LIFETIME).as_millis() };
         let request_uri = format!("{PREFIX}{}", self.pushes.seal(&sealed, now)?);
         Ok(Pushed { request_uri, expires_in: LIFETIME.as_secs() })
@@ -94,6 +99,9 @@ impl Provider {
 /// What the client is told itself, since it asks by itself.
 fn refusal(why: NotRead) -> TokenError {
     match why {
+        NotRead::Unaddressed(Unaddressed::Object(why)) => {
+            TokenError::Request(ErrorCode::InvalidRequestObject.as_str(), why.to_string())
+        }
         NotRead::Unaddressed(why) => TokenError::InvalidRequest(why.to_string()),
         NotRead::Refused(refusal) => TokenError::Request(refusal.error.as_str(), refusal.description),
     }

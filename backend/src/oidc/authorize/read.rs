@@ -3,13 +3,16 @@
 //! The order is the safety: first the client, then its redirect URI, byte by byte; only then is anything told to it.
 
 use super::{AuthorizationRequest, ErrorCode, Prompt, Refusal, STATE_BYTES_MAX, Unaddressed};
+use crate::oidc::claims_request::{self, BadClaims, ClaimsRequest};
 use crate::oidc::client::{Client, RedirectUri};
 use crate::oidc::parameters::Parameters;
 use crate::oidc::pkce::Challenge;
+use crate::oidc::profile::HintCounts;
 use crate::oidc::registry::Registry;
 use crate::oidc::resource::Resources;
 use crate::oidc::scope::{Scope, Scopes};
 use crate::oidc::trust;
+use aldgate_core::language::Language;
 use aldgate_core::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,20 +22,19 @@ use std::time::Duration;
 /// Longest `asserted_login_identity`: a JWT of a 4,096-bit key.
 const ASSERTION_BYTES_MAX: usize = 2 * 1024;
 
-/// Parameters that would change a request and are not understood here (OpenID Connect Core, section 6 and 7.2.1).
-const NOT_SUPPORTED: [(&str, ErrorCode); 3] = [
-    ("request", ErrorCode::RequestNotSupported),
-    ("request_uri", ErrorCode::RequestUriNotSupported),
-    ("registration", ErrorCode::RegistrationNotSupported),
-];
+/// Parameters that would change a request and are not understood here (OpenID Connect Core, sections 6.2 and 7.2.1).
+const NOT_SUPPORTED: [(&str, ErrorCode); 2] =
+    [("request_uri", ErrorCode::RequestUriNotSupported), ("registration", ErrorCode::RegistrationNotSupported)];
 
-/// A request, and what another client says about who is there: still to be verified.
+/// A request, and what it says about who is there: still to be verified.
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub(super) struct Read {
     /// The request.
-    pub(crate) request: AuthorizationRequest,
+    pub(super) request: AuthorizationRequest,
     /// `asserted_login_identity`, as it came.
-    pub(crate) assertion: Option<String>,
+    pub(super) assertion: Option<String>,
+    /// `id_token_hint`, as it came, where it counts.
+    pub(super) hint: Option<String>,
 }
 
 /// A request that is not made.
@@ -59,18 +61,22 @@ pub(crate) enum Way {
     Pushed,
 }
 
+/// How a request was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Made {
+    /// By which way it has come.
+    pub(super) way: Way,
+    /// Whether its parameters are those of an object that its client has signed.
+    pub(super) signed: bool,
+}
+
 /// Reads a request.
-pub(crate) fn read(
-    parameters: &Parameters,
-    registry: &Registry,
-    way: Way,
-    now: Timestamp,
-) -> Result<Incoming, NotRead> {
+pub(super) fn read(parameters: &Parameters, registry: &Registry, made: Made, now: Timestamp) -> Result<Read, NotRead> {
     let client = parameters.get("client_id").and_then(|id| registry.find(id)).ok_or(Unaddressed::Client)?;
     let redirect_uri = parameters.get("redirect_uri").and_then(|text| client.redirect_uri(text));
     let redirect_uri = redirect_uri.ok_or(Unaddressed::RedirectUri)?.clone();
     let disabled = registry.is_disabled(&client);
-    let reading = Reading { parameters, client: &client, disabled, redirect_uri, way };
+    let reading = Reading { parameters, client: &client, disabled, redirect_uri, made };
     reading.request(now).map_err(NotRead::Refused)
 }
 
@@ -80,7 +86,7 @@ struct Reading<'a> {
     client: &'a Arc<Client>,
     disabled: bool,
     redirect_uri: RedirectUri,
-    way: Way,
+    made: Made,
 }
 
 impl Reading<'_> {
@@ -98,7 +104,7 @@ impl Reading<'_> {
         self.refusal(ErrorCode::InvalidRequest, description)
     }
 
-    fn request(self, now: Timestamp) -> Result<Incoming, Refusal> {
+    fn request(self, now: Timestamp) -> Result<Read, Refusal> {
         if self.disabled {
             return Err(self.refusal(ErrorCode::UnauthorizedClient, "this client is out of use"));
         }
@@ -106,7 +112,10 @@ impl Reading<'_> {
         if let Some((name, error)) = unsupported {
             return Err(self.refusal(*error, format!("{name} is not supported")));
         }
-        if self.way == Way::Browser && self.client.profile().rules().par {
+        if self.client.request_objects().are_required() && !self.made.signed {
+            return Err(self.invalid("this client must sign its requests, and send them as request"));
+        }
+        if self.made.way == Way::Browser && self.client.profile().rules().par {
             return Err(self.invalid("this client must push its requests, and send request_uri here"));
         }
         self.response()?;
@@ -121,7 +130,8 @@ impl Reading<'_> {
         }
         let (prompt, max_age, challenge) = (self.prompt()?, self.max_age()?, self.challenge()?);
         self.display()?;
-        let key = self.key()?;
+        let ClaimsRequest { claims, about } = self.claims()?;
+        let (key, hint) = (self.key()?, self.hint());
         let assertion = self.parameters.get("asserted_login_identity");
         if assertion.is_some_and(|text| text.len() > ASSERTION_BYTES_MAX) {
             return Err(self.invalid("asserted_login_identity is too long"));
@@ -130,19 +140,22 @@ impl Reading<'_> {
             client: self.client.clone(),
             scopes,
             resources,
+            claims: claims.allowed_to(self.client),
             state,
             nonce,
             vectors,
             prompt,
             max_age,
             challenge,
+            language: self.parameters.get("ui_locales").and_then(Language::of_locales),
             allow_registration: self.parameters.get("allow_registration") != Some("false"),
             began: now,
             key,
-            pushed: None,
+            once: None,
+            about,
             redirect_uri: self.redirect_uri,
         };
-        Ok(Incoming { request, assertion: assertion.map(str::to_owned) })
+        Ok(Read { request, assertion: assertion.map(str::to_owned), hint })
     }
 
     /// Codes only, and only in the query.
@@ -194,6 +207,15 @@ impl Reading<'_> {
         asked.map_err(|bad| self.refusal(ErrorCode::InvalidTarget, bad))
     }
 
+    fn claims(&self) -> Result<ClaimsRequest, Refusal> {
+        let read = self.parameters.get("claims").map(claims_request::read).transpose();
+        let read = read.map_err(|bad| match bad {
+            BadClaims::Acr => self.refusal(ErrorCode::Unmet, bad),
+            BadClaims::Malformed | BadClaims::Subject => self.invalid(bad),
+        });
+        read.map(Option::unwrap_or_default)
+    }
+
     fn prompt(&self) -> Result<Prompt, Refusal> {
         match self.parameters.get("prompt").map(str::trim) {
             None | Some("") => Ok(Prompt::AsNeeded),
@@ -230,6 +252,16 @@ impl Reading<'_> {
         }
     }
 
+    /// Whom the client means, where it may say so.
+    fn hint(&self) -> Option<String> {
+        let counts = match self.client.profile().rules().id_token_hint {
+            HintCounts::Nowhere => false,
+            HintCounts::WhereSigned => self.made.signed,
+            HintCounts::Everywhere => true,
+        };
+        self.parameters.get("id_token_hint").filter(|_| counts).map(str::to_owned)
+    }
+
     fn display(&self) -> Result<(), Refusal> {
         match self.parameters.get("display") {
             None | Some("page" | "touch" | "popup" | "wap") => Ok(()),
@@ -243,6 +275,8 @@ mod tests {
     use super::*;
     use crate::oidc::client::tests::registration;
     use aldgate_core::testing::world::NOW;
+
+    const PLAIN: Made = Made { way: Way::Browser, signed: false };
 
     const GOOD: [(&str, &str); 7] = [
         ("client_id", "rp"),
@@ -263,11 +297,11 @@ mod tests {
     }
 
     /// Reads the good request with other parameters; an empty value leaves one out.
-    fn reading(changes: &[(&str, &str)]) -> Result<Incoming, NotRead> {
+    fn reading(changes: &[(&str, &str)]) -> Result<Read, NotRead> {
         let mut all: Vec<_> = GOOD.iter().filter(|(name, _)| !changes.iter().any(|(other, _)| other == name)).collect();
         all.extend(changes);
         let pairs = all.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
-        read(&Parameters::read(pairs).expect("parameters"), &registry(), Way::Browser, NOW)
+        read(&Parameters::read(pairs).expect("parameters"), &registry(), PLAIN, NOW)
     }
 
     fn refused(changes: &[(&str, &str)]) -> (&'static str, Option<String>) {
@@ -279,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_good_request_is_read() {
-        let Incoming { request, assertion } = reading(&[]).expect("read");
+        let Read { request, assertion, .. } = reading(&[]).expect("read");
         assert_eq!((request.scopes.to_string().as_str(), assertion), ("openid profile", None));
         assert_eq!((request.state.as_deref(), request.nonce.as_deref()), (Some("s"), Some("n")));
         assert_eq!((request.prompt, request.max_age, request.allow_registration), (Prompt::AsNeeded, None, true));
@@ -345,10 +379,15 @@ mod tests {
             ([("display", "window")], "invalid_request"),
             ([("code_challenge_method", "S256")], "invalid_request"),
             ([("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")], "invalid_request"),
-            ([("request", "x.y.z")], "request_not_supported"),
             ([("request_uri", "https://rp.example/r")], "request_uri_not_supported"),
             ([("registration", "{}")], "registration_not_supported"),
             ([("dpop_jkt", "abc")], "invalid_request"),
+            ([("claims", "x")], "invalid_request"),
+            ([("claims", r#"{"userinfo":[]}"#)], "invalid_request"),
+            (
+                [("claims", r#"{"id_token":{"acr":{"essential":true,"value":"x"}}}"#)],
+                "unmet_authentication_requirements",
+            ),
         ] {
             assert_eq!(refused(&changes), (error, Some("s".into())), "{changes:?}");
         }
@@ -367,7 +406,7 @@ mod tests {
             let scope = [("scope", scope)];
             let pairs = GOOD.iter().filter(|(name, _)| *name != "scope").chain(&scope);
             let pairs = pairs.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
-            read(&Parameters::read(pairs).expect("parameters"), &registry, Way::Browser, NOW)
+            read(&Parameters::read(pairs).expect("parameters"), &registry, PLAIN, NOW)
         };
         assert!(with("openid basic_demographics").is_ok());
         assert!(matches!(with("openid profile basic_demographics"), Err(NotRead::Refused(_))));

@@ -1,6 +1,7 @@
 //! What is wrong with an authorization request, and who is told.
 
-use crate::oidc::client::RedirectUri;
+use super::ObjectRefused;
+use crate::oidc::client::{ConsentRefused, RedirectUri};
 use std::fmt;
 
 /// An error that a client is told by its redirect URI (RFC 6749, section 4.1.2.1; OpenID Connect Core, section 3.1.2.6;
@@ -20,9 +21,9 @@ pub(crate) enum ErrorCode {
     ConsentRequired,
     /// Nobody, or not this person, can sign in as it is asked for.
     Unmet,
-    RequestNotSupported,
     RequestUriNotSupported,
     InvalidRequestUri,
+    InvalidRequestObject,
     RegistrationNotSupported,
 }
 
@@ -40,10 +41,19 @@ impl ErrorCode {
             Self::InteractionRequired => "interaction_required",
             Self::ConsentRequired => "consent_required",
             Self::Unmet => "unmet_authentication_requirements",
-            Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidRequestUri => "invalid_request_uri",
+            Self::InvalidRequestObject => "invalid_request_object",
             Self::RegistrationNotSupported => "registration_not_supported",
+        }
+    }
+}
+
+impl From<ConsentRefused> for ErrorCode {
+    fn from(word: ConsentRefused) -> Self {
+        match word {
+            ConsentRefused::AccessDenied => Self::AccessDenied,
+            ConsentRefused::ConsentRequired => Self::ConsentRequired,
         }
     }
 }
@@ -80,6 +90,8 @@ pub(crate) enum Unaddressed {
     Client,
     /// The address is none of the client's, or none was named.
     RedirectUri,
+    /// Its object, which is all that it says, is not good.
+    Object(ObjectRefused),
     /// What was kept over a sign-in is too old, or was not made here.
     Expired,
 }
@@ -90,6 +102,7 @@ impl fmt::Display for Unaddressed {
             Self::Parameters(what) => f.write_str(what),
             Self::Client => f.write_str("client_id is not that of a service we know"),
             Self::RedirectUri => f.write_str("redirect_uri is not registered for this service"),
+            Self::Object(why) => write!(f, "{why}"),
             Self::Expired => f.write_str("the request took too long"),
         }
     }

@@ -4,14 +4,18 @@
 //! Whoever sends one again has the same request again and nothing more: it is judged anew each time, the client's
 //! registration included. The sealed moment at which it began is what `prompt=login` is held against.
 
-use super::{AuthorizationRequest, Present, Prompt, Unaddressed};
+use super::{AuthorizationRequest, ObjectName, Once, Present, Prompt, Unaddressed};
+use crate::oidc::claim::ClaimSet;
+use crate::oidc::claims_request::AskedClaims;
 use crate::oidc::client::DIGEST_BYTES;
+use crate::oidc::hint::Called;
 use crate::oidc::pkce::{CHALLENGE_BYTES, Challenge};
 use crate::oidc::registry::Registry;
 use crate::oidc::resource::{ResourceDigest, Resources};
 use crate::oidc::scope::Scopes;
 use aldgate_core::assurance::{Components, IdentityLevel, Vector};
 use aldgate_core::id::{AccountId, SessionId};
+use aldgate_core::language::Language;
 use aldgate_core::time::Timestamp;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -53,6 +57,16 @@ pub(crate) struct Waiting {
     #[n(13)]
     #[cbor(default)]
     resources: Vec<ResourceDigest>,
+    #[n(14)]
+    object: Option<ByteArray<16>>,
+    #[n(15)]
+    about: Option<ByteArray<DIGEST_BYTES>>,
+    #[n(16)]
+    userinfo: Option<u32>,
+    #[n(17)]
+    id_token: Option<u32>,
+    #[n(18)]
+    language: Option<String>,
 }
 
 /// A person as they stand in what waits.
@@ -124,8 +138,19 @@ impl Waiting {
             allow_registration: request.allow_registration,
             began: request.began.as_millis(),
             key: request.key.map(ByteArray::from),
-            pushed: request.pushed.map(ByteArray::from),
             resources: request.resources.digests(),
+            pushed: match request.once {
+                Some(Once::Pushed(name)) => Some(name.into()),
+                Some(Once::Object(_)) | None => None,
+            },
+            object: match request.once {
+                Some(Once::Object(ObjectName(name))) => Some(name.into()),
+                Some(Once::Pushed(_)) | None => None,
+            },
+            about: request.about.map(|Called(digest)| digest.into()),
+            userinfo: Some(request.claims.userinfo.bits()),
+            id_token: Some(request.claims.id_token.bits()),
+            language: request.language.map(|language| language.tag().to_owned()),
         }
     }
 
@@ -146,6 +171,9 @@ impl Waiting {
         else {
             return Err(Unaddressed::Expired); // The client was registered anew meanwhile.
         };
+        let claims = |bits: Option<u32>| bits.map(ClaimSet::from_bits).unwrap_or_default();
+        let claims = AskedClaims { userinfo: claims(self.userinfo), id_token: claims(self.id_token) };
+        let object = self.object.map(|name| Once::Object(ObjectName(*name)));
         Ok(AuthorizationRequest {
             redirect_uri,
             scopes,
@@ -163,7 +191,10 @@ impl Waiting {
             allow_registration: self.allow_registration,
             began,
             key: self.key.map(|key| *key),
-            pushed: self.pushed.map(|name| *name),
+            once: self.pushed.map(|name| Once::Pushed(*name)).or(object),
+            about: self.about.map(|digest| Called(*digest)),
+            claims: claims.allowed_to(&client),
+            language: self.language.as_deref().and_then(Language::of_tag),
             client,
         })
     }
@@ -220,7 +251,7 @@ mod tests {
         Registry::new([Client::register(from).expect("a client")]).expect("one")
     }
 
-    fn all(client: &Client) -> Resources {
+    fn all_of(client: &Client) -> Resources {
         let pairs = client.resources().iter().map(|uri| (b"resource".to_vec(), uri.as_str().as_bytes().to_vec()));
         Resources::asked(&Parameters::read(pairs).expect("read"), client.resources()).expect("registered")
     }
@@ -228,20 +259,25 @@ mod tests {
     fn longest(registry: &Registry) -> AuthorizationRequest {
         let client = registry.find("rp").expect("a client").clone();
         let long = Some("\"".repeat(STATE_BYTES_MAX));
+        let every = ClaimSet::from_bits(u32::MAX);
+        let all = AskedClaims { userinfo: every, id_token: every };
         AuthorizationRequest {
             redirect_uri: client.redirect_uri("https://rp.example/cb").expect("an address").clone(),
             scopes: client.scopes(),
-            resources: all(&client),
+            resources: all_of(&client),
+            claims: all.allowed_to(&client),
             state: long.clone(),
             nonce: long,
             vectors: trust::ALL.iter().filter_map(|text| trust::parse(text).ok()).collect(),
             prompt: Prompt::Login,
             max_age: Some(Duration::from_secs(300)),
             challenge: Some(Challenge::from_bytes([7; 32])),
+            language: Some(Language::Welsh),
             allow_registration: false,
             began: NOW,
             key: Some([8; 32]),
-            pushed: Some([9; 16]),
+            once: Some(Once::Object(ObjectName([9; 16]))),
+            about: Some(Called([10; DIGEST_BYTES])),
             client,
         }
     }

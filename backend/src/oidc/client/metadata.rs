@@ -46,6 +46,14 @@ pub(crate) struct Metadata {
     pub(crate) response_types: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id_token_signed_response_alg: Option<String>,
+    /// RFC 9101's: the one algorithm of its request objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request_object_signing_alg: Option<String>,
+    /// RFC 9101's: whether each of its requests must be signed.
+    pub(crate) require_signed_request_object: bool,
+    /// Ours: what it is told of somebody who does not agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) consent_refused: Option<String>,
     /// Ours: whose rules hold for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) profile: Option<String>,
@@ -92,6 +100,9 @@ impl Metadata {
             tls_client_certificate_bound_access_tokens: self.tls_client_certificate_bound_access_tokens,
             keys,
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+            request_object_signing_alg: self.request_object_signing_alg.clone(),
+            require_signed_request_object: self.require_signed_request_object,
+            consent_refused: self.consent_refused.clone(),
             ..Registration::default()
         }
     }

@@ -3,13 +3,19 @@
 //! A [`Client`] is made of a [`Registration`] by [`Client::register`] alone, which finds every fault at once: whoever
 //! holds one need not look at its parts again.
 
+mod consent_refused;
+mod encryption_key;
 mod id;
 pub(crate) mod metadata;
 mod redirect_uri;
+mod request_objects;
 
+pub(crate) use consent_refused::ConsentRefused;
+pub(crate) use encryption_key::EncryptionKey;
 pub use id::{ClientId, NotAClientId};
 pub use redirect_uri::{BadRedirectUri, RedirectUri};
 pub(crate) use redirect_uri::{DIGEST_BYTES, digest_of};
+pub(crate) use request_objects::RequestObjects;
 
 use super::client_assertion::ClientKeys;
 use super::logout::LogoutUri;
@@ -79,6 +85,12 @@ pub struct Registration {
     pub keys: Option<PublicKeys>,
     /// Where it is told of log-outs, without the browser.
     pub backchannel_logout_uri: Option<String>,
+    /// The one algorithm of its request objects; any of its profile's if nothing is said.
+    pub request_object_signing_alg: Option<String>,
+    /// Whether each of its requests must be signed.
+    pub require_signed_request_object: bool,
+    /// What it is told of somebody who does not agree: its profile's word if nothing is said.
+    pub consent_refused: Option<String>,
 }
 
 /// A client's keys, as text.
@@ -119,7 +131,10 @@ pub struct Client {
     certificate_name: Option<String>,
     certificate_bound: bool,
     keys: ClientKeys,
+    encryption_key: Option<EncryptionKey>,
     logout: Option<LogoutUri>,
+    request_objects: RequestObjects,
+    consent_refused: ConsentRefused,
     disabled: bool,
 }
 
@@ -162,6 +177,8 @@ impl Client {
         let resources = resources("resources", &from.resources, &mut faults);
         let serves = serves(from, &mut faults);
         let exchange_for = self::resources("exchange_for", &from.exchange_for, &mut faults);
+        let request_objects = request_objects(from, profile, &mut faults);
+        let consent_refused = consent_refused(from, profile, &mut faults);
         match (id, name, profile, scopes, keys, sector) {
             (Some(id), Some(name), Some(profile), Some(scopes), Some(keys), Some(sector)) if faults.0.is_empty() => {
                 Ok(Self {
@@ -182,7 +199,10 @@ impl Client {
                     certificate_name,
                     certificate_bound: from.tls_client_certificate_bound_access_tokens,
                     keys,
+                    encryption_key: from.keys.as_ref().and_then(EncryptionKey::of),
                     logout,
+                    request_objects,
+                    consent_refused,
                     disabled: from.disabled,
                 })
             }
@@ -245,9 +265,24 @@ impl Client {
         self.certificate_bound
     }
 
+    /// The key by which it alone can read something, if it has one of RSA.
+    pub(crate) const fn encryption_key(&self) -> Option<&EncryptionKey> {
+        self.encryption_key.as_ref()
+    }
+
     /// Where it is told of log-outs, without the browser.
     pub(crate) const fn logout(&self) -> Option<&LogoutUri> {
         self.logout.as_ref()
+    }
+
+    /// How it signs its requests.
+    pub(crate) const fn request_objects(&self) -> &RequestObjects {
+        &self.request_objects
+    }
+
+    /// What it is told of somebody who does not agree.
+    pub(crate) const fn consent_refused(&self) -> ConsentRefused {
+        self.consent_refused
     }
 
     /// Whether it may continue a log-in at another client; at itself it always may.
@@ -355,6 +390,18 @@ fn serves(from: &Registration, faults: &mut Faults) -> Vec<ResourceUri> {
         faults.add(FIELD, "goes with resource_server");
     }
     resources(FIELD, &from.serves, faults)
+}
+
+fn consent_refused(from: &Registration, profile: Option<Profile>, faults: &mut Faults) -> ConsentRefused {
+    let own = from.consent_refused.as_deref().map(str::parse);
+    let own = own.and_then(|word| faults.keep("consent_refused", word));
+    own.unwrap_or(profile.unwrap_or(Profile::Nhs).rules().consent_refused)
+}
+
+fn request_objects(from: &Registration, profile: Option<Profile>, faults: &mut Faults) -> RequestObjects {
+    let (named, required) = (from.request_object_signing_alg.as_deref(), from.require_signed_request_object);
+    let read = RequestObjects::read(named, required, profile.unwrap_or(Profile::Nhs));
+    faults.keep("request_object_signing_alg", read).unwrap_or_default()
 }
 
 /// The sector that is named, or the one host of the redirect URIs (OpenID Connect Core, section 8.1).
@@ -473,6 +520,8 @@ pub(crate) mod tests {
             exchange_for: texts(&["api"]),
             keys: None,
             backchannel_logout_uri: Some("http://rp.example/".into()),
+            request_object_signing_alg: Some("none".into()),
+            consent_refused: Some("server_error".into()),
             ..Registration::default()
         };
         let faults = Client::register(&bad).expect_err("faults");
@@ -492,6 +541,8 @@ pub(crate) mod tests {
             "resources",
             "serves",
             "exchange_for",
+            "request_object_signing_alg",
+            "consent_refused",
         ];
         assert_eq!(fields, expected);
         let query = Registration { redirect_uris: texts(&["https://rp.example/?a=1"]), ..registration("rp") };

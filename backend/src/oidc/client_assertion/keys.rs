@@ -63,20 +63,7 @@ impl ClientKeys {
     /// # Errors
     /// [`BadClientKeys`].
     pub fn from_pem(text: &[u8], rsa: &str, taken: &[Algorithm]) -> Result<Self, BadClientKeys> {
-        if text.len() > PEM_BYTES_MAX {
-            return Err(BadClientKeys::NotPem);
-        }
-        let pems: Result<Vec<_>, _> = Pem::iter_from_buffer(text).collect();
-        let pems = pems.map_err(|_| BadClientKeys::NotPem)?;
-        if pems.iter().any(|pem| pem.label.ends_with("PRIVATE KEY")) {
-            return Err(BadClientKeys::Private);
-        }
-        let [pem] = pems.as_slice() else { return Err(BadClientKeys::NotPem) };
-        if pem.label != LABEL {
-            return Err(BadClientKeys::NotPem);
-        }
-        let (rest, info) = SubjectPublicKeyInfo::from_der(&pem.contents).map_err(|_| BadClientKeys::NotPem)?;
-        let jwk = jwk(&info).filter(|_| rest.is_empty()).ok_or(BadClientKeys::NotPem)?;
+        let jwk = jwk_of_pem(text)?;
         let is_rsa = jwk.get("kty").is_some_and(|kty| kty == "RSA");
         let key = VerifyingKey::from_jwk(&jwk, is_rsa.then_some(rsa))?;
         if !taken.contains(&key.algorithm()) {
@@ -93,6 +80,27 @@ impl ClientKeys {
             Self::None => None,
         }
     }
+}
+
+/// The one public key (RFC 5280, SubjectPublicKeyInfo) of a PEM text, as a JWK.
+///
+/// # Errors
+/// [`BadClientKeys`].
+pub(crate) fn jwk_of_pem(text: &[u8]) -> Result<Map<String, Value>, BadClientKeys> {
+    if text.len() > PEM_BYTES_MAX {
+        return Err(BadClientKeys::NotPem);
+    }
+    let pems: Result<Vec<_>, _> = Pem::iter_from_buffer(text).collect();
+    let pems = pems.map_err(|_| BadClientKeys::NotPem)?;
+    if pems.iter().any(|pem| pem.label.ends_with("PRIVATE KEY")) {
+        return Err(BadClientKeys::Private);
+    }
+    let [pem] = pems.as_slice() else { return Err(BadClientKeys::NotPem) };
+    if pem.label != LABEL {
+        return Err(BadClientKeys::NotPem);
+    }
+    let (rest, info) = SubjectPublicKeyInfo::from_der(&pem.contents).map_err(|_| BadClientKeys::NotPem)?;
+    jwk(&info).filter(|_| rest.is_empty()).ok_or(BadClientKeys::NotPem)
 }
 
 /// The same key as a JWK, so that there is one place that says which keys are taken.

@@ -15,6 +15,7 @@ use aldgate_core::token::claims::{CLOCK_SKEW, Claims};
 use aldgate_core::token::jws::Compact;
 use aldgate_core::warm::{Consumption, Unavailable, Warm};
 use jsonwebtoken::Algorithm;
+pub(crate) use keys::jwk_of_pem;
 pub use keys::{BadClientKeys, ClientKeys};
 use serde_json::Value;
 use std::time::Duration;
@@ -28,7 +29,7 @@ const ASSERTION_BYTES_MAX: usize = 4 * 1024;
 /// Longest `jti`; a UUID has 36 characters.
 const ID_BYTES_MAX: usize = 256;
 
-/// Header members by which an assertion would bring or name its own key.
+/// Header members by which what a client signs would bring or name its own key.
 const OWN_KEYS: [&str; 4] = ["jwk", "jku", "x5u", "x5c"];
 
 /// What may stand in `typ`: nothing in particular (RFC 7523 names none), or what newer clients write
@@ -118,7 +119,7 @@ impl<'a> UnverifiedAssertion<'a> {
         if jws.kind().is_some_and(|kind| !KINDS.contains(&kind.as_str())) {
             return Err(AssertionRefused::Type);
         }
-        if OWN_KEYS.iter().any(|name| jws.header(name).is_some()) {
+        if brings_own_key(&jws) {
             return Err(AssertionRefused::OwnKey);
         }
         let claims = Claims::read(jws.unverified_payload()).map_err(|_| AssertionRefused::Malformed)?;
@@ -166,6 +167,11 @@ impl<'a> UnverifiedAssertion<'a> {
             remember_until: expires.plus(REMEMBERED_LONGER),
         })
     }
+}
+
+/// Whether what a client has signed brings or names its own key.
+pub(crate) fn brings_own_key(jws: &Compact<'_>) -> bool {
+    OWN_KEYS.iter().any(|name| jws.header(name).is_some())
 }
 
 impl Audience<'_> {

@@ -175,7 +175,7 @@ async fn an_end_outlives_the_process_and_without_clients_none_is_written_down() 
 async fn a_client_from_which_consent_is_taken_back_is_told_of_each_session_and_no_other_client_is() {
     let world = World::new().await;
     world.grant(3, "other", ONE).await;
-    let given = Consent { scopes: 1, level: IdentityLevel::P0, at: NOW };
+    let given = Consent { scopes: 1, claims: 0, level: IdentityLevel::P0, at: NOW };
     world.home.store.give_consent(&ADA, "configured", given).await.expect("written");
     for withdrawn in [true, false] {
         let act = Act::own(ADA, NOW);

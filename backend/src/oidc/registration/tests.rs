@@ -4,6 +4,7 @@
 use super::*;
 use crate::oidc::Ground;
 use crate::oidc::authorize::Next;
+use crate::oidc::client::ConsentRefused;
 use crate::oidc::client::tests::registration;
 use crate::oidc::keys::{Rules, SigningKeys};
 use crate::oidc::logout::reach::Reach;
@@ -107,6 +108,28 @@ async fn a_client_registers_itself_once_with_a_token_and_every_process_knows_it(
     assert!(world.other().await.registry.in_use(id).is_some());
     let again = world.provider.register_itself(&token, metadata(), NOW).await;
     assert_eq!(refusal(again), RegistrationRefused::InvalidToken, "a token is good once");
+}
+
+#[tokio::test]
+async fn a_client_says_how_it_signs_its_requests_by_an_algorithm_of_its_profile() {
+    let world = World::new().await;
+    let token = world.invite();
+    let signing = |algorithm: &str| Metadata {
+        request_object_signing_alg: Some(algorithm.into()),
+        require_signed_request_object: true,
+        ..metadata()
+    };
+    for bad in ["none", "HS256", "ES256", ""] {
+        let refused = world.provider.register_itself(&token, signing(bad), NOW).await;
+        assert_eq!(fields(refused), ["request_object_signing_alg"], "{bad}");
+    }
+    let odd = Metadata { consent_refused: Some("server_error".into()), ..metadata() };
+    assert_eq!(fields(world.provider.register_itself(&token, odd, NOW).await), ["consent_refused"]);
+    let good = Metadata { consent_refused: Some("consent_required".into()), ..signing("RS512") };
+    let registered = world.provider.register_itself(&token, good, NOW).await.expect("registered");
+    let client = world.other().await.registry.in_use(registered.id.as_str()).expect("kept");
+    assert!(client.request_objects().are_required());
+    assert_eq!(client.consent_refused(), ConsentRefused::ConsentRequired);
 }
 
 #[tokio::test]

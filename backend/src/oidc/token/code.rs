@@ -113,6 +113,7 @@ impl Provider {
             person: &person,
             scopes: code.scopes,
             audience: resources.audience(&self.issuer),
+            in_id_token: code.claims.id_token,
             vector: code.vector,
             authenticated: code.authenticated,
             binding,
@@ -129,6 +130,7 @@ impl Provider {
         let record = GrantRecord {
             session: code.person.session,
             scopes: code.scopes,
+            claims: code.claims.userinfo,
             vector: code.vector,
             authenticated: code.authenticated,
             resources: code.resources.clone(),

@@ -4,6 +4,7 @@ use crate::fault::Fault;
 use crate::model::{Account, GrantId, Person};
 use crate::oidc::Provider;
 use crate::oidc::bound::confirmation;
+use crate::oidc::claim::ClaimSet;
 use crate::oidc::claims::Telling;
 use crate::oidc::client::Client;
 use crate::oidc::jws::Kind;
@@ -76,6 +77,8 @@ pub(super) struct Minting<'a> {
     pub(super) scopes: Scopes,
     /// For whom the access token is.
     pub(super) audience: Value,
+    /// What the ID token says besides, claim by claim.
+    pub(super) in_id_token: ClaimSet,
     /// The vector of trust that was met.
     pub(super) vector: Vector,
     /// When the person had last proved who they are.
@@ -92,7 +95,13 @@ pub(super) struct Minting<'a> {
 
 impl Minting<'_> {
     fn telling(&self) -> Telling<'_> {
-        Telling { account: self.account, person: self.person, scopes: self.scopes, level: self.vector.identity }
+        Telling {
+            account: self.account,
+            person: self.person,
+            scopes: self.scopes,
+            asked: self.in_id_token,
+            level: self.vector.identity,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::mint::{Minting, Tokens};
 use super::{Exchanged, Proven, TokenError};
 use crate::fault::NotDone;
 use crate::oidc::Provider;
+use crate::oidc::claim::ClaimSet;
 use crate::oidc::grant_record::GrantRecord;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::refresh_token::RefreshToken;
@@ -60,6 +61,7 @@ impl Provider {
             person: &person,
             scopes,
             audience: resources.audience(&self.issuer),
+            in_id_token: ClaimSet::NONE, // There is none.
             vector: record.vector,
             authenticated: record.authenticated,
             binding,

@@ -1,4 +1,4 @@
-//! Consents, and what clients keep with us about people: a row for each person and client.
+//! Consents: a row for each person and client.
 
 use super::{Readers, client_session, query, timestamp, unreadable};
 use crate::model::{Consent, UsedService};
@@ -9,7 +9,7 @@ use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::AccountId;
 use async_trait::async_trait;
 
-const OF: &str = "SELECT scopes, level, at FROM consent WHERE account = $1 AND client = $2";
+const OF: &str = "SELECT scopes, claims, level, at FROM consent WHERE account = $1 AND client = $2";
 
 /// What a person has allowed a client.
 pub(in crate::store) async fn of(
@@ -17,20 +17,20 @@ pub(in crate::store) async fn of(
     account: &AccountId,
     client: &str,
 ) -> Result<Option<Consent>, StoreError> {
-    let row: Option<(i64, i64, i64)> =
+    let row: Option<(i64, i64, i64, i64)> =
         query(OF).bind(account.as_bytes().to_vec()).bind(client.to_owned()).optional(readers).await?;
     row.map(consent).transpose()
 }
 
 const SERVICES_OF: &str = "
-    SELECT c.client, c.scopes, c.level, c.at, c.first_at, c.scopes_ever, c.level_ever,
+    SELECT c.client, c.scopes, c.claims, c.level, c.at, c.first_at, c.scopes_ever, c.claims_ever, c.level_ever,
            CASE WHEN c.made > c.used THEN c.made ELSE c.used END AS last_used
     FROM (SELECT *, (SELECT MAX(g.created) FROM client_grant g WHERE g.account = consent.account
                      AND g.client = consent.client AND g.created >= consent.first_at) AS made
           FROM consent WHERE account = $1) AS c
     ORDER BY last_used DESC, c.client";
 
-type ServiceRow = (String, i64, i64, i64, i64, i64, i64, i64);
+type ServiceRow = (String, i64, i64, i64, i64, i64, i64, i64, i64, i64);
 
 /// The services that a person has allowed something, the last used first.
 pub(in crate::store) async fn services_of(
@@ -42,23 +42,26 @@ pub(in crate::store) async fn services_of(
 }
 
 fn service(
-    (client, scopes, level, at, first, scopes_ever, level_ever, used): ServiceRow,
+    (client, scopes, claims, level, at, first, scopes_ever, claims_ever, level_ever, used): ServiceRow,
 ) -> Result<UsedService, StoreError> {
-    let (allowed, before) = (consent((scopes, level, at))?, consent((scopes_ever, level_ever, at))?);
+    let (allowed, before) =
+        (consent((scopes, claims, level, at))?, consent((scopes_ever, claims_ever, level_ever, at))?);
     Ok(UsedService {
         client,
         allowed,
         first: if first == 0 { allowed.at } else { timestamp(first) },
         scopes_ever: before.scopes | allowed.scopes,
+        claims_ever: before.claims | allowed.claims,
         level_ever: before.level.max(allowed.level),
         used: (used > 0).then(|| timestamp(used)),
     })
 }
 
-fn consent((scopes, level, at): (i64, i64, i64)) -> Result<Consent, StoreError> {
+fn consent((scopes, claims, level, at): (i64, i64, i64, i64)) -> Result<Consent, StoreError> {
     let level = u8::try_from(level).ok().and_then(IdentityLevel::from_byte);
     Ok(Consent {
         scopes: u16::try_from(scopes).map_err(|_| unreadable("the scopes of a consent"))?,
+        claims: u32::try_from(claims).map_err(|_| unreadable("the claims of a consent"))?,
         level: level.ok_or_else(|| unreadable("the level of a consent"))?,
         at: timestamp(at),
     })
@@ -72,11 +75,13 @@ pub(in crate::store) struct Give {
 }
 
 const GIVE: &str = "
-    INSERT INTO consent (account, client, scopes, level, at, first_at, scopes_ever, level_ever)
-    VALUES ($1, $2, $3, $4, $5, $5, $3, $4)
-    ON CONFLICT (account, client) DO UPDATE SET scopes = excluded.scopes, level = excluded.level, at = excluded.at,
+    INSERT INTO consent (account, client, scopes, claims, level, at, first_at, scopes_ever, claims_ever, level_ever)
+    VALUES ($1, $2, $3, $4, $5, $6, $6, $3, $4, $5)
+    ON CONFLICT (account, client) DO UPDATE
+    SET scopes = excluded.scopes, claims = excluded.claims, level = excluded.level, at = excluded.at,
         first_at = CASE WHEN consent.first_at = 0 THEN consent.at ELSE consent.first_at END,
         scopes_ever = consent.scopes_ever | consent.scopes | excluded.scopes,
+        claims_ever = consent.claims_ever | consent.claims | excluded.claims,
         level_ever = CASE WHEN consent.level > consent.level_ever THEN consent.level ELSE consent.level_ever END";
 
 #[async_trait]
@@ -88,13 +93,15 @@ impl Write for Give {
             .bind(self.account.as_bytes().to_vec())
             .bind(self.client.clone())
             .bind(i64::from(self.given.scopes))
+            .bind(i64::from(self.given.claims))
             .bind(i64::from(self.given.level as u8))
             .bind(self.given.at)
             .execute(&mut *tx.connection)
             .await?;
-        let Consent { scopes, level, at } = self.given;
+        let Consent { scopes, claims, level, at } = self.given;
         let entry = AuditEntry::done(Act::own(self.account, at), CONSENT_GIVEN).about(self.account);
-        tx.audit(entry.with("client", &self.client).with("scopes", scopes).with("level", level.as_str())).await
+        let entry = entry.with("client", &self.client).with("scopes", scopes).with("claims", claims);
+        tx.audit(entry.with("level", level.as_str())).await
     }
 }
 
@@ -125,50 +132,5 @@ impl Write for Withdraw {
             tx.audit(entry.with("client", &self.client)).await?;
         }
         Ok(deleted > 0)
-    }
-}
-
-const NOTES_OF: &str = "SELECT client, text FROM client_metadata WHERE account = $1 AND text <> '' ORDER BY client";
-
-/// What clients keep about a person.
-pub(in crate::store) async fn notes_of(
-    readers: &Readers,
-    account: &AccountId,
-) -> Result<Vec<(String, String)>, StoreError> {
-    query(NOTES_OF).bind(account.as_bytes().to_vec()).all(readers).await
-}
-
-const METADATA: &str = "SELECT text FROM client_metadata WHERE account = $1 AND client = $2";
-
-/// What a client keeps about a person.
-pub(in crate::store) async fn metadata(
-    readers: &Readers,
-    account: &AccountId,
-    client: &str,
-) -> Result<Option<String>, StoreError> {
-    let query = query(METADATA).bind(account.as_bytes().to_vec()).bind(client.to_owned());
-    let row: Option<(String,)> = query.optional(readers).await?;
-    Ok(row.map(|(text,)| text))
-}
-
-/// Keeps a text for a client about a person; nothing for an empty one.
-pub(in crate::store) struct KeepMetadata {
-    pub(in crate::store) account: AccountId,
-    pub(in crate::store) client: String,
-    pub(in crate::store) text: String,
-}
-
-const KEEP: &str = "
-    INSERT INTO client_metadata (account, client, text) VALUES ($1, $2, $3)
-    ON CONFLICT (account, client) DO UPDATE SET text = excluded.text";
-
-#[async_trait]
-impl Write for KeepMetadata {
-    type Outcome = ();
-
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let keep = query(KEEP).bind(self.account.as_bytes().to_vec()).bind(self.client.clone());
-        keep.bind(self.text.clone()).execute(&mut *tx.connection).await?;
-        Ok(())
     }
 }

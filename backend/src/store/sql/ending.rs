@@ -201,9 +201,10 @@ pub(in crate::store) struct Close {
     pub(in crate::store) act: Act,
 }
 
-const OF_ACCOUNT: [&str; 6] = [
+const OF_ACCOUNT: [&str; 7] = [
     "DELETE FROM consent WHERE account = $1",
     "DELETE FROM client_metadata WHERE account = $1",
+    "DELETE FROM client_text WHERE account = $1",
     "DELETE FROM person WHERE account = $1",
     "DELETE FROM second_step WHERE account = $1",
     "DELETE FROM recovery_code WHERE account = $1",

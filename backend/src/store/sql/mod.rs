@@ -12,6 +12,7 @@ pub(super) mod audit;
 pub(super) mod backup;
 pub(super) mod client;
 pub(super) mod client_session;
+pub(super) mod client_text;
 pub(super) mod connection;
 pub(super) mod consent;
 pub(super) mod contact;

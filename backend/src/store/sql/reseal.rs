@@ -4,7 +4,9 @@
 //! it to [`PLACES`]; what is not here stays under its old key for ever, and that key cannot be told from one in use.
 
 use super::connection::On;
-use super::{Connection, Readers, Value, contact, delivery, person, query, second_step, unreadable, write_rows};
+use super::{
+    Connection, Readers, Value, client_text, contact, delivery, person, query, second_step, unreadable, write_rows,
+};
 use crate::store::StoreError;
 use crate::store::data_key::KeyId;
 use crate::store::seal::{EMAIL, Place};
@@ -66,6 +68,7 @@ pub(in crate::store) const PLACES: &[Sealed] = &[
     sealed!(person::PLACE, "person", "account", "record"),
     sealed!(second_step::PLACE, "second_step", "id", "sealed"),
     sealed!(contact::PLACE, "contact_change", "id", "sealed"),
+    sealed!(client_text::PLACE, "client_text", "id", "sealed"),
 ];
 
 /// Rows after a key, by their keys: key and sealed value.

@@ -311,3 +311,32 @@ async fn unknown_parameters_and_hints_are_passed_over() {
         assert!(!RP.code(&mut browser, &[(name, value)]).await.is_empty(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn whoever_comes_from_a_welsh_service_signs_in_and_agrees_in_welsh() {
+    let world = provider().await;
+    world.with_password(EMAIL).await;
+    let welsh = |page: &Answer| page.body.contains("<html lang=\"cy\">") && page.header("content-language") == "cy";
+    let parameters = RP.parameters(&[("ui_locales", "fr cy-GB en")]);
+    let pairs: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let posted = [("content-type", "application/x-www-form-urlencoded"), ("origin", "https://rp.example")];
+    let posted = send(&world, "POST", "/authorize", &posted, &form(&pairs)).await;
+    for first in [RP.request(&[("ui_locales", "fr cy-GB en")]), posted.location().to_owned()] {
+        let mut browser = world.browser();
+        let answer = browser.get(&first).await;
+        assert!(answer.location().contains("&ui_locales=cy"), "{answer:?}");
+        let waiting = unescaped(
+            answer.location().split_once("return_to=").expect("a path").1.split('&').next().expect("a value"),
+        );
+        let page = browser.get(answer.location()).await;
+        assert!(welsh(&page) && page.body.contains("<h1>Mewngofnodi</h1>"), "{}", page.body);
+        browser.sign_in(EMAIL, PASSWORD).await;
+        browser.get("/language/en").await; // The request itself says which language it wants.
+        let page = browser.get(&waiting).await;
+        assert!(welsh(&page) && page.body.contains("<h1>Rhannu eich gwybodaeth</h1>"), "{}", page.body);
+        assert!(browser.get("/account").await.body.contains("<html lang=\"cy\">"), "and it stays");
+    }
+    let mut browser = world.browser();
+    let english = browser.get(&RP.request(&[("ui_locales", "fr se")])).await;
+    assert!(!english.location().contains("ui_locales"), "a language that we do not speak is passed over: {english:?}");
+}

@@ -50,6 +50,25 @@ async fn the_page_says_what_the_level_tells() {
     assert!(page.body.contains("your NHS number") && page.body.contains("your record at your GP"), "{}", page.body);
 }
 
+/// Each service may be told in the word that it was written for.
+#[tokio::test]
+async fn a_no_is_told_in_the_word_that_the_service_is_registered_with() {
+    let told = |word: Option<&str>| Registration { consent_refused: word.map(str::to_owned), ..registration("rp") };
+    for (word, expected) in [
+        (None, "access_denied"),
+        (Some("access_denied"), "access_denied"),
+        (Some("consent_required"), "consent_required"),
+    ] {
+        let world = super::profiles::with(&[told(word)]).await;
+        let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+        let page = browser.get(&RP.request(&[])).await;
+        let given = query_of(decide(&mut browser, &page, "refuse").await.location());
+        assert_eq!((given["error"].as_str(), given["state"].as_str()), (expected, "the state"), "{word:?}");
+        assert!(!given.contains_key("code"));
+    }
+    assert!(Client::register(&told(Some("server_error"))).is_err());
+}
+
 #[tokio::test]
 async fn a_no_goes_back_to_the_service_without_a_code_and_is_not_remembered() {
     let world = provider().await;

@@ -20,6 +20,10 @@ async fn discovery_says_what_nhs_login_says() {
         ("id_token_signing_alg_values_supported", json!(["RS512"])),
         ("token_endpoint_auth_methods_supported", json!(["private_key_jwt"])),
         ("token_endpoint_auth_signing_alg_values_supported", json!(["RS512"])),
+        ("request_parameter_supported", json!(true)),
+        ("request_object_signing_alg_values_supported", json!(["RS512"])),
+        ("request_uri_parameter_supported", json!(false)),
+        ("require_signed_request_object", json!(false)),
     ] {
         assert_eq!(said[name], value, "{name}");
     }

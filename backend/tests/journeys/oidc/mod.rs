@@ -2,6 +2,7 @@
 //! what passes between them.
 
 mod authorize;
+mod claims;
 mod consent;
 mod end_session;
 mod fapi2;
@@ -17,6 +18,7 @@ mod profiles;
 mod refresh;
 mod resources;
 mod services;
+mod signed_request;
 mod sso;
 mod token;
 mod token_exchange;

@@ -14,7 +14,7 @@ pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 pub(super) static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::new("ES256", "e1"));
 pub(super) static DPOP: LazyLock<Signer> = LazyLock::new(|| Signer::new("ES256", "d1"));
 
-fn of_profile(id: &str, profile: &str, vectors: &[&str]) -> Registration {
+pub(super) fn of_profile(id: &str, profile: &str, vectors: &[&str]) -> Registration {
     Registration {
         profile: Some(profile.into()),
         vectors: vectors.iter().map(|text| (*text).to_owned()).collect(),
@@ -23,7 +23,7 @@ fn of_profile(id: &str, profile: &str, vectors: &[&str]) -> Registration {
     }
 }
 
-async fn with(registrations: &[Registration]) -> World {
+pub(super) async fn with(registrations: &[Registration]) -> World {
     World::with_clients(&database().await, registry(registrations)).await
 }
 
@@ -299,6 +299,8 @@ async fn departments_know_a_person_by_names_that_they_cannot_compare() {
     let said = send(&world, "GET", "/.well-known/openid-configuration", &[], "").await.json();
     assert_eq!(said["subject_types_supported"], json!(["public", "pairwise"]));
     assert_eq!(said["backchannel_logout_supported"], true);
+    let signing = json!(["RS512", "ES256", "PS256", "EdDSA", "RS256"]);
+    assert_eq!(said["request_object_signing_alg_values_supported"], signing);
     assert_eq!(said["end_session_endpoint"], format!("{ISSUER}/logout"));
     assert_eq!(said["pushed_authorization_request_endpoint"], format!("{ISSUER}/par"));
     let answer = browser.get(&Service("tax").request(&[("vtr", r#"["Cl.Cm.P2"]"#)])).await;

@@ -1,7 +1,14 @@
 //! What an access token tells, to whom, and until when.
 
 use super::*;
+use base64::engine::general_purpose::STANDARD;
+use rsa::pkcs8::DecodePrivateKey as _;
+use rsa::{Oaep, RsaPrivateKey};
+use sha1::Sha1;
 use std::time::Duration;
+
+/// The key of every service that signs by RS512.
+const RSA_KEY: &str = include_str!("../../../../core/src/testing/rsa-2048.p8.b64");
 
 const EMAIL: &str = "ada@example.org";
 
@@ -104,26 +111,37 @@ async fn only_an_access_token_of_ours_that_is_good_now_opens_it() {
     assert_eq!(userinfo(&world, &token).await.status, 401);
 }
 
+/// Changes what a client keeps.
+async fn patch(world: &World, token: &str, body: &str) -> Answer {
+    let headers = [("authorization", format!("Bearer {token}")), ("content-type", "application/json".into())];
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    send(world, "PATCH", "/userinfo", &headers, body).await
+}
+
+/// What a client keeps.
+async fn kept(world: &World, token: &str) -> Option<String> {
+    userinfo(world, token)
+        .await
+        .json()
+        .get("client_user_metadata")
+        .map(|text| text.as_str().expect("a text").to_owned())
+}
+
+const METADATA: [(&str, &str); 1] = [("scope", "openid client_metadata")];
+
 #[tokio::test]
 async fn a_client_keeps_a_text_about_a_person_for_itself() {
     let world = provider().await;
     let (mut browser, _) = somebody(&world, EMAIL, 1).await;
-    let scope = [("scope", "openid client_metadata")];
-    let mine = text(&RP.tokens(&world, &mut browser, &scope).await, "access_token");
-    let others = text(&OTHER.tokens(&world, &mut browser, &scope).await, "access_token");
+    let mine = text(&RP.tokens(&world, &mut browser, &METADATA).await, "access_token");
+    let others = text(&OTHER.tokens(&world, &mut browser, &METADATA).await, "access_token");
     let without = text(&RP.tokens(&world, &mut browser, &[]).await, "access_token");
-    let patch = async |token: &str, body: &str| {
-        let bearer = format!("Bearer {token}");
-        send(&world, "PATCH", "/userinfo", &[("authorization", &bearer), ("content-type", "application/json")], body)
-            .await
-    };
-    let kept = async |token: &str| userinfo(&world, token).await.json().get("client_user_metadata").cloned();
-    assert_eq!(kept(&mine).await, None);
-    let answer = patch(&mine, r#"{"client_user_metadata":"mine é"}"#).await;
+    let before = kept(&world, &others).await;
+    let answer = patch(&world, &mine, r#"{"client_user_metadata":"mine é"}"#).await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
-    assert_eq!((kept(&mine).await, kept(&others).await), (Some("mine é".into()), None));
+    assert_eq!((kept(&world, &mine).await.as_deref(), kept(&world, &others).await), (Some("mine é"), before));
     let longest = "é".repeat(1_024);
-    assert_eq!(patch(&mine, &json!({"client_user_metadata": longest}).to_string()).await.status, 204);
+    assert_eq!(patch(&world, &mine, &json!({"client_user_metadata": longest}).to_string()).await.status, 204);
     for bad in [
         json!({"client_user_metadata": "x".repeat(1_025)}).to_string(),
         json!({"client_user_metadata": 1}).to_string(),
@@ -131,13 +149,58 @@ async fn a_client_keeps_a_text_about_a_person_for_itself() {
         json!({}).to_string(),
         "client_user_metadata=x".into(),
     ] {
-        assert_eq!(error(&patch(&mine, &bad).await), (400, "invalid_request".into()), "{bad}");
+        assert_eq!(error(&patch(&world, &mine, &bad).await), (400, "invalid_request".into()), "{bad}");
     }
-    assert_eq!(kept(&mine).await, Some(longest.into()));
-    assert_eq!(patch(&mine, r#"{"client_user_metadata":""}"#).await.status, 204);
-    assert_eq!(kept(&mine).await, None);
-    let refused = patch(&without, r#"{"client_user_metadata":"x"}"#).await;
+    assert_eq!(kept(&world, &mine).await, Some(longest));
+    assert_eq!(patch(&world, &mine, r#"{"client_user_metadata":""}"#).await.status, 204);
+    assert_eq!(kept(&world, &mine).await, None, "cleared is cleared, and not as at the first time");
+    let refused = patch(&world, &without, r#"{"client_user_metadata":"x"}"#).await;
     assert_eq!(refused.status, 403);
     assert!(refused.header("www-authenticate").contains("insufficient_scope"), "{refused:?}");
-    assert_eq!(patch("x", r#"{"client_user_metadata":"x"}"#).await.status, 401);
+    assert_eq!(patch(&world, "x", r#"{"client_user_metadata":"x"}"#).await.status, 401);
+}
+
+/// The number in a text that a client was given: it alone can read it.
+fn number(text: &str) -> Vec<u8> {
+    let der = STANDARD.decode(RSA_KEY.replace('\n', "")).expect("base64");
+    let key = RsaPrivateKey::from_pkcs8_der(&der).expect("a key");
+    key.decrypt(Oaep::<Sha1>::new(), &URL_SAFE_NO_PAD.decode(text).expect("base64url"))
+        .expect("encrypted to the client")
+}
+
+#[tokio::test]
+async fn what_a_client_has_not_kept_yet_is_a_random_number_for_it_alone() {
+    let world = provider().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let mine = text(&RP.tokens(&world, &mut browser, &METADATA).await, "access_token");
+    let others = text(&OTHER.tokens(&world, &mut browser, &METADATA).await, "access_token");
+    // Of many who ask at once for the first time, all are told one thing.
+    let (one, two, three) = tokio::join!(kept(&world, &mine), kept(&world, &mine), kept(&world, &mine));
+    let first = one.expect("a number");
+    assert_eq!((two.as_ref(), three.as_ref()), (Some(&first), Some(&first)));
+    assert_eq!(kept(&world, &mine).await, Some(first.clone()), "and it stays");
+    assert_eq!(number(&first).len(), 16);
+    assert_ne!(number(&first), number(&kept(&world, &others).await.expect("a number")));
+    assert_eq!(patch(&world, &mine, r#"{"client_user_metadata":"auto"}"#).await.status, 204);
+    let second = kept(&world, &mine).await.expect("a number");
+    assert_ne!(number(&first), number(&second), "another one");
+    assert_eq!(patch(&world, &mine, r#"{"client_user_metadata":""}"#).await.status, 204);
+    assert_eq!(kept(&world, &mine).await, None);
+    assert_eq!(patch(&world, &mine, r#"{"client_user_metadata":"auto"}"#).await.status, 204);
+    assert!(kept(&world, &mine).await.is_some());
+}
+
+#[tokio::test]
+async fn a_client_without_a_key_of_rsa_is_given_no_number() {
+    let elliptic = super::profiles::of_profile("tax", "cross-government", &["Cl.Cm"]);
+    let world = super::profiles::with(&[elliptic]).await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let code = Service("tax").code(&mut browser, &[METADATA[0], ("vtr", "")]).await;
+    let fields = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", "https://tax.example/cb")];
+    let token = text(&super::profiles::posted(&world, "tax", "/token", &fields, None).await.json(), "access_token");
+    assert_eq!(kept(&world, &token).await, None);
+    let refused = patch(&world, &token, r#"{"client_user_metadata":"auto"}"#).await;
+    assert_eq!(error(&refused), (400, "invalid_request".into()));
+    assert_eq!(patch(&world, &token, r#"{"client_user_metadata":"own"}"#).await.status, 204);
+    assert_eq!(kept(&world, &token).await.as_deref(), Some("own"));
 }

@@ -13,6 +13,7 @@ use super::mint::{Minting, Tokens};
 use super::{Exchanged, Proven, TokenError};
 use crate::fault::NotDone;
 use crate::oidc::Provider;
+use crate::oidc::claim::ClaimSet;
 use crate::oidc::client::Client;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::resource::{BadTarget, Resources};
@@ -114,6 +115,7 @@ impl Provider {
             person: &person,
             scopes: given.scopes,
             audience: given.targets.audience(&self.issuer),
+            in_id_token: ClaimSet::NONE, // There is none.
             vector: of.record.vector,
             authenticated: of.record.authenticated,
             binding: given.binding,

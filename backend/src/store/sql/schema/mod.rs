@@ -9,7 +9,7 @@ pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
-pub(in crate::store) const MIGRATIONS: [&str; 22] = [
+pub(in crate::store) const MIGRATIONS: [&str; 24] = [
     include_str!("../../../../migrations/0001_account.sql"),
     include_str!("../../../../migrations/0002_warm.sql"),
     include_str!("../../../../migrations/0003_shared_tier.sql"),
@@ -32,6 +32,8 @@ pub(in crate::store) const MIGRATIONS: [&str; 22] = [
     include_str!("../../../../migrations/0027_grant_session.sql"),
     include_str!("../../../../migrations/0028_service_use.sql"),
     include_str!("../../../../migrations/0029_login_event_of_account.sql"),
+    include_str!("../../../../migrations/0030_consent_claims.sql"),
+    include_str!("../../../../migrations/0031_client_text.sql"),
 ];
 
 /// How a database was found.
