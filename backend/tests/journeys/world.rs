@@ -410,8 +410,8 @@ impl Browser<'_> {
         answer
     }
 
-    /// Posts a form and hangs up without waiting for the answer.
-    pub(crate) async fn drop_after(&self, path: &str, fields: &str) {
+    /// Posts a form and hangs up as soon as something is done, without waiting for the answer.
+    pub(crate) async fn drop_when(&self, path: &str, fields: &str, done: impl AsyncFn() -> bool) {
         let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let token = self.cookies.get(cookie::SESSION).expect("a session");
         let identity = self.world.assertion(token).await.expect("an assertion");
@@ -423,8 +423,7 @@ impl Browser<'_> {
         );
         let mut stream = UnixStream::connect(self.world.socket()).await.expect("connected");
         stream.write_all(request.as_bytes()).await.expect("sent");
-        // So far that it is read, and not so far that it is answered.
-        for _ in 0..4 {
+        while !done().await {
             tokio::task::yield_now().await;
         }
     }

@@ -37,9 +37,18 @@ const OF_SECOND_STEPS: [&str; 11] = [
     "sign_in_other",
     "sign_in_recovery",
 ];
-const OF_RECOVERY: [&str; 7] =
-    ["account_close", "done", "email_change", "link_problem", "reset_email", "reset_password", "reset_sent"];
-const OF_SERVICES: [&str; 5] = ["confirm", "consent", "end_session", "service_problem", "services"];
+const OF_RECOVERY: [&str; 9] = [
+    "account_close",
+    "confirm",
+    "done",
+    "email_change",
+    "link_problem",
+    "reset_email",
+    "reset_password",
+    "reset_sent",
+    "undone",
+];
+const OF_SERVICES: [&str; 6] = ["add_a_way", "confirm", "consent", "end_session", "service_problem", "services"];
 const OF_HAND_OFFS: [&str; 1] = ["hand_off"]; // It goes on by itself; `hand_off.rs` holds it still and looks.
 const OF_WAITING: [&str; 1] = ["waiting_room"]; // `waiting_room.rs` looks at it.
 const OF_PROBLEMS: [&str; 2] = ["passkey_problem", "problem"];
@@ -310,6 +319,13 @@ async fn every_page_of_a_second_step_is_accessible_in_every_state_and_in_welsh()
     walk.end(&OF_SECOND_STEPS);
 }
 
+/// The token of the link in the last message to an address.
+fn token_to(world: &World, email: &str) -> String {
+    let message = world.instance.message_to(email).expect("a message");
+    let token = message.split("?token=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    token.expect("a link").to_owned()
+}
+
 #[tokio::test]
 async fn every_page_on_the_way_back_and_out_is_accessible_in_every_state() {
     let world = World::start().await;
@@ -319,14 +335,21 @@ async fn every_page_on_the_way_back_and_out_is_accessible_in_every_state() {
     let mut walk = Walk::begin(page.clone());
     walk.press("Change email address", "What is your new email address?", "email_change", "first").await;
     walk.press("Continue", "What is your new email address?", "email_change", "with an error").await;
+    page.fill("email", "new@example.org").await;
+    page.press("Continue").await;
+    page.arrive("Check your email").await;
+    page.fill("Code", &world.code_for("new@example.org")).await;
+    page.press("Continue").await;
+    page.arrive("Your account").await;
+    let undo = format!("/cancel-change?token={}", token_to(&world, "ada@example.org"));
+    walk.at(&undo, "Take this change back?", "confirm", "to take a change back").await;
+    walk.press("Take the change back", "The change was taken back", "undone", "first").await;
     page.open_at("/sign-in/password", "Sign in").await;
     walk.at("/reset", "Forgotten your password?", "reset_email", "first").await;
     walk.press("Continue", "Forgotten your password?", "reset_email", "with an error").await;
     page.fill("email", "ada@example.org").await;
     walk.press("Continue", "Check your email", "reset_sent", "first").await;
-    let message = world.instance.message_to("ada@example.org").expect("a message");
-    let token = message.split("?token=").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a link");
-    let link = format!("/reset/new?token={token}");
+    let link = format!("/reset/new?token={}", token_to(&world, "ada@example.org"));
     walk.at(&link, "Choose a new password", "reset_password", "first").await;
     walk.press("Save password", "Choose a new password", "reset_password", "with an error").await;
     page.fill("password", "another good password").await;
@@ -356,7 +379,7 @@ fn client(keys: &Path) -> String {
         profile = "nhs"
         redirect_uris = ["http://localhost:1/callback"]
         scopes = ["openid", "email"]
-        vectors = ["P0.Cp"]
+        vectors = ["P0.Cp", "P0.Cp.Cd"]
         public_key = "{public}"
         "#
     )
@@ -388,6 +411,11 @@ async fn every_page_on_the_way_to_a_service_is_accessible() {
     let stop = "Stop sharing with Book an appointment with a very long name that nobody would choose?";
     walk.press("Stop sharing", stop, "confirm", "to stop sharing").await;
     walk.press("Stop sharing", "Services you use", "services", "one was stopped").await;
+    let second_step = request.replace("P0.Cp", "P0.Cp.Cd");
+    walk.at(&second_step, "Add a way to sign in", "add_a_way", "a second step").await;
+    walk.press("Cymraeg", "Ychwanegu ffordd o fewngofnodi", "add_a_way", "in Welsh").await;
+    page.press("English").await;
+    page.arrive("Add a way to sign in").await;
     walk.at("/logout", "Do you want to sign out?", "end_session", "first").await;
     walk.end(&OF_SERVICES);
 }
