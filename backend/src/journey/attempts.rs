@@ -5,6 +5,7 @@ use super::known_device::KnownDevice;
 use super::stage::JourneyId;
 use crate::fault::{Fault, NotDone};
 use crate::model::EmailAddress;
+use crate::model::telephone::PhoneNumber;
 use crate::notifier::Recipient;
 use crate::store::{Attempt, Reservation, SignInRefusal, Store};
 use aldgate_core::time::Timestamp;
@@ -28,8 +29,12 @@ pub(super) enum Limit<'a> {
     CodesOfJourney(&'a JourneyId),
     /// Messages to one address or number.
     MessagesTo(Recipient<'a>),
+    /// Messages to all the numbers together that differ in their last four digits from this one.
+    MessagesNear(&'a PhoneNumber),
     /// Messages that one client caused.
     MessagesFrom(IpAddr),
+    /// Codes that follow a right password, to one number.
+    StepCodesTo(Recipient<'a>),
     /// Guesses at what opens one account (password, second step, recovery code), by all strangers together.
     PasswordOf(&'a EmailAddress),
     /// The same by one client.
@@ -40,6 +45,8 @@ pub(super) enum Limit<'a> {
     PasswordOfKnownIn(&'a EmailAddress, KnownDevice),
     /// Guesses at any passwords by one client, right ones among them.
     PasswordsFrom(IpAddr),
+    /// The same in browsers that are known for the accounts at which it guesses.
+    PasswordsOfKnownFrom(IpAddr),
 }
 
 impl Limit<'_> {
@@ -51,6 +58,10 @@ impl Limit<'_> {
             Self::CodesOfJourney(_) => (3, Duration::from_hours(1), "codes of a journey"),
             // Nobody's letter box is to be filled by us.
             Self::MessagesTo(_) => (5, Duration::from_hours(1), "messages to an address"),
+            // Whoever holds ten thousand numbers in a row gets no ten thousand messages.
+            Self::MessagesNear(_) => (50, Duration::from_hours(1), "messages to neighbouring numbers"),
+            // Only whoever knows the password can cause these; what strangers cause takes none of them away.
+            Self::StepCodesTo(_) => (10, Duration::from_hours(1), "codes after a password"),
             // A library or a hospital has one address for many people.
             Self::MessagesFrom(_) => (30, Duration::from_hours(1), "messages from a client"),
             // NIST SP 800-63B-4, section 3.2.2: at most 100 failures; beyond them even the right password is refused.
@@ -63,6 +74,8 @@ impl Limit<'_> {
             Self::PasswordOfBy(..) => (10, Duration::from_mins(15), "password of an account by a client"),
             // Against one guess at each of many accounts. A hospital signs in from one address, and not 20 a minute.
             Self::PasswordsFrom(_) => (300, Duration::from_mins(15), "passwords from a client"),
+            // A right one costs as much as a wrong one. Everybody in a hospital signs in once in this time, or twice.
+            Self::PasswordsOfKnownFrom(_) => (3_000, Duration::from_mins(15), "passwords in known browsers"),
         }
     }
 
@@ -85,11 +98,14 @@ impl Limit<'_> {
                 part(&[*sending]);
             }
             Self::CodesOfJourney(journey) => part(journey.as_bytes()),
-            Self::MessagesTo(to) => part(to.canonical().as_bytes()),
+            Self::MessagesTo(to) | Self::StepCodesTo(to) => part(to.canonical().as_bytes()),
+            Self::MessagesNear(number) => part(number.block().as_bytes()),
             Self::PasswordOf(email) | Self::PasswordOfKnown(email) => {
                 part(email.canonical().as_bytes());
             }
-            Self::MessagesFrom(client) | Self::PasswordsFrom(client) => part(&network(*client)),
+            Self::MessagesFrom(client) | Self::PasswordsFrom(client) | Self::PasswordsOfKnownFrom(client) => {
+                part(&network(*client));
+            }
             Self::PasswordOfBy(email, client) => {
                 part(email.canonical().as_bytes());
                 part(&network(*client));
@@ -115,8 +131,8 @@ fn network(client: IpAddr) -> Vec<u8> {
 
 /// What a guess at what opens an account counts for.
 pub(super) struct GuessLimits<'a> {
-    /// For whoever guesses, at this account or another; not in a browser that is known for the account.
-    pub(super) client: Option<Limit<'a>>,
+    /// For whoever guesses, at this account or another.
+    pub(super) client: Limit<'a>,
     /// For the account.
     pub(super) account: [Limit<'a>; 2],
 }
@@ -124,7 +140,7 @@ pub(super) struct GuessLimits<'a> {
 impl<'a> GuessLimits<'a> {
     /// All, in the order in which they are reserved.
     pub(super) fn all(&self) -> Vec<Limit<'a>> {
-        self.client.into_iter().chain(self.account).collect()
+        [self.client].into_iter().chain(self.account).collect()
     }
 }
 
@@ -154,7 +170,7 @@ impl Attempts<'_> {
         let limits = limits.all();
         let under = limits.iter().map(Limit::reservation).collect();
         let Attempt::Exhausted { until, at } = self.0.reserve_attempt(under, now).await? else { return Ok(()) };
-        if !matches!(limits.get(at), Some(Limit::PasswordsFrom(_))) {
+        if !matches!(limits.get(at), Some(Limit::PasswordsFrom(_) | Limit::PasswordsOfKnownFrom(_))) {
             self.refused(email, SignInRefusal::Throttled, now).await;
         }
         Err(NotDone::Refused(Exhausted { until }))
@@ -204,6 +220,27 @@ mod tests {
         assert!(attempts.reserve(&[from("192.0.2.1")], later).await.is_ok());
     }
 
+    #[tokio::test]
+    async fn right_passwords_in_known_browsers_are_counted_too() {
+        let home = crate::store::tests::Home::new().await;
+        let now = aldgate_core::testing::world::NOW;
+        let client = "192.0.2.1".parse().expect("address");
+        let granted = crate::store::tests::race(60, |_| {
+            let store = home.store.clone();
+            async move {
+                let mut granted = 0;
+                for _ in 0..51 {
+                    let reserved = Attempts(&store).reserve(&[Limit::PasswordsOfKnownFrom(client)], now).await;
+                    granted += usize::from(reserved.is_ok());
+                }
+                granted
+            }
+        })
+        .await;
+        assert_eq!(granted.into_iter().sum::<usize>(), 3_000);
+        assert!(Attempts(&home.store).reserve(&[Limit::PasswordsFrom(client)], now).await.is_ok(), "by themselves");
+    }
+
     #[test]
     fn spellings_count_together_and_purposes_apart() {
         let address = |text| EmailAddress::parse(text).expect("address");
@@ -215,5 +252,8 @@ mod tests {
         assert_ne!(client("2001:db8::1"), client("2001:db8:0:1::1"));
         assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
         assert_ne!(client("192.0.2.1"), client("192.0.2.2"));
+        let near = |text| Limit::MessagesNear(&PhoneNumber::parse(text).expect("a number")).key();
+        assert_eq!(near("07700 900123"), near("+44 7700 909999"));
+        assert_ne!(near("07700 900123"), near("07700 910123"));
     }
 }

@@ -32,7 +32,7 @@ pub(crate) use stage::{
     AddingApp, AwaitingCode, AwaitingStep, Contact, Journey, Proven, ProvingContact, SigningIn, Stage,
 };
 
-use crate::account::{Accounts, Change};
+use crate::account::{Accounts, Change, Noted};
 use crate::fault::Fault;
 use crate::link_token::LinkTokens;
 use crate::model::telephone::Countries;
@@ -60,6 +60,9 @@ use remembered::ShownBrowser;
 use sealed::Sealer;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// Most sessions of one account, so that nobody who knows a password fills the shared tier with them.
+const SESSIONS_MAX: usize = 100;
 
 /// Who asks, as far as the connection tells, and when.
 #[derive(Debug, Clone, Copy)]
@@ -165,7 +168,17 @@ impl Journeys {
         let session = SessionId::random(&by.account, &*self.entropy)?;
         let record = SessionRecord::open(by, self.lifetimes, caller.device, caller.now);
         self.warm.open_session(&Opening { session, record, replaces: caller.session }).await?;
+        self.end_beyond_bound(&by.account, &session, caller.now).await?;
         Ok(OpenedSession { session, token: TagKeys::at(&self.master, caller.now).token(session, &self.login_host) })
+    }
+
+    /// Ends the sessions that were opened longest ago, where an account has more than anybody needs.
+    async fn end_beyond_bound(&self, account: &AccountId, newest: &SessionId, now: Timestamp) -> Result<(), Fault> {
+        let sessions = self.warm.sessions_of(account).await?; // Newest first.
+        for (session, _) in sessions.iter().skip(SESSIONS_MAX).filter(|(session, _)| session != newest) {
+            self.accounts.end_session(*account, *session, Noted::Nowhere, now).await?;
+        }
+        Ok(())
     }
 
     /// The account of somebody who is signed in.

@@ -76,14 +76,19 @@ impl Journeys {
         Ok(stage)
     }
 
-    /// Reserves a message of a journey.
+    /// Reserves a message of a journey, to whoever it says.
     pub(super) async fn reserve_message(
         &self,
         journey: &JourneyId,
         to: Recipient<'_>,
         caller: &Caller,
     ) -> Result<(), NotDone<Exhausted>> {
+        let near = match to {
+            Recipient::Phone(number) => Some(Limit::MessagesNear(number)),
+            Recipient::Email(_) => None,
+        };
         let limits = [Limit::MessagesFrom(caller.client), Limit::CodesOfJourney(journey), Limit::MessagesTo(to)];
+        let limits: Vec<_> = limits.into_iter().chain(near).collect();
         self.attempts().reserve(&limits, caller.now).await
     }
 

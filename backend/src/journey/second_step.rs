@@ -105,7 +105,9 @@ impl Journeys {
         let step = steps.of(kind).ok_or(NotDone::Refused(SendingRefused::NoSuchStep))?;
         let stage = stage.asked_for(kind, caller.now).ok_or(NotDone::Refused(SendingRefused::Enough))?;
         if let SecondStep::Phone(number) = step {
-            let reserved = self.reserve_message(&stage.id, Recipient::Phone(number), caller).await;
+            // Its client is not counted: it has shown the password, and many sign in from one address.
+            let limits = [Limit::CodesOfJourney(&stage.id), Limit::StepCodesTo(Recipient::Phone(number))];
+            let reserved = self.attempts().reserve(&limits, caller.now).await;
             reserved.map_err(|refused| refused.in_terms(SendingRefused::Exhausted))?;
             let code = Secret::new(self.step_code(&stage, number).expose().to_owned());
             let notice = Notice::Code { code, minutes: SPOKEN_LIFETIME.as_secs() / 60 };

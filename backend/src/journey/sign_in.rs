@@ -153,11 +153,11 @@ impl Journeys {
     ) -> GuessLimits<'a> {
         match known {
             Some(device) => GuessLimits {
-                client: None,
+                client: Limit::PasswordsOfKnownFrom(caller.client),
                 account: [Limit::PasswordOfKnownIn(email, device), Limit::PasswordOfKnown(email)],
             },
             None => GuessLimits {
-                client: Some(Limit::PasswordsFrom(caller.client)),
+                client: Limit::PasswordsFrom(caller.client),
                 account: [Limit::PasswordOfBy(email, caller.client), Limit::PasswordOf(email)],
             },
         }

@@ -81,6 +81,11 @@ impl PhoneNumber {
         self.0.get(self.0.len().saturating_sub(3)..).unwrap_or_default()
     }
 
+    /// The numbers that it is among which may all be one owner's: all but its last four digits.
+    pub(crate) fn block(&self) -> &str {
+        self.0.get(..self.0.len().saturating_sub(4)).unwrap_or_default()
+    }
+
     fn national(&self) -> Option<&str> {
         self.0.strip_prefix('+')?.strip_prefix(UK)
     }

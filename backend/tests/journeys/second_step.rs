@@ -57,6 +57,60 @@ async fn nothing_is_sent_to_countries_that_nobody_serves() {
 }
 
 #[tokio::test]
+async fn what_strangers_have_sent_keeps_nobody_from_the_code_after_their_password() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, MOBILE).await;
+    let mut stranger = world.with_password("eve@example.org").await;
+    let mut statuses = Vec::new();
+    for n in 0..6 {
+        stranger.client = format!("198.51.100.{n}");
+        statuses.push(stranger.post("/account/second-step/phone", &[("phone", MOBILE)]).await.status);
+    }
+    assert_eq!(statuses.last(), Some(&429), "nobody's telephone is filled by us: {statuses:?}");
+    let mut neighbour = world.browser();
+    for n in 0..31 {
+        let answer = neighbour.post("/register", &[("email", &format!("somebody{n}@example.org"))]).await;
+        assert!(answer.status == 303 || n > 20, "{n}: {answer:?}");
+    }
+    assert_eq!(neighbour.post("/register", &[("email", "one@example.org")]).await.status, 429, "the address is full");
+    let mut browser = at_second_step(&world, "192.0.2.1").await;
+    assert_eq!(browser.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
+}
+
+#[tokio::test]
+async fn codes_after_a_password_are_bounded_too() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, MOBILE).await;
+    for n in 0..10 {
+        at_second_step(&world, &format!("198.51.100.{n}")).await;
+    }
+    let sent = world.messages().len();
+    let mut thief = world.browser();
+    thief.client = "198.51.100.99".into();
+    let answer = thief.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!((answer.status, world.messages().len()), (429, sent), "{answer:?}");
+    world.after(Duration::from_hours(1));
+    at_second_step(&world, "198.51.100.99").await;
+}
+
+#[tokio::test]
+async fn whoever_holds_a_block_of_numbers_is_not_sent_a_message_on_each() {
+    let world = World::new().await;
+    let mut thief = world.with_password(EMAIL).await;
+    let mut ask = async |n: u32, number: &str| {
+        thief.client = format!("198.51.100.{}", n / 10);
+        thief.post("/account/second-step/phone", &[("phone", number)]).await.status
+    };
+    for n in 0..50 {
+        assert_eq!(ask(n, &format!("0770090{n:04}")).await, 303, "{n}");
+    }
+    assert_eq!(ask(50, "07700 900050").await, 429);
+    assert_eq!(ask(51, "07700 910050").await, 303, "another block");
+}
+
+#[tokio::test]
 async fn a_landline_is_called_and_hears_digit_by_digit() {
     let world = World::new().await;
     let mut owner = world.with_password(EMAIL).await;
