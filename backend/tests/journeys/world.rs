@@ -174,6 +174,12 @@ impl World {
         self.messages().iter().rev().find_map(|message| token_in(&message.body)).expect("a link was sent")
     }
 
+    /// The token of the link that was sent last to this recipient.
+    pub(crate) fn token_sent_to(&self, to: &str) -> String {
+        let to_them = self.messages().into_iter().rev().filter(|message| message.to == to);
+        to_them.filter_map(|message| token_in(&message.body)).next().expect("a link was sent")
+    }
+
     /// The token of the link by which a change of contact is taken back, that was sent last to this recipient.
     pub(crate) fn undo(&self, to: &str) -> String {
         let changed = |message: &Message| message.to == to && message.subject == "Your contact details were changed";

@@ -177,7 +177,7 @@ async fn what_is_pushed_has_an_address_a_code_and_no_token() {
         ([("redirect_uri", "")], "invalid_request"),
         ([("response_type", "")], "invalid_request"),
         ([("response_type", "token")], "unsupported_response_type"),
-        ([("request", "a.b.c")], "request_not_supported"),
+        ([("request", "a.b.c")], "invalid_request_object"),
     ] {
         let answer = posted(&world, "bank", "/par", &fields(&changes), None).await;
         assert_eq!(error(&answer), (400, code.into()), "{changes:?}");

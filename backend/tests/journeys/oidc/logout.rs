@@ -199,7 +199,7 @@ async fn a_changed_number_that_is_taken_back_tells_services_too() {
     let mut ada = world.with_password("ada@example.org").await;
     with_phone(&mut ada, world, "07700 900123").await;
     with_phone(&mut ada, world, "07700 900456").await;
-    let token = world.token();
+    let token = world.token_sent_to("+447700900123");
     let of_ada = served(RP, world, &mut ada).await;
     assert_eq!(world.browser().post("/cancel-change", &[("token", &token)]).await.status, 200);
     assert_eq!(told.told().await, [of_ada]);
