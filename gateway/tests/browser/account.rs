@@ -51,8 +51,7 @@ async fn passkeys_are_added_renamed_and_removed_but_never_the_last_way_in() {
     assert!(key.credentials().await[0].is_resident_credential);
     let both = names(&page).await;
     assert_eq!(both.len(), 2, "{both:?}");
-    let message = world.instance.message_to("ada@example.org").expect("a message");
-    assert!(message.contains("new passkey"), "the owner is told: {message}");
+    world.instance.told("ada@example.org", "new passkey").await;
 
     // A name for the new one.
     let added = both.iter().find(|name| **name != first[0]).or(both.last()).expect("another").clone();

@@ -319,9 +319,9 @@ async fn every_page_of_a_second_step_is_accessible_in_every_state_and_in_welsh()
     walk.end(&OF_SECOND_STEPS);
 }
 
-/// The token of the link in the last message to an address.
-fn token_to(world: &World, email: &str) -> String {
-    let message = world.instance.message_to(email).expect("a message");
+/// The token of a link in the last message to an address.
+async fn token_to(world: &World, email: &str, path: &str) -> String {
+    let message = world.instance.told(email, path).await;
     let token = message.split("?token=").nth(1).and_then(|rest| rest.split_whitespace().next());
     token.expect("a link").to_owned()
 }
@@ -341,7 +341,7 @@ async fn every_page_on_the_way_back_and_out_is_accessible_in_every_state() {
     page.fill("Code", &world.code_for("new@example.org")).await;
     page.press("Continue").await;
     page.arrive("Your account").await;
-    let undo = format!("/cancel-change?token={}", token_to(&world, "ada@example.org"));
+    let undo = format!("/cancel-change?token={}", token_to(&world, "ada@example.org", "/cancel-change").await);
     walk.at(&undo, "Take this change back?", "confirm", "to take a change back").await;
     walk.press("Take the change back", "The change was taken back", "undone", "first").await;
     page.open_at("/sign-in/password", "Sign in").await;
@@ -349,7 +349,7 @@ async fn every_page_on_the_way_back_and_out_is_accessible_in_every_state() {
     walk.press("Continue", "Forgotten your password?", "reset_email", "with an error").await;
     page.fill("email", "ada@example.org").await;
     walk.press("Continue", "Check your email", "reset_sent", "first").await;
-    let link = format!("/reset/new?token={}", token_to(&world, "ada@example.org"));
+    let link = format!("/reset/new?token={}", token_to(&world, "ada@example.org", "/reset/new").await);
     walk.at(&link, "Choose a new password", "reset_password", "first").await;
     walk.press("Save password", "Choose a new password", "reset_password", "with an error").await;
     page.fill("password", "another good password").await;

@@ -166,6 +166,20 @@ impl Instance {
         files.iter().rev().filter_map(|file| std::fs::read_to_string(file.path()).ok()).find(|m| m.contains(address))
     }
 
+    /// The newest message to an address that says something, as soon as there is one: what tells of a change is delivered
+    /// beside the request that made it.
+    pub async fn told(&self, address: &str, what: &str) -> String {
+        let told = async {
+            loop {
+                match self.message_to(address).filter(|message| message.contains(what)) {
+                    Some(message) => return message,
+                    None => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), told).await.unwrap_or_else(|_| panic!("{address}: no {what:?}"))
+    }
+
     pub fn signal(&self, signal: &str) {
         let status = Command::new("kill").arg(format!("-{signal}")).arg(self.child.id().to_string()).status();
         assert!(status.expect("kill").success());
