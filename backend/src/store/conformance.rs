@@ -864,6 +864,12 @@ async fn what_a_client_keeps_is_sealed_and_what_lay_open_is_sealed_too(store: St
     let values: Vec<_> = store.data_keys().await.expect("read").iter().map(|key| key.values).collect();
     assert_eq!(values, [0, 3], "an address and two texts");
     assert_eq!(kept(account, "old").await.as_deref(), Some("old text"));
+    // Whoever takes back what they allowed a client has it forget them, and no other client.
+    let keep = async |text| store.keep_client_metadata(&account, "rp", text).await.expect("written");
+    keep("again").await;
+    assert_eq!(store.withdraw_consent(&account, "rp", Act::own(account, NOW)).await, Ok(false));
+    assert_eq!((kept(account, "rp").await, kept(account, "old").await.as_deref()), (None, Some("old text")));
+    keep("again").await;
     assert_eq!(store.close_account(&account, Act::own(account, NOW)).await, Ok(true));
     assert_eq!((kept(account, "old").await, kept(account, "rp").await), (None, None));
 }

@@ -91,6 +91,15 @@ impl Write for Keep {
     }
 }
 
+/// Forgets what a client keeps about a person, sealed or left open.
+pub(in crate::store) async fn forget(tx: &mut Tx<'_>, account: &AccountId, client: &str) -> Result<(), StoreError> {
+    let sealed = query("DELETE FROM client_text WHERE id = $1").bind(row(account, client));
+    sealed.execute(&mut *tx.connection).await?;
+    let open = query(REMOVE_OPEN).bind(account.as_bytes().to_vec()).bind(client.to_owned());
+    open.execute(&mut *tx.connection).await?;
+    Ok(())
+}
+
 const BEGIN: &str = "
     INSERT INTO client_text (id, account, sealed) VALUES ($1, $2, $3)
     ON CONFLICT (id) DO NOTHING";

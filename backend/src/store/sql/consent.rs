@@ -1,6 +1,6 @@
 //! Consents: a row for each person and client.
 
-use super::{Readers, client_session, query, timestamp, unreadable};
+use super::{Readers, client_session, client_text, query, timestamp, unreadable};
 use crate::model::{Consent, UsedService};
 use crate::store::StoreError;
 use crate::store::audit::{Act, AuditEntry, CONSENT_GIVEN, CONSENT_WITHDRAWN};
@@ -124,8 +124,7 @@ impl Write for Withdraw {
         let deleted = delete.bind(account()).bind(self.client.clone()).execute(&mut *tx.connection).await?;
         let revoke = query(REVOKE).bind(account()).bind(self.client.clone());
         revoke.execute(&mut *tx.connection).await?;
-        let notes = query("DELETE FROM client_metadata WHERE account = $1 AND client = $2");
-        notes.bind(account()).bind(self.client.clone()).execute(&mut *tx.connection).await?;
+        client_text::forget(tx, &self.account, &self.client).await?;
         client_session::leave(tx, &self.account, &self.client, self.act.at).await?;
         if deleted > 0 {
             let entry = AuditEntry::done(self.act.clone(), CONSENT_WITHDRAWN).about(self.account);
