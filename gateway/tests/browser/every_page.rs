@@ -368,7 +368,7 @@ async fn every_page_on_the_way_back_and_out_is_accessible_in_every_state() {
 }
 
 /// A service that people sign in to by OpenID Connect; its key is made for it.
-fn client(keys: &Path) -> String {
+fn client(keys: &Path, port: u16) -> String {
     let public = ServiceKey::rsa(keys, "service").public;
     let public = public.display();
     format!(
@@ -377,7 +377,7 @@ fn client(keys: &Path) -> String {
         id = "appointments"
         name = "Book an appointment with a very long name that nobody would choose"
         profile = "nhs"
-        redirect_uris = ["http://localhost:1/callback"]
+        redirect_uris = ["http://localhost:{port}/callback"]
         scopes = ["openid", "email"]
         vectors = ["P0.Cp", "P0.Cp.Cd"]
         public_key = "{public}"
@@ -388,21 +388,25 @@ fn client(keys: &Path) -> String {
 #[tokio::test]
 async fn every_page_on_the_way_to_a_service_is_accessible() {
     let keys = tempfile::tempdir().expect("a directory");
-    let world = World::start_with(&client(keys.path())).await;
+    let port =
+        answering("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 21\r\nconnection: close\r\n\r\n<h1>Appointments</h1>").await;
+    let world = World::start_with(&client(keys.path(), port)).await;
     let page = world.page().await;
     page.without_autofill().await;
     world.register_with_password(&page, "ada@example.org").await;
     let mut walk = Walk::begin(page.clone());
     walk.at("/authorize?client_id=nobody", "There is a problem with the service", "service_problem", "unknown").await;
-    let request = "/authorize?client_id=appointments&redirect_uri=http%3A%2F%2Flocalhost%3A1%2Fcallback\
-                   &response_type=code&scope=openid%20email&state=s&nonce=n&vtr=%5B%22P0.Cp%22%5D";
-    walk.at(request, "Share your information", "consent", "first").await;
+    let request = format!(
+        "/authorize?client_id=appointments&redirect_uri=http%3A%2F%2Flocalhost%3A{port}%2Fcallback&response_type=code\
+         &scope=openid%20email&state=s&nonce=n&vtr=%5B%22P0.Cp%22%5D"
+    );
+    walk.at(&request, "Share your information", "consent", "first").await;
     walk.press("Cymraeg", "Rhannu eich gwybodaeth", "consent", "in Welsh").await;
     walk.press("English", "Share your information", "consent", "in English again").await;
     walk.at("/account/services", "Services you use", "services", "none").await;
-    page.open_at(request, "Share your information").await;
-    // The service is not there, but the consent is.
+    page.open_at(&request, "Share your information").await;
     page.press("Agree and continue").await;
+    page.arrive("Appointments").await;
     page.open_at("/account", "Your account").await;
     walk.press("Manage the services you use", "Services you use", "services", "one").await;
     walk.press("Cymraeg", "Gwasanaethau rydych yn eu defnyddio", "services", "one, in Welsh").await;
@@ -425,14 +429,15 @@ async fn sign_out_at(page: &Page) {
     sign_out(page).await;
 }
 
-/// A service that answers with what is no HTTP.
-async fn broken_service() -> u16 {
+/// A service that answers whatever it is asked with the same.
+async fn answering(answer: &'static str) -> u16 {
     use tokio::io::AsyncWriteExt as _;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let _ = stream.write_all(b"good day\r\n\r\n").await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
         }
     });
     port
@@ -440,7 +445,7 @@ async fn broken_service() -> u16 {
 
 #[tokio::test]
 async fn every_page_about_a_problem_is_accessible_and_says_what_to_do() {
-    let broken = broken_service().await;
+    let broken = answering("good day\r\n\r\n").await;
     let world = World::start_with(&format!(
         r#"
         [[service]]
