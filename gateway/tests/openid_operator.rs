@@ -1,18 +1,30 @@
 //! What an operator does with the OpenID provider while it runs: its keys by the command line, its clients by the
-//! administrators' socket, and a client that registers itself through the gate.
+//! administrators' socket, a client that registers itself through the gate, and one that proves itself there by its
+//! certificate.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
 
 use aldgate_core::testing::token_issuer::{Signer, key_set};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::Method;
+use pingora::tls::TlsConnector;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use ring::digest::{SHA256, digest};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 use support::administrator::admin;
-use support::instance::Instance;
+use support::instance::{Instance, Ports, config};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// How long something may take that takes a second.
 const SOON: Duration = Duration::from_secs(20);
@@ -136,4 +148,121 @@ async fn clients_are_registered_disabled_and_register_themselves() {
     assert_eq!(doubled.status, 400, "{doubled:?}");
     assert_eq!(program.send(Method::DELETE, &address, &headers, "").await.status, 204);
     assert_eq!(program.send(Method::GET, &address, &headers, "").await.status, 401);
+}
+
+/// What a program posts.
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+/// A certificate with its key, and who vouches for it.
+struct Shown {
+    authority: String,
+    own: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Shown {
+    fn named(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority =
+            CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("a key");
+        let own = params.signed_by(&key, &authority).expect("a certificate").der().clone();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        Self { authority: authority.pem(), own, key }
+    }
+
+    fn thumbprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, &self.own))
+    }
+}
+
+/// Posts a form over TLS, with a certificate or without one; gives the status and the JSON of the answer.
+async fn posted_over_tls(
+    instance: &Instance,
+    server: &CertificateDer<'static>,
+    shows: Option<&Shown>,
+    headers: &str,
+    form: &str,
+) -> (u16, Value) {
+    let mut roots = RootCertStore::empty();
+    roots.add(server.clone()).expect("a root");
+    let builder = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into());
+    let builder = builder.with_safe_default_protocol_versions().expect("versions").with_root_certificates(roots);
+    let client = match shows {
+        Some(shown) => builder.with_client_auth_cert(vec![shown.own.clone()], shown.key.clone_key()).expect("a pair"),
+        None => builder.with_no_client_auth(),
+    };
+    let tcp = TcpStream::connect(("127.0.0.1", instance.ports.https)).await.expect("connected");
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, tcp).await.expect("a handshake");
+    let request = format!(
+        "POST /token HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n{}: {}\r\n{headers}\
+         Content-Length: {}\r\n\r\n{form}",
+        instance.ports.https,
+        FORM.0,
+        FORM.1,
+        form.len()
+    );
+    stream.write_all(request.as_bytes()).await.expect("written");
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await; // A peer that closes without a word has said all.
+    let answer = String::from_utf8(answer).expect("text");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn a_client_proves_itself_by_its_certificate_and_its_tokens_are_bound_to_that() {
+    let (dir, ports) = (Arc::new(TempDir::new().expect("a directory")), Ports::free());
+    let (shown, another) = (Shown::named("machine.example"), Shown::named("machine.example"));
+    let wrong = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(path("authorities.pem"), &shown.authority).expect("a file");
+    std::fs::write(path("chain.pem"), wrong.cert.pem()).expect("a file");
+    std::fs::write(path("key.pem"), wrong.signing_key.serialize_pem()).expect("a file");
+    let client = r#"
+        [[client]]
+        id = "machine"
+        name = "Machine"
+        profile = "fapi2"
+        redirect_uris = ["https://machine.example/cb"]
+        scopes = ["openid"]
+        vectors = ["P9.Cm"]
+        machine_scopes = ["read"]
+        tls_client_auth_san_dns = "machine.example"
+        tls_client_certificate_bound_access_tokens = true
+        "#;
+    let edge = format!(
+        "[edge]\ncertificate = {:?}\nprivate_key = {:?}\nclient_authorities = {:?}\n",
+        path("chain.pem"),
+        path("key.pem"),
+        path("authorities.pem")
+    );
+    let text = config(dir.path(), ports, client).replace("[edge]\n", &edge);
+    let instance = Instance::start_as(dir.clone(), ports, &text).await;
+    published_when(&instance, |keys| keys.len() == 4).await;
+    let (server, form) = (wrong.cert.der(), "grant_type=client_credentials&client_id=machine");
+    let (status, tokens) = posted_over_tls(&instance, server, Some(&shown), "", form).await;
+    assert_eq!(status, 200, "{tokens}");
+    let token = tokens["access_token"].as_str().expect("a token");
+    let claims = token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok()).expect("claims");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    assert_eq!(claims["cnf"], json!({"x5t#S256": shown.thumbprint()}));
+    let forged = "Aldgate_Certificate-Assertion: x\r\naldgate-client-certificate: sha256=\"x\"\r\n".to_owned();
+    for headers in ["", &forged] {
+        let (status, refused) = posted_over_tls(&instance, server, None, headers, form).await;
+        assert_eq!((status, &refused["error"]), (400, &json!("invalid_client")), "none was shown");
+    }
+    let said = instance.client().get("/.well-known/openid-configuration").await.json();
+    assert_eq!(said["tls_client_certificate_bound_access_tokens"], true);
+    // One of another authority is not even believed in the handshake, or is as if none had been shown.
+    let by_another = tokio::spawn(async move {
+        let (status, _) = posted_over_tls(&instance, wrong.cert.der(), Some(&another), "", form).await;
+        status
+    });
+    assert_ne!(by_another.await.unwrap_or(400), 200);
 }
