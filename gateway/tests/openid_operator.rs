@@ -6,6 +6,8 @@
 mod support;
 
 use aldgate_core::testing::token_issuer::{Signer, key_set};
+use aldgate_core::time::{Clock as _, Timestamp};
+use aldgate_gateway::clock::SystemClock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::Method;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::administrator::admin;
 use support::instance::{Instance, Ports, config};
+use support::world::echo_upstream;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -152,6 +155,88 @@ async fn clients_are_registered_disabled_and_register_themselves() {
 
 /// What a program posts.
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+/// A client of another department, which asks for itself.
+fn machine(key_set: &Path) -> String {
+    format!(
+        r#"
+        [[client]]
+        id = "machine"
+        name = "Machine"
+        profile = "cross-government"
+        redirect_uris = ["https://machine.example/cb"]
+        scopes = ["openid"]
+        vectors = ["Cl.Cm"]
+        machine_scopes = ["read"]
+        resources = ["https://api.example"]
+        key_set = {key_set:?}
+        "#
+    )
+}
+
+/// A token of that client's for the API.
+async fn machine_token(instance: &Instance, signer: &Signer, id: &str, now: Timestamp) -> String {
+    let issuer = format!("http://localhost:{}", instance.ports.http);
+    let claims = json!({
+        "iss": "machine", "sub": "machine", "aud": issuer, "iat": now.as_secs(), "exp": now.as_secs() + 60, "jti": id,
+    });
+    let header = json!({"alg": signer.algorithm, "typ": "JWT", "kid": signer.key_id});
+    let assertion = signer.sign(header.to_string(), claims.to_string());
+    let form = format!(
+        "grant_type=client_credentials&scope=read&resource=https%3A%2F%2Fapi.example&client_assertion={assertion}\
+         &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+    );
+    let answer = instance.client().send(Method::POST, "/token", &[FORM], &form).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["access_token"].as_str().expect("a token").to_owned()
+}
+
+#[tokio::test]
+async fn a_key_that_is_compromised_opens_no_gate_long_before_its_set_is_due() {
+    let (dir, ports) = (Arc::new(TempDir::new().expect("a directory")), Ports::free());
+    let (signer, keys) = (Signer::new("ES256", "k"), dir.path().join("machine.jwks.json"));
+    std::fs::write(&keys, key_set([&signer])).expect("a file");
+    let (issuer, echo) = (format!("http://localhost:{}", ports.http), echo_upstream().await);
+    let more = format!(
+        r#"
+        [[service]]
+        name = "api"
+        upstream = "127.0.0.1:{echo}"
+        [[route]]
+        path = "/api/"
+        service = "api"
+        access_tokens = true
+        [[token_issuer]]
+        issuer = "{issuer}"
+        audience = "https://api.example"
+        jwks_uri = "{issuer}/.well-known/jwks.json"
+        refresh = "30m"
+        {}"#,
+        machine(&keys)
+    );
+    let instance = Instance::start_in(dir, ports, &more).await;
+    published_when(&instance, |keys| keys.len() == 4).await;
+    let api = async |token: &str| {
+        let bearer = format!("Bearer {token}");
+        instance.client().send(Method::GET, "/api/", &[("authorization", &bearer)], "").await.status.as_u16()
+    };
+    let until = async |token: &str, status: u16| {
+        let reached = async {
+            while api(token).await != status {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        // A set is fetched every half hour here, and for an unknown key every half minute: the feed is what is left.
+        tokio::time::timeout(SOON, reached).await.unwrap_or_else(|_| panic!("{status} in time"));
+    };
+    let first = machine_token(&instance, &signer, "1", SystemClock.now()).await;
+    until(&first, 200).await;
+    oidc_keys(&instance, &["rotate", "--compromised", "ES256"]);
+    until(&first, 401).await;
+    let second = machine_token(&instance, &signer, "2", SystemClock.now()).await;
+    until(&second, 200).await;
+    assert_eq!(api(&first).await, 401);
+}
 
 /// A certificate with its key, and who vouches for it.
 struct Shown {

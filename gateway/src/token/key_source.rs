@@ -2,7 +2,7 @@
 //!
 //! It is fetched again every `refresh`, so a token of a key that was removed dies within that time, also where its verdict
 //! is kept. A key that is not in it may be new: the set is then fetched at once, but never twice within
-//! [`FETCH_INTERVAL`] and never by two requests at a time, whatever tokens name. A fetch is a task of its own: it goes on
+//! [`FETCH_INTERVAL`] (where there is none yet, [`FIRST_INTERVAL`]) and never by two requests at a time, whatever tokens name. A fetch is a task of its own: it goes on
 //! when the client whose token began it has gone, so nobody can keep a set from being fetched by asking and going away.
 //! When the issuer itself tells of a change ([`KeySource::reload`]), it is fetched at that moment.
 //! If a set cannot be fetched, or what comes is no good, the old one serves until [`STALE_MAX`]; after that nothing is
@@ -25,6 +25,9 @@ use tokio::sync::watch;
 
 /// The least time between two attempts to fetch one set.
 pub const FETCH_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The same before the first has come: a gateway may start a moment before the issuer beside it answers.
+const FIRST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How old a set may get that cannot be fetched again.
 pub const STALE_MAX: Duration = Duration::from_hours(1);
@@ -119,7 +122,8 @@ impl KeySource {
     /// The attempt that is under way, or was a moment ago, or begins by this.
     fn attempt(self: &Arc<Self>, now: Timestamp) -> watch::Receiver<()> {
         let mut last = self.last();
-        if let Some(attempt) = last.as_ref().filter(|attempt| now.since(attempt.at) < FETCH_INTERVAL) {
+        let interval = if self.loaded.load().is_some() { FETCH_INTERVAL } else { FIRST_INTERVAL };
+        if let Some(attempt) = last.as_ref().filter(|attempt| now.since(attempt.at) < interval) {
             return attempt.over.clone();
         }
         self.begin(&mut last, now)
