@@ -16,7 +16,7 @@ use aldgate_core::verdict::{Permit, Principal};
 use bytes::Bytes;
 use http::header::InvalidHeaderValue;
 use http::{HeaderName, HeaderValue};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// What whoever answers a permitted request is told of who passes.
 #[derive(Debug)]
@@ -28,14 +28,7 @@ pub struct Told {
 }
 
 /// The names of `identity_header::IDENTITY`.
-static NAMES: [HeaderName; 6] = [
-    HeaderName::from_static(names::ASSERTION),
-    HeaderName::from_static(names::SUBJECT),
-    HeaderName::from_static(names::SESSION),
-    HeaderName::from_static(names::IDENTITY_LEVEL),
-    HeaderName::from_static(names::COMPONENTS),
-    HeaderName::from_static(names::AUTH_TIME),
-];
+static NAMES: LazyLock<[HeaderName; 6]> = LazyLock::new(|| names::IDENTITY.map(HeaderName::from_static));
 
 /// The values of `identity_header::IDENTITY`, as they are kept.
 #[derive(Debug)]

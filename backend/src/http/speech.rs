@@ -20,7 +20,7 @@ pub(super) async fn speak(mut request: Request, next: Next) -> Response {
     let wanted = query.and_then(Language::of_query);
     let cookies = request.headers().get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     let accepted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let language = Language::of_request(query, cookies, accepted);
+    let language = wanted.unwrap_or_else(|| Language::of_request(None, cookies, accepted));
     let path = request.uri().path().to_owned();
     request.extensions_mut().insert(language);
     let mut response = next.run(request).await;

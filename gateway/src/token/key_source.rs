@@ -2,8 +2,9 @@
 //!
 //! It is fetched again every `refresh`, so a token of a key that was removed dies within that time, also where its verdict
 //! is kept. A key that is not in it may be new: the set is then fetched at once, but never twice within
-//! [`FETCH_INTERVAL`] (where there is none yet, [`FIRST_INTERVAL`]) and never by two requests at a time, whatever tokens name. A fetch is a task of its own: it goes on
-//! when the client whose token began it has gone, so nobody can keep a set from being fetched by asking and going away.
+//! [`FETCH_INTERVAL`] (a second, as long as none has come yet) and never by two requests at a time, whatever tokens name.
+//! A fetch is a task of its own: it goes on when the client whose token began it has gone, so nobody can keep a set from
+//! being fetched by asking and going away.
 //! When the issuer itself tells of a change ([`KeySource::reload`]), it is fetched at that moment.
 //! If a set cannot be fetched, or what comes is no good, the old one serves until [`STALE_MAX`]; after that nothing is
 //! verified any more.

@@ -1,19 +1,14 @@
 //! Authlib (PyPI): services in Python, by the rules of the profiles `nhs` (RS512) and `cross-government` (ES256). It
 //! knows neither pushed requests nor DPoP, so it cannot be a client of `fapi2`.
 
+use crate::ground::Ground;
 use crate::person::World;
-use crate::sample::{Sample, learnt};
-use crate::service::{Service, free_port};
+use crate::sample::Sample;
+use crate::service::free_port;
 use crate::support::browser::{Page, target};
 use crate::support::service_key::ServiceKey;
 use serde_json::{Value, json};
 use std::process::Command;
-
-struct Ground {
-    world: World,
-    service: Service,
-    _sample: Sample,
-}
 
 /// An Aldgate that knows the sample's services, and one of them.
 async fn ground(which: &str) -> Ground {
@@ -21,29 +16,12 @@ async fn ground(which: &str) -> Ground {
     let sample = Sample::of("authlib", port);
     ServiceKey::rsa(sample.dir(), "prescriptions");
     ServiceKey::p256(sample.dir(), "passports");
-    let world = World::start_with(&sample.registrations()).await;
-    sample.lay_out(&format!("http://localhost:{}", world.instance.ports.http));
-    let mut command = Command::new(target("test-tools/venv/bin/python"));
-    command.arg(sample.add("authlib_service.py")).args([which, port.to_string().as_str()]);
-    let service = Service::start(&mut command, port).await;
-    Ground { world, service, _sample: sample }
-}
-
-impl Ground {
-    /// A page of the service, and what it has learnt.
-    async fn at(&self, page: &Page, path: &str, h1: &str) -> Value {
-        page.open_at(&format!("{}{path}", self.service.origin), h1).await;
-        learnt(page).await
-    }
-
-    /// Somebody with a password, signed in at the service.
-    async fn welcomed(&self, page: &Page, email: &str) -> Value {
-        self.world.register_with_password(page, email).await;
-        page.open_at(&self.service.origin, "Share your information").await;
-        page.press("Agree and continue").await;
-        page.arrive("Welcome to the service").await;
-        learnt(page).await
-    }
+    let command = async |sample: &Sample, _: &World| {
+        let mut command = Command::new(target("test-tools/venv/bin/python"));
+        command.arg(sample.add("authlib_service.py")).args([which, port.to_string().as_str()]);
+        command
+    };
+    Ground::of(sample, port, command).await
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod apache;
 mod authlib;
+mod ground;
 mod openid_client;
 #[path = "../browser/person.rs"]
 #[allow(dead_code, reason = "some of the steps of the browser's tests")]

@@ -1,24 +1,19 @@
 //! openid-client (npm): services in JavaScript, by the rules of the profiles `nhs` and `fapi2`, and one that registers
 //! itself.
 
+use crate::ground::Ground;
 use crate::person::{PASSWORD, World, give_password, sign_out};
 use crate::sample::{Sample, learnt};
-use crate::service::{Service, free_port};
+use crate::service::free_port;
 use crate::support::administrator::admin;
 use crate::support::browser::Page;
 use crate::support::service_key::ServiceKey;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::process::Command;
 
 const NHS: &str = "appointments.mjs";
 const FAPI2: &str = "record-store.mjs";
 const REGISTERS_ITSELF: &str = "letters.mjs";
-
-struct Ground {
-    world: World,
-    service: Service,
-    _sample: Sample,
-}
 
 /// An Aldgate that knows the sample's services, and one of them.
 async fn ground(which: &str) -> Ground {
@@ -28,15 +23,15 @@ async fn ground(which: &str) -> Ground {
         ServiceKey::rsa(sample.dir(), name);
     }
     ServiceKey::p256(sample.dir(), "record-store");
-    let world = World::start_with(&sample.registrations()).await;
-    sample.lay_out(&format!("http://localhost:{}", world.instance.ports.http));
-    let mut command = Command::new("node");
-    command.arg(sample.add("openid_client.mjs")).args([which, port.to_string().as_str()]);
-    if which == REGISTERS_ITSELF {
-        command.env("INITIAL_ACCESS_TOKEN", invitation(&world).await);
-    }
-    let service = Service::start(&mut command, port).await;
-    Ground { world, service, _sample: sample }
+    let command = async |sample: &Sample, world: &World| {
+        let mut command = Command::new("node");
+        command.arg(sample.add("openid_client.mjs")).args([which, port.to_string().as_str()]);
+        if which == REGISTERS_ITSELF {
+            command.env("INITIAL_ACCESS_TOKEN", invitation(world).await);
+        }
+        command
+    };
+    Ground::of(sample, port, command).await
 }
 
 /// Leave for one client to register itself.
@@ -48,21 +43,6 @@ async fn invitation(world: &World) -> String {
 }
 
 impl Ground {
-    /// A page of the service, and what it has learnt.
-    async fn at(&self, page: &Page, path: &str, h1: &str) -> Value {
-        page.open_at(&format!("{}{path}", self.service.origin), h1).await;
-        learnt(page).await
-    }
-
-    /// Somebody with a password, signed in at the service.
-    async fn welcomed(&self, page: &Page, email: &str) -> Value {
-        self.world.register_with_password(page, email).await;
-        page.open_at(&self.service.origin, "Share your information").await;
-        page.press("Agree and continue").await;
-        page.arrive("Welcome to the service").await;
-        learnt(page).await
-    }
-
     /// Signs out by the service: without a question, and back.
     async fn sign_out_there(&self, page: &Page) {
         let bye = self.at(page, "/sign-out", "You have left the service").await;

@@ -4,6 +4,7 @@
 //! was the thief, so the tokens of none of them are good (RFC 6749, section 10.5). Whoever shows a code again that was
 //! redeemed ends its family, however late and whatever else is wrong with the request.
 
+use super::error::invalid_grant;
 use super::mint::{Minting, Tokens};
 use super::{Exchanged, Proven, TokenError};
 use crate::fault::NotDone;
@@ -36,10 +37,6 @@ struct Redeemable {
     session_ends: Timestamp,
 }
 
-fn invalid(what: &str) -> NotDone<TokenError> {
-    NotDone::Refused(TokenError::InvalidGrant(what.to_owned()))
-}
-
 impl Provider {
     /// Redeems a code.
     pub(super) async fn redeem(
@@ -54,7 +51,7 @@ impl Provider {
         let redirect_uri = parameters.get("redirect_uri").ok_or_else(|| missing("redirect_uri"))?;
         let code = self.codes.open::<SealedCode>(text, now).and_then(Code::from_content);
         let code = code.filter(|code| code.client == proven.client().id().as_str());
-        let code = code.ok_or_else(|| invalid("code is not one of this client's"))?;
+        let code = code.ok_or_else(|| invalid_grant("code is not one of this client's"))?;
         let shown = Shown { redirect_uri, verifier: parameters.get("code_verifier"), binding };
         let redeemable = match self.redeemable(proven, parameters, &code, &shown, now).await {
             Ok(redeemable) => redeemable,
@@ -76,19 +73,19 @@ impl Provider {
         now: Timestamp,
     ) -> Exchanged<Redeemable> {
         if now >= code.expires {
-            return Err(invalid("code is too old"));
+            return Err(invalid_grant("code is too old"));
         }
         if digest_of(shown.redirect_uri) != code.redirect_uri {
-            return Err(invalid("redirect_uri is not the one that the code went to"));
+            return Err(invalid_grant("redirect_uri is not the one that the code went to"));
         }
         if !pkce::fits(code.challenge.as_ref(), shown.verifier) {
-            return Err(invalid("code_verifier does not fit the code_challenge"));
+            return Err(invalid_grant("code_verifier does not fit the code_challenge"));
         }
         if code.key.is_some() && code.key.map(Binding::Key) != shown.binding {
-            return Err(invalid("the code is bound to another key than that of the DPoP proof"));
+            return Err(invalid_grant("the code is bound to another key than that of the DPoP proof"));
         }
         let Some(session) = self.standing_session(&code.person).await? else {
-            return Err(invalid("the person has signed out"));
+            return Err(invalid_grant("the person has signed out"));
         };
         let allowed = Resources::of_digests(&code.resources, proven.client().resources())?;
         let resources = allowed.narrowed(parameters, &self.issuer)?;
@@ -150,7 +147,7 @@ impl Provider {
         let served = || ServedFrom { session: code.person.session, ends: *session_ends };
         match self.store.redeem(&grant, proven.client().logout().map(|_| served())).await? {
             Redemption::Redeemed => Ok(tokens),
-            Redemption::Replayed => Err(invalid("code was used before")),
+            Redemption::Replayed => Err(invalid_grant("code was used before")),
         }
     }
 }

@@ -60,6 +60,11 @@ impl TokenError {
     }
 }
 
+/// A refusal of what a client shows for a token (RFC 6749, section 5.2: `invalid_grant`).
+pub(super) fn invalid_grant(what: &str) -> NotDone<TokenError> {
+    NotDone::Refused(TokenError::InvalidGrant(what.to_owned()))
+}
+
 impl From<BadTarget> for NotDone<TokenError> {
     fn from(bad: BadTarget) -> Self {
         Self::Refused(TokenError::InvalidTarget(bad.to_string()))

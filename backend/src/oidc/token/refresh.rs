@@ -2,6 +2,7 @@
 //!
 //! One that was replaced and is shown again has been copied: its family ends, whoever shows it.
 
+use super::error::invalid_grant;
 use super::mint::{Minting, Tokens};
 use super::{Exchanged, Proven, TokenError};
 use crate::fault::NotDone;
@@ -21,10 +22,6 @@ use std::time::Duration;
 /// its person signs in once more. As long as a browser is remembered that lies unused.
 const FAMILY_MAX: Duration = Duration::from_hours(180 * 24);
 
-fn invalid(what: &str) -> NotDone<TokenError> {
-    NotDone::Refused(TokenError::InvalidGrant(what.to_owned()))
-}
-
 impl Provider {
     /// Replaces a refresh token.
     pub(super) async fn refresh(
@@ -36,7 +33,7 @@ impl Provider {
     ) -> Exchanged<Tokens> {
         let missing = || NotDone::Refused(TokenError::InvalidRequest("refresh_token is missing".into()));
         let text = parameters.get("refresh_token").ok_or_else(missing)?;
-        let unknown = || invalid("refresh_token is not one of this client's");
+        let unknown = || invalid_grant("refresh_token is not one of this client's");
         let token = self.refresh_tokens.read(text, now).ok_or_else(unknown)?;
         let grant = self.store.grant(&token.grant).await?;
         let grant = grant.filter(|grant| grant.client == proven.client().id().as_str()).ok_or_else(unknown)?;
@@ -50,8 +47,10 @@ impl Provider {
         let ends = now.plus(life).min(grant.created.plus(FAMILY_MAX));
         match self.store.rotate(&grant, token.generation, ends, now).await? {
             Rotation::Rotated => {}
-            Rotation::Reused => return Err(invalid("refresh_token was replaced before: all tokens of it have ended")),
-            Rotation::Gone => return Err(invalid("refresh_token has ended")),
+            Rotation::Reused => {
+                return Err(invalid_grant("refresh_token was replaced before: all tokens of it have ended"));
+            }
+            Rotation::Gone => return Err(invalid_grant("refresh_token has ended")),
         }
         let person = self.store.person(&account.id).await?;
         let minting = Minting {
