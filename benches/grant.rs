@@ -27,7 +27,7 @@ use aldgate_core::warm::Warm;
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Request, StatusCode};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use jsonwebtoken::Algorithm;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -38,6 +38,10 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tower_service::Service as _;
+
+/// The gateway's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ISSUER: &str = "https://login.example";
 
@@ -132,6 +136,20 @@ fn signing(c: &mut Criterion) {
     }
 }
 
+/// The floor of each group: as many signatures as grants, by ring alone, on the same threads and in the same measure.
+fn signatures_alone(group: &mut BenchmarkGroup<'_, CpuTime>, runtime: &Runtime, algorithm: &'static str) {
+    let signer = Arc::new(Signer::new(algorithm, "k"));
+    group.bench_function(format!("{algorithm}, the signatures alone"), |b| {
+        b.iter(|| {
+            let signed = (0..AT_ONCE).map(|_| {
+                let signer = Arc::clone(&signer);
+                async move { signer.signature(black_box(&[b'x'; 600])) }
+            });
+            runtime.block_on(async { signed.collect::<JoinSet<_>>().join_all().await })
+        });
+    });
+}
+
 fn refreshing(c: &mut Criterion<CpuTime>) {
     let runtime = Runtime::new().expect("a runtime");
     let mut group = c.benchmark_group("refresh");
@@ -157,6 +175,7 @@ fn refreshing(c: &mut Criterion<CpuTime>) {
             runtime.block_on(async { refreshes.collect::<JoinSet<_>>().join_all().await })
         };
         group.bench_function(client, |b| b.iter_batched(prepare, refresh_all, BatchSize::PerIteration));
+        signatures_alone(&mut group, &runtime, client);
     }
 }
 
@@ -246,6 +265,7 @@ fn machines(c: &mut Criterion<CpuTime>) {
             runtime.block_on(async { asked.collect::<JoinSet<_>>().join_all().await })
         };
         group.bench_function(algorithm, |b| b.iter_batched(prepare, ask_all, BatchSize::PerIteration));
+        signatures_alone(&mut group, &runtime, algorithm);
     }
 }
 

@@ -37,7 +37,7 @@ impl StoreCold {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let router = Router::new().route("/credential/{digest}", get(credential)).with_state(self);
-        axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+        axum::serve(listener, router.into_make_service()).with_graceful_shutdown(shutdown).await
     }
 }
 

@@ -272,7 +272,7 @@ impl Backend {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let router = http::admin_router(Arc::clone(&self.front));
-        axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+        axum::serve(listener, router.into_make_service()).with_graceful_shutdown(shutdown).await
     }
 
     /// Makes ready what must be known before anybody is answered. To be awaited before [`Backend::serve`] and its socket:
@@ -295,6 +295,6 @@ impl Backend {
         listener: tokio::net::UnixListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
+        axum::serve(listener, self.router().into_make_service()).with_graceful_shutdown(shutdown).await
     }
 }

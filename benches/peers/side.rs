@@ -39,7 +39,9 @@ const NGINX: &str = "nginx, bare proxy";
 const NGINX_CHECKER: &str = "nginx auth_request + a checker that checks nothing";
 const NGINX_ALDGATE: &str = "nginx auth_request + Aldgate";
 const PROXIED: &str = "Aldgate, proxied, with a session";
+/// The same request, its cookie too, to a route that demands nothing: what differs is the check, and what is told of who passed.
 const PUBLIC: &str = "Aldgate, proxied, no check";
+const STRANGER: &str = "Aldgate, proxied, no check and no cookie";
 const PROXIED_SLOW: &str = "Aldgate without the fast lane, with a session";
 const PUBLIC_SLOW: &str = "Aldgate without the fast lane, no check";
 const DECISION: &str = "Aldgate, decision for a proxy in front";
@@ -67,9 +69,10 @@ pub(crate) fn all(ground: &Ground) -> Vec<Side> {
         side(NGINX_CHECKER, port("NGINX_CHECKER"), "proxied-session", "/demo/", vec![nginx, checker]),
         side(NGINX_ALDGATE, port("NGINX_ALDGATE"), "proxied-session", "/demo/", vec![nginx, aldgate]),
         side(PROXIED, port("HTTP"), "proxied-session", "/demo/", vec![aldgate]),
-        side(PUBLIC, port("HTTP"), "proxied-public", "/public/", vec![aldgate]),
+        side(PUBLIC, port("HTTP"), "proxied-session", "/public/", vec![aldgate]),
+        side(STRANGER, port("HTTP"), "proxied-public", "/public/", vec![aldgate]),
         side(PROXIED_SLOW, port("SLOW_HTTP"), "proxied-session", "/demo/", vec![slow]),
-        side(PUBLIC_SLOW, port("SLOW_HTTP"), "proxied-public", "/public/", vec![slow]),
+        side(PUBLIC_SLOW, port("SLOW_HTTP"), "proxied-session", "/public/", vec![slow]),
         asked(DECISION, "returning-session"),
         asked(FORGED, "forged-session"),
         side(SESSION, port("HTTP"), "returning-session", "/session", vec![aldgate]),

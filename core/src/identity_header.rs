@@ -127,10 +127,17 @@ pub fn is_ours(name: &[u8]) -> bool {
     let prefixed = name.get(..OURS.len()).is_some_and(|start| reads_as(start, OURS))
         && name.get(OURS.len()).is_none_or(|next| normal(*next) == b'-');
     let begins = |with: &[u8]| name.get(..with.len()).is_some_and(|start| reads_as(start, with));
-    let forwarding = matches!(name.first().map(|b| normal(*b)), Some(b'c' | b'f' | b'p' | b'r' | b's' | b't' | b'x'))
+    let forwarding = may_be_forwarding(name)
         && (FORWARDING.iter().any(|ours| reads_as(name, ours.as_bytes()))
             || BEGINNINGS.iter().any(|start| begins(start)));
     prefixed || forwarding
+}
+
+/// Whether a name begins as one of [`FORWARDING`] or [`BEGINNINGS`] does. Most begin otherwise, and need no search; this is
+/// asked of each header of each request.
+fn may_be_forwarding(name: &[u8]) -> bool {
+    let &[first, second, ..] = name else { return false };
+    matches!(&[normal(first), normal(second)], b"cf" | b"cl" | b"fo" | b"pr" | b"re" | b"ss" | b"tr" | b"x-")
 }
 
 /// Headers by which a client asks a service to take a request for one of another method.
@@ -191,6 +198,14 @@ mod tests {
             "X-Forwarded-Client-Cert",
         ] {
             assert!(is_ours(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_name_is_passed_over_for_how_it_begins() {
+        let names = FORWARDING.iter().map(|name| name.as_bytes()).chain(BEGINNINGS);
+        for name in names {
+            assert!(may_be_forwarding(name), "{}", String::from_utf8_lossy(name));
         }
     }
 

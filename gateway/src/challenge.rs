@@ -35,16 +35,17 @@ pub fn reply(
     exchange.problem = Some(problem);
     // Who shows a token is a program, whatever it accepts.
     let person = is_navigation(header) && !(route.access_tokens && token::is_shown(&header.headers));
-    let reply = match location(route, challenge, header, state) {
-        Some(location) if person => cors::readable(Reply::empty(303).with("location", location), exchange),
-        None if person => refusal(problem, header, exchange),
-        Some(_) | None => {
-            let document = problem.document(&exchange.reference, None, None);
-            let reply = Reply::typed(problem.status(), "application/problem+json", document);
-            cors::readable(reply, exchange)
-                .with("www-authenticate", authenticate(route, challenge))
-                .with("link", format!("<{}>; rel=\"login\"", sign_in_address(route, state)))
+    let reply = if person {
+        match location(route, challenge, header, state) {
+            Some(location) => cors::readable(Reply::empty(303).with("location", location), exchange),
+            None => refusal(problem, header, exchange),
         }
+    } else {
+        let document = problem.document(&exchange.reference, None, None);
+        let reply = Reply::typed(problem.status(), "application/problem+json", document);
+        cors::readable(reply, exchange)
+            .with("www-authenticate", authenticate(route, challenge))
+            .with("link", format!("<{}>; rel=\"login\"", sign_in_address(route, state)))
     };
     match challenge {
         Challenge::SignInAgain(_) => reply.with("set-cookie", cookie::clear(cookie::SESSION)),

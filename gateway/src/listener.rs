@@ -98,7 +98,8 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>, inherit: Option<&Pa
     }
     let mut private = Service::new("private".into(), Private::new(state.clone()));
     private.threads = Some(config.threads.min(AUTHZ_THREADS_MAX));
-    private.add_listener(ListenerConfig::tcp(config.private.to_string()).l4_buffer(buffers()));
+    // What is served there has buffers of its own.
+    private.add_listener(ListenerConfig::tcp(config.private.to_string()).l4_buffer(L4BufferSettings::unbuffered()));
     server.add_service(edge);
     server.add_service(private);
     if let Some(address) = config.authz_grpc {

@@ -6,20 +6,35 @@ use crate::reply::Reply;
 use crate::state::EdgeState;
 use crate::token::revoke;
 use async_trait::async_trait;
-use http::Method;
-use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
-use pingora::http::RequestHeader;
-use pingora::protocols::http::ServerSession;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pingora::apps::ServerApp;
+use pingora::protocols::Stream;
 use pingora::server::ShutdownWatch;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-const KEEPALIVE_SECS: u64 = 60; // Proxies keep their connections as long, and open them anew at a cost to a request.
-const READ: Duration = Duration::from_secs(5); // Whoever asks is on this machine.
-const WRITE: Duration = Duration::from_secs(5);
-const DRAIN: Duration = Duration::from_secs(1);
+/// How long the next request's header may take, from the end of the one before it. Proxies keep idle connections as
+/// long, and open them anew at a cost to a request.
+const HEADER_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Longest header: that of a client, and what its proxy says of it beside.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a body may take: it comes from this machine.
+const BODY_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How much of a body that comes with a question is read away to keep the connection.
+const QUESTION_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What answers there.
 pub struct Private {
@@ -68,30 +83,32 @@ impl Private {
 
     /// Answers one request. A proxy may send the original host with its question, so that the guard against other names
     /// is for the rest alone; why a web page gains nothing by asking is said at [`crate::authz`].
-    async fn answer(&self, session: &mut ServerSession) -> pingora::Result<()> {
-        let header = session.req_header();
-        let path = std::str::from_utf8(header.raw_path()).unwrap_or_default();
-        if let Some(dialect) = Dialect::at(path) {
-            return authz::answer(dialect, session, &self.state).await;
+    async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
+        let (header, body) = request.into_parts();
+        if let Some(dialect) = origin_form(&header).and_then(Dialect::at) {
+            if !body.is_end_stream() {
+                drop(whole(body, QUESTION_BODY_BYTES_MAX).await); // Some proxies send the client's along.
+            }
+            return authz::answer(dialect, &header, &self.state).await;
         }
-        let reply = if !is_for_this_machine(header) {
+        let reply = if !is_for_this_machine(&header) {
             text(421, "for this machine only\n")
         } else if header.method == Method::POST && header.uri.path() == revoke::PATH {
-            self.revoke(session).await
+            self.revoke(&header, body).await
         } else {
             self.health(&header.method, header.uri.path())
         };
-        reply.write(session).await
+        reply.into_response().unwrap_or_default()
     }
 
     /// `POST /tokens/revoke`.
-    async fn revoke(&self, session: &mut ServerSession) -> Reply {
-        let Some(body) = whole_body(session, revoke::BODY_BYTES_MAX).await else {
+    async fn revoke(&self, header: &Parts, body: Incoming) -> Reply {
+        let Some(body) = whole(body, revoke::BODY_BYTES_MAX).await else {
             return text(400, "the body is too long or came too slowly\n");
         };
         let now = self.state.clock.now();
         let generation = self.state.snapshot.current();
-        let (status, said) = revoke::answer(&session.req_header().headers, &body, &generation.tokens, now).await;
+        let (status, said) = revoke::answer(&header.headers, &body, &generation.tokens, now).await;
         text(status, said)
     }
 }
@@ -100,57 +117,46 @@ fn text(status: u16, body: &'static str) -> Reply {
     Reply::typed(status, "text/plain; charset=utf-8", body)
 }
 
+/// Path and query. A request that names an address whole is for a proxy, which this is not.
+fn origin_form(header: &Parts) -> Option<&str> {
+    header.uri.path_and_query().filter(|_| header.uri.authority().is_none()).map(http::uri::PathAndQuery::as_str)
+}
+
 /// Whether the request names this machine. A web page that lets its own name point here (DNS rebinding) would name
 /// that.
-fn is_for_this_machine(header: &RequestHeader) -> bool {
-    let host = header.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+fn is_for_this_machine(header: &Parts) -> bool {
+    let host = header.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name == "localhost" || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// How long a body may take: it comes from this machine.
-const BODY_DEADLINE: Duration = Duration::from_secs(2);
-
-/// The body; `None` if it is longer than `max`, too slow or broken.
-async fn whole_body(session: &mut ServerSession, max: usize) -> Option<Vec<u8>> {
-    let reading = async {
-        let mut body = Vec::new();
-        while let Some(piece) = session.read_request_body().await.ok()? {
-            if body.len() + piece.len() > max {
-                return None;
-            }
-            body.extend_from_slice(&piece);
-        }
-        Some(body)
-    };
-    tokio::time::timeout(BODY_DEADLINE, reading).await.ok()?
+/// The body; `None` if it is longer than `bytes_max`, too slow or broken.
+async fn whole(body: Incoming, bytes_max: usize) -> Option<Bytes> {
+    let reading = Limited::new(body, bytes_max).collect();
+    Some(tokio::time::timeout(BODY_DEADLINE, reading).await.ok()?.ok()?.to_bytes())
 }
 
+/// Served by hyper rather than by Pingora's session, which is made to be proxied from: all that is answered here is a
+/// header, and that costs a third as much so.
 #[async_trait]
-impl HttpServerApp for Private {
-    async fn process_new_http(
-        self: &Arc<Self>,
-        mut session: ServerSession,
-        shutdown: &ShutdownWatch,
-    ) -> Option<ReusedHttpStream> {
-        session.set_read_timeout(Some(READ));
-        match session.read_request().await {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(error) => {
-                tracing::debug!(%error, "no request on the private listener");
-                return None;
+impl ServerApp for Private {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let service = service_fn(async |request| {
+            let mut response = self.answer(request).await;
+            if *shutdown.borrow() {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
+            Ok::<_, Infallible>(response.map(Full::new))
+        });
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_DEADLINE)
+            .max_buf_size(HEADER_BYTES_MAX)
+            .writev(false) // Most answers are one piece.
+            .serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = served.await {
+            tracing::debug!(%error, "a connection to the private listener broke");
         }
-        session.set_keepalive((!*shutdown.borrow()).then_some(KEEPALIVE_SECS));
-        session.set_write_timeout(Some(WRITE));
-        session.set_total_drain_timeout(Some(DRAIN));
-        if let Err(error) = self.answer(&mut session).await {
-            tracing::debug!(%error, "the asker went away");
-            return None;
-        }
-        let settings = HttpPersistentSettings::for_session(&session);
-        let reusable = session.finish().await.ok()??;
-        Some(ReusedHttpStream::from_reusable_stream(reusable, settings))
+        None
     }
 }

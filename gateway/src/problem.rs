@@ -8,6 +8,8 @@ mod welsh;
 use crate::words::Words as Said;
 use aldgate_core::language::Language;
 use askama::Template;
+use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Every refusal of the edge's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -431,17 +433,15 @@ impl Problem {
         members: impl IntoIterator<Item = (&'static str, serde_json::Value)>,
     ) -> String {
         let words = self.words();
-        let mut document = serde_json::json!({
-            "type": format!("urn:aldgate:problem:{}", words.slug),
-            "title": words.title,
-            "status": words.status,
-            "detail": detail.unwrap_or(words.explanation),
-            "instance": format!("urn:aldgate:request:{reference}"),
-        });
-        if let Some(document) = document.as_object_mut() {
-            document.extend(members.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        }
-        document.to_string()
+        let document = Document {
+            detail: detail.unwrap_or(words.explanation),
+            instance: &["urn:aldgate:request:", reference].concat(),
+            status: words.status,
+            title: words.title,
+            kind: &["urn:aldgate:problem:", words.slug].concat(),
+            members: members.into_iter().collect(),
+        };
+        serde_json::to_string(&document).unwrap_or_default() // Every member is named by a string: it cannot fail.
     }
 
     /// Title, explanation, and what to do next. Documents are for programs, and say it in English.
@@ -461,6 +461,18 @@ impl Problem {
         let page = Page { words: Said(language), title, explanation, what_next, retry_link, reference };
         page.render().unwrap_or_else(|_| title.into())
     }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    detail: &'a str,
+    instance: &'a str,
+    status: u16,
+    title: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(flatten)]
+    members: BTreeMap<&'static str, serde_json::Value>,
 }
 
 #[derive(Template)]

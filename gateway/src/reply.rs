@@ -3,8 +3,7 @@
 use aldgate_core::language::{Language, VARY};
 use aldgate_core::policy::platform::PAGE_POLICY;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use pingora::http::ResponseHeader;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use pingora::protocols::http::{HttpTask, ServerSession};
 use pingora::{ErrorType, OrErr as _, Result};
 use std::str::FromStr as _;
@@ -57,7 +56,11 @@ impl Reply {
         self
     }
 
-    fn header(&self) -> Result<ResponseHeader> {
+    /// The answer as a message of HTTP.
+    ///
+    /// # Errors
+    /// When a header cannot be one.
+    pub fn into_response(self) -> Result<Response<Bytes>> {
         let status = StatusCode::from_u16(self.status).or_err(ErrorType::InvalidHTTPHeader, "status")?;
         let mut headers = HeaderMap::with_capacity(self.headers.len() + 5); // And what Pingora adds.
         for (name, value) in &self.headers {
@@ -70,7 +73,7 @@ impl Reply {
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        Ok(response_header(status, headers))
+        Ok(response(status, headers, self.body))
     }
 
     /// Writes the answer: header and body in one piece.
@@ -79,26 +82,27 @@ impl Reply {
     /// When the client went away.
     pub async fn write(self, session: &mut ServerSession) -> Result<()> {
         drain(session).await;
-        let header = Box::new(self.header()?);
-        let bodiless = session.req_header().method == http::Method::HEAD || self.body.is_empty();
-        let mut tasks = vec![HttpTask::Header(header, bodiless)];
+        let (header, body) = self.into_response()?.into_parts();
+        let bodiless = session.req_header().method == http::Method::HEAD || body.is_empty();
+        let mut tasks = vec![HttpTask::Header(Box::new(header.into()), bodiless)];
         if !bodiless {
-            tasks.push(HttpTask::Body(Some(self.body), true));
+            tasks.push(HttpTask::Body(Some(body), true));
         }
         session.response_duplex_vec(tasks).await.map(|_| ())
     }
 }
 
-/// A header with these fields, as they are: set one by one in Pingora's, each name would be copied and read once more.
-pub fn response_header(status: StatusCode, headers: HeaderMap) -> ResponseHeader {
-    let (mut parts, ()) = http::Response::new(()).into_parts();
-    parts.status = status;
-    parts.headers = headers;
-    parts.into()
+/// A message with these fields, as they are: set one by one in Pingora's header, each name would be copied and read once
+/// more.
+pub fn response(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// Reads away a small body, so that the connection stays usable; a large or slow one costs the connection.
-pub async fn drain(session: &mut ServerSession) {
+async fn drain(session: &mut ServerSession) {
     if session.is_body_done() {
         return;
     }

@@ -5,12 +5,12 @@ use crate::cors;
 use crate::exchange::Exchange;
 use crate::hsts;
 use crate::metrics::AnsweredBy;
-use crate::phase::forward;
+use aldgate_core::session::cookie;
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, SET_COOKIE,
     TRAILER, TRANSFER_ENCODING, VARY,
 };
-use http::{HeaderName, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 
@@ -41,7 +41,7 @@ const FOR_ALL: [HeaderName; 9] = [
 pub fn rule(response: &mut ResponseHeader, exchange: &Exchange, method: &Method) -> Result<()> {
     strike_hop_by_hop(response); // First: it cannot name what the gate says below.
     if exchange.answered_by == AnsweredBy::Service {
-        forward::undress(response);
+        undress(response);
     }
     hsts::on_answer(exchange, response);
     cors::overrule(response, exchange, method)
@@ -55,8 +55,32 @@ fn strike_hop_by_hop(response: &mut ResponseHeader) {
     for name in named(response) {
         response.remove_header(&name);
     }
-    for name in &HOP_BY_HOP {
-        response.remove_header(name);
+    strike(response, &HOP_BY_HOP);
+}
+
+/// Removes fields. Most answers have none of them, which one walk shows sooner than a search for each.
+fn strike(response: &mut ResponseHeader, names: &[HeaderName]) {
+    if response.headers.keys().any(|there| names.contains(there)) {
+        for name in names {
+            response.remove_header(name);
+        }
+    }
+}
+
+/// What a service may not say for the whole log-in host: a worker beyond its own path, or that our cookies be cleared.
+const NOT_A_SERVICES: [HeaderName; 2] =
+    [HeaderName::from_static("service-worker-allowed"), HeaderName::from_static("clear-site-data")];
+
+/// Removes from a service's answer what would set or remove a cookie of ours or take over our pages.
+fn undress(response: &mut ResponseHeader) {
+    strike(response, &NOT_A_SERVICES);
+    let values: Vec<HeaderValue> = response.headers.get_all(SET_COOKIE).iter().cloned().collect();
+    if values.iter().any(|value| cookie::is_ours(value.as_bytes())) {
+        response.remove_header(&SET_COOKIE);
+        for value in values.into_iter().filter(|value| !cookie::is_ours(value.as_bytes())) {
+            // It was a valid header a moment ago; if it no longer is, the service's cookie is lost, not ours let in.
+            let _ = response.append_header(SET_COOKIE, value);
+        }
     }
 }
 
@@ -125,5 +149,19 @@ mod tests {
     fn an_answer_that_switches_protocols_says_so_to_the_client() {
         let fields = [("connection", "upgrade"), ("upgrade", "websocket")];
         assert_eq!(struck(101, &fields), ["connection", "upgrade"]);
+    }
+
+    #[test]
+    fn a_service_cannot_set_our_cookie() {
+        let mut response = ResponseHeader::build(200, None).expect("header");
+        for value in ["a=1", "__Host-aldgate=stolen; Path=/", "__HOST-ALDGATE=x", "=__Host-aldgate=x", "b=2"] {
+            response.append_header("set-cookie", value).expect("header");
+        }
+        response.append_header("Service-Worker-Allowed", "/").expect("header");
+        response.append_header("clear-site-data", "*").expect("header");
+        undress(&mut response);
+        assert_eq!(response.headers.keys_len(), 1, "{response:?}");
+        let kept: Vec<_> = response.headers.get_all("set-cookie").iter().collect();
+        assert_eq!(kept, ["a=1", "b=2"]);
     }
 }

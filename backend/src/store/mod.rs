@@ -12,6 +12,7 @@
 
 pub mod audit;
 mod backup;
+mod checkpointer;
 pub(crate) mod client;
 mod client_session;
 #[cfg(test)]
@@ -51,6 +52,7 @@ use aldgate_core::webauthn::credential::CredentialRecord;
 use audit::Act;
 use audit::chain::AuditKey;
 pub use backup::Unfit;
+use checkpointer::Checkpointer;
 pub use client_session::ServedFrom;
 #[cfg(test)]
 pub(crate) use client_session::TOLD_FOR;
@@ -219,10 +221,11 @@ impl Store {
     pub async fn open(path: &Path, master: &MasterKey, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
         let broken = |error: StoreError| OpenError::Broken { path: path.into(), cause: error.to_string() };
         let sealer = Arc::new(Sealer::new(master, entropy).map_err(broken)?);
-        let (connection, readers) = open::sqlite::connect(path).await?;
+        let open::sqlite::Connections { writer, checkpoints, readers } = open::sqlite::connect(path).await?;
         let (followers, audit_key) = (Arc::new(Followers::default()), Arc::new(AuditKey::of(master)));
         let given = Given { followers: followers.clone(), audit_key: audit_key.clone(), sealer: sealer.clone() };
-        let writer = Writes::by(Database::Embedded(Writer::start(connection, given)));
+        let writer = Writer::start(writer, Checkpointer::start(checkpoints), given);
+        let writer = Writes::by(Database::Embedded(writer));
         Ok(Self { readers: Readers::Sqlite(readers), writer, sealer, audit_key, followers })
     }
 

@@ -11,6 +11,7 @@
 //! Followers are told here, not by the caller, since a caller may go away (a browser hangs up) after the commit.
 
 use super::StoreError;
+use super::checkpointer::Checkpointer;
 use super::job::{Given, Tx, Write};
 use super::settling::Settling;
 use super::sql::settling::Start;
@@ -88,9 +89,9 @@ pub(super) struct Writer(mpsc::Sender<Job>);
 
 impl Writer {
     /// Starts the task that owns the writing connection. It ends when it is closed or nobody can ask it any more.
-    pub(super) fn start(connection: Connection, given: Given) -> Self {
+    pub(super) fn start(connection: Connection, checkpointer: Checkpointer, given: Given) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
-        tokio::spawn(Task { connection, queue, given }.run());
+        tokio::spawn(Task { connection, checkpointer, queue, given }.run());
         Self(jobs)
     }
 
@@ -129,6 +130,7 @@ fn closed() -> StoreError {
 
 struct Task {
     connection: Connection,
+    checkpointer: Checkpointer,
     queue: mpsc::Receiver<Job>,
     given: Given,
 }
@@ -149,7 +151,9 @@ impl Task {
                 self.queue.close(); // What waits is still taken.
             }
             self.write_batch(jobs).await;
+            self.checkpointer.note();
         }
+        self.checkpointer.end().await; // First: the last connection to close empties the log.
         if let Err(error) = self.connection.end().await {
             tracing::warn!(%error, "the database was not closed in order");
         }

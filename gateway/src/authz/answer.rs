@@ -8,36 +8,17 @@ use super::Dialect;
 use super::decision::{Allowed, Denied, Verdict};
 use crate::exchange::Exchange;
 use crate::identity;
-use crate::problem::Problem;
-use crate::reply::{Reply, response_header};
+use crate::reply::{self, Reply};
 use aldgate_core::identity_header as names;
 use aldgate_core::policy::alias::Alias;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use pingora::http::ResponseHeader;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use std::collections::BTreeSet;
 
 /// What Envoy takes away from the request before it goes on.
 const ENVOY_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(names::REQUEST_ID);
-
-/// An answer, ready to be written.
-pub enum Answer {
-    /// The request may go on, with these headers.
-    Allow(Box<ResponseHeader>),
-    /// It may not.
-    Deny(Reply),
-}
-
-impl Answer {
-    /// The status.
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::Allow(header) => header.status.as_u16(),
-            Self::Deny(reply) => reply.status,
-        }
-    }
-}
 
 /// The headers that the service shall get, whatever the client sent under their names: who the request is for, and what
 /// is left of the client's credentials.
@@ -73,20 +54,20 @@ pub fn to_remove(set: &[(HeaderName, HeaderValue)], judges_method: bool) -> BTre
 }
 
 /// The answer in a dialect over HTTP.
-pub fn http(dialect: Dialect, verdict: Verdict, exchange: &Exchange) -> Answer {
-    match verdict {
-        Verdict::Deny(denied) => Answer::Deny(deny(dialect, denied)),
-        Verdict::Allow(allowed) => match allow(dialect, allowed, exchange) {
-            Some(header) => Answer::Allow(Box::new(header)),
-            None => Answer::Deny(Reply::empty(Problem::Internal.status())),
-        },
-    }
+pub fn http(dialect: Dialect, verdict: Verdict, exchange: &Exchange) -> Response<Bytes> {
+    let answer = match verdict {
+        Verdict::Allow(allowed) => allow(dialect, allowed, exchange),
+        Verdict::Deny(denied) => {
+            deny(dialect, denied).with(names::REQUEST_ID, exchange.reference.as_str()).into_response().ok()
+        }
+    };
+    answer.unwrap_or_else(|| reply::response(StatusCode::INTERNAL_SERVER_ERROR, HeaderMap::new(), Bytes::new()))
 }
 
-fn allow(dialect: Dialect, allowed: Allowed, exchange: &Exchange) -> Option<ResponseHeader> {
+fn allow(dialect: Dialect, allowed: Allowed, exchange: &Exchange) -> Option<Response<Bytes>> {
     let judges_method = allowed.route.judges_method();
     let set = to_set(allowed, exchange).ok()?;
-    let mut headers = HeaderMap::with_capacity(set.len() + 5); // And what Pingora adds: `Date`, `Connection`.
+    let mut headers = HeaderMap::with_capacity(set.len() + 4); // And `Date`, which is added to each answer.
     headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if dialect == Dialect::Envoy {
@@ -96,7 +77,7 @@ fn allow(dialect: Dialect, allowed: Allowed, exchange: &Exchange) -> Option<Resp
     for (name, value) in set {
         headers.insert(name, value);
     }
-    Some(response_header(StatusCode::OK, headers))
+    Some(reply::response(StatusCode::OK, headers, Bytes::new()))
 }
 
 fn deny(dialect: Dialect, denied: Denied) -> Reply {

@@ -50,7 +50,7 @@ pub struct Allowed {
 pub struct Denied {
     /// The answer. `Location`, where it has one, is absolute.
     pub reply: Reply,
-    /// `WWW-Authenticate`, for a dialect that cannot say a redirection.
+    /// `WWW-Authenticate` beside a redirection, for a dialect that cannot say one.
     pub authenticate: Option<String>,
 }
 
@@ -185,5 +185,6 @@ fn challenged(
             *location = format!("{}://{}{location}", original.scheme.as_str(), exchange.authority);
         }
     }
-    Verdict::Deny(Denied { reply, authenticate: Some(challenge::authenticate(route, challenge)) })
+    let authenticate = (reply.status == 303).then(|| challenge::authenticate(route, challenge));
+    Verdict::Deny(Denied { reply, authenticate })
 }

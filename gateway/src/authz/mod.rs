@@ -19,12 +19,11 @@ pub mod original;
 
 use crate::exchange::Exchange;
 use crate::phase::record;
-use crate::reply::drain;
 use crate::state::EdgeState;
-use aldgate_core::identity_header::REQUEST_ID;
-use answer::Answer;
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
 use original::OriginalRequest;
-use pingora::protocols::http::ServerSession;
 
 /// The path below which questions are asked over HTTP.
 pub const PREFIX: &str = "/authz/";
@@ -62,23 +61,14 @@ impl Dialect {
 }
 
 /// Answers a question that came over HTTP.
-///
-/// # Errors
-/// When the proxy went away.
-pub async fn answer(dialect: Dialect, session: &mut ServerSession, state: &EdgeState) -> pingora::Result<()> {
+pub async fn answer(dialect: Dialect, question: &Parts, state: &EdgeState) -> Response<Bytes> {
     let mut exchange = Exchange::begin(state);
-    let original = OriginalRequest::over_http(dialect, session.req_header(), &state.issuer);
+    let original = OriginalRequest::over_http(dialect, question, &state.issuer);
     let decision = decision::decide(original, &mut exchange, state).await;
     let answer = answer::http(dialect, decision.verdict, &exchange);
-    drain(session).await;
-    let status = answer.status();
-    let written = match answer {
-        Answer::Allow(header) => session.write_response_header(header).await,
-        Answer::Deny(reply) => reply.with(REQUEST_ID, exchange.reference.as_str()).write(session).await,
-    };
-    let status = if written.is_ok() { status } else { 0 };
-    record::record(decision.header.as_ref().unwrap_or(session.req_header()), status, &exchange, state);
-    written
+    let asked_about = decision.header.as_deref().unwrap_or(question);
+    record::record(asked_about, answer.status().as_u16(), &exchange, state);
+    answer
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use super::Dialect;
 use aldgate_core::session::cookie;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 use std::net::{IpAddr, SocketAddr};
@@ -134,7 +135,7 @@ impl OriginalRequest {
     ///
     /// # Errors
     /// [`NotOriginal`] names the header.
-    pub fn over_http(dialect: Dialect, question: &RequestHeader, issuer: &str) -> Result<Self, NotOriginal> {
+    pub fn over_http(dialect: Dialect, question: &Parts, issuer: &str) -> Result<Self, NotOriginal> {
         let said = Headers::of(&question.headers);
         let statements = match dialect {
             Dialect::Nginx => said.by_nginx()?,
@@ -224,6 +225,14 @@ fn address(text: &str) -> Option<IpAddr> {
     bare.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
+/// What one address says of a request; nothing where there is none.
+#[derive(Default)]
+struct Url<'a> {
+    scheme: Said<'a>,
+    authority: Said<'a>,
+    target: Said<'a>,
+}
+
 /// How often something is said.
 #[derive(Clone, Copy)]
 enum Times<'a> {
@@ -271,29 +280,29 @@ impl<'a> Headers<'a> {
     }
 
     /// `X-Original-URL`, in its three parts.
-    fn url(&self) -> Result<(Said<'a>, Said<'a>, Said<'a>), NotOriginal> {
-        let Some((name, url)) = self.one(ORIGINAL_URL)? else { return Ok((None, None, None)) };
+    fn url(&self) -> Result<Url<'a>, NotOriginal> {
+        let Some((name, url)) = self.one(ORIGINAL_URL)? else { return Ok(Url::default()) };
         let (scheme, rest) = url.split_once("://").ok_or(NotOriginal::Malformed(name))?;
         let (authority, path) = rest.split_at(rest.find('/').ok_or(NotOriginal::Malformed(name))?);
-        Ok((Some((name, scheme)), Some((name, authority)), Some((name, path))))
+        Ok(Url { scheme: Some((name, scheme)), authority: Some((name, authority)), target: Some((name, path)) })
     }
 
     fn method(&self) -> Result<Said<'a>, NotOriginal> {
         agreed(self.word(ORIGINAL_METHOD)?, self.word(FORWARDED_METHOD)?, |a, b| a == b)
     }
 
-    fn scheme(&self) -> Result<Said<'a>, NotOriginal> {
-        agreed(self.url()?.0, self.word(FORWARDED_PROTO)?, |a, b| {
+    fn scheme(&self, url: &Url<'a>) -> Result<Said<'a>, NotOriginal> {
+        agreed(url.scheme, self.word(FORWARDED_PROTO)?, |a, b| {
             Scheme::parse(a).is_some() && Scheme::parse(a) == Scheme::parse(b)
         })
     }
 
-    fn authority(&self) -> Result<Said<'a>, NotOriginal> {
-        more_exact(self.url()?.1, self.word(FORWARDED_HOST)?)
+    fn authority(&self, url: &Url<'a>) -> Result<Said<'a>, NotOriginal> {
+        more_exact(url.authority, self.word(FORWARDED_HOST)?)
     }
 
-    fn target(&self) -> Result<Said<'a>, NotOriginal> {
-        let original = agreed(self.url()?.2, self.one(ORIGINAL_URI)?, |a, b| a == b)?;
+    fn target(&self, url: &Url<'a>) -> Result<Said<'a>, NotOriginal> {
+        let original = agreed(url.target, self.one(ORIGINAL_URI)?, |a, b| a == b)?;
         agreed(original, self.one(FORWARDED_URI)?, |a, b| a == b)
     }
 
@@ -304,11 +313,12 @@ impl<'a> Headers<'a> {
         if by_path {
             require(self.one(ORIGINAL_URI)?, ORIGINAL_URL)?;
         }
-        let authority = match self.authority()? {
+        let url = self.url()?;
+        let authority = match self.authority(&url)? {
             None => self.word(HOST)?,
             said => said,
         };
-        self.statements(self.method()?, self.scheme()?, authority, self.target()?)
+        self.statements(self.method()?, self.scheme(&url)?, authority, self.target(&url)?)
     }
 
     /// Traefik, Caddy and our own script for HAProxy say four things in four headers.
@@ -317,18 +327,20 @@ impl<'a> Headers<'a> {
         require(self.word(FORWARDED_PROTO)?, FORWARDED_PROTO)?;
         require(self.word(FORWARDED_HOST)?, FORWARDED_HOST)?;
         require(self.one(FORWARDED_URI)?, FORWARDED_URI)?;
-        self.statements(self.method()?, self.scheme()?, self.authority()?, self.target()?)
+        let url = self.url()?;
+        self.statements(self.method()?, self.scheme(&url)?, self.authority(&url)?, self.target(&url)?)
     }
 
     /// Envoy repeats the request itself, without its body.
-    fn by_envoy(&self, question: &'a RequestHeader) -> Result<Statements<'a>, NotOriginal> {
-        let path = std::str::from_utf8(question.raw_path()).ok().and_then(|path| path.strip_prefix(ENVOY_PREFIX));
+    fn by_envoy(&self, question: &'a Parts) -> Result<Statements<'a>, NotOriginal> {
+        let path = question.uri.path_and_query().and_then(|path| path.as_str().strip_prefix(ENVOY_PREFIX));
         let path = path.ok_or(NotOriginal::Malformed(ITS_PATH))?;
         require(self.word(FORWARDED_PROTO)?, FORWARDED_PROTO)?;
         let host = require(self.word(HOST)?, HOST)?;
         let method = agreed(Some((ITS_METHOD, question.method.as_str())), self.method()?, |a, b| a == b)?;
-        let target = agreed(Some((ITS_PATH, path)), self.target()?, |a, b| a == b)?;
-        self.statements(method, self.scheme()?, more_exact(Some(host), self.authority()?)?, target)
+        let url = self.url()?;
+        let target = agreed(Some((ITS_PATH, path)), self.target(&url)?, |a, b| a == b)?;
+        self.statements(method, self.scheme(&url)?, more_exact(Some(host), self.authority(&url)?)?, target)
     }
 
     fn statements(

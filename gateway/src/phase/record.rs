@@ -6,7 +6,7 @@ use crate::door::watch;
 use crate::exchange::Exchange;
 use crate::state::EdgeState;
 use aldgate_core::policy::route::Target;
-use pingora::http::RequestHeader;
+use http::request::Parts;
 use pingora::protocols::http::ServerSession;
 
 /// Keeps what is to be kept of a request whose answer was written, or will not be; the connection may go on.
@@ -18,7 +18,7 @@ pub fn ended(session: &ServerSession, exchange: &Exchange, state: &EdgeState) {
 }
 
 /// Keeps what is to be kept; the status is zero if the client went away.
-pub fn record(header: &RequestHeader, status: u16, exchange: &Exchange, state: &EdgeState) {
+pub fn record(header: &Parts, status: u16, exchange: &Exchange, state: &EdgeState) {
     let took = exchange.stopwatch.elapsed();
     state.metrics.answered(exchange.answered_by, status, took);
     if let Some(permit) = &exchange.permit {
@@ -32,7 +32,7 @@ pub fn record(header: &RequestHeader, status: u16, exchange: &Exchange, state: &
     }
 }
 
-fn line(header: &RequestHeader, exchange: &Exchange, status: u16, micros: u128) -> Line {
+fn line(header: &Parts, exchange: &Exchange, status: u16, micros: u128) -> Line {
     let permit = exchange.permit.as_ref();
     let service = permit.and_then(|permit| match &permit.route().target {
         Target::Service(service) => Some(service.name.clone()),

@@ -29,8 +29,8 @@ const ROWS_AHEAD_MAX: usize = 128;
 const WRITER_CACHE: &str = "-131072"; // 128 MiB: inner pages of every index at 45 million accounts.
 const READER_CACHE: &str = "-16384"; // 16 MiB each.
 
-/// Pages of write-ahead log after which it is copied into the file: 16 MiB, so that a page that is written by many
-/// batches is copied once.
+/// Pages of write-ahead log after which the writer itself copies them into the file: 16 MiB. Most were copied before
+/// ([`crate::store::checkpointer`]).
 const CHECKPOINT_PAGES: &str = "4096";
 
 /// Readable by the owner only: it holds addresses, if sealed, and password hashes.
@@ -39,8 +39,18 @@ const FILE_MODE: u32 = 0o600;
 /// `SQLITE_NOTADB`.
 const SQLITE_NOT_A_DATABASE: &str = "26";
 
-/// The writer's connection and the readers, on a database that is up to date.
-pub(in crate::store) async fn connect(path: &Path) -> Result<(Connection, SqlitePool), OpenError> {
+/// The connections to a database that is up to date.
+pub(in crate::store) struct Connections {
+    /// The one that writes.
+    pub(in crate::store) writer: Connection,
+    /// The one that copies the log.
+    pub(in crate::store) checkpoints: SqliteConnection,
+    /// Those that read.
+    pub(in crate::store) readers: SqlitePool,
+}
+
+/// Connects, and brings the database up to date.
+pub(in crate::store) async fn connect(path: &Path) -> Result<Connections, OpenError> {
     let unwritable = |cause| OpenError::Unwritable { path: path.into(), cause };
     prepare_file(path).map_err(unwritable)?;
     let failed = |error| refusal(path, &error);
@@ -57,7 +67,11 @@ pub(in crate::store) async fn connect(path: &Path) -> Result<(Connection, Sqlite
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false);
-    Ok((Connection::Sqlite(Box::new(writer)), readers.connect_with(reading(path)).await.map_err(failed)?))
+    Ok(Connections {
+        writer: Connection::Sqlite(Box::new(writer)),
+        checkpoints: SqliteConnection::connect_with(&copying(path)).await.map_err(failed)?,
+        readers: readers.connect_with(reading(path)).await.map_err(failed)?,
+    })
 }
 
 /// Creates the file if need be, so that it never has wider permissions than it should. SQLite gives its log and its
@@ -79,6 +93,10 @@ fn writing(path: &Path) -> SqliteConnectOptions {
         .pragma("cache_size", WRITER_CACHE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .thread_name(|_| "aldgate-writer".into())
+}
+
+fn copying(path: &Path) -> SqliteConnectOptions {
+    either(path).synchronous(SqliteSynchronous::Full).thread_name(|_| "aldgate-checks".into())
 }
 
 fn reading(path: &Path) -> SqliteConnectOptions {
