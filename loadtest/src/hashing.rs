@@ -4,6 +4,7 @@
 use crate::clock;
 use crate::people::{argon2id, hash_once};
 use crate::trouble::Trouble;
+use argon2::Block;
 use serde::Serialize;
 use std::thread;
 use std::time::Duration;
@@ -38,9 +39,10 @@ fn panicked() -> Trouble {
 /// Hashes a second on this thread.
 fn rate(span: Duration) -> Result<f64, Trouble> {
     let argon2 = argon2id()?;
+    let mut memory = vec![Block::default(); argon2.params().block_count()]; // Once, as the backend's threads have it.
     let (begun, mut hashes) = (clock::now(), 0.0);
     loop {
-        hash_once(&argon2)?;
+        hash_once(&argon2, &mut memory)?;
         hashes += 1.0;
         let elapsed = begun.elapsed();
         if elapsed >= span {

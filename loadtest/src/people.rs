@@ -3,7 +3,7 @@
 use crate::trouble::Trouble;
 use aldgate_backend::model::PasswordHash;
 use aldgate_backend::{ARGON2ID, PasswordCost};
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher as _, Version};
 
 /// Everybody's password, where a population has passwords.
 const PASSWORD: &str = "everybody in this load test";
@@ -40,13 +40,13 @@ pub(crate) fn password_hash() -> Result<PasswordHash, Trouble> {
     Ok(PasswordHash::new(hash.to_string()))
 }
 
-/// One computation of it, for measuring.
+/// One computation of it, for measuring, in memory for as many blocks as it takes.
 ///
 /// # Errors
 /// [`Trouble`], if it cannot be computed.
-pub(crate) fn hash_once(argon2: &Argon2<'_>) -> Result<(), Trouble> {
+pub(crate) fn hash_once(argon2: &Argon2<'_>, memory: &mut [Block]) -> Result<(), Trouble> {
     let mut out = [0; ARGON2ID.hash_bytes];
-    let hashed = argon2.hash_password_into(PASSWORD.as_bytes(), SALT, &mut out);
+    let hashed = argon2.hash_password_into_with_memory(PASSWORD.as_bytes(), SALT, &mut out, memory);
     std::hint::black_box(&out);
     hashed.map_err(|error| Trouble::new(error, "report this: password and salt are made here"))
 }

@@ -11,11 +11,12 @@ use super::{BYTES_MAX, NewPassword, Typed};
 use crate::model::PasswordHash;
 use aldgate_core::entropy::Entropy;
 use argon2::password_hash::phc;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use subtle::ConstantTimeEq as _;
 use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
     thread_schedule_policy,
@@ -62,8 +63,22 @@ pub(crate) enum Verdict {
     Wrong,
 }
 
+/// What one thread hashes in, again and again. Each hash fills it anew, whatever is there; to take it from the system and
+/// have it cleared for each would be a twentieth of the work.
+#[derive(Default)]
+struct Memory(Vec<Block>);
+
+impl Memory {
+    /// The output of a password, as long as `output` is.
+    fn hash(&mut self, argon2: &Argon2<'_>, password: &[u8], salt: &[u8], output: &mut [u8]) -> argon2::Result<()> {
+        let blocks = argon2.params().block_count();
+        self.0.resize(blocks.max(self.0.len()), Block::default());
+        argon2.hash_password_into_with_memory(password, salt, output, self.0.get_mut(..blocks).unwrap_or_default())
+    }
+}
+
 /// Something to be done by a thread that hashes.
-type Work = Box<dyn FnOnce() + Send>;
+type Work = Box<dyn FnOnce(&mut Memory) + Send>;
 
 /// The threads that hash. They end with the last of what is to be done once this is dropped.
 pub(crate) struct Passwords {
@@ -93,7 +108,7 @@ impl Passwords {
     pub(crate) async fn hash(&self, password: NewPassword) -> Result<PasswordHash, HashingFault> {
         let salt = self.salt()?;
         let argon2 = self.argon2.clone();
-        self.run(move || hash(&argon2, password.0.expose(), &salt)).await?
+        self.run(move |memory| hash(&argon2, password.0.expose(), &salt, memory)).await?
     }
 
     /// Compares a password with a stored hash, or, in the same time, with none.
@@ -102,13 +117,13 @@ impl Passwords {
         let stored = stored.map_or(self.nobodys.as_str(), PasswordHash::expose);
         let stored = phc::PasswordHash::new(stored).map_err(|_| HashingFault::Broken)?;
         let (argon2, salt) = (self.argon2.clone(), self.salt()?);
-        self.run(move || {
+        self.run(move |memory| {
             let password = typed.expose().as_bytes();
             let password = password.get(..BYTES_MAX).unwrap_or(password);
-            if argon2.verify_password(password, &stored).is_err() || !exists {
+            if !is_of(&stored, password, memory).unwrap_or(false) || !exists {
                 return Ok(Verdict::Wrong);
             }
-            let renewed = if is_weak(&stored) { Some(hash(&argon2, typed.expose(), &salt)?) } else { None };
+            let renewed = if is_weak(&stored) { Some(hash(&argon2, typed.expose(), &salt, memory)?) } else { None };
             Ok(Verdict::Right { renewed })
         })
         .await?
@@ -120,12 +135,15 @@ impl Passwords {
 
     /// Runs `work` on one of the threads, after those that came before. Its place stays taken until it has ended, even if
     /// nobody waits for it any more.
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashingFault> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+    ) -> Result<T, HashingFault> {
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| HashingFault::Busy)?;
         let (done, value) = oneshot::channel();
-        let work = move || {
+        let work = move |memory: &mut Memory| {
             tracing::trace!("a password is hashed");
-            let value = work();
+            let value = work(memory);
             drop(place);
             let _ = done.send(value); // It fails if nobody waits for it any more.
         };
@@ -153,27 +171,45 @@ fn hash_for_ever(work: &Mutex<mpsc::Receiver<Work>>) {
     if thread_schedule_policy() != Ok(policy) {
         tracing::warn!("passwords are hashed at the priority of everything else: the system does not let us lower it");
     }
+    let mut memory = Memory::default();
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(next) = next else { return };
         // What panics has failed, and is answered for; the thread goes on with the next.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(next));
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| next(&mut memory)));
     }
 }
 
-fn hash(argon2: &Argon2<'_>, password: &str, salt: &[u8]) -> Result<PasswordHash, HashingFault> {
-    let hash: phc::PasswordHash =
-        argon2.hash_password_with_salt(password.as_bytes(), salt).map_err(|_| HashingFault::Broken)?;
-    Ok(PasswordHash::new(hash.to_string()))
+fn hash(argon2: &Argon2<'_>, password: &str, salt: &[u8], memory: &mut Memory) -> Result<PasswordHash, HashingFault> {
+    let mut output = [0; ARGON2ID.hash_bytes];
+    memory.hash(argon2, password.as_bytes(), salt, &mut output).map_err(|_| HashingFault::Broken)?;
+    Ok(PasswordHash::new(written(salt, &output)))
+}
+
+/// A hash of today's cost as it is kept (the PHC string format).
+fn written(salt: &[u8], output: &[u8]) -> String {
+    let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output));
+    let PasswordCost { memory_kib, passes, lanes, .. } = ARGON2ID;
+    format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${output}")
+}
+
+/// Whether a stored hash is this password's, at whatever cost it was made. `None` where it is no hash of Argon2's.
+fn is_of(stored: &phc::PasswordHash, password: &[u8], memory: &mut Memory) -> Option<bool> {
+    let (salt, kept) = (stored.salt.as_ref()?, stored.hash.as_ref()?);
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str()).ok()?;
+    let version = Version::try_from(stored.version?).ok()?;
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(stored).ok()?);
+    let mut output = [0; phc::Output::MAX_LENGTH];
+    let output = output.get_mut(..kept.as_bytes().len())?;
+    memory.hash(&argon2, password, salt, output).ok()?;
+    Some(kept.as_bytes().ct_eq(output).into())
 }
 
 /// A hash with today's parameters that no password has: its output is random.
 fn nobodys_hash(entropy: &dyn Entropy) -> Result<String, HashingFault> {
     let bytes: [u8; SALT_BYTES + ARGON2ID.hash_bytes] = entropy.bytes().map_err(|_| HashingFault::Broken)?;
     let (salt, output) = bytes.split_at(SALT_BYTES);
-    let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output));
-    let PasswordCost { memory_kib, passes, lanes, .. } = ARGON2ID;
-    Ok(format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${output}"))
+    Ok(written(salt, output))
 }
 
 /// Whether a hash that just proved right was made with less than today's parameters.
@@ -192,6 +228,7 @@ mod tests {
     use super::*;
     use crate::model::EmailAddress;
     use aldgate_core::testing::SeededEntropy;
+    use argon2::{PasswordHasher as _, PasswordVerifier as _};
 
     fn passwords() -> Passwords {
         Passwords::new(1, Arc::new(SeededEntropy::new(5))).expect("parameters")
@@ -218,6 +255,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_kept_is_what_the_library_reads() {
+        let passwords = passwords();
+        let ours = stored(&passwords, "three random words").await;
+        let again = stored(&passwords, "three random words").await; // In memory that the first has left full.
+        for hash in [ours, again] {
+            assert!(passwords.argon2.verify_password(b"three random words", hash.expose()).is_ok());
+            assert!(passwords.argon2.verify_password(b"three random word", hash.expose()).is_err());
+        }
+    }
+
+    #[tokio::test]
     async fn right_wrong_and_none() {
         let passwords = passwords();
         let hash = stored(&passwords, "three random words").await;
@@ -233,7 +281,8 @@ mod tests {
     async fn a_weaker_hash_is_renewed() {
         let passwords = passwords();
         let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8_192, 1, 1, None).expect("params"));
-        let weak = hash(&weak, "three random words", &[7; 16]).expect("hash");
+        let weak = weak.hash_password_with_salt(b"three random words", &[7; 16]).expect("hash");
+        let weak = PasswordHash::new(phc::PasswordHash::to_string(&weak));
         let verdict = passwords.verify(typed("three random words"), Some(&weak)).await;
         let Ok(Verdict::Right { renewed: Some(renewed) }) = verdict else { panic!("{verdict:?}") };
         assert!(renewed.expose().contains("m=19456,t=2,p=1"));
@@ -249,16 +298,16 @@ mod tests {
 
     #[tokio::test]
     async fn the_threads_are_the_systems_last_choice() {
-        let policy = passwords().run(thread_schedule_policy).await;
+        let policy = passwords().run(|_| thread_schedule_policy()).await;
         assert_eq!(policy, Ok(Ok(ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle))));
     }
 
     #[tokio::test]
     async fn a_thread_outlives_what_panics_on_it() {
         let passwords = passwords();
-        let broken = passwords.run(|| panic!("a broken library")).await;
+        let broken = passwords.run(|_| panic!("a broken library")).await;
         assert!(matches!(broken, Err::<(), _>(HashingFault::Broken)));
-        assert_eq!(passwords.run(|| 7).await, Ok(7));
+        assert_eq!(passwords.run(|_| 7).await, Ok(7));
         assert_eq!(passwords.queue.available_permits(), 1 + WAITING_MAX, "its place is free");
     }
 
