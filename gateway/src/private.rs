@@ -23,9 +23,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How long the next request's header may take, from the end of the one before it. Proxies keep idle connections as
-/// long, and open them anew at a cost to a request.
-const HEADER_DEADLINE: Duration = Duration::from_secs(60);
+/// How long the next request's header may take, from the end of the one before it. Longer than proxies keep an idle
+/// connection (nginx 60 s, Traefik and Caddy 90 s), so that it is never we who close one on which a question is coming.
+const HEADER_DEADLINE: Duration = Duration::from_mins(2);
 
 /// Longest header: that of a client, and what its proxy says of it beside.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
@@ -136,8 +136,8 @@ async fn whole(body: Incoming, bytes_max: usize) -> Option<Bytes> {
     Some(tokio::time::timeout(BODY_DEADLINE, reading).await.ok()?.ok()?.to_bytes())
 }
 
-/// Served by hyper rather than by Pingora's session, which is made to be proxied from: all that is answered here is a
-/// header, and that costs a third as much so.
+/// Served by hyper rather than by Pingora's session, which is made to be proxied from: what is answered here is mostly a
+/// header, and a decision takes 36,000 instructions so instead of 60,000 (callgrind).
 #[async_trait]
 impl ServerApp for Private {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
