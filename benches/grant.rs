@@ -229,7 +229,8 @@ impl Endpoint {
         let (warm, clock) = (Arc::new(EmbeddedWarm::new(store.clone())), Arc::new(ManualClock::at(world::NOW)));
         let backend = Backend::new(config, store, warm, master, clock, entropy, None).expect("a backend");
         backend.prepare().await;
-        Self { router: backend.router(), client, entropy: SeededEntropy::new(2), _folder: folder }
+        // As it is served: its routes made once, not for each request.
+        Self { router: backend.router().with_state(()), client, entropy: SeededEntropy::new(2), _folder: folder }
     }
 
     fn assertion(&self) -> String {

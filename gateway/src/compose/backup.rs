@@ -279,7 +279,8 @@ pub(crate) async fn restore(config: Config, from: PathBuf, keys_from: Option<Pat
     let accounts = fit?;
     say(format!("The backup is in place, whole, and its keys fit: {accounts}. Start the backend."));
     say(
-        "Everybody signs in anew. What was changed since the backup (a removed passkey, a new password) is as before it.",
+        "Everybody signs in anew, with their second step, and every service asks for its tokens anew. What was changed \
+         since the backup (a removed passkey, a new password, a used recovery code) is as before it.",
     );
     Ok(())
 }

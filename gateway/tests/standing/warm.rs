@@ -118,6 +118,10 @@ async fn with_one_gateway_killed_the_others_go_on() {
         assert!(log_in(&mut fresh, &authenticator).await);
         assert_eq!(fresh.get("/session").await.status, 200);
         let ended = sign_out(&fresh).await;
+        // The backend has ended it, and the gateway hears of it by the feed.
+        let mut late = gateway.client();
+        late.cookies = ended.cookies.clone();
+        eventually("the end holds", async || late.get("/session").await.status == 401).await;
         nobody_else_is_let_in(gateway, &ended).await;
     }
     eventually("people go on", async || checks.none_failed() > 50).await;
