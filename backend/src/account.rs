@@ -161,12 +161,10 @@ impl Accounts {
         Ok(true)
     }
 
-    /// Keeps the same password under a stronger hash: nothing changes for anybody.
-    pub(crate) async fn renew_hash(&self, account: &Account, hash: &PasswordHash) -> Result<(), Fault> {
-        if let Some(old) = &account.password {
-            self.store.renew_hash(&account.id, old, hash).await?;
-        }
-        Ok(())
+    /// Keeps the same password under a stronger hash: nothing changes for anybody. False if another stands there by now.
+    pub(crate) async fn renew_hash(&self, account: &Account, hash: &PasswordHash) -> Result<bool, Fault> {
+        let Some(old) = &account.password else { return Ok(false) };
+        Ok(self.store.renew_hash(&account.id, old, hash).await?)
     }
 
     /// Tells the shared tier of the revocations that were noted. What it cannot be told now, it is told later.

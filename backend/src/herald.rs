@@ -1,4 +1,5 @@
-//! Tells the shared tier of revocations: which sessions end because a password was changed or a passkey removed.
+//! Tells the shared tier of revocations: which sessions end because a password was changed or a passkey removed, and which
+//! access tokens because their grant or their client has ended.
 //!
 //! Each is noted in the transaction of the fact that demands it (an outbox), told at once, and forgotten when the tier
 //! has it. If the process or the tier dies in between, it is told again. Then it ends what has been opened since, too:
@@ -9,6 +10,7 @@ use crate::model::Revocation;
 use crate::store::Store;
 use aldgate_core::id::Lane;
 use aldgate_core::warm::{Unavailable, Warm};
+use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,9 +60,14 @@ impl Herald {
         }
     }
 
-    /// Of a lane that the tier cannot be told of now, the rest waits too; what is of other lanes does not wait for it.
     async fn try_tell(&self) -> Result<(), Fault> {
         let _one_at_a_time = self.telling.lock().await;
+        let sessions = self.try_tell_of_sessions().await;
+        self.try_tell_of_tokens().await.and(sessions)
+    }
+
+    /// Of a lane that the tier cannot be told of now, the rest waits too; what is of other lanes does not wait for it.
+    async fn try_tell_of_sessions(&self) -> Result<(), Fault> {
         let (mut down, mut failed, mut after) = (BTreeSet::<Lane>::new(), None, 0);
         loop {
             let untold = self.store.untold_revocations(after, READ_MAX).await?;
@@ -83,6 +90,30 @@ impl Herald {
         failed.map_or(Ok(()), |unavailable| Err(unavailable.into()))
     }
 
+    /// The same; what is read at a time is told at once, since an account may have many grants.
+    async fn try_tell_of_tokens(&self) -> Result<(), Fault> {
+        let (mut down, mut failed, mut after) = (BTreeSet::<Lane>::new(), None, 0);
+        loop {
+            let mut untold = self.store.untold_tokens(after, READ_MAX).await?;
+            let Some((last, _)) = untold.last() else { break };
+            after = *last;
+            untold.retain(|(_, ended)| !down.contains(&ended.digest.lane()));
+            let telling = untold.iter().map(|(_, ended)| self.warm.revoke_token(&ended.digest, ended.until));
+            let mut told = Vec::new();
+            for ((n, ended), answer) in untold.iter().zip(join_all(telling).await) {
+                match answer {
+                    Ok(()) => told.push(*n),
+                    Err(unavailable) => {
+                        down.insert(ended.digest.lane());
+                        failed = Some(unavailable);
+                    }
+                }
+            }
+            self.store.ended_tokens_told(told).await?;
+        }
+        failed.map_or(Ok(()), |unavailable| Err(unavailable.into()))
+    }
+
     async fn revoke(&self, revocation: &Revocation) -> Result<(), Unavailable> {
         let Revocation { account, credential, keep } = revocation;
         match credential {
@@ -99,13 +130,14 @@ impl Herald {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PasswordHash;
+    use crate::model::{Grant, GrantId, PasswordHash};
     use crate::store::tests::{ACT, Home, credential, with_passkey};
-    use crate::store::{Addition, Creation, Removal};
-    use aldgate_core::id::SessionId;
+    use crate::store::{Addition, Creation, Redemption, Removal};
+    use aldgate_core::id::{AccountId, SessionId, TokenDigest};
     use aldgate_core::session::record::SessionRecord;
     use aldgate_core::testing::authenticator::Authenticator;
     use aldgate_core::testing::world;
+    use aldgate_core::token::family;
     use aldgate_core::warm::Opening;
     use aldgate_core::warm::memory::MemoryWarm;
 
@@ -178,5 +210,43 @@ mod tests {
         assert_eq!(warm.credential(&passkey.digest).await, Ok(None));
         assert!(warm.session(&ends).await.expect("read").is_none());
         assert!(warm.session(&stays).await.expect("read").is_some());
+    }
+
+    fn ended(n: u8) -> TokenDigest {
+        family::of_grant(&[n; 16])
+    }
+
+    async fn end_grant(home: &Home, account: &AccountId, n: u8) {
+        let grant = Grant {
+            id: GrantId::from_bytes([n; 16]),
+            account: *account,
+            session: None,
+            client: "rp".into(),
+            record: Vec::new(),
+            generation: 0,
+            created: world::NOW,
+            expires: world::NOW.plus(Duration::from_hours(1)),
+            revoked: false,
+        };
+        assert_eq!(home.store.redeem(&grant, None).await, Ok(Redemption::Redeemed));
+        assert_eq!(home.store.revoke_grant(&grant.id, world::NOW).await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_grant_is_told_when_the_tier_is_back_and_not_for_ever() {
+        let (home, warm) = (Home::new().await, Arc::new(MemoryWarm::default()));
+        let account = with_passkey(0).id;
+        for n in 0..=u8::MAX {
+            end_grant(&home, &account, n).await;
+        }
+        warm.set_down(true);
+        Herald::new(home.store.clone(), warm.clone()).tell().await;
+        warm.set_down(false);
+        assert_eq!(warm.token_revoked(&ended(0)).await, Ok(false), "it has not heard");
+        Herald::new(home.store.clone(), warm.clone()).tell().await; // Another process, after a crash.
+        for n in 0..=u8::MAX {
+            assert_eq!(warm.token_revoked(&ended(n)).await, Ok(true), "{n}");
+        }
+        assert_eq!(home.store.untold_tokens(0, 1).await, Ok(Vec::new()));
     }
 }

@@ -191,6 +191,7 @@ impl Backend {
             reach: config.reach,
             store: store.clone(),
             warm: Arc::clone(&warm),
+            herald: Arc::clone(&herald),
             keys: Arc::new(signing_keys),
             mutual_tls: config.mutual_tls,
             entropy: Arc::clone(&entropy),

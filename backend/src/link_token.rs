@@ -1,8 +1,8 @@
 //! Tokens of the links in messages: for whom a link is, what it may do, since when, and a tag over all that.
 //!
 //! Nothing is stored for one that nobody follows, and a forged one costs one HMAC and no look-up. The tag is
-//! HMAC-SHA-256 under a key of the deployment's. That a link works once is the affair of whoever takes it: by its
-//! [`OpenedLink::single_use`] in the shared tier, or by what its mark names in the store.
+//! HMAC-SHA-256 under a key of the deployment's. That a link works once is the affair of the write that it is for: by its
+//! [`OpenedLink::single_use`], or by what its mark names in the store.
 
 use crate::model::{Account, EmailAddress, PasswordHash};
 use aldgate_core::entropy::{Entropy, EntropyFailed};

@@ -8,7 +8,7 @@ mod grant;
 mod person;
 
 pub use ending::{Ending, Farewell, LogoutNotice};
-pub use grant::{Consent, Grant, GrantId, UsedService};
+pub use grant::{Consent, EndedTokens, Grant, GrantId, UsedService};
 pub use person::{GpAccount, GpRegistration, Person, Telephone};
 
 use aldgate_core::assurance::IdentityLevel;
@@ -97,30 +97,49 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
+/// Shortest password, in characters, whatever stands beside it (NIST SP 800-63B-4, section 3.1.1.2).
+pub const PASSWORD_CHARS_MIN: usize = 8;
+
 /// A hashed password: a PHC string, which names its algorithm and its cost.
-pub struct PasswordHash(Secret<String>);
+pub struct PasswordHash {
+    phc: Secret<String>,
+    chars: usize,
+}
 
 impl PasswordHash {
     /// Takes a PHC string that the password hasher made.
     pub const fn new(phc: String) -> Self {
-        Self(Secret::new(phc))
+        Self { phc: Secret::new(phc), chars: PASSWORD_CHARS_MIN }
+    }
+
+    /// The same of a password that has at least so many characters, by the rule that it met.
+    #[must_use]
+    pub(crate) fn of_at_least(self, chars: usize) -> Self {
+        Self { chars, ..self }
     }
 
     /// The PHC string, for the one call that verifies or stores it.
     pub fn expose(&self) -> &str {
-        self.0.expose()
+        self.phc.expose()
+    }
+
+    /// How many characters the password has at least, for the one call that stores it: what is read from there does not
+    /// say it.
+    pub(crate) const fn chars(&self) -> usize {
+        self.chars
     }
 }
 
 impl Clone for PasswordHash {
     fn clone(&self) -> Self {
-        Self::new(self.0.expose().clone())
+        Self { phc: Secret::new(self.phc.expose().clone()), chars: self.chars }
     }
 }
 
+/// Hashes are the same that are the same text.
 impl PartialEq for PasswordHash {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.phc == other.phc
     }
 }
 

@@ -86,7 +86,8 @@ identifier!(
     32
 );
 identifier!(
-    /// SHA-256 of an access token, whole as it was presented: the key under which a verdict on it is kept.
+    /// SHA-256 of an access token, whole as it was presented: the key under which a verdict on it is kept. Also of what tokens
+    /// have in common, where that is what ends ([`crate::token::family`]).
     TokenDigest,
     32
 );

@@ -82,7 +82,8 @@ pub fn assemble(
     shared.warm.follow(kept_tokens.clone());
     let key_news = Arc::new(KeyNews::default());
     shared.warm.follow(key_news.clone());
-    let nobody = Tokens::of_nobody(kept_tokens.clone(), &shared.master, shared.warm.clone(), metrics.clone());
+    let (kept, warm) = (kept_tokens.clone(), shared.warm.clone());
+    let nobody = Tokens::of_nobody(&config.issuer, kept, &shared.master, warm, metrics.clone());
     let (touches, writer) = touches(shared.warm.clone());
     let state = EdgeState {
         snapshot: Generations::first(config, files, &nobody, &shared.master, shared.clock.now())?,

@@ -250,7 +250,8 @@ mod tests {
         /// Of a configuration that names no files.
         pub(crate) fn of(config: &Config) -> Self {
             let (master, metrics) = (world::master_key(), Arc::new(Metrics::new().expect("metrics")));
-            let nobody = Tokens::of_nobody(Arc::default(), &master, Arc::new(MemoryWarm::default()), metrics);
+            let warm = Arc::new(MemoryWarm::default());
+            let nobody = Tokens::of_nobody(&config.issuer, Arc::default(), &master, warm, metrics);
             Self::first(config, Files::default(), &nobody, &master, world::NOW).expect("a generation")
         }
     }

@@ -6,7 +6,7 @@
 mod support;
 
 use aldgate_core::testing::token_issuer::{Signer, key_set};
-use aldgate_core::time::{Clock as _, Timestamp};
+use aldgate_core::time::Clock as _;
 use aldgate_gateway::clock::SystemClock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,9 +21,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use support::administrator::admin;
+use support::http::{Answer, Client};
 use support::instance::{Instance, Ports, config};
+use support::person::register;
 use support::world::echo_upstream;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -147,6 +150,9 @@ async fn clients_are_registered_disabled_and_register_themselves() {
     changed["client_id"] = made["client_id"].clone();
     let put = program.send(Method::PUT, &address, &headers, &changed.to_string()).await;
     assert_eq!((put.status.as_u16(), &put.json()["client_name"]), (200, &json!("Letters")));
+    assert_eq!(program.send(Method::GET, &address, &headers, "").await.status, 401, "it has another token by now");
+    let own = bearer(&put.json()["registration_access_token"]);
+    let headers = [("authorization", own.as_str()), ("content-type", "application/json")];
     let doubled = program.send(Method::PUT, &address, &headers, r#"{"a":1,"a":2}"#).await;
     assert_eq!(doubled.status, 400, "{doubled:?}");
     assert_eq!(program.send(Method::DELETE, &address, &headers, "").await.status, 204);
@@ -174,34 +180,98 @@ fn machine(key_set: &Path) -> String {
     )
 }
 
-/// A token of that client's for the API.
-async fn machine_token(instance: &Instance, signer: &Signer, id: &str, now: Timestamp) -> String {
+/// Where that client's tokens are good.
+const RESOURCE: &str = "resource=https%3A%2F%2Fapi.example";
+
+/// What that client is answered that asks with an assertion, the next of its own.
+async fn answered(instance: &Instance, signer: &Signer, path: &str, fields: &str) -> Answer {
+    static ASSERTIONS: AtomicU64 = AtomicU64::new(0);
+    let (now, id) = (SystemClock.now().as_secs(), ASSERTIONS.fetch_add(1, Ordering::Relaxed));
     let issuer = format!("http://localhost:{}", instance.ports.http);
     let claims = json!({
-        "iss": "machine", "sub": "machine", "aud": issuer, "iat": now.as_secs(), "exp": now.as_secs() + 60, "jti": id,
+        "iss": "machine", "sub": "machine", "aud": issuer, "iat": now, "exp": now + 60, "jti": id.to_string(),
     });
     let header = json!({"alg": signer.algorithm, "typ": "JWT", "kid": signer.key_id});
     let assertion = signer.sign(header.to_string(), claims.to_string());
     let form = format!(
-        "grant_type=client_credentials&scope=read&resource=https%3A%2F%2Fapi.example&client_assertion={assertion}\
+        "{fields}&client_assertion={assertion}\
          &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
     );
-    let answer = instance.client().send(Method::POST, "/token", &[FORM], &form).await;
+    let answer = instance.client().send(Method::POST, path, &[FORM], &form).await;
     assert_eq!(answer.status, 200, "{answer:?}");
+    answer
+}
+
+fn access_token(answer: &Answer) -> String {
     answer.json()["access_token"].as_str().expect("a token").to_owned()
 }
 
-#[tokio::test]
-async fn a_key_that_is_compromised_opens_no_gate_long_before_its_set_is_due() {
-    let (dir, ports) = (Arc::new(TempDir::new().expect("a directory")), Ports::free());
-    let (signer, keys) = (Signer::new("ES256", "k"), dir.path().join("machine.jwks.json"));
-    std::fs::write(&keys, key_set([&signer])).expect("a file");
-    let (issuer, echo) = (format!("http://localhost:{}", ports.http), echo_upstream().await);
-    let more = format!(
+/// A token of that client's for the API.
+async fn machine_token(instance: &Instance, signer: &Signer) -> String {
+    let fields = format!("grant_type=client_credentials&scope=read&{RESOURCE}");
+    access_token(&answered(instance, signer, "/token", &fields).await)
+}
+
+/// A token for the API that somebody who is signed in allows that client.
+async fn token_of(instance: &Instance, signer: &Signer, browser: &mut Client) -> String {
+    const CALLBACK: &str = "https%3A%2F%2Fmachine.example%2Fcb";
+    let origin = browser.origin();
+    let request = format!(
+        "/authorize?client_id=machine&redirect_uri={CALLBACK}&response_type=code&scope=openid&state=s&nonce=n&{RESOURCE}"
+    );
+    let mut answer = browser.get(&request).await;
+    if answer.status == 200 {
+        let (_, question) = answer.body.split_once("name=\"question\" value=\"").expect("a question");
+        let form = format!("decision=agree&question={}", question.split('"').next().expect("a value"));
+        answer = browser.send(Method::POST, "/authorize/consent", &[FORM, ("origin", &origin)], &form).await;
+    }
+    let (_, code) = answer.header("location").split_once("code=").unwrap_or_else(|| panic!("a code: {answer:?}"));
+    let code = code.split('&').next().expect("a code");
+    let fields = format!("grant_type=authorization_code&redirect_uri={CALLBACK}&code={code}");
+    access_token(&answered(instance, signer, "/token", &fields).await)
+}
+
+/// An instance that takes the tokens of its own provider at `/api/`, and has that client.
+struct Guarded {
+    instance: Instance,
+    signer: Signer,
+}
+
+impl Guarded {
+    async fn start() -> Self {
+        let (dir, ports) = (Arc::new(TempDir::new().expect("a directory")), Ports::free());
+        let (signer, keys) = (Signer::new("ES256", "k"), dir.path().join("machine.jwks.json"));
+        std::fs::write(&keys, key_set([&signer])).expect("a file");
+        let instance = Instance::start_in(dir, ports, &guarded(ports, echo_upstream().await, &keys)).await;
+        published_when(&instance, |keys| keys.len() == 4).await;
+        Self { instance, signer }
+    }
+
+    /// What the API says to a token.
+    async fn api(&self, token: &str) -> u16 {
+        let bearer = format!("Bearer {token}");
+        self.instance.client().send(Method::GET, "/api/", &[("authorization", &bearer)], "").await.status.as_u16()
+    }
+
+    /// Waits until the API says so.
+    async fn until(&self, token: &str, status: u16) {
+        let reached = async {
+            while self.api(token).await != status {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(SOON, reached).await.unwrap_or_else(|_| panic!("{status} in time"));
+    }
+}
+
+/// A set is fetched every half hour here, and for an unknown key every half minute: the feed is what is left.
+fn guarded(ports: Ports, upstream: u16, key_set: &Path) -> String {
+    let issuer = format!("http://localhost:{}", ports.http);
+    format!(
         r#"
         [[service]]
         name = "api"
-        upstream = "127.0.0.1:{echo}"
+        upstream = "127.0.0.1:{upstream}"
         [[route]]
         path = "/api/"
         service = "api"
@@ -212,30 +282,66 @@ async fn a_key_that_is_compromised_opens_no_gate_long_before_its_set_is_due() {
         jwks_uri = "{issuer}/.well-known/jwks.json"
         refresh = "30m"
         {}"#,
-        machine(&keys)
-    );
-    let instance = Instance::start_in(dir, ports, &more).await;
-    published_when(&instance, |keys| keys.len() == 4).await;
-    let api = async |token: &str| {
-        let bearer = format!("Bearer {token}");
-        instance.client().send(Method::GET, "/api/", &[("authorization", &bearer)], "").await.status.as_u16()
-    };
-    let until = async |token: &str, status: u16| {
-        let reached = async {
-            while api(token).await != status {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        // A set is fetched every half hour here, and for an unknown key every half minute: the feed is what is left.
-        tokio::time::timeout(SOON, reached).await.unwrap_or_else(|_| panic!("{status} in time"));
-    };
-    let first = machine_token(&instance, &signer, "1", SystemClock.now()).await;
-    until(&first, 200).await;
-    oidc_keys(&instance, &["rotate", "--compromised", "ES256"]);
-    until(&first, 401).await;
-    let second = machine_token(&instance, &signer, "2", SystemClock.now()).await;
-    until(&second, 200).await;
-    assert_eq!(api(&first).await, 401);
+        machine(key_set)
+    )
+}
+
+#[tokio::test]
+async fn a_key_that_is_compromised_opens_no_gate_long_before_its_set_is_due() {
+    let guarded = Guarded::start().await;
+    let first = machine_token(&guarded.instance, &guarded.signer).await;
+    guarded.until(&first, 200).await;
+    oidc_keys(&guarded.instance, &["rotate", "--compromised", "ES256"]);
+    guarded.until(&first, 401).await;
+    let second = machine_token(&guarded.instance, &guarded.signer).await;
+    guarded.until(&second, 200).await;
+    assert_eq!(guarded.api(&first).await, 401);
+}
+
+#[tokio::test]
+async fn whatever_ends_a_grant_closes_the_gate_to_its_tokens_at_once_and_after_a_restart() {
+    let guarded = Guarded::start().await;
+    let (instance, signer) = (&guarded.instance, &guarded.signer);
+    let mut browser = instance.client();
+    register(instance, &mut browser, "ada@example.org", 1).await;
+    let origin = browser.origin();
+    let headers = [FORM, ("origin", origin.as_str())];
+    let withdrawn = token_of(instance, signer, &mut browser).await;
+    guarded.until(&withdrawn, 200).await;
+    let path = format!("/account/services/{}/withdraw", URL_SAFE_NO_PAD.encode("machine"));
+    let answer = browser.send(Method::POST, &path, &headers, "").await;
+    assert_eq!(answer.header("location"), "/account/services?done=sharing-stopped", "{answer:?}");
+    assert_eq!(guarded.api(&withdrawn).await, 401, "it is told before the person is answered");
+
+    let revoked = token_of(instance, signer, &mut browser).await;
+    assert_eq!(guarded.api(&revoked).await, 200, "what is allowed anew is good");
+    answered(instance, signer, "/revoke", &format!("token={revoked}")).await;
+    assert_eq!(guarded.api(&revoked).await, 401);
+
+    let [of_itself, stays] = [machine_token(instance, signer).await, machine_token(instance, signer).await];
+    assert_eq!((guarded.api(&of_itself).await, guarded.api(&stays).await), (200, 200));
+    answered(instance, signer, "/revoke", &format!("token={of_itself}")).await;
+    assert_eq!((guarded.api(&of_itself).await, guarded.api(&stays).await), (401, 200));
+
+    let locked = token_of(instance, signer, &mut browser).await;
+    assert_eq!(guarded.api(&locked).await, 200);
+    let answer = browser.send(Method::POST, "/account/lock", &headers, "").await;
+    assert!(answer.body.contains("Your account is locked"), "{answer:?}");
+    assert_eq!(guarded.api(&locked).await, 401);
+
+    let Guarded { mut instance, signer } = guarded;
+    instance.signal("KILL");
+    instance.ended().await;
+    let (dir, ports) = (instance.dir.clone(), instance.ports);
+    let text = std::fs::read_to_string(dir.path().join("aldgate.toml")).expect("a file");
+    drop(instance);
+    let guarded = Guarded { instance: Instance::start_as(dir, ports, &text).await, signer };
+    guarded.until(&stays, 200).await;
+    for token in [&withdrawn, &revoked, &of_itself, &locked] {
+        assert_eq!(guarded.api(token).await, 401);
+    }
+    assert_eq!(admin(&guarded.instance, "POST", "/clients/machine/disable", &Value::Null).await.0, 204);
+    assert_eq!(guarded.api(&stays).await, 401, "its client is stopped");
 }
 
 /// A certificate with its key, and who vouches for it.

@@ -6,9 +6,10 @@ mod support;
 
 use aldgate_core::decide::Lookup;
 use aldgate_core::id::TokenDigest;
-use aldgate_core::testing::token_issuer::{AUDIENCE, ISSUER, Signer, claims, claims_with, key_set};
+use aldgate_core::testing::token_issuer::{AUDIENCE, ISSUER, Signer, claims, claims_with, encoded, key_set};
 use aldgate_core::testing::world::NOW;
-use aldgate_core::time::Clock as _;
+use aldgate_core::time::{Clock as _, Timestamp};
+use aldgate_core::token::family;
 use aldgate_core::verdict::TokenRefused;
 use aldgate_core::warm::Warm as _;
 use aldgate_core::warm::change::Feed;
@@ -22,7 +23,7 @@ use support::asker::Asker;
 use support::http::Answer;
 use support::instance::Instance;
 use support::issuer::IssuerServer;
-use support::world::{World, parse, received};
+use support::world::{ORIGIN, World, parse, received};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -417,6 +418,56 @@ async fn a_revoked_token_is_refused_at_once_in_every_gateway() {
     }
     let newcomer = keyed.another().await;
     assert_refused(&bearer(&newcomer, "/api/x", &token).await);
+}
+
+/// A token of a grant of the deployment's own provider, or of whoever else says so.
+fn of_grant(signer: &Signer, issuer: &str, client: &str, grant: u8, given: Timestamp) -> String {
+    let name = encoded([&[grant; family::GRANT_BYTES][..], &[7; 24]].concat());
+    let mut claims = claims_with(given, "iss", json!(issuer));
+    (claims["client_id"], claims["jti"]) = (json!(client), json!(name));
+    signer.token(&claims)
+}
+
+#[tokio::test]
+async fn the_tokens_of_a_grant_or_a_client_that_has_ended_are_refused_in_every_gateway_and_no_others() {
+    let signer = Signer::new("ES256", "k1");
+    let server = IssuerServer::answering(key_set([&signer])).await;
+    let own =
+        format!("[[token_issuer]]\nissuer = {ORIGIN:?}\naudience = {AUDIENCE:?}\njwks_uri = {:?}\n", server.url());
+    let tables = format!("{}{own}", Keyed::tables(&server));
+    let world = World::with(&tables).await;
+    let another = world.beside_with(&tables).await;
+    let ended = of_grant(&signer, ORIGIN, "app", 1, NOW);
+    let stands = of_grant(&signer, ORIGIN, "app", 2, NOW);
+    let of_another_client = of_grant(&signer, ORIGIN, "other", 3, NOW);
+    let of_another_issuer = of_grant(&signer, ISSUER, "app", 1, NOW);
+    let statuses = async |world: &World| {
+        let mut statuses = Vec::new();
+        for token in [&ended, &stands, &of_another_client, &of_another_issuer] {
+            statuses.push(bearer(world, "/api/x", token).await.status.as_u16());
+        }
+        statuses
+    };
+    for gateway in [&world, &another] {
+        assert_eq!(statuses(gateway).await, [200; 4]);
+    }
+    world.warm.revoke_token(&family::of_grant(&[1; 16]), family::remembered_until(NOW)).await.expect("revoked");
+    let newcomer = world.beside_with(&tables).await; // Or one of them, after a restart.
+    for gateway in [&world, &another, &newcomer] {
+        assert_eq!(statuses(gateway).await, [401, 200, 200, 200]);
+    }
+    assert_refused(&bearer(&world, "/api/x", &ended).await);
+    for stopped in family::all_of_client("app", NOW) {
+        another.warm.revoke_token(&stopped, family::remembered_until(NOW)).await.expect("revoked");
+    }
+    let newcomer = world.beside_with(&tables).await;
+    for gateway in [&world, &another, &newcomer] {
+        assert_eq!(statuses(gateway).await, [401, 401, 200, 200]);
+    }
+    world.clock.advance(Duration::from_mins(2));
+    let in_use_again = of_grant(&signer, ORIGIN, "app", 4, world.clock.now());
+    assert_eq!(bearer(&world, "/api/x", &in_use_again).await.status, 200);
+    assert_eq!(statuses(&world).await, [401, 401, 200, 200]);
 }
 
 #[tokio::test]

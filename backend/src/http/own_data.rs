@@ -6,8 +6,9 @@ use super::asker::Owner;
 use super::fields::Form;
 use super::page::{AccountClose, DonePage, Errors, FieldError};
 use super::problem::Shown;
-use crate::fault::Fault;
-use crate::journey::own_data::{Mark, PasskeyNames};
+use crate::fault::{Fault, NotDone};
+use crate::journey::CloseRefused;
+use crate::journey::own_data::{Mark, OfIdentity, PasskeyNames};
 use crate::model::EmailAddress;
 use crate::words::Words;
 use aldgate_core::id::AccountId;
@@ -17,13 +18,15 @@ use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
+use serde_json::{Map, Value, json};
 
 /// `GET /account/data.json`. What grows with the years is read while it is sent, a page at a time. Where that fails
 /// half way the connection breaks off, so that no part of a file passes for the whole.
-pub(super) async fn export(State(front): State<Shared>, owner: Owner) -> Answer {
+pub(super) async fn export(words: Words, State(front): State<Shared>, owner: Owner) -> Answer {
     let account = owner.identity.account();
     let (mut data, names) = front.journeys.own_data(&owner.identity, &owner.caller).await?;
     data.append(&mut front.provider.own_data(&account).await?);
+    data.append(&mut of_identity(words, &front, &owner).await?);
     let data = serde_json::to_string_pretty(&data).map_err(|_| Fault::Invariant("JSON can be written"))?;
     let opened = data.strip_suffix("\n}").unwrap_or(&data).to_owned();
     let lists = Lists { front, account, names, reading: Some(Mark::FIRST_LOG_IN) };
@@ -35,6 +38,17 @@ pub(super) async fn export(State(front): State<Shared>, owner: Owner) -> Answer 
     let as_file = HeaderValue::from_static("attachment; filename=\"aldgate-account.json\"");
     headers.insert(header::CONTENT_DISPOSITION, as_file);
     Ok(response)
+}
+
+/// What an export says of who somebody is; or that it leaves that out, and how they have it.
+async fn of_identity(words: Words, front: &Shared, owner: &Owner) -> Result<Map<String, Value>, Fault> {
+    let why = match front.journeys.of_identity(&owner.identity).await? {
+        OfIdentity::Shown => return front.provider.own_identity(&owner.identity.account()).await,
+        OfIdentity::PasswordAlone => words.left_out_for_password(),
+        OfIdentity::Lowered => words.left_out_for_level(),
+    };
+    let left_out = json!({"what": ["verified", "notes_of_services"], "why": why});
+    Ok(Map::from_iter([("left_out".to_owned(), left_out)]))
 }
 
 /// The lists of an export, as far as they have been read.
@@ -94,7 +108,22 @@ pub(super) async fn close(words: Words, State(front): State<Shared>, owner: Owne
         let errors = FieldError::new("email", words.close_not_confirmed()).into();
         return close_page(words, &front, &owner, errors, Shown::WithErrors).await;
     }
-    front.journeys.close_account(&owner.identity, &owner.caller).await?;
+    match front.journeys.close_account(&owner.identity, &owner.caller).await {
+        Ok(()) => closed(words),
+        Err(NotDone::Refused(refusal)) => answer::see_other(stronger_first(refusal)),
+        Err(NotDone::Failed(fault)) => Err(fault.into()),
+    }
+}
+
+/// Where somebody signs in with more than a password, and comes back from.
+const fn stronger_first(refusal: CloseRefused) -> &'static str {
+    match refusal {
+        CloseRefused::SecondStep => "/sign-in?return_to=%2Faccount%2Fclose&why=second-step",
+        CloseRefused::Passkey => "/sign-in?return_to=%2Faccount%2Fclose&why=passkey",
+    }
+}
+
+fn closed(words: Words) -> Answer {
     let page = DonePage {
         words,
         heading: words.account_is_closed(),

@@ -9,6 +9,7 @@ use crate::fault::{Fault, NotDone};
 use crate::journey::PasskeyRefused;
 use crate::notifier::NotSent;
 use crate::oidc::jws::NotSigned;
+use crate::oidc::keys::KeysFailed;
 use crate::passkey::AnswerRefused;
 use crate::password::HashingFault;
 use crate::store::StoreError;
@@ -77,6 +78,8 @@ pub(super) enum Shown {
     Exhausted,
     /// With the word that it cannot be done as things are.
     Conflict,
+    /// With the word that something of ours is down.
+    Unavailable,
 }
 
 impl Shown {
@@ -87,6 +90,7 @@ impl Shown {
             Self::WithErrors => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Exhausted => StatusCode::TOO_MANY_REQUESTS,
             Self::Conflict => StatusCode::CONFLICT,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -193,6 +197,7 @@ impl From<Fault> for Problem {
             Fault::NotSent(NotSent::Refused(_)) => Self::Undeliverable,
             Fault::Store(StoreError::SessionEnded) => Self::NotSignedIn,
             Fault::Store(StoreError::Busy)
+            | Fault::Keys(KeysFailed::Store(StoreError::Busy))
             | Fault::Warm(_)
             | Fault::Hashing(HashingFault::Busy)
             | Fault::Entropy(_)

@@ -8,11 +8,9 @@ use super::done::Done;
 use super::fields::{Form, Query};
 use super::page::{Errors, FieldError, RegisterCode, RegisterDone, RegisterEmail, RegisterMethod, RegisterPassword};
 use super::problem::{Problem, Shown};
-use super::wrong::{bad_email, bad_password, too_many};
+use super::wrong::{bad_email, bad_password, code_refused, too_many};
 use crate::fault::NotDone;
-use crate::journey::{
-    AwaitingCode, Caller, CodeRefused, Journey, Proven, RegisterRefused, ResendRefused, ReturnTo, Stage,
-};
+use crate::journey::{AwaitingCode, Caller, Journey, Proven, RegisterRefused, ResendRefused, ReturnTo, Stage};
 use crate::model::EmailAddress;
 use crate::words::Words;
 use axum::extract::State;
@@ -113,18 +111,10 @@ pub(super) async fn take_code(words: Words, State(front): State<Shared>, asker: 
             answer::with_journey(answer::see_other("/register/method")?, &front, &journey, caller.now)
         }
         Err(NotDone::Refused(refusal)) => {
-            let errors = FieldError::new("code", code_refused(refusal, words)).into();
-            answer::page_as(Shown::WithErrors, &RegisterCode { words, email: email.as_str(), errors, notice: None })
+            let (errors, shown) = code_refused(refusal, words.code_wrong(), &caller);
+            answer::page_as(shown, &RegisterCode { words, email: email.as_str(), errors, notice: None })
         }
         Err(NotDone::Failed(fault)) => Err(fault.into()),
-    }
-}
-
-const fn code_refused(refusal: CodeRefused, words: Words) -> &'static str {
-    match refusal {
-        CodeRefused::Malformed => words.enter_the_code(),
-        CodeRefused::Wrong => words.code_wrong(),
-        CodeRefused::Spent => words.code_spent(),
     }
 }
 

@@ -9,14 +9,14 @@ use super::done::Done;
 use super::errand::Errand;
 use super::fields::{Form, Query};
 use super::page::{
-    BrowserRow, Browsers, Confirm, EmailChangePage, Errors, FieldError, ProveContact, RecoveryCodesPage,
+    BrowserRow, Browsers, Confirm, DonePage, EmailChangePage, Errors, FieldError, ProveContact, RecoveryCodesPage,
     RecoveryCodesShown, SecondStepApp, SecondStepPage, SecondStepPhone, StepRow,
 };
 use super::problem::{Problem, Shown};
-use super::wrong::{bad_email, too_many};
+use super::wrong::{bad_email, code_refused, too_many};
 use crate::fault::NotDone;
 use crate::journey::{
-    AddingApp, Caller, CodeRefused, Contact, EnrolRefused, Journey, ProofRefused, ProvingContact, ResendRefused, Stage,
+    AddingApp, Caller, Contact, EnrolRefused, Journey, ProofRefused, ProvingContact, ResendRefused, Stage, StepKept,
 };
 use crate::model::EmailAddress;
 use crate::model::second_step::{SecondStep, SecondSteps, StepKind};
@@ -196,8 +196,8 @@ pub(super) async fn take_prove(
         },
         Err(NotDone::Refused(ProofRefused::NotTheirs)) => answer::without_journey(answer::see_other(HOME)?),
         Err(NotDone::Refused(ProofRefused::Code(refusal))) => {
-            let errors = FieldError::new("code", code_refused(refusal, words)).into();
-            answer::page_as(Shown::WithErrors, &ProveContact::of_contact(words, stage.contact(), errors, None))
+            let (errors, shown) = code_refused(refusal, words.step_code_wrong(), &owner.caller);
+            answer::page_as(shown, &ProveContact::of_contact(words, stage.contact(), errors, None))
         }
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
@@ -207,14 +207,6 @@ pub(super) async fn take_prove(
 fn step_set(errand: &Errand) -> Answer {
     let next = answer::see_other(errand.or(&Done::SecondStepSet.after(HOME)))?;
     errand.leading_on(answer::without_journey(next)?)
-}
-
-const fn code_refused(refusal: CodeRefused, words: Words) -> &'static str {
-    match refusal {
-        CodeRefused::Malformed => words.enter_the_code(),
-        CodeRefused::Wrong => words.step_code_wrong(),
-        CodeRefused::Spent => words.code_spent(),
-    }
 }
 
 /// `POST /account/prove/resend`.
@@ -270,8 +262,8 @@ pub(super) async fn take_app(
         Ok(()) => step_set(&errand),
         Err(NotDone::Refused(ProofRefused::NotTheirs)) => answer::without_journey(answer::see_other(HOME)?),
         Err(NotDone::Refused(ProofRefused::Code(refusal))) => {
-            let errors = FieldError::new("code", code_refused(refusal, words)).into();
-            app_page(words, &front, stage, errors, Shown::WithErrors).await
+            let (errors, shown) = code_refused(refusal, words.step_code_wrong(), &owner.caller);
+            app_page(words, &front, stage, errors, shown).await
         }
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
@@ -291,12 +283,24 @@ pub(super) async fn show_remove(words: Words, _: Owner, kind: Id<Kind>) -> Answe
 }
 
 /// `POST /account/second-step/{kind}/remove`.
-pub(super) async fn remove(State(front): State<Shared>, owner: Owner, kind: Id<Kind>) -> Answer {
+pub(super) async fn remove(words: Words, State(front): State<Shared>, owner: Owner, kind: Id<Kind>) -> Answer {
     match front.journeys.remove_second_step(&owner.identity, kind.0.0, &owner.caller).await {
         Ok(()) => answer::see_other(&Done::SecondStepRemoved.after(HOME)),
-        Err(NotDone::Refused(_)) => Err(Problem::NotSignedIn),
+        Err(NotDone::Refused(StepKept::Stronger)) => Err(Problem::NotSignedIn),
+        Err(NotDone::Refused(StepKept::ShortPassword(least))) => longer_password_first(words, least),
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
+}
+
+fn longer_password_first(words: Words, least: usize) -> Answer {
+    let page = DonePage {
+        words,
+        heading: words.longer_password_first(),
+        explanation: &words.longer_password_first_why(least),
+        href: "/account/password",
+        link: words.change_your_password(),
+    };
+    answer::page_as(Shown::Conflict, &page)
 }
 
 /// `GET /account/recovery-codes`.

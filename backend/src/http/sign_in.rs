@@ -8,6 +8,7 @@ use super::done::Done;
 use super::fields::{Form, Query};
 use super::page::{Errors, FieldError, PasskeyCeremony, PasskeyProblem, PasskeyReason, SignIn, SignInPassword};
 use super::problem::{NOT_SIGNED_IN, Shown};
+use super::sign_in_step;
 use super::wrong::{bad_email, too_many_passwords};
 use crate::fault::NotDone;
 use crate::journey::{Caller, Journey, ReturnTo, SignInRefused, SignedIn, SigningIn, Stage};
@@ -115,6 +116,9 @@ pub(super) async fn take_password(words: Words, State(front): State<Shared>, ask
         Ok(SignedIn::AwaitingStep(step)) => {
             let journey = Journey { return_to, stage: Stage::SecondStep(step) };
             answer::with_journey(answer::see_other("/sign-in/code")?, &front, &journey, caller.now)
+        }
+        Ok(SignedIn::NotAsked(step, refusal)) => {
+            sign_in_step::not_asked(&front, step, return_to, refusal, &caller).await
         }
         Err(NotDone::Refused(SignInRefused::Wrong)) => {
             let error = FieldError::new("password", words.email_or_password_wrong());

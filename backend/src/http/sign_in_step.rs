@@ -123,6 +123,7 @@ fn not_sent(field: &'static str, refusal: SendingRefused, caller: &Caller) -> (E
     match refusal {
         SendingRefused::Exhausted(refusal) => (too_many(field, refusal, caller), Shown::Exhausted),
         SendingRefused::Enough => (FieldError::new(field, words.no_more_step_codes()).into(), Shown::Exhausted),
+        SendingRefused::NotTaken => (FieldError::new(field, words.step_code_not_sent()).into(), Shown::Unavailable),
         SendingRefused::NoSuchStep => (FieldError::new(field, words.choose_a_way()).into(), Shown::WithErrors),
     }
 }
@@ -131,6 +132,20 @@ async fn other_page(words: Words, front: &Shared, stage: &AwaitingStep, errors: 
     let steps = front.journeys.second_steps(stage.account()).await?;
     let kinds: Vec<StepKind> = steps.kinds().collect();
     answer::page_as(shown, &SignInOther { words, kinds, errors })
+}
+
+/// After a right password for whose second step no code could be sent: what else there is, and why.
+pub(super) async fn not_asked(
+    front: &Shared,
+    stage: AwaitingStep,
+    return_to: ReturnTo,
+    refusal: SendingRefused,
+    caller: &Caller,
+) -> Answer {
+    let (errors, shown) = not_sent("way", refusal, caller);
+    let page = other_page(caller.words(), front, &stage, errors, shown).await?;
+    let journey = Journey { return_to, stage: Stage::SecondStep(stage) };
+    answer::with_journey(page, front, &journey, caller.now)
 }
 
 /// `GET /sign-in/other`.

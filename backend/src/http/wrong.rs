@@ -2,7 +2,8 @@
 
 use super::dates::try_again_after;
 use super::page::{Errors, FieldError};
-use crate::journey::{Caller, Exhausted};
+use super::problem::Shown;
+use crate::journey::{Caller, CodeRefused, Exhausted};
 use crate::model::BadEmailAddress;
 use crate::password::{CHARS_MAX, PasswordRefused};
 use crate::words::Words;
@@ -32,6 +33,18 @@ pub(super) fn bad_password(field: &'static str, refusal: PasswordRefused, words:
         PasswordRefused::Breached => words.password_breached().into(),
     };
     FieldError::new(field, message).into()
+}
+
+/// Why a code that was sent, or that an app shows, proves nothing, at its field; a wrong one is said to be `wrong`.
+pub(super) fn code_refused(refusal: CodeRefused, wrong: &'static str, caller: &Caller) -> (Errors, Shown) {
+    let words = caller.words();
+    let message = match refusal {
+        CodeRefused::Exhausted(refusal) => return (too_many("code", refusal, caller), Shown::Exhausted),
+        CodeRefused::Malformed => words.enter_the_code(),
+        CodeRefused::Wrong => wrong,
+        CodeRefused::Spent => words.code_spent(),
+    };
+    (FieldError::new("code", message).into(), Shown::WithErrors)
 }
 
 /// The error that says when to come back.

@@ -8,6 +8,7 @@ use crate::model::EmailAddress;
 use crate::model::telephone::PhoneNumber;
 use crate::notifier::Recipient;
 use crate::store::{Attempt, Reservation, SignInRefusal, Store};
+use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 use ring::digest::{Context, SHA256};
 use std::net::IpAddr;
@@ -25,10 +26,16 @@ pub(crate) struct Exhausted {
 pub(super) enum Limit<'a> {
     /// Guesses at one code.
     CodeGuesses(&'a JourneyId, u8),
+    /// Guesses at all the codes that are sent to prove one address or number.
+    CodeGuessesOf(Recipient<'a>),
     /// Codes sent in one journey, also if its cookie is presented again and again.
     CodesOfJourney(&'a JourneyId),
     /// Messages to one address or number.
     MessagesTo(Recipient<'a>),
+    /// Links for a new password, to one address.
+    ResetsTo(&'a EmailAddress),
+    /// The word that somebody has signed in in a new browser, to one account's owner.
+    NewBrowsersOf(&'a AccountId),
     /// Messages to all the numbers together that differ in their last four digits from this one.
     MessagesNear(&'a PhoneNumber),
     /// Messages that one client caused.
@@ -55,9 +62,16 @@ impl Limit<'_> {
         match self {
             // Five of a million: one journey in 66,000 would be guessed, if one could begin as many.
             Self::CodeGuesses(..) => (5, Duration::from_mins(30), "guesses at a code"),
+            // However many journeys are begun with it: whoever wants an address that is not theirs guesses for a hundred years.
+            Self::CodeGuessesOf(_) => (20, Duration::from_hours(24), "guesses at the codes of an address"),
             Self::CodesOfJourney(_) => (3, Duration::from_hours(1), "codes of a journey"),
             // Nobody's letter box is to be filled by us.
             Self::MessagesTo(_) => (5, Duration::from_hours(1), "messages to an address"),
+            // Counted by themselves: what a stranger has sent there by other ways takes none of them away. Whoever asks for
+            // them all has sent the owner five links, and the last ones work until others may be sent.
+            Self::ResetsTo(_) => (5, Duration::from_hours(1), "links for a new password to an address"),
+            // Whoever knows the password does not bury the first of them under others.
+            Self::NewBrowsersOf(_) => (5, Duration::from_hours(1), "new browsers of an account"),
             // Whoever holds ten thousand numbers in a row gets no ten thousand messages.
             Self::MessagesNear(_) => (50, Duration::from_hours(1), "messages to neighbouring numbers"),
             // Only whoever knows the password can cause these; what strangers cause takes none of them away.
@@ -98,9 +112,12 @@ impl Limit<'_> {
                 part(&[*sending]);
             }
             Self::CodesOfJourney(journey) => part(journey.as_bytes()),
-            Self::MessagesTo(to) | Self::StepCodesTo(to) => part(to.canonical().as_bytes()),
+            Self::CodeGuessesOf(to) | Self::MessagesTo(to) | Self::StepCodesTo(to) => {
+                part(to.canonical().as_bytes());
+            }
+            Self::NewBrowsersOf(account) => part(account.as_bytes()),
             Self::MessagesNear(number) => part(number.block().as_bytes()),
-            Self::PasswordOf(email) | Self::PasswordOfKnown(email) => {
+            Self::ResetsTo(email) | Self::PasswordOf(email) | Self::PasswordOfKnown(email) => {
                 part(email.canonical().as_bytes());
             }
             Self::MessagesFrom(client) | Self::PasswordsFrom(client) | Self::PasswordsOfKnownFrom(client) => {

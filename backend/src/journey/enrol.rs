@@ -18,7 +18,7 @@ use crate::one_time_code::{Code, LIFETIME, Occasion, SPOKEN_LIFETIME};
 use crate::recovery_code::{CODES, RecoveryCode};
 use crate::store::audit::Act;
 use crate::store::delivery::Outgoing;
-use crate::store::{ChangeId, EmailChange, InSession};
+use crate::store::{ChangeId, EmailChange, InSession, StepRemoval};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::SingleUse;
 use aldgate_core::secret::Secret;
@@ -35,6 +35,15 @@ pub(crate) enum EnrolRefused {
     NotServed,
     /// The session was opened with a password alone, and that is too little here.
     Stronger,
+}
+
+/// Why a second step was not removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StepKept {
+    /// The session was opened with a password alone, and that is too little here.
+    Stronger,
+    /// The password would be all that is left, and has fewer characters than this, or nobody knows whether it has as many.
+    ShortPassword(usize),
 }
 
 /// Why a code did not prove anything.
@@ -55,7 +64,8 @@ pub(crate) struct Given {
     pub(crate) picture: Picture,
 }
 
-fn in_session(identity: &VerifiedIdentity) -> InSession {
+/// For whom something is done, while their session stands.
+pub(super) fn in_session(identity: &VerifiedIdentity) -> InSession {
     let (account, session) = (identity.account(), identity.session());
     InSession { account, session, authenticated: identity.authenticated() }
 }
@@ -152,8 +162,7 @@ impl Journeys {
         if caller.now >= ends {
             return Err(NotDone::Refused(CodeRefused::Spent));
         }
-        let reserved = self.attempts().reserve(&[Limit::CodeGuesses(&stage.id, stage.sendings)], caller.now).await;
-        reserved.map_err(|refused| refused.in_terms(|_| CodeRefused::Spent))?;
+        self.reserve_code_guess(&stage.id, stage.sendings, stage.contact.recipient(), caller).await?;
         let taken = match &stage.contact {
             Contact::Email(email) => self.accounts.find_by_email(email).await?.is_some(),
             Contact::Phone(_) => false,
@@ -197,12 +206,10 @@ impl Journeys {
         let change: ChangeId = self.entropy.bytes()?;
         let session = identity.session();
         let renamed = Account { email: email.clone(), ..account.clone() };
-        let told = vec![
-            self.contact_changed(account, change, Recipient::Email(&account.email), caller)?,
-            self.accounts.notice(&renamed, Changed::Email, caller.words(), caller.now)?,
-        ];
+        let replaced = self.contact_changed(account, change, Recipient::Email(&account.email), caller)?;
+        let told = vec![self.accounts.notice(&renamed, Changed::Email, caller.words(), caller.now)?];
         let store = self.store.within(in_session(identity)).telling(told);
-        match store.set_email(&account.id, email, session, change, caller.now).await? {
+        match store.set_email(&account.id, email, session, change, Some(replaced), caller.now).await? {
             EmailChange::Changed => {}
             EmailChange::Same => return Ok(()),
             EmailChange::Taken => return Err(NotDone::Refused(ProofRefused::Code(CodeRefused::Wrong))),
@@ -283,16 +290,17 @@ impl Journeys {
         Ok(store.set_second_step(&account.id, &added, step, caller.now).await?)
     }
 
-    /// Removes a second step. Nothing happens if there is none.
+    /// Removes a second step. Nothing happens if there is none. The last one stays while the password is shorter than one that
+    /// stands alone.
     pub(crate) async fn remove_second_step(
         &self,
         identity: &VerifiedIdentity,
         kind: StepKind,
         caller: &Caller,
-    ) -> Result<(), NotDone<EnrolRefused>> {
+    ) -> Result<(), NotDone<StepKept>> {
         let account = self.owner(identity.account()).await?;
         if !self.may_bind(identity, &account) {
-            return Err(NotDone::Refused(EnrolRefused::Stronger));
+            return Err(NotDone::Refused(StepKept::Stronger));
         }
         let change: ChangeId = self.entropy.bytes()?;
         let mut told = vec![self.accounts.notice(&account, Changed::SecondStepRemoved, caller.words(), caller.now)?];
@@ -300,8 +308,11 @@ impl Journeys {
         let gone = steps.of(kind).map(|old| self.phone_gone(&account, change, old, caller)).transpose()?;
         told.extend(gone.flatten());
         let store = self.store.within(in_session(identity)).telling(told);
-        store.remove_second_step(&account.id, kind, change, Act::own(account.id, caller.now)).await?;
-        Ok(())
+        let (least, act) = (self.chars_min(), Act::own(account.id, caller.now));
+        match store.remove_second_step(&account.id, kind, change, least, act).await? {
+            StepRemoval::Removed | StepRemoval::NotFound => Ok(()),
+            StepRemoval::ShortPassword => Err(NotDone::Refused(StepKept::ShortPassword(least))),
+        }
     }
 
     /// How many recovery codes are left.

@@ -20,10 +20,10 @@ mod sign_out;
 mod stage;
 
 pub(crate) use attempts::Exhausted;
-pub(crate) use enrol::{EnrolRefused, ProofRefused};
+pub(crate) use enrol::{EnrolRefused, ProofRefused, StepKept};
 pub(crate) use manage::{Overview, PasswordNotChanged, RemovalRefused};
 pub(crate) use passkeys::{Finished, PasskeyRefused, Registrant};
-pub(crate) use recover::{ResetRefused, UndoRefused};
+pub(crate) use recover::{CloseRefused, ResetRefused, UndoRefused};
 pub(crate) use register::{CodeRefused, RegisterRefused, ResendRefused};
 pub(crate) use return_to::ReturnTo;
 pub(crate) use second_step::{SendingRefused, StepRefused, SteppedIn};

@@ -6,10 +6,12 @@
 
 use super::{Caller, Journeys};
 use crate::fault::Fault;
+use crate::model::Person;
 use crate::model::second_step::SecondStep;
 use crate::moment::moment;
 use crate::store::PastLogIn;
 use crate::store::audit::{Act, Actor, AuditEntry, Audited, DATA_EXPORTED};
+use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::{AccountId, CredentialDigest};
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;
@@ -34,6 +36,18 @@ impl Mark {
     pub(crate) const FIRST_LOG_IN: Self = Self::LogIns(0);
     /// Before all entries.
     pub(crate) const FIRST_ENTRY: Self = Self::Entries(Timestamp::from_millis(0), 0);
+}
+
+/// Whether a session shows enough for what was verified of the account's owner. It is the rule by which services are told:
+/// what no service would be given in this session, nobody takes along in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfIdentity {
+    /// It does.
+    Shown,
+    /// It was opened with a password alone, and the account is worth more than that.
+    PasswordAlone,
+    /// The account is worth less than when that was verified: a message was enough to get it back.
+    Lowered,
 }
 
 /// What passkeys are called, by what log-ins and entries call them.
@@ -86,6 +100,17 @@ impl Journeys {
         let Value::Object(data) = data else { return Err(Fault::Invariant("an object is an object")) };
         let names = overview.passkeys.into_iter().map(|passkey| (passkey.digest, passkey.name)).collect();
         Ok((data, names))
+    }
+
+    /// Whether whoever is signed in may take along what was verified of them, and what services keep of it.
+    pub(crate) async fn of_identity(&self, identity: &VerifiedIdentity) -> Result<OfIdentity, Fault> {
+        let account = self.owner(identity.account()).await?;
+        if !self.may_bind(identity, &account) {
+            return Ok(OfIdentity::PasswordAlone);
+        }
+        let lowered =
+            account.identity == IdentityLevel::P0 && self.store.person(&account.id).await? != Person::default();
+        Ok(if lowered { OfIdentity::Lowered } else { OfIdentity::Shown })
     }
 
     /// A page of what comes in pages, and how far it goes; the last page has no mark.

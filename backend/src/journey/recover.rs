@@ -6,6 +6,7 @@
 //! there is none, the account's identity falls to what an address vouches for (P0), and its services see that.
 
 use super::attempts::{Exhausted, Limit};
+use super::enrol::in_session;
 use super::{Caller, Journeys};
 use crate::fault::{Fault, NotDone};
 use crate::link_token::{LinkRefused, OpenedLink, Power};
@@ -13,15 +14,10 @@ use crate::model::{Account, EmailAddress};
 use crate::notifier::{Changed, Notice, Recipient};
 use crate::password::{Beside, PasswordRefused, Typed};
 use crate::store::audit::Act;
-use crate::store::{ContactKind, Recovery, TakenAway, Undoing};
+use crate::store::{ContactKind, Once, Recovery, TakenAway, Undoing, distrusted_from};
 use aldgate_core::secret::Secret;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::identity_assertion::VerifiedIdentity;
-use aldgate_core::warm::Consumption;
-use std::time::Duration;
-
-/// What was done to an account in the day before its owner was told of it is not trusted either.
-const BEFORE_THE_NOTICE: Duration = Duration::from_hours(24);
 
 /// Why a forgotten password was not replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +37,20 @@ pub(crate) struct UndoRefused {
     pub(crate) of: Option<ContactKind>,
 }
 
+/// Why an account was not closed: its session was opened with a password alone, and that is too little for this account. It
+/// says what else there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CloseRefused {
+    /// A second step.
+    SecondStep,
+    /// A passkey, if anything.
+    Passkey,
+}
+
 impl Journeys {
     /// Somebody forgot a password: sends a link, or the word that there is no account.
     pub(crate) async fn begin_reset(&self, email: &EmailAddress, caller: &Caller) -> Result<(), NotDone<Exhausted>> {
-        let limits = [Limit::MessagesFrom(caller.client), Limit::MessagesTo(Recipient::Email(email))];
+        let limits = [Limit::MessagesFrom(caller.client), Limit::ResetsTo(email)];
         self.attempts().reserve(&limits, caller.now).await?;
         let account = self.accounts.find_by_email(email).await?;
         let notice = account.map_or(Notice::NoAccount, |account| Notice::Reset(self.reset_token(&account, caller.now)));
@@ -83,10 +89,10 @@ impl Journeys {
         let password = self.password_rules.judge(typed, &account.email, beside);
         let password = password.map_err(|refusal| NotDone::Refused(ResetRefused::Password(refusal)))?;
         let hash = self.passwords.hash(password).await?;
-        self.use_up(&link).await.map_err(|refused| refused.in_terms(ResetRefused::Link))?;
         let told = self.accounts.notice(&account, Changed::Password, caller.words(), caller.now)?;
         let store = self.store.telling(vec![told]);
-        match store.recover(&account.id, account.password.as_ref(), &hash, by_link(caller)).await? {
+        let once = Some(once(&link));
+        match store.recover(&account.id, account.password.as_ref(), &hash, once, by_link(caller)).await? {
             Recovery::Recovered(lowered) => {
                 self.accounts.told_of_revocations().await;
                 self.accounts.publish_all(&lowered).await;
@@ -100,14 +106,6 @@ impl Journeys {
     pub(super) async fn beside(&self, account: &Account) -> Result<Beside, Fault> {
         let has_second_step = !self.second_steps(&account.id).await?.is_empty();
         Ok(if has_second_step { Beside::SecondStep } else { Beside::Nothing })
-    }
-
-    async fn use_up(&self, link: &OpenedLink) -> Result<(), NotDone<LinkRefused>> {
-        let (value, until) = link.single_use();
-        match self.warm.consume(&value, until).await? {
-            Consumption::Consumed => Ok(()),
-            Consumption::AlreadyUsed => Err(NotDone::Refused(LinkRefused::Used)),
-        }
     }
 
     /// Looks whether a link for saying "this wasn't me" still works: for that, the address that it went to is the account's,
@@ -131,38 +129,47 @@ impl Journeys {
     /// Somebody says that it was not they: locks the account, and sends its owner the way back.
     pub(crate) async fn not_me(&self, token: &str, caller: &Caller) -> Result<(), NotDone<LinkRefused>> {
         let (link, account) = self.look_at_not_me(token, caller).await?;
-        self.use_up(&link).await?;
-        let day = u64::try_from(BEFORE_THE_NOTICE.as_millis()).unwrap_or(u64::MAX);
-        let since = Timestamp::from_millis(link.issued().as_millis().saturating_sub(day));
-        Ok(self.lock(&account, since, by_link(caller), caller).await?)
+        let since = distrusted_from(link.issued());
+        let locked = self.lock(&account, since, Some(once(&link)), by_link(caller), caller).await?;
+        if locked { Ok(()) } else { Err(NotDone::Refused(LinkRefused::Used)) }
     }
 
     /// The same by whoever is signed in: what was added before stays, since they have just seen it.
     pub(crate) async fn lock_own(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<(), Fault> {
         let account = self.owner(identity.account()).await?;
-        self.lock(&account, caller.now, Act::own(account.id, caller.now), caller).await
+        self.lock(&account, caller.now, None, Act::own(account.id, caller.now), caller).await.map(drop)
     }
 
-    async fn lock(&self, account: &Account, since: Timestamp, act: Act, caller: &Caller) -> Result<(), Fault> {
+    /// False if it was to be done once, and was.
+    async fn lock(
+        &self,
+        account: &Account,
+        since: Timestamp,
+        once: Option<Once>,
+        act: Act,
+        caller: &Caller,
+    ) -> Result<bool, Fault> {
         // Whoever put another address there since then is not told where the way back leads.
         let email = self.address_at(account, since).await?;
         let locked = Account { password: None, email, ..account.clone() };
         let notice = Notice::Locked(self.reset_token(&locked, caller.now));
         let told = notice.later(Recipient::Email(&locked.email), caller.words(), caller.now)?;
-        self.store.telling(vec![told]).lock(&account.id, since, act).await?;
+        let locked = self.store.telling(vec![told]).lock(&account.id, since, once, act).await?;
         self.accounts.told_of_revocations().await;
-        Ok(())
+        Ok(locked)
     }
 
-    /// The address that an account had at a moment, and will have again when it is locked; the one it has, if that is
-    /// somebody else's by now.
+    /// The address that an account had at a moment, and will have again when it is locked, unless that is somebody else's by
+    /// now.
     async fn address_at(&self, account: &Account, since: Timestamp) -> Result<EmailAddress, Fault> {
         let former = self.store.former_addresses(&account.id).await?;
-        let Some((email, _)) = former.into_iter().find(|(_, changed)| *changed >= since) else {
-            return Ok(account.email.clone());
-        };
-        let holder = self.accounts.find_by_email(&email).await?;
-        Ok(if holder.is_none_or(|holder| holder.id == account.id) { email } else { account.email.clone() })
+        for (email, _) in former.into_iter().filter(|(_, changed)| *changed >= since) {
+            let holder = self.accounts.find_by_email(&email).await?;
+            if holder.is_none_or(|holder| holder.id == account.id) {
+                return Ok(email);
+            }
+        }
+        Ok(account.email.clone())
     }
 
     /// Looks whether a link that takes a change of contact back still works.
@@ -174,7 +181,8 @@ impl Journeys {
         if late { Err(NotDone::Refused(UndoRefused { why: LinkRefused::Expired, of: Some(of) })) } else { Ok(of) }
     }
 
-    /// Takes a change of contact back, with all that was added since. Everybody is out then. Gives what was taken away.
+    /// Takes a change of contact back, with all that was added since the day before it. Everybody is out then. Gives what was
+    /// taken away.
     pub(crate) async fn undo_change(&self, token: &str, caller: &Caller) -> Result<TakenAway, NotDone<UndoRefused>> {
         let of = self.look_at_undo(token, caller).await?;
         let refused = |why| NotDone::Refused(UndoRefused { why, of: Some(of) });
@@ -189,15 +197,31 @@ impl Journeys {
         }
     }
 
-    /// Closes the account of whoever is signed in.
-    pub(crate) async fn close_account(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<(), Fault> {
+    /// Closes the account of whoever is signed in. For that a session must show as much as for removing a passkey: what is
+    /// closed does not come back.
+    pub(crate) async fn close_account(
+        &self,
+        identity: &VerifiedIdentity,
+        caller: &Caller,
+    ) -> Result<(), NotDone<CloseRefused>> {
         let account = self.owner(identity.account()).await?;
+        if !self.may_bind(identity, &account) {
+            let has_step = !self.second_steps(&account.id).await?.is_empty();
+            return Err(NotDone::Refused(if has_step { CloseRefused::SecondStep } else { CloseRefused::Passkey }));
+        }
         let to = Recipient::Email(&account.email);
         let told = Notice::Closed.later(to, caller.words(), caller.now)?;
-        self.store.telling(vec![told]).close_account(&account.id, Act::own(account.id, caller.now)).await?;
+        let store = self.store.within(in_session(identity)).telling(vec![told]);
+        store.close_account(&account.id, Act::own(account.id, caller.now)).await?;
         self.accounts.told_of_revocations().await;
         Ok(())
     }
+}
+
+/// What a link does, it does once: it is used up with that, and not by a try that fails.
+const fn once(link: &OpenedLink) -> Once {
+    let (value, until) = link.single_use();
+    Once { value, until }
 }
 
 /// Whoever holds a link acts without a session: the audit says that the link was all they showed.

@@ -18,7 +18,7 @@ use aldgate_core::secret::Secret;
 use aldgate_core::session::record::Authentication;
 use aldgate_core::warm::Consumption;
 
-/// Why a code was refused. All but the first two are told in the same words.
+/// Why a code was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CodeRefused {
     /// Not six digits.
@@ -27,6 +27,8 @@ pub(crate) enum CodeRefused {
     Spent,
     /// It is another.
     Wrong,
+    /// Too many guesses at the codes of this address or number: no new one helps.
+    Exhausted(Exhausted),
 }
 
 /// Why no other code was sent.
@@ -118,8 +120,7 @@ impl Journeys {
         if caller.now >= stage.ends() {
             return Err(NotDone::Refused(CodeRefused::Spent));
         }
-        let reserved = self.attempts().reserve(&[Limit::CodeGuesses(&stage.id, stage.sendings)], caller.now).await;
-        reserved.map_err(|refused| refused.in_terms(|_| CodeRefused::Spent))?;
+        self.reserve_code_guess(&stage.id, stage.sendings, Recipient::Email(stage.email()), caller).await?;
         let known = self.accounts.find_by_email(stage.email()).await?.is_some();
         let right = entered == self.expected(&stage);
         if known || !right {
@@ -128,6 +129,21 @@ impl Journeys {
         let accepted = self.consume_code(&stage).await?;
         let account = AccountId::random(&*self.entropy)?;
         Ok(stage.proven(accepted, account))
+    }
+
+    /// Reserves a guess at a code that was sent to prove an address or a number: first at this code, so that whoever has no
+    /// guess left at it takes none from the address.
+    pub(super) async fn reserve_code_guess(
+        &self,
+        journey: &JourneyId,
+        sending: u8,
+        to: Recipient<'_>,
+        caller: &Caller,
+    ) -> Result<(), NotDone<CodeRefused>> {
+        let at_code = self.attempts().reserve(&[Limit::CodeGuesses(journey, sending)], caller.now).await;
+        at_code.map_err(|refused| refused.in_terms(|_| CodeRefused::Spent))?;
+        let at_address = self.attempts().reserve(&[Limit::CodeGuessesOf(to)], caller.now).await;
+        at_address.map_err(|refused| refused.in_terms(CodeRefused::Exhausted))
     }
 
     async fn consume_code(&self, stage: &AwaitingCode) -> Result<CodeAccepted, NotDone<CodeRefused>> {

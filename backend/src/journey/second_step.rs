@@ -5,7 +5,7 @@
 
 use super::attempts::{Exhausted, Limit};
 use super::stage::{AwaitingStep, JourneyId};
-use super::{Caller, Journeys, OpenedSession};
+use super::{Caller, Journeys, OpenedSession, SignedIn};
 use crate::authenticator_app;
 use crate::fault::{Fault, NotDone};
 use crate::model::Account;
@@ -44,6 +44,8 @@ pub(crate) enum SendingRefused {
     Enough,
     /// Too many messages.
     Exhausted(Exhausted),
+    /// Whatever carries messages did not take it.
+    NotTaken,
     /// The account has no such second step.
     NoSuchStep,
 }
@@ -63,14 +65,15 @@ impl Journeys {
         Ok(self.store.second_steps(account).await?)
     }
 
-    /// Begins the second step of an account whose password was right just now.
+    /// Begins the second step of an account whose password was right just now. That stays so where no code can be sent:
+    /// whoever can show another step, or has a recovery code, needs none.
     pub(super) async fn begin_second_step(
         &self,
         account: &Account,
+        kind: StepKind,
         steps: &SecondSteps,
         caller: &Caller,
-    ) -> Result<AwaitingStep, NotDone<SendingRefused>> {
-        let kind = steps.kinds().next().ok_or(NotDone::Refused(SendingRefused::NoSuchStep))?;
+    ) -> Result<SignedIn, Fault> {
         let stage = AwaitingStep {
             id: JourneyId::random(&*self.entropy)?,
             account: account.id,
@@ -81,7 +84,11 @@ impl Journeys {
             sent: caller.now,
             begun: caller.now,
         };
-        self.ask_for(stage, kind, steps, caller).await
+        match self.ask_for(stage.clone(), kind, steps, caller).await {
+            Ok(stage) => Ok(SignedIn::AwaitingStep(stage)),
+            Err(NotDone::Refused(refusal)) => Ok(SignedIn::NotAsked(stage, refusal)),
+            Err(NotDone::Failed(fault)) => Err(fault),
+        }
     }
 
     /// Asks for a second step of this kind: sends another code, or the first.
@@ -105,15 +112,28 @@ impl Journeys {
         let step = steps.of(kind).ok_or(NotDone::Refused(SendingRefused::NoSuchStep))?;
         let stage = stage.asked_for(kind, caller.now).ok_or(NotDone::Refused(SendingRefused::Enough))?;
         if let SecondStep::Phone(number) = step {
-            // Its client is not counted: it has shown the password, and many sign in from one address.
-            let limits = [Limit::CodesOfJourney(&stage.id), Limit::StepCodesTo(Recipient::Phone(number))];
-            let reserved = self.attempts().reserve(&limits, caller.now).await;
-            reserved.map_err(|refused| refused.in_terms(SendingRefused::Exhausted))?;
-            let code = Secret::new(self.step_code(&stage, number).expose().to_owned());
-            let notice = Notice::Code { code, minutes: SPOKEN_LIFETIME.as_secs() / 60 };
-            self.post.send(&notice, Recipient::Phone(number), caller.words(), caller.now).await?;
+            self.send_step_code(&stage, number, caller).await?;
         }
         Ok(stage)
+    }
+
+    async fn send_step_code(
+        &self,
+        stage: &AwaitingStep,
+        number: &PhoneNumber,
+        caller: &Caller,
+    ) -> Result<(), NotDone<SendingRefused>> {
+        // Its client is not counted: it has shown the password, and many sign in from one address.
+        let limits = [Limit::CodesOfJourney(&stage.id), Limit::StepCodesTo(Recipient::Phone(number))];
+        let reserved = self.attempts().reserve(&limits, caller.now).await;
+        reserved.map_err(|refused| refused.in_terms(SendingRefused::Exhausted))?;
+        let code = Secret::new(self.step_code(stage, number).expose().to_owned());
+        let notice = Notice::Code { code, minutes: SPOKEN_LIFETIME.as_secs() / 60 };
+        let sent = self.post.send(&notice, Recipient::Phone(number), caller.words(), caller.now).await;
+        sent.map_err(|error| {
+            tracing::warn!(%error, "the code of a second step was not sent");
+            NotDone::Refused(SendingRefused::NotTaken)
+        })
     }
 
     fn step_code(&self, stage: &AwaitingStep, number: &PhoneNumber) -> Code {
@@ -213,7 +233,10 @@ impl Journeys {
     async fn still_signing_in(&self, stage: &AwaitingStep, caller: &Caller) -> Result<Account, NotDone<StepRefused>> {
         let account = self.accounts.find(&stage.account).await?;
         let account = account.filter(|account| caller.now < stage.ends() && self.links.mark_of(account) == stage.mark);
-        account.ok_or(NotDone::Refused(StepRefused::BeginAgain))
+        let account = account.ok_or(NotDone::Refused(StepRefused::BeginAgain))?;
+        // Where no session can be opened, nothing is used up.
+        self.warm.sessions_of(&account.id).await?;
+        Ok(account)
     }
 
     async fn reserve_guess(&self, stage: &AwaitingStep, caller: &Caller) -> Result<(), NotDone<StepRefused>> {

@@ -31,6 +31,8 @@ pub(crate) enum SignedIn {
     Opened(OpenedSession),
     /// With the question for a second step.
     AwaitingStep(AwaitingStep),
+    /// With no question yet: its code could not be sent, for this reason, and there may be another step or a recovery code.
+    NotAsked(AwaitingStep, SendingRefused),
 }
 
 impl Journeys {
@@ -49,12 +51,12 @@ impl Journeys {
         let known = self.known(stage.email(), caller);
         let account = self.verify_password(stage.email(), typed, known, caller).await?;
         let steps = self.second_steps(&account.id).await?;
-        let remembered = !steps.is_empty() && self.is_remembered(&account.id, caller).await?;
-        if !steps.is_empty() && !remembered {
+        let first = steps.kinds().next();
+        let remembered = first.is_some() && self.is_remembered(&account.id, caller).await?;
+        if let Some(first) = first.filter(|_| !remembered) {
             // It was no wrong one; for the client it stays counted.
             self.attempts().give_back(&self.limits(stage.email(), known, caller).account).await;
-            let begun = self.begin_second_step(&account, &steps, caller).await;
-            return begun.map(SignedIn::AwaitingStep).map_err(|refused| refused.in_terms(SignInRefused::of));
+            return Ok(self.begin_second_step(&account, first, &steps, caller).await?);
         }
         let device = if remembered { Components::DEVICE } else { Components::NONE };
         let components = Components::PASSWORD.with(device);
@@ -76,10 +78,14 @@ impl Journeys {
         Ok(SignedIn::Opened(opened))
     }
 
-    /// Tells the owner of an account that somebody has signed in in a browser in which nobody had. Nobody is given the
-    /// session's token before that is written.
+    /// Tells the owner of an account that somebody has signed in in a browser in which nobody had, unless they were told of
+    /// a few in the last hour. Nobody is given the session's token before that is written.
     pub(super) async fn tell_of_new_browser(&self, account: &Account, caller: &Caller) -> Result<(), Fault> {
-        self.accounts.tell(account, Changed::NewBrowser, caller.words(), caller.now).await
+        match self.attempts().reserve(&[Limit::NewBrowsersOf(&account.id)], caller.now).await {
+            Ok(()) => self.accounts.tell(account, Changed::NewBrowser, caller.words(), caller.now).await,
+            Err(NotDone::Refused(_)) => Ok(()),
+            Err(NotDone::Failed(fault)) => Err(fault),
+        }
     }
 
     /// The browser that asks, if it is known for this account.
@@ -136,11 +142,22 @@ impl Journeys {
     async fn compare(&self, email: &EmailAddress, typed: Typed) -> Result<Option<Account>, Fault> {
         let account = self.accounts.find_by_email(email).await?;
         let stored = account.as_ref().and_then(|account| account.password.as_ref());
-        let verdict = self.passwords.verify(typed, stored).await?;
+        let verdict = self.passwords.verify(typed.again(), stored).await?;
         let (Some(account), Verdict::Right { renewed }) = (account, verdict) else { return Ok(None) };
         let Some(hash) = renewed else { return Ok(Some(account)) };
-        self.accounts.renew_hash(&account, &hash).await?;
-        Ok(Some(Account { password: Some(hash), ..account }))
+        if self.accounts.renew_hash(&account, &hash).await? {
+            return Ok(Some(Account { password: Some(hash), ..account }));
+        }
+        self.compare_again(&account, typed).await
+    }
+
+    /// Compares a password that was right with what has taken its hash's place meanwhile: another sign-in has renewed that, or
+    /// somebody has changed the password, and only this tells which.
+    async fn compare_again(&self, account: &Account, typed: Typed) -> Result<Option<Account>, Fault> {
+        let account = self.accounts.find(&account.id).await?;
+        let stored = account.as_ref().and_then(|account| account.password.as_ref());
+        let verdict = self.passwords.verify(typed, stored).await?;
+        Ok(account.filter(|_| matches!(verdict, Verdict::Right { .. })))
     }
 
     /// What a guess at an account counts for: first for its client, then for the account. A browser that is known for the
@@ -160,15 +177,6 @@ impl Journeys {
                 client: Limit::PasswordsFrom(caller.client),
                 account: [Limit::PasswordOfBy(email, caller.client), Limit::PasswordOf(email)],
             },
-        }
-    }
-}
-
-impl SignInRefused {
-    const fn of(refusal: SendingRefused) -> Self {
-        match refusal {
-            SendingRefused::Exhausted(exhausted) => Self::Exhausted(exhausted),
-            SendingRefused::Enough | SendingRefused::NoSuchStep => Self::Wrong,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
-use aldgate_core::id::{AccountId, SessionId};
+use aldgate_core::id::{AccountId, SessionId, TokenDigest};
 use aldgate_core::time::Timestamp;
 
 /// A grant's name: random, and the code's that makes it.
@@ -51,6 +51,15 @@ pub struct Grant {
     pub expires: Timestamp,
     /// Whether it has been ended.
     pub revoked: bool,
+}
+
+/// Access tokens that end before their time, which every gateway must hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndedTokens {
+    /// Of what they have in common ([`aldgate_core::token::family`]).
+    pub digest: TokenDigest,
+    /// Until when that must be remembered.
+    pub until: Timestamp,
 }
 
 /// What a person has allowed a client, once and for the next times.

@@ -147,6 +147,12 @@ impl ClaimSet {
         Self(self.0 | other.0)
     }
 
+    /// What is in both.
+    #[must_use]
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether a claim is in it.
     pub(crate) const fn has(self, claim: Claim) -> bool {
         self.0 & claim.bit() != 0

@@ -10,7 +10,7 @@ use super::client::DIGEST_BYTES;
 use super::pkce::{CHALLENGE_BYTES, Challenge};
 use super::resource::ResourceDigest;
 use super::scope::Scopes;
-use crate::model::GrantId;
+use crate::model::{Consent, GrantId};
 use aldgate_core::assurance::Vector;
 use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::time::Timestamp;
@@ -38,6 +38,8 @@ pub(crate) struct Code {
     pub(crate) vector: Vector,
     /// When the person last proved who they are.
     pub(crate) authenticated: Timestamp,
+    /// When it was made.
+    pub(crate) issued: Timestamp,
     /// Until when it can be redeemed.
     pub(crate) expires: Timestamp,
     /// To what it is bound.
@@ -83,6 +85,8 @@ pub(crate) struct SealedCode {
     userinfo: Option<u32>,
     #[n(14)]
     id_token: Option<u32>,
+    #[n(15)]
+    issued: Option<u64>,
 }
 
 impl Code {
@@ -104,6 +108,7 @@ impl Code {
             resources: self.resources.clone(),
             userinfo: Some(self.claims.userinfo.bits()),
             id_token: Some(self.claims.id_token.bits()),
+            issued: Some(self.issued.as_millis()),
         }
     }
 
@@ -120,12 +125,25 @@ impl Code {
             claims: AskedClaims { userinfo: claims(content.userinfo), id_token: claims(content.id_token) },
             vector: unpack(content.vector)?,
             authenticated: Timestamp::from_millis(content.authenticated),
+            // One that does not say when it was made is of a version before, and of before anything was allowed: it is good
+            // for nothing, and whoever has just been given it comes again.
+            issued: content.issued.map(Timestamp::from_millis).unwrap_or_default(),
             expires: Timestamp::from_millis(content.expires),
             challenge: content.challenge.map(|challenge| Challenge::from_bytes(*challenge)),
             nonce: content.nonce,
             key: content.key.map(|key| *key),
             resources: content.resources,
         })
+    }
+
+    /// What its person had allowed when it was made, and must allow when it is redeemed.
+    pub(crate) fn needed(&self) -> Consent {
+        Consent {
+            scopes: self.scopes.bits(),
+            claims: self.claims.all().not_told_by(self.scopes).bits(),
+            level: self.vector.identity,
+            at: self.issued,
+        }
     }
 }
 
@@ -154,6 +172,7 @@ mod tests {
             claims: AskedClaims { userinfo: every, id_token: every },
             vector: trust::parse("P9.Cp.Cd").expect("vector"),
             authenticated: NOW,
+            issued: NOW,
             expires: NOW,
             challenge: Some(Challenge::from_bytes([5; 32])),
             nonce: Some("\"".repeat(STATE_BYTES_MAX)),

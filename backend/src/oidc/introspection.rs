@@ -15,6 +15,7 @@ use crate::model::{Grant, GrantId};
 use crate::oidc::parameters::Parameters;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::claims::Claims;
+use aldgate_core::token::family;
 use serde_json::{Map, Value, json};
 
 /// What of an access token's claims an introspection tells.
@@ -100,25 +101,62 @@ impl Provider {
         Ok(self.keys.sign(asking.profile().rules().signing, Kind::Introspection, &claims, now)?)
     }
 
-    /// Ends the grant of a token, if it is the client's own (RFC 7009, section 2.1). Nothing is said of whether there was
-    /// one.
+    /// Ends a token that was given to the client, and its grant if that is the client's too (RFC 7009, section 2.1). Nothing
+    /// is said of whether there was one.
     pub(crate) async fn revoke(
         &self,
         asking: &Proven,
         parameters: &Parameters,
         now: Timestamp,
     ) -> Result<(), NotDone<TokenError>> {
-        let token = token(parameters)?;
-        let grant = match self.refresh_tokens.read(token, now) {
-            Some(refresh) => Some(refresh.grant), // An older one of the family ends it as well.
-            None => self.own_claims(token, now).await?.and_then(|claims| self.grant_of(&claims)),
+        let (token, client) = (token(parameters)?, asking.client().id().as_str());
+        if let Some(refresh) = self.refresh_tokens.read(token, now) {
+            self.end_grant_of(client, &refresh.grant, now).await?; // An older one of the family ends it as well.
+            return Ok(());
+        }
+        let Some(claims) = self.own_claims(token, now).await? else { return Ok(()) };
+        if !is_access(&claims) || claims.text("client_id").ok().flatten() != Some(client) {
+            return Ok(());
+        }
+        let of_its_grant = match self.grant_of(&claims) {
+            Some(grant) => self.end_grant_of(client, &grant, now).await?,
+            None => false,
         };
-        let Some(id) = grant else { return Ok(()) };
-        let grant = self.store.grant(&id).await?;
-        if grant.is_some_and(|grant| grant.client == asking.client().id().as_str()) {
-            self.store.revoke_grant(&id).await?;
+        if !of_its_grant {
+            self.end_alone(&claims).await?; // The client has it for itself, or from another's grant by exchange.
         }
         Ok(())
+    }
+
+    /// Ends a grant, if it is a client's. False if it is not.
+    async fn end_grant_of(&self, client: &str, id: &GrantId, now: Timestamp) -> Result<bool, Fault> {
+        let own = self.store.grant(id).await?.is_some_and(|grant| grant.client == client);
+        if own {
+            self.end_grant(id, now).await?;
+        }
+        Ok(own)
+    }
+
+    /// Ends a grant: here, and in every gateway.
+    pub(super) async fn end_grant(&self, id: &GrantId, now: Timestamp) -> Result<(), Fault> {
+        if self.store.revoke_grant(id, now).await? {
+            self.herald.tell().await;
+        }
+        Ok(())
+    }
+
+    /// Ends an access token by its name, and nothing with it.
+    async fn end_alone(&self, claims: &Claims) -> Result<(), Fault> {
+        if let (Ok(Some(name)), Ok(Some(expires))) = (claims.text("jti"), claims.date("exp")) {
+            self.warm.revoke_token(&family::of_name(name), expires).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether an access token was ended alone.
+    pub(super) async fn has_ended_alone(&self, claims: &Claims) -> Result<bool, Fault> {
+        let Some(name) = claims.text("jti").ok().flatten() else { return Ok(false) };
+        Ok(self.warm.token_revoked(&family::of_name(name)).await?)
     }
 
     fn grant_of(&self, claims: &Claims) -> Option<GrantId> {
@@ -132,9 +170,11 @@ impl Provider {
             return Ok(grant.filter(|grant| grant.generation == refresh.generation).map(Shown::Refresh));
         }
         let Some(claims) = self.own_claims(token, now).await? else { return Ok(None) };
-        let is_access = claims.get("token_use").and_then(Value::as_str) == Some("access");
         let client = claims.text("client_id").ok().flatten().and_then(|id| self.registry.in_use(id));
-        let (true, Some(client)) = (is_access, client) else { return Ok(None) };
+        let (true, Some(client)) = (is_access(&claims), client) else { return Ok(None) };
+        if self.has_ended_alone(&claims).await? {
+            return Ok(None);
+        }
         if claims.text("sub").ok().flatten() == Some(client.id().as_str()) {
             return Ok(Some(Shown::Access(claims.into_members())));
         }
@@ -143,14 +183,22 @@ impl Provider {
         Ok(grant.map(|_| Shown::Access(claims.into_members())))
     }
 
-    /// A grant whose client, account and consent stand, and that has not ended.
+    /// A grant whose client, account and consent stand, and that has not ended; its record says what they leave of it.
     pub(crate) async fn standing(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, Fault> {
         let grant = self.store.grant(id).await?.filter(|grant| !grant.revoked && grant.expires > now);
-        let Some(grant) = grant.filter(|grant| self.registry.in_use(&grant.client).is_some()) else { return Ok(None) };
+        let Some(grant) = grant else { return Ok(None) };
+        let Some(client) = self.registry.in_use(&grant.client) else { return Ok(None) };
         let account = self.store.account(&grant.account).await?;
         let consent = self.store.consent(&grant.account, &grant.client).await?;
-        Ok((account.is_some() && consent.is_some()).then_some(grant))
+        let (Some(_), Some(consent)) = (account, consent) else { return Ok(None) };
+        let left = GrantRecord::decode(&grant.record).map(|record| record.within(&client).allowed_by(&consent));
+        Ok(left.map(|left| Grant { record: left.encode(), ..grant }))
     }
+}
+
+/// Whether claims are those of an access token.
+pub(super) fn is_access(claims: &Claims) -> bool {
+    claims.get("token_use").and_then(Value::as_str) == Some("access")
 }
 
 fn token(parameters: &Parameters) -> Result<&str, NotDone<TokenError>> {

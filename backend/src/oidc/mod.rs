@@ -43,6 +43,7 @@ pub(crate) mod userinfo;
 mod vouched;
 
 use crate::deliveries::Deliverer;
+use crate::herald::Herald;
 use crate::store::Store;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::secret::{MasterKey, Purpose};
@@ -73,6 +74,8 @@ pub(crate) struct Provider {
     registry: Registry,
     store: Store,
     warm: Arc<dyn Warm>,
+    /// Whoever ends a grant or stops a client has it tell of that.
+    herald: Arc<Herald>,
     entropy: Arc<dyn Entropy>,
     pub(crate) keys: Arc<SigningKeys>,
     requests: Seal,
@@ -101,6 +104,8 @@ pub(crate) struct Ground {
     pub(crate) store: Store,
     /// Where sessions and single-use values are.
     pub(crate) warm: Arc<dyn Warm>,
+    /// Who tells every gateway of what has ended.
+    pub(crate) herald: Arc<Herald>,
     /// The keys that it signs with.
     pub(crate) keys: Arc<SigningKeys>,
     /// Whether clients are asked for certificates where TLS ends.
@@ -146,6 +151,7 @@ impl Provider {
             registry: on.registry,
             store: on.store,
             warm: on.warm,
+            herald: on.herald,
             entropy: on.entropy,
             keys: on.keys,
         })

@@ -44,7 +44,7 @@ impl Parameters {
             if name.contains(char::is_control) || value.contains(char::is_control) {
                 return Err(BadParameters::Text);
             }
-            if !REPEATED.contains(&name.as_str()) && all.iter().any(|(other, _)| *other == name) {
+            if !Self::may_repeat(&name) && all.iter().any(|(other, _)| *other == name) {
                 return Err(BadParameters::Twice(shown(&name)));
             }
             if all.len() == PARAMETERS_MAX {
@@ -53,6 +53,11 @@ impl Parameters {
             all.push((name, value));
         }
         Ok(Self(all))
+    }
+
+    /// Whether one of this name may stand several times.
+    pub(crate) fn may_repeat(name: &str) -> bool {
+        REPEATED.contains(&name)
     }
 
     /// The same with one parameter set.

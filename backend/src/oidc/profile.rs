@@ -57,6 +57,9 @@ pub(crate) struct Rules {
     pub(crate) access_token: Duration,
     /// Life of a refresh token; `None` where there is none.
     pub(crate) refresh_token: Option<Duration>,
+    /// Whether a refresh token is replaced by the next at each use; else it is good as it is for its whole life (FAPI 2.0
+    /// Security Profile, section 5.3.2.1: it is bound to a client that proves itself, and a lost answer must not cost it).
+    pub(crate) rotates: bool,
     /// What an access token says that it is.
     pub(crate) access_token_kind: Kind,
     /// What `sub` is.
@@ -98,6 +101,7 @@ const NHS: Rules = Rules {
     id_token: Duration::from_hours(1),
     access_token: Duration::from_mins(5),
     refresh_token: Some(Duration::from_hours(30 * 24)),
+    rotates: true,
     access_token_kind: Kind::Jwt,
     subject: SubjectKind::Public,
     trust: Words::Nhs,
@@ -124,6 +128,7 @@ const CROSS_GOVERNMENT: Rules = Rules {
     id_token: Duration::from_mins(2),
     access_token: Duration::from_mins(3),
     refresh_token: None,
+    rotates: true, // There is none.
     access_token_kind: Kind::AccessToken,
     subject: SubjectKind::Pairwise,
     trust: Words::OneLogin,
@@ -150,6 +155,7 @@ const FAPI2: Rules = Rules {
     id_token: Duration::from_mins(5),
     access_token: Duration::from_mins(5),
     refresh_token: Some(Duration::from_hours(30 * 24)),
+    rotates: false,
     access_token_kind: Kind::AccessToken,
     subject: SubjectKind::Public,
     trust: Words::Nhs,

@@ -147,7 +147,7 @@ impl Known {
         let StoredClient { id, record, disabled, revision, .. } = stored;
         let client = record.and_then(|record| {
             let metadata = serde_json::from_slice::<Metadata>(&record).ok();
-            let client = metadata.and_then(|metadata| Client::register(&metadata.registration(&id)).ok());
+            let client = metadata.and_then(|metadata| metadata.client(&id).ok());
             if client.is_none() {
                 tracing::error!(client = id, "what is registered of a client is not taken by this version");
             }

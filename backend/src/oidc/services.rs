@@ -42,8 +42,7 @@ impl Provider {
         Ok(services.collect())
     }
 
-    /// What we keep about a person on account of services: what was verified of them, which services may know what of
-    /// it, and what those keep with us. What opens their record at a practice is a secret, and left out.
+    /// What we keep about a person on account of services: which may know what of them.
     pub(crate) async fn own_data(&self, account: &AccountId) -> Result<Map<String, Value>, Fault> {
         let services = self.services_of(account).await?;
         let services = services.iter().map(|KnownService { name, used }| {
@@ -59,18 +58,25 @@ impl Provider {
                 "last_signed_in": used.used.map(moment),
             })
         });
+        Ok(Map::from_iter([("services".to_owned(), services.collect())]))
+    }
+
+    /// What we keep of who a person is: what was verified of them, and what services keep with us about them. What opens
+    /// their record at a practice is a secret, and left out.
+    pub(crate) async fn own_identity(&self, account: &AccountId) -> Result<Map<String, Value>, Fault> {
         let notes = self.store.clients_notes(account).await?;
         let notes = notes.iter().map(|(client, text)| json!({"client": client, "text": text}));
         let mut data = Map::new();
-        data.insert("services".to_owned(), services.collect());
         data.insert("notes_of_services".to_owned(), notes.collect());
         data.insert("verified".to_owned(), facts(&self.store.person(account).await?));
         Ok(data)
     }
 
-    /// Takes back what a person has allowed a service: its tokens are good for nothing from then on, and it hears that
-    /// the person is signed in there no more. False if it was allowed nothing.
+    /// Takes back what a person has allowed a service: its tokens are good for nothing from then on, here and in every
+    /// gateway, and it hears that the person is signed in there no more. False if it was allowed nothing.
     pub(crate) async fn withdraw(&self, account: &AccountId, client: &str, now: Timestamp) -> Result<bool, Fault> {
-        Ok(self.store.withdraw_consent(account, client, Act::own(*account, now)).await?)
+        let withdrawn = self.store.withdraw_consent(account, client, Act::own(*account, now)).await?;
+        self.herald.tell().await;
+        Ok(withdrawn)
     }
 }

@@ -75,8 +75,25 @@ impl TokenNames {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::profile::Profile;
     use aldgate_core::testing::SeededEntropy;
-    use aldgate_core::testing::world::master_key;
+    use aldgate_core::testing::token_issuer::{Signer, claims_with};
+    use aldgate_core::testing::world::{NOW, master_key};
+    use aldgate_core::token::access_token::UnverifiedToken;
+    use aldgate_core::token::family;
+
+    #[test]
+    fn a_gateway_finds_the_grant_in_a_name_and_remembers_its_end_for_as_long_as_its_tokens_live() {
+        let (names, entropy) = (TokenNames::of(&master_key()), SeededEntropy::new(1));
+        let grant = GrantId::from_bytes([7; 16]);
+        let name = names.name(Named::Access, &grant, &entropy).expect("a name");
+        let token = Signer::new("ES256", "k").token(&claims_with(NOW, "jti", name.as_str().into()));
+        let families = UnverifiedToken::parse(&token).expect("a token").families();
+        assert_eq!(families[..2], [Some(family::of_name(&name)), Some(family::of_grant(grant.as_bytes()))]);
+        for profile in [Profile::Nhs, Profile::CrossGovernment, Profile::Fapi2] {
+            assert!(profile.rules().access_token <= family::LIFE_MAX, "{profile:?}");
+        }
+    }
 
     #[test]
     fn a_name_leads_to_its_grant_for_its_own_kind_of_token() {

@@ -61,7 +61,7 @@ impl Access {
     /// whoever narrowed it meant to hand on less.
     fn telling<'a>(&'a self, person: &'a Person) -> Telling<'a> {
         let whole = self.scopes == self.record.scopes;
-        let asked = if whole { self.record.claims.told_by(self.client.scopes()) } else { ClaimSet::NONE };
+        let asked = if whole { self.record.claims } else { ClaimSet::NONE };
         Telling { account: &self.account, person, scopes: self.scopes, asked, level: self.record.vector.identity }
     }
 }

@@ -108,7 +108,9 @@ impl Passwords {
     pub(crate) async fn hash(&self, password: NewPassword) -> Result<PasswordHash, HashingFault> {
         let salt = self.salt()?;
         let argon2 = self.argon2.clone();
-        self.run(move |memory| hash(&argon2, password.0.expose(), &salt, memory)).await?
+        let NewPassword { typed, at_least } = password;
+        let hash = self.run(move |memory| hash(&argon2, typed.expose(), &salt, memory)).await??;
+        Ok(hash.of_at_least(at_least))
     }
 
     /// Compares a password with a stored hash, or, in the same time, with none.

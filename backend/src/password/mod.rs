@@ -13,14 +13,14 @@ pub use breached::{Breached, NoFilter};
 pub use hashing::{ARGON2ID, PasswordCost};
 pub(crate) use hashing::{HashingFault, Passwords, Verdict};
 
-use crate::model::EmailAddress;
+use crate::model::{EmailAddress, PASSWORD_CHARS_MIN};
 use aldgate_core::secret::Secret;
 use known::Known;
 use std::sync::Arc;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Shortest password that is used with another factor, in characters (NIST SP 800-63B-4, section 3.1.1.2).
-pub const CHARS_MIN: usize = 8;
+pub const CHARS_MIN: usize = PASSWORD_CHARS_MIN;
 
 /// Shortest password that is the only factor, in characters (the same).
 pub const ALONE_CHARS_MIN: usize = 15;
@@ -45,6 +45,11 @@ impl Typed {
     /// Whether nothing was typed.
     pub(crate) fn is_empty(&self) -> bool {
         self.expose().is_empty()
+    }
+
+    /// The same once more, for whoever must compare it twice.
+    pub(crate) fn again(&self) -> Self {
+        Self(Secret::new(self.expose().to_owned()))
     }
 
     fn expose(&self) -> &str {
@@ -87,7 +92,11 @@ pub(crate) enum PasswordRefused {
 }
 
 /// Proof that a password meets the rules: only such a one is hashed for keeping.
-pub(crate) struct NewPassword(Typed);
+pub(crate) struct NewPassword {
+    typed: Typed,
+    /// Characters that it has at least, by the strictest rule that it meets; how many there are is nobody's to know.
+    at_least: usize,
+}
 
 /// The rules of a deployment.
 pub(crate) struct Rules {
@@ -137,7 +146,8 @@ impl Rules {
         } else if self.breached.as_ref().is_some_and(|list| list.holds(text) || list.holds(lower)) {
             Err(PasswordRefused::Breached)
         } else {
-            Ok(NewPassword(typed))
+            let at_least = if chars >= self.alone_chars_min { self.alone_chars_min } else { CHARS_MIN };
+            Ok(NewPassword { typed, at_least })
         }
     }
 }

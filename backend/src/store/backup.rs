@@ -1,8 +1,9 @@
 //! A copy of the database that is consistent while others write, and what a copy needs before it serves.
 //!
 //! On SQLite it is one file (`VACUUM INTO`: as of one moment, without what was deleted). PostgreSQL's own tools do that
-//! there. A copy is a step back in time: what was revoked after it was made is not revoked in it. So no session of that
-//! time stands in a copy that is put in place; passkeys and passwords are as they were then.
+//! there. A copy is a step back in time: what was revoked after it was made is not revoked in it. So nothing by which somebody
+//! was in at that time stands in a copy that is put in place: no session, no grant to a service, no remembered browser.
+//! Passkeys and passwords are as they were then.
 
 use super::audit::{Act, AuditEntry, BACKUP_RESTORED};
 use super::job::{Tx, Write};
@@ -50,7 +51,8 @@ impl Store {
         Ok(opened.map_err(|error| Unfit::Keys(error.to_string())))
     }
 
-    /// Makes a copy fit to serve: the sessions of its time are ended, and it is noted what it is.
+    /// Makes a copy fit to serve: the sessions of its time and what services were given are ended, the browsers that were
+    /// remembered are forgotten, and it is noted what it is.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -67,6 +69,7 @@ impl Write for Restored {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         sql::session::forget_all(tx.connection).await?;
+        sql::backup::nobody_is_in(tx.connection).await?;
         tx.audit(AuditEntry::done(self.0.clone(), BACKUP_RESTORED)).await
     }
 }

@@ -47,15 +47,23 @@ impl Store {
         self.writer.write(sql::client::Add { id: id.to_owned(), record, act }).await
     }
 
-    /// Replaces what is registered of a client. False if there is none of this name, or it is out of use.
+    /// Replaces what is registered of a client by its token of a generation. Gives the generation that is good from now on;
+    /// nothing if there is no client of this name, it is out of use, or its token is of another generation.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn change_client(&self, id: &str, record: Vec<u8>, act: Act) -> Result<bool, StoreError> {
-        self.writer.write(sql::client::Change { id: id.to_owned(), record, act }).await
+    pub(crate) async fn change_client(
+        &self,
+        id: &str,
+        generation: u32,
+        record: Vec<u8>,
+        act: Act,
+    ) -> Result<Option<u32>, StoreError> {
+        self.writer.write(sql::client::Change { id: id.to_owned(), generation, record, act }).await
     }
 
-    /// Puts a client out of use, or into use again; also one of the configuration.
+    /// Puts a client out of use, or into use again; also one of the configuration. Whoever has its token keeps nothing by
+    /// it when it is put out of use.
     ///
     /// # Errors
     /// [`StoreError`].

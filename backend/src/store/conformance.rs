@@ -13,9 +13,11 @@ use crate::model::telephone::PhoneNumber;
 use crate::model::{Consent, Grant, GrantId, LogoutNotice, UsedService};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::device::Device;
+use aldgate_core::id::TokenDigest;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::world::{self, NOW};
+use aldgate_core::token::family;
 use aldgate_core::warm::login_event::PasskeyUsed;
 
 #[path = "../../tests/support/postgres.rs"]
@@ -74,6 +76,7 @@ on_both! {
     a_failing_job_spoils_none_of_its_batch
     log_ins_of_another_tier_are_settled_once_and_never_backwards
     a_revocation_is_noted_with_its_fact_until_it_is_told
+    whatever_ends_a_grant_or_stops_a_client_notes_that_gateways_must_hear
     a_fact_and_its_audit_entry_are_one
     a_chain_that_many_append_to_at_once_stays_whole
     refused_sign_ins_are_one_entry_an_account_and_window_whatever_an_attacker_does
@@ -86,10 +89,14 @@ on_both! {
     a_client_is_told_of_a_session_once_whatever_races
     a_change_of_contact_is_taken_back_once
     whoever_changed_a_contact_keeps_nothing_of_what_they_added_when_it_is_taken_back
+    what_a_thief_put_there_does_not_stand_there_again
+    what_is_done_once_is_done_once_whatever_races
+    the_last_second_step_stays_beside_a_short_password
     an_app_code_and_a_recovery_code_open_once_whatever_races
     a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing
     when_a_service_was_used_outlives_its_grants_and_not_its_consent
     a_consent_is_what_was_given_last_until_it_is_taken_back
+    a_code_is_redeemed_while_what_it_rests_on_stands_and_whatever_races
     what_a_client_keeps_is_sealed_and_what_lay_open_is_sealed_too
     of_many_who_begin_to_keep_something_one_does
 }
@@ -156,10 +163,10 @@ async fn a_hash_is_renewed_only_while_the_password_is_the_same(store: Store) {
     let _ = store.create_account(&with_passkey(0)).await.expect("written");
     let hash = |text: &str| PasswordHash::new(text.into());
     assert_eq!(store.set_password(&account, None, &hash("changed"), None, ACT).await, Ok(true));
-    store.renew_hash(&account, &hash("old"), &hash("old, stronger")).await.expect("written");
+    assert_eq!(store.renew_hash(&account, &hash("old"), &hash("old, stronger")).await, Ok(false));
     let password = async || store.account(&account).await.expect("read").and_then(|account| account.password);
     assert_eq!(password().await, Some(hash("changed")));
-    store.renew_hash(&account, &hash("changed"), &hash("changed, stronger")).await.expect("written");
+    assert_eq!(store.renew_hash(&account, &hash("changed"), &hash("changed, stronger")).await, Ok(true));
     assert_eq!(password().await, Some(hash("changed, stronger")));
 }
 
@@ -184,7 +191,7 @@ async fn a_session_that_was_put_out_changes_nothing_more(store: Store) {
     assert_eq!(added(owner, 3).await, Ok(Addition::Added), "it stays");
     assert_eq!(added(later, 4).await, Ok(Addition::Added), "it came after");
     let locked = at.plus(Duration::from_secs(60));
-    store.lock(&account, locked, Act::system("link", locked)).await.expect("written");
+    assert_eq!(store.lock(&account, locked, None, Act::system("link", locked)).await, Ok(true));
     for by in [thief, owner, later] {
         let store = store.within(by);
         let number = phone("07700 900123");
@@ -209,10 +216,10 @@ async fn a_password_stands_only_in_the_place_of_the_one_that_was_verified(store:
     assert_eq!(changes.iter().filter(|changed| **changed).count(), 1, "{changes:?}");
     let stolen = password().await;
     // Whoever had verified it before the owner locked the account comes too late.
-    store.lock(&account, NOW, Act::system("link", NOW)).await.expect("written");
+    assert_eq!(store.lock(&account, NOW, None, Act::system("link", NOW)).await, Ok(true));
     assert_eq!(store.set_password(&account, stolen.as_ref(), &hash("a thief's"), None, ACT).await, Ok(false));
     assert_eq!(password().await, None);
-    let recovered = store.recover(&account, None, &hash("the owner's"), ACT).await;
+    let recovered = store.recover(&account, None, &hash("the owner's"), None, ACT).await;
     assert_eq!(recovered, Ok(Recovery::Recovered(Vec::new())));
     for verified in [None, stolen.as_ref()] {
         assert_eq!(store.set_password(&account, verified, &hash("a thief's"), None, ACT).await, Ok(false));
@@ -338,6 +345,69 @@ async fn a_revocation_is_noted_with_its_fact_until_it_is_told(store: Store) {
         store.revocation_told(*n).await.expect("told");
     }
     assert_eq!(store.untold_revocations(0, 10).await, Ok(vec![]));
+}
+
+/// What gateways must hear of the ends of access tokens; it is forgotten by this.
+async fn take_untold(store: &Store) -> Vec<TokenDigest> {
+    let untold = store.untold_tokens(0, 1_000).await.expect("read");
+    assert!(untold.iter().all(|(_, ended)| ended.until > NOW.plus(family::LIFE_MAX)), "{untold:?}");
+    store.ended_tokens_told(untold.iter().map(|(n, _)| *n).collect()).await.expect("told");
+    untold.into_iter().map(|(_, ended)| ended.digest).collect()
+}
+
+async fn whatever_ends_a_grant_or_stops_a_client_notes_that_gateways_must_hear(store: Store) {
+    let account = with_password(1).id;
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let (here, act) = (SessionId::from_bytes([1; 16]), || Act::own(account, NOW));
+    let grant = |n, session| Grant {
+        id: GrantId::from_bytes([n; 16]),
+        account,
+        session: Some(session),
+        client: if n % 2 == 0 { "even".into() } else { "odd".into() },
+        record: Vec::new(),
+        generation: 0,
+        created: NOW,
+        expires: NOW.plus(MINUTE),
+        revoked: false,
+    };
+    let elsewhere = SessionId::from_bytes([2; 16]);
+    for n in 0..8 {
+        let grant = grant(n, if n == 7 { here } else { elsewhere });
+        assert_eq!(store.redeem(&grant, None).await, Ok(Redemption::Redeemed));
+    }
+    let ended = |all: &[u8]| all.iter().map(|n| family::of_grant(&[*n; 16])).collect::<Vec<_>>();
+    assert_eq!(take_untold(&store).await, []);
+    assert_eq!(store.revoke_grant(&GrantId::from_bytes([0; 16]), NOW).await, Ok(true));
+    assert_eq!(store.revoke_grant(&GrantId::from_bytes([0; 16]), NOW).await, Ok(false));
+    assert_eq!(take_untold(&store).await, ended(&[0]), "once");
+    assert_eq!(store.redeem(&grant(1, elsewhere), None).await, Ok(Redemption::Replayed));
+    assert_eq!(take_untold(&store).await, ended(&[1]));
+    assert_eq!(store.rotate(&grant(3, elsewhere), 0, NOW.plus(MINUTE), NOW).await, Ok(Rotation::Rotated));
+    assert_eq!(take_untold(&store).await, []);
+    assert_eq!(store.rotate(&grant(3, elsewhere), 0, NOW.plus(MINUTE), NOW).await, Ok(Rotation::Reused));
+    assert_eq!(take_untold(&store).await, ended(&[3]));
+    assert_eq!(store.withdraw_consent(&account, "even", act()).await, Ok(false), "there was none, and yet");
+    let mut of_client = take_untold(&store).await;
+    of_client.sort_unstable();
+    let mut expected = ended(&[2, 4, 6]);
+    expected.sort_unstable();
+    assert_eq!(of_client, expected);
+    let [old, new] = ["one", "two"].map(|text| PasswordHash::new(format!("$argon2id${text}")));
+    assert_eq!(store.set_password(&account, Some(&old), &new, Some(here), ACT).await, Ok(true));
+    assert_eq!(take_untold(&store).await, ended(&[5]), "but not what was given in the session that stays");
+    assert_eq!(store.lock(&account, NOW, None, act()).await, Ok(true));
+    assert_eq!(take_untold(&store).await, ended(&[7]));
+    for disabled in [true, false] {
+        store.set_client_disabled("even", disabled, act()).await.expect("written");
+        let stopped: Vec<_> = if disabled { family::all_of_client("even", NOW).collect() } else { Vec::new() };
+        assert_eq!(take_untold(&store).await, stopped, "{disabled}");
+    }
+    assert_eq!(store.add_client("odd", Vec::new(), act()).await, Ok(true));
+    for removed in [true, false] {
+        assert_eq!(store.remove_client("odd", act()).await, Ok(removed));
+        let stopped: Vec<_> = if removed { family::all_of_client("odd", NOW).collect() } else { Vec::new() };
+        assert_eq!(take_untold(&store).await, stopped, "{removed}");
+    }
 }
 
 /// Any number of processes start at once on an empty database, and later ones find it as they left it.
@@ -591,7 +661,7 @@ async fn a_new_data_key_reaches_second_steps_and_former_contacts(store: Store) {
     let later = NOW.plus(MINUTE);
     assert_eq!(store.set_phone(&account, &new, [2; 16], later).await, Ok(Some(old.clone())));
     let keep = SessionId::from_bytes([3; 16]);
-    let changed = store.set_email(&account, &email("new@example.org"), keep, [3; 16], NOW).await;
+    let changed = store.set_email(&account, &email("new@example.org"), keep, [3; 16], None, NOW).await;
     assert_eq!(changed, Ok(EmailChange::Changed));
     assert_eq!(store.make_data_key(&keys, NOW, act.clone()).await, Ok(KeyId(1)));
     store.look_at_keys(&keys, NOW).await.expect("in order");
@@ -599,11 +669,10 @@ async fn a_new_data_key_reaches_second_steps_and_former_contacts(store: Store) {
     let values: Vec<_> = store.data_keys().await.expect("read").iter().map(|key| key.values).collect();
     assert_eq!(values, [0, 4], "address, telephone, and what each was before");
     assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(new)]);
-    let undone = Ok(Undoing::Undone(TakenAway::default()));
-    assert_eq!(store.undo_contact_change(&account, [2; 16], act.clone()).await, undone);
-    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(old.clone())]);
-    assert_eq!(store.undo_contact_change(&account, [3; 16], act).await, undone, "the earlier one after the later");
-    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(old)], "the number that stood there stays");
+    let taken = TakenAway { password: true, second_steps: 1, ..TakenAway::default() };
+    assert_eq!(store.undo_contact_change(&account, [2; 16], act.clone()).await, Ok(Undoing::Undone(taken)));
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(old)]);
+    assert_eq!(store.undo_contact_change(&account, [3; 16], act).await, Ok(Undoing::Used), "it was of the day before");
     let restored = store.account(&account).await.expect("read").expect("an account").email;
     assert_eq!(restored, with_password(1).email);
 }
@@ -701,9 +770,9 @@ async fn a_change_of_contact_is_taken_back_once(store: Store) {
     let _ = store.create_account(&with_password(2)).await.expect("written");
     let (keep, other) = (SessionId::from_bytes([3; 16]), with_password(2));
     let new = email("new@example.org");
-    assert_eq!(store.set_email(&account, &other.email, keep, [8; 16], NOW).await, Ok(EmailChange::Taken));
-    assert_eq!(store.set_email(&account, &new, keep, [9; 16], NOW).await, Ok(EmailChange::Changed));
-    let stolen = store.set_email(&other.id, &with_password(1).email, keep, [7; 16], NOW).await;
+    assert_eq!(store.set_email(&account, &other.email, keep, [8; 16], None, NOW).await, Ok(EmailChange::Taken));
+    assert_eq!(store.set_email(&account, &new, keep, [9; 16], None, NOW).await, Ok(EmailChange::Changed));
+    let stolen = store.set_email(&other.id, &with_password(1).email, keep, [7; 16], None, NOW).await;
     assert_eq!(stolen, Ok(EmailChange::Taken), "its former owner may want it back");
     let undone = race(10, |_| {
         let store = store.clone();
@@ -726,9 +795,12 @@ async fn whoever_changed_a_contact_keeps_nothing_of_what_they_added_when_it_is_t
     let _ = store.create_account(&with_passkey(1)).await.expect("written");
     assert_eq!(store.set_phone(&account, &mine, [1; 16], NOW).await, Ok(None));
     store.set_recovery_codes(&account, vec![[1; 32]], ACT).await.expect("written");
-    let at = |minutes| NOW.plus(MINUTE * minutes);
+    let at = |minutes| NOW.plus(UNDO_WITHIN + MINUTE * minutes);
     let own = |minutes| Act::own(account, at(minutes));
-    let changed = store.set_email(&account, &email("thief@evil.example"), keep, [2; 16], at(1)).await;
+    // In the day before, and nobody is told how to take that back.
+    let before = NewCredential { created: at(0), ..credential(&Authenticator::derived(1, 3)) };
+    assert_eq!(store.add_passkey(&account, &before).await, Ok(Addition::Added));
+    let changed = store.set_email(&account, &email("thief@evil.example"), keep, [2; 16], None, at(1)).await;
     assert_eq!(changed, Ok(EmailChange::Changed));
     let theirs = phone("07700 900456");
     assert_eq!(store.set_phone(&account, &theirs, [3; 16], at(2)).await, Ok(Some(mine.clone())));
@@ -742,13 +814,13 @@ async fn whoever_changed_a_contact_keeps_nothing_of_what_they_added_when_it_is_t
     assert_eq!(store.set_password(&account, None, &hash, None, own(6)).await, Ok(true));
     let browser = RememberedBrowser { id: [5; 32], device: Device::default(), created: at(7), used: at(7) };
     store.remember_browser(&account, browser).await.expect("written");
-    let again = store.set_email(&account, &email("thief@other.example"), keep, [5; 16], at(8)).await;
+    let again = store.set_email(&account, &email("thief@other.example"), keep, [5; 16], None, at(8)).await;
     assert_eq!(again, Ok(EmailChange::Changed));
 
     let act = Act::system("link", at(60));
     let undone = store.undo_contact_change(&account, [2; 16], act.clone()).await;
-    let taken = TakenAway { password: true, recovery_codes: true, second_steps: 2, passkeys: 1 };
-    assert_eq!(undone, Ok(Undoing::Undone(taken)), "landline and app; the mobile is what it was");
+    let taken = TakenAway { password: true, recovery_codes: true, second_steps: 3, passkeys: 2 };
+    assert_eq!(undone, Ok(Undoing::Undone(taken)), "mobile, landline and app");
     let found = store.account(&account).await.expect("read").expect("an account");
     assert_eq!((found.email, found.password), (original.clone(), None));
     assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(mine.clone())]);
@@ -759,7 +831,61 @@ async fn whoever_changed_a_contact_keeps_nothing_of_what_they_added_when_it_is_t
         assert_eq!(by_thief, Ok(Undoing::Used), "a link that went to a contact of theirs takes nothing back");
     }
     let entry = store.audited_of(&account, 1).await.expect("read")[0].json();
-    assert_eq!((&entry["detail"]["email"], &entry["detail"]["passkeys_removed"]), (&"restored".into(), &"1".into()));
+    assert_eq!((&entry["detail"]["email"], &entry["detail"]["passkeys_removed"]), (&"restored".into(), &"2".into()));
+}
+
+/// A thief puts a telephone of theirs there, then another in its place: what is remembered of that is theirs too.
+async fn what_a_thief_put_there_does_not_stand_there_again(store: Store) {
+    let (account, keep) = (with_passkey(1).id, SessionId::from_bytes([3; 16]));
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let (mine, theirs) = (phone("020 7946 0000"), [phone("07700 900456"), phone("07700 900789")]);
+    assert_eq!(store.set_phone(&account, &mine, [1; 16], NOW).await, Ok(None));
+    let at = |minutes| NOW.plus(UNDO_WITHIN + MINUTE * minutes);
+    assert_eq!(store.set_phone(&account, &theirs[0], [2; 16], at(1)).await, Ok(None));
+    assert_eq!(store.set_phone(&account, &theirs[1], [3; 16], at(2)).await, Ok(Some(theirs[0].clone())));
+    let removed = store.remove_second_step(&account, StepKind::Landline, [4; 16], 8, Act::own(account, at(3))).await;
+    assert_eq!(removed, Ok(StepRemoval::Removed));
+    let changed = store.set_email(&account, &email("thief@evil.example"), keep, [5; 16], None, at(4)).await;
+    assert_eq!(changed, Ok(EmailChange::Changed));
+    let undone = store.undo_contact_change(&account, [5; 16], Act::system("link", at(5))).await;
+    assert!(matches!(undone, Ok(Undoing::Undone(TakenAway { second_steps: 1, .. }))), "{undone:?}");
+    assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(mine)]);
+}
+
+/// What a link did is not done again by it, also where the account is as it was before; and what failed was not done.
+async fn what_is_done_once_is_done_once_whatever_races(store: Store) {
+    let account = with_passkey(1).id;
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let once = |byte| Some(Once { value: SingleUse::from_bytes([byte; 32]), until: NOW.plus(MINUTE) });
+    let locked = race(10, |_| {
+        let store = store.clone();
+        async move { store.lock(&account, NOW, once(1), Act::system("link", NOW)).await.expect("written") }
+    })
+    .await;
+    assert_eq!(locked.iter().filter(|locked| **locked).count(), 1);
+    let hash = PasswordHash::new("$argon2id$".into());
+    let recovered = store.recover(&account, None, &hash, once(2), ACT).await;
+    assert_eq!(recovered, Ok(Recovery::Recovered(Vec::new())));
+    assert_eq!(store.lock(&account, NOW, None, Act::system("link", NOW)).await, Ok(true));
+    assert_eq!(store.recover(&account, None, &hash, once(2), ACT).await, Ok(Recovery::Overtaken));
+    assert_eq!(store.account(&account).await.expect("read").expect("an account").password, None);
+}
+
+async fn the_last_second_step_stays_beside_a_short_password(store: Store) {
+    let account = with_passkey(1).id;
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    assert_eq!(store.set_phone(&account, &phone("07700 900123"), [7; 16], NOW).await, Ok(None));
+    assert_eq!(store.set_phone(&account, &phone("020 7946 0000"), [8; 16], NOW).await, Ok(None));
+    let remove = |kind: StepKind| store.remove_second_step(&account, kind, [kind.number(); 16], 15, ACT);
+    let hash = |text: &str| PasswordHash::new(format!("$argon2id${text}"));
+    assert_eq!(store.set_password(&account, None, &hash("short"), None, ACT).await, Ok(true));
+    assert_eq!(remove(StepKind::Landline).await, Ok(StepRemoval::Removed), "another is left");
+    assert_eq!(remove(StepKind::Mobile).await, Ok(StepRemoval::ShortPassword));
+    assert_eq!(remove(StepKind::App).await, Ok(StepRemoval::NotFound));
+    let long = hash("long").of_at_least(15);
+    assert_eq!(store.set_password(&account, Some(&hash("short")), &long, None, ACT).await, Ok(true));
+    assert_eq!(store.renew_hash(&account, &long, &hash("the same, stronger")).await, Ok(true));
+    assert_eq!(remove(StepKind::Mobile).await, Ok(StepRemoval::Removed));
 }
 
 async fn an_app_code_and_a_recovery_code_open_once_whatever_races(store: Store) {
@@ -781,8 +907,8 @@ async fn an_app_code_and_a_recovery_code_open_once_whatever_races(store: Store) 
     assert_eq!(used.iter().filter(|(step, _)| *step).count(), 1);
     assert_eq!(used.iter().filter(|(_, code)| *code).count(), 1);
     assert_eq!(store.recovery_codes(&account).await, Ok(1));
-    assert_eq!(store.remove_second_step(&account, StepKind::App, [9; 16], ACT).await, Ok(true));
-    assert_eq!(store.remove_second_step(&account, StepKind::App, [9; 16], ACT).await, Ok(false));
+    assert_eq!(store.remove_second_step(&account, StepKind::App, [9; 16], 8, ACT).await, Ok(StepRemoval::Removed));
+    assert_eq!(store.remove_second_step(&account, StepKind::App, [9; 16], 8, ACT).await, Ok(StepRemoval::NotFound));
 }
 
 async fn a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing(store: Store) {
@@ -797,7 +923,7 @@ async fn a_locked_account_keeps_what_it_had_before_and_a_closed_one_nothing(stor
     assert_eq!(store.set_password(&account, None, &hash, None, ACT).await, Ok(true));
     let browser = RememberedBrowser { id: [5; 32], device: Device::default(), created: NOW, used: NOW };
     store.remember_browser(&account, browser).await.expect("written");
-    store.lock(&account, since, Act::system("link", since)).await.expect("written");
+    assert_eq!(store.lock(&account, since, None, Act::system("link", since)).await, Ok(true));
     assert_eq!(store.account(&account).await.expect("read").expect("an account").password, None);
     assert_eq!(store.passkeys(&account).await.expect("read").len(), 1);
     assert_eq!(phone_of(&store, &account).await, [SecondStep::Phone(number)]);
@@ -948,4 +1074,67 @@ async fn when_a_service_was_used_outlives_its_grants_and_not_its_consent(store: 
     let again = store.used_services(&account).await.expect("read");
     assert_eq!(again.iter().find(|service| service.client == "rp").map(|service| service.used), Some(None));
     assert_eq!(store.sweep(at(24 * 60)).await, Ok(1));
+}
+
+async fn a_code_is_redeemed_while_what_it_rests_on_stands_and_whatever_races(store: Store) {
+    let account = with_password(1).id;
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let at = |secs| NOW.plus(Duration::from_secs(secs));
+    let session = InSession { account, session: SessionId::from_bytes([1; 16]), authenticated: at(1) };
+    let grant = |n| Grant {
+        id: GrantId::from_bytes([n; 16]),
+        account,
+        session: Some(session.session),
+        client: "rp".into(),
+        record: Vec::new(),
+        generation: 0,
+        created: at(5),
+        expires: at(500),
+        revoked: false,
+    };
+    let consent = |scopes, claims, level, secs| Consent { scopes, claims, level, at: at(secs) };
+    let good = consent(0b011, 0b01, IdentityLevel::P5, 4);
+    let redeem = async |n, session, needed| store.redeem_resting_on(&grant(n), session, needed, None).await;
+    assert_eq!(redeem(1, session, good).await, Ok(Redemption::Gone), "nothing is allowed");
+    store.give_consent(&account, "rp", consent(0b111, 0b11, IdentityLevel::P9, 4)).await.expect("written");
+    for (what, needed) in [
+        ("a scope", consent(0b1001, 0b01, IdentityLevel::P5, 4)),
+        ("a claim", consent(0b011, 0b101, IdentityLevel::P5, 4)),
+        ("the time", consent(0b011, 0b01, IdentityLevel::P5, 3)),
+    ] {
+        assert_eq!(redeem(1, session, needed).await, Ok(Redemption::Gone), "{what}");
+    }
+    assert_eq!(store.grant(&GrantId::from_bytes([1; 16])).await, Ok(None));
+    assert_eq!(redeem(1, session, good).await, Ok(Redemption::Redeemed));
+    // A second use that comes too late for anything else ends what the first has made.
+    store.give_consent(&account, "rp", consent(0b111, 0b11, IdentityLevel::P0, 4)).await.expect("written");
+    assert_eq!(redeem(1, session, good).await, Ok(Redemption::Gone), "the level");
+    assert!(store.grant(&GrantId::from_bytes([1; 16])).await.expect("read").expect("a grant").revoked);
+
+    // Whoever takes it back, or locks the account, leaves no grant behind, whichever of them comes first.
+    let allow = async |secs| store.give_consent(&account, "rp", consent(0b011, 0b01, IdentityLevel::P5, secs)).await;
+    for (first, lock) in [(10, false), (40, true)] {
+        allow(4).await.expect("written");
+        let left = race(20, |n| {
+            let (store, grant) = (store.clone(), grant(first + u8::try_from(n).expect("few")));
+            async move {
+                if n != 10 {
+                    let _ = store.redeem_resting_on(&grant, session, good, None).await.expect("written");
+                } else if lock {
+                    store.end_sessions(&account, Ending::AllBut(None), at(6), None).await.expect("written");
+                } else {
+                    assert_eq!(store.withdraw_consent(&account, "rp", Act::own(account, at(6))).await, Ok(true));
+                }
+                grant.id
+            }
+        })
+        .await;
+        for id in left {
+            let grant = store.grant(&id).await.expect("read");
+            assert!(grant.is_none_or(|grant| grant.revoked), "locked: {lock}");
+        }
+    }
+    let anew = InSession { authenticated: at(7), ..session };
+    assert_eq!(redeem(80, session, good).await, Ok(Redemption::Gone), "the session was put out");
+    assert_eq!(redeem(80, anew, good).await, Ok(Redemption::Redeemed));
 }

@@ -1,18 +1,39 @@
 //! Changes of contact, and the ends of an account: recovery, lockdown, closing.
 
 use super::audit::{Act, AuditEntry};
+use super::delivery::Outgoing;
 use super::sql::contact::{EMAIL, Remembered};
 use super::sql::second_step;
 use super::{Store, StoreError, sql};
 use crate::model::second_step::{SecondStep, StepKind};
 use crate::model::telephone::PhoneNumber;
 use crate::model::{EmailAddress, Ending, PasswordHash};
-use aldgate_core::id::{AccountId, SessionId};
+use aldgate_core::id::{AccountId, SessionId, SingleUse};
 use aldgate_core::time::Timestamp;
 use aldgate_core::webauthn::credential::CredentialRecord;
+use std::time::Duration;
 
 /// How long a change of contact can be taken back.
-pub const UNDO_WITHIN: std::time::Duration = std::time::Duration::from_hours(24);
+pub const UNDO_WITHIN: Duration = Duration::from_hours(24);
+
+/// Before its owner was told of what somebody else did to an account, and before a change that they take back: what was
+/// done to it in this time is not trusted either. A thief who is in adds what is theirs first, and is seen later.
+const DISTRUSTED_BEFORE: Duration = Duration::from_hours(24);
+
+/// From when on nothing is trusted that was done to an account, by when that was done of which its owner was told.
+pub(crate) fn distrusted_from(told_of: Timestamp) -> Timestamp {
+    let before = u64::try_from(DISTRUSTED_BEFORE.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(told_of.as_millis().saturating_sub(before))
+}
+
+/// What may be done once, as a link may: the first write that shows it does it, and uses it up in the same transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Once {
+    /// By what it is known.
+    pub value: SingleUse,
+    /// Until when that must be remembered: it is good for nothing then.
+    pub until: Timestamp,
+}
 
 /// A change of contact, by which a link names it.
 pub type ChangeId = [u8; 16];
@@ -43,16 +64,16 @@ pub enum Undoing {
     NotFound,
 }
 
-/// What was added to an account after a change that was taken back, and went with it.
+/// What went with a change that was taken back: what somebody else may know, and what they may have added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TakenAway {
-    /// The password, if it was set since then.
+    /// The password, if there was one.
     pub password: bool,
-    /// Recovery codes, if they were made since then.
+    /// Recovery codes, if there were any.
     pub recovery_codes: bool,
-    /// How many second steps.
+    /// How many second steps that were added in the day before the change, or since then.
     pub second_steps: u64,
-    /// How many passkeys.
+    /// How many passkeys that were.
     pub passkeys: u64,
 }
 
@@ -103,16 +124,18 @@ impl Store {
         }))
     }
 
-    /// Sets an account's address, and ends every session but `keep`. The change can be taken back.
+    /// Sets an account's address, and ends every session but `keep`. The change can be taken back, of which whoever has
+    /// the old address is told by `replaced`: unless it is itself one that takes a change back, by hand.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn set_email(
+    pub(crate) async fn set_email(
         &self,
         account: &AccountId,
         email: &EmailAddress,
         keep: SessionId,
         change: ChangeId,
+        replaced: Option<Outgoing>,
         now: Timestamp,
     ) -> Result<EmailChange, StoreError> {
         let set = sql::contact::SetEmail {
@@ -122,6 +145,7 @@ impl Store {
             keep,
             now,
             remembered: Remembered { id: change, ends: now.plus(UNDO_WITHIN) },
+            replaced,
             sealer: self.sealer.clone(),
         };
         self.writer.write(set).await
@@ -145,8 +169,9 @@ impl Store {
         }))
     }
 
-    /// Takes a change of contact back, once, with every change that came after it: all contacts are what they were at that
-    /// moment, what was added since then to open the account is gone, and everybody is out.
+    /// Takes a change of contact back, once, with every change of the day before it and of all the time since: all contacts
+    /// are what they were then, what was added to open the account is gone, its password and its recovery codes are too, and
+    /// everybody is out.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -176,20 +201,21 @@ impl Store {
         self.writer.write(sql::ending::EndSessions { account: *account, ending, at, entry }).await
     }
 
-    /// Replaces the password that was forgotten, if it is still that one, and ends everything. Without a second step,
-    /// which somebody else would lack, the account's identity falls to P0.
+    /// Replaces the password that was forgotten, `once`, if it is still that one, and ends everything. Without a second
+    /// step, which somebody else would lack, the account's identity falls to P0.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]. Nothing is used up then.
     pub async fn recover(
         &self,
         account: &AccountId,
         forgotten: Option<&PasswordHash>,
         password: &PasswordHash,
+        once: Option<Once>,
         act: Act,
     ) -> Result<Recovery, StoreError> {
         let (forgotten, password) = (forgotten.cloned(), password.clone());
-        self.writer.write(sql::ending::Recover { account: *account, forgotten, password, act }).await
+        self.writer.write(sql::ending::Recover { account: *account, forgotten, password, once, act }).await
     }
 
     /// The addresses that an account had, oldest first, as far as they are remembered and were not taken back, each with the
@@ -201,12 +227,18 @@ impl Store {
         sql::contact::former_addresses(&self.readers, &self.sealer, account).await
     }
 
-    /// Locks an account: see [`sql::ending::Lock`].
+    /// Locks an account: see [`sql::ending::Lock`]. False if it was to be done `once`, and was.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn lock(&self, account: &AccountId, since: Timestamp, act: Act) -> Result<(), StoreError> {
-        self.writer.write(sql::ending::Lock { account: *account, since, act }).await
+    /// [`StoreError`]. Nothing is used up then.
+    pub async fn lock(
+        &self,
+        account: &AccountId,
+        since: Timestamp,
+        once: Option<Once>,
+        act: Act,
+    ) -> Result<bool, StoreError> {
+        self.writer.write(sql::ending::Lock { account: *account, since, once, act }).await
     }
 
     /// Closes an account: nothing of it stays but the log-ins that happened. False if there is none.
@@ -247,7 +279,7 @@ mod tests {
         let digest = authenticator.record().digest;
         let before = store.credential(&digest).await.expect("read").expect("a passkey");
         assert_eq!(before.identity, IdentityLevel::P9);
-        let Ok(Recovery::Recovered(lowered)) = store.recover(&account, None, &hash("new"), ACT).await else {
+        let Ok(Recovery::Recovered(lowered)) = store.recover(&account, None, &hash("new"), None, ACT).await else {
             panic!("recovered")
         };
         let after = store.credential(&digest).await.expect("read").expect("a passkey");
@@ -262,7 +294,7 @@ mod tests {
         let (_home, store, account, _) = with_p9().await;
         let number = PhoneNumber::parse("07700 900123").expect("a number");
         assert_eq!(store.set_phone(&account, &number, [1; 16], NOW).await, Ok(None));
-        assert_eq!(store.recover(&account, None, &hash("new"), ACT).await, Ok(Recovery::Recovered(Vec::new())));
+        assert_eq!(store.recover(&account, None, &hash("new"), None, ACT).await, Ok(Recovery::Recovered(Vec::new())));
         let identity = store.account(&account).await.expect("read").expect("an account").identity;
         assert_eq!(identity, IdentityLevel::P9);
     }
@@ -272,11 +304,28 @@ mod tests {
         let (_home, store, account, _) = with_p9().await;
         assert_eq!(store.set_password(&account, None, &hash("another"), None, ACT).await, Ok(true));
         for forgotten in [None, Some(hash("old"))] {
-            let replaced = store.recover(&account, forgotten.as_ref(), &hash("new"), ACT).await;
+            let replaced = store.recover(&account, forgotten.as_ref(), &hash("new"), None, ACT).await;
             assert_eq!(replaced, Ok(Recovery::Overtaken));
         }
         let kept = store.account(&account).await.expect("read").expect("an account");
         assert_eq!((kept.password, kept.identity), (Some(hash("another")), IdentityLevel::P9));
+    }
+
+    #[tokio::test]
+    async fn what_fails_uses_nothing_up() {
+        let (home, store, account, _) = with_p9().await;
+        let once = Some(Once { value: SingleUse::from_bytes([1; 32]), until: NOW.plus(UNDO_WITHIN) });
+        store.close().await;
+        let broken = "CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'broken'); END";
+        sql::scratch(&home.path(), broken).await.expect("broken");
+        let store = open(&home.path()).await.expect("a store");
+        assert!(store.lock(&account, NOW, once, ACT).await.is_err());
+        assert!(store.recover(&account, None, &hash("new"), once, ACT).await.is_err());
+        store.close().await;
+        sql::scratch(&home.path(), "DROP TRIGGER broken").await.expect("mended");
+        let store = open(&home.path()).await.expect("a store");
+        assert_eq!(store.lock(&account, NOW, once, ACT).await, Ok(true));
+        assert_eq!(store.lock(&account, NOW, once, ACT).await, Ok(false));
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::audit::Act;
 use super::sql::{consent, grant};
-use super::{ServedFrom, Store, StoreError};
+use super::{InSession, ServedFrom, Store, StoreError};
 use crate::model::{Consent, Grant, GrantId, UsedService};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
@@ -15,6 +15,9 @@ pub enum Redemption {
     Redeemed,
     /// It stood already: the code was used before, and its family has ended by this.
     Replayed,
+    /// What the code rests on has ended: the session, or what the person allowed. If it was used before, its family has
+    /// ended by this.
+    Gone,
 }
 
 /// How the replacement of a refresh token ended.
@@ -31,13 +34,28 @@ pub enum Rotation {
 
 /// Grants.
 impl Store {
-    /// Makes a grant, once; ends it if it is made again. A client that wants to be told when the session ends in which
-    /// it is made says which that is.
+    /// Makes a grant, once, whatever it rests on; ends it if it is made again. A client that wants to be told when the
+    /// session ends in which it is made says which that is.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn redeem(&self, new: &Grant, served: Option<ServedFrom>) -> Result<Redemption, StoreError> {
-        self.writer.write(grant::Redeem { new: new.clone(), served }).await
+        self.writer.write(grant::Redeem { new: new.clone(), rests_on: None, served }).await
+    }
+
+    /// The same, as long as its code rests on something: the session in which that was made, and what the person had
+    /// allowed by then and allows still (`needed`, whose `at` is when the code was made).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn redeem_resting_on(
+        &self,
+        new: &Grant,
+        session: InSession,
+        needed: Consent,
+        served: Option<ServedFrom>,
+    ) -> Result<Redemption, StoreError> {
+        self.writer.write(grant::Redeem { new: new.clone(), rests_on: Some((session, needed)), served }).await
     }
 
     /// A grant, also if it has ended.
@@ -67,16 +85,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn revoke_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
-        self.writer.write(grant::Revoke(*id)).await
-    }
-
-    /// Ends every grant of an account. Gives how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn revoke_grants(&self, account: &AccountId) -> Result<u64, StoreError> {
-        self.writer.write(grant::RevokeAll(*account)).await
+    pub async fn revoke_grant(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError> {
+        self.writer.write(grant::Revoke { grant: *id, at: now }).await
     }
 }
 

@@ -38,7 +38,7 @@ mod writer;
 mod writes;
 
 use crate::model::{
-    Account, EmailAddress, Ending, NewAccount, NewCredential, Passkey, PasswordHash, Revocation, WayIn,
+    Account, EmailAddress, EndedTokens, Ending, NewAccount, NewCredential, Passkey, PasswordHash, Revocation, WayIn,
 };
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::{AccountId, CredentialDigest, Lane, SessionId, SingleUse};
@@ -57,7 +57,8 @@ pub use client_session::ServedFrom;
 #[cfg(test)]
 pub(crate) use client_session::TOLD_FOR;
 pub(crate) use client_session::{FAREWELL, LOGOUT};
-pub use contact::{ChangeId, ContactKind, EmailChange, Recovery, TakenAway, UNDO_WITHIN, Undoing};
+pub(crate) use contact::distrusted_from;
+pub use contact::{ChangeId, ContactKind, EmailChange, Once, Recovery, TakenAway, UNDO_WITHIN, Undoing};
 pub use data_key::{DATA_KEY_BYTES, DataKey, DataKeys, KeyId, KeysFailed, NotDropped, Unopened};
 use delivery::Outgoing;
 pub use grant::{Redemption, Rotation};
@@ -66,6 +67,7 @@ pub use key_files::KeyFiles;
 pub use open::OpenError;
 pub use open::postgres::{BadUrl, Server, ServerOptions};
 use seal::Sealer;
+pub use second_step::StepRemoval;
 use settling::Settling;
 use sql::Readers;
 use sql::account::NewRow;
@@ -330,7 +332,7 @@ impl Store {
         self.writer.write(sql::account::SetPassword { account: *account, present, password, keep, act }).await
     }
 
-    /// Keeps the same password under another hash, unless the password was changed meanwhile.
+    /// Keeps the same password under another hash, unless that was changed meanwhile. False if it was.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -339,7 +341,7 @@ impl Store {
         account: &AccountId,
         old: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let renewal = sql::account::RenewHash { account: *account, old: old.clone(), new: new.clone() };
         self.writer.write(renewal).await
     }
@@ -417,6 +419,23 @@ impl Store {
     /// [`StoreError`]. It is told again then.
     pub(crate) async fn revocation_told(&self, n: i64) -> Result<(), StoreError> {
         self.writer.write(sql::revocation::Told(n)).await
+    }
+
+    /// The oldest ends of access tokens after number `after`, with the numbers by which [`Store::ended_tokens_told`]
+    /// forgets them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn untold_tokens(&self, after: i64, max: u32) -> Result<Vec<(i64, EndedTokens)>, StoreError> {
+        sql::revocation::untold_tokens(&self.readers, after, max).await
+    }
+
+    /// Forgets some of them: the shared tier knows.
+    ///
+    /// # Errors
+    /// [`StoreError`]. They are told again then.
+    pub(crate) async fn ended_tokens_told(&self, told: Vec<i64>) -> Result<(), StoreError> {
+        self.writer.write(sql::revocation::TokensTold(told)).await
     }
 }
 

@@ -7,6 +7,18 @@ use crate::model::second_step::{RememberedBrowser, SecondStep, SecondSteps, Step
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 
+/// How the removal of a second step ended. Only `Removed` has changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum StepRemoval {
+    /// It is asked for no more.
+    Removed,
+    /// There is none of this kind.
+    NotFound,
+    /// A password would be all that is left, and it is too short for that.
+    ShortPassword,
+}
+
 /// Most browsers that are remembered for one account.
 const BROWSERS_MAX: usize = 20;
 
@@ -49,7 +61,8 @@ impl Store {
         self.writer.write(sql::second_step::UseStep { account: *account, step }).await
     }
 
-    /// Removes the second step of a kind. A telephone is remembered, so that it can be put back. False if there is none.
+    /// Removes the second step of a kind, unless it is the last and the password has fewer characters, as far as is known,
+    /// than one that stands alone must have. A telephone is remembered, so that it can be put back.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -58,10 +71,12 @@ impl Store {
         account: &AccountId,
         kind: StepKind,
         change: ChangeId,
+        alone_chars_min: usize,
         act: Act,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<StepRemoval, StoreError> {
         let remembered = Remembered { id: change, ends: act.at.plus(UNDO_WITHIN) };
-        self.writer.write(sql::second_step::Remove { account: *account, kind, remembered, act }).await
+        let remove = sql::second_step::Remove { account: *account, kind, remembered, alone_chars_min, act };
+        self.writer.write(remove).await
     }
 
     /// How many recovery codes an account has left.

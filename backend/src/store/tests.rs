@@ -3,7 +3,9 @@
 
 use super::audit::{AuditEntry, Break, PASSWORD_SET};
 use super::*;
-use crate::model::{NewCredential, WayIn};
+use crate::model::second_step::RememberedBrowser;
+use crate::model::{Grant, GrantId, NewCredential, WayIn};
+use aldgate_core::device::Device;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::world::{self, NOW};
 use aldgate_core::testing::{ManualClock, SeededEntropy};
@@ -292,12 +294,35 @@ async fn whatever_is_done_to_the_audit_without_the_key_is_seen() {
     assert_eq!(store.verify_audit(&noted).await.expect("read").map(drop), rewritten, "also when it has grown again");
 }
 
+/// Lets a service in, and has a browser remembered. Gives the grant.
+async fn let_in(store: &Store, account: AccountId, session: SessionId) -> GrantId {
+    let (id, ends) = (GrantId::from_bytes([1; 16]), NOW.plus(SWEEP_GRACE));
+    let grant = Grant {
+        id,
+        account,
+        session: Some(session),
+        client: "rp".into(),
+        record: Vec::new(),
+        generation: 0,
+        created: NOW,
+        expires: ends,
+        revoked: false,
+    };
+    assert_eq!(store.redeem(&grant, Some(ServedFrom { session, ends })).await, Ok(Redemption::Redeemed));
+    let browser = RememberedBrowser { id: [5; 32], device: Device::default(), created: NOW, used: NOW };
+    store.remember_browser(&account, browser).await.expect("written");
+    assert_eq!(store.client_sessions(&account, NOW).await.map(|served| served.len()), Ok(1));
+    id
+}
+
 #[tokio::test]
 async fn a_copy_is_whole_while_others_write() {
     let home = Home::new().await;
     let population: Vec<_> = (0..300).map(with_passkey).collect();
     home.store.insert_accounts(&population).await.expect("inserted");
-    let opening = opened(&home.store, population[0].id, 1, None).await;
+    let account = population[0].id;
+    let opening = opened(&home.store, account, 1, None).await;
+    let grant = let_in(&home.store, account, opening).await;
     let copy = home.folder.path().join("copy.db");
     let writing = home.store.clone();
     let writer = tokio::spawn(async move {
@@ -315,6 +340,10 @@ async fn a_copy_is_whole_while_others_write() {
     assert!(store.session(&opening).await.expect("read").is_some());
     store.restored(Act::system("test", NOW)).await.expect("written");
     assert!(store.session(&opening).await.expect("read").is_none(), "what has ended since must not stand again");
+    let revoked = store.grant(&grant).await.expect("read").expect("a grant").revoked;
+    assert!(revoked, "a refresh token that was revoked since must not be good again");
+    assert_eq!(store.client_sessions(&account, NOW).await, Ok(vec![]));
+    assert_eq!(store.remembered_browsers(&account).await, Ok(vec![]), "nor a browser that was forgotten since");
     store.close().await;
     let other = MasterKey::new([9; 32]);
     let stranger = Store::open(&copy, &other, Arc::new(SeededEntropy::new(1))).await.expect("a store");

@@ -39,19 +39,19 @@ words! {
         "Bydd gan eich cyfrif ei hen gyfeiriad e-bost eto, a bydd pawb yn cael eu hallgofnodi ohono.";
     take_back_phone: "Your account will have its old telephone number again, and everyone is signed out of it.",
         "Bydd gan eich cyfrif ei hen rif ffôn eto, a bydd pawb yn cael eu hallgofnodi ohono.";
-    take_back_all_since: "Everything else that was changed or added since then goes too: contact details, passkeys, second steps, recovery codes, remembered browsers, and a password that was set since then.",
-        "Bydd popeth arall a newidiwyd neu a ychwanegwyd ers hynny yn mynd hefyd: manylion cyswllt, allweddi mynediad, ail gamau, codau adfer, porwyr sy'n cael eu cofio, a chyfrinair a osodwyd ers hynny.";
+    take_back_all_since: "Everything else that was changed or added in the day before, and since then, goes too: contact details, passkeys, second steps and remembered browsers. Your password and recovery codes no longer work.",
+        "Bydd popeth arall a newidiwyd neu a ychwanegwyd yn y diwrnod cyn hynny, ac ers hynny, yn mynd hefyd: manylion cyswllt, allweddi mynediad, ail gamau a phorwyr sy'n cael eu cofio. Ni fydd eich cyfrinair na'ch codau adfer yn gweithio mwyach.";
     take_it_back: "Take the change back", "Dadwneud y newid";
     change_taken_back: "The change was taken back", "Mae'r newid wedi'i ddadwneud";
-    removed_with_change: "This was added after the change, and we have removed it:",
-        "Ychwanegwyd hyn ar ôl y newid, ac rydym wedi'i ddileu:";
+    removed_with_change: "We have removed what was added in the day before the change, and since then, and what somebody else may know:",
+        "Rydym wedi dileu'r hyn a ychwanegwyd yn y diwrnod cyn y newid, ac ers hynny, a'r hyn y gallai rhywun arall ei wybod:";
     removed_passkeys(count: u64): "Passkeys: {count}", "Allweddi mynediad: {count}";
     removed_second_steps(count: u64): "Second steps (telephones or an authenticator app): {count}",
         "Ail gamau (ffonau neu ap dilysu): {count}";
     removed_recovery_codes: "Recovery codes", "Codau adfer";
     removed_password: "The password", "Y cyfrinair";
-    change_taken_back_next: "Choose a new password now, in case somebody knows the old one.",
-        "Dewiswch gyfrinair newydd nawr, rhag ofn bod rhywun yn gwybod yr hen un.";
+    change_taken_back_next: "Choose a new password now. We will send a link for that to your email address.",
+        "Dewiswch gyfrinair newydd nawr. Byddwn yn anfon dolen ar gyfer hynny i'ch cyfeiriad e-bost.";
 
     what_is_your_new_email: "What is your new email address?", "Beth yw eich cyfeiriad e-bost newydd?";
     old_email_is_told: "We will send a code to it, and tell your old address.",
@@ -60,6 +60,10 @@ words! {
 
     your_data: "Your data", "Eich data";
     download_your_data: "Download your data", "Lawrlwytho eich data";
+    left_out_for_password: "You signed in with a password alone. Sign in with your second step or a passkey, then download your data again to have this too.",
+        "Gwnaethoch fewngofnodi gyda chyfrinair yn unig. Mewngofnodwch gyda'ch ail gam neu allwedd mynediad, yna lawrlwythwch eich data eto i gael hyn hefyd.";
+    left_out_for_level: "You got your account back by a message. Prove your identity again, then download your data again to have this too.",
+        "Cawsoch eich cyfrif yn ôl drwy neges. Profwch pwy ydych chi eto, yna lawrlwythwch eich data eto i gael hyn hefyd.";
     close_your_account: "Close your account", "Cau eich cyfrif";
     close_what_happens: "What we keep about you is deleted, and you are signed out everywhere. Services keep what they have. You can create a new account with your email address at any time.",
         "Bydd yr hyn rydym yn ei gadw amdanoch yn cael ei ddileu, a byddwch yn cael eich allgofnodi ym mhobman. Mae gwasanaethau'n cadw'r hyn sydd ganddynt. Gallwch greu cyfrif newydd gyda'ch cyfeiriad e-bost unrhyw bryd.";

@@ -33,6 +33,8 @@ words! {
         "Nid yw'r cod adfer hwn yn gywir, neu mae wedi'i ddefnyddio o'r blaen";
     no_more_step_codes: "We cannot send any more codes. Use another way or sign in again",
         "Ni allwn anfon rhagor o godau. Defnyddiwch ffordd arall neu mewngofnodwch eto";
+    step_code_not_sent: "We could not send a code. Use another way, or try again in a few minutes",
+        "Ni allem anfon cod. Defnyddiwch ffordd arall, neu rhowch gynnig arall arni ymhen ychydig funudau";
     choose_a_way: "Choose how you want to go on", "Dewiswch sut rydych am barhau";
 
     second_step: "Second step", "Ail gam";
@@ -77,6 +79,10 @@ words! {
     remove_second_step: "Remove this second step?", "Dileu'r ail gam hwn?";
     remove_second_step_why: "It will not be asked for any more. Without any second step, your password alone opens your account.",
         "Ni ofynnir amdano mwyach. Heb unrhyw ail gam, mae eich cyfrinair yn unig yn agor eich cyfrif.";
+    longer_password_first: "Choose a longer password first", "Dewiswch gyfrinair hirach yn gyntaf";
+    longer_password_first_why(least: usize):
+        "Without this second step, your password alone opens your account. It must then have {least} characters or more, and we do not know that yours has. Choose one that is as long, then remove your second step.",
+        "Heb yr ail gam hwn, mae eich cyfrinair yn unig yn agor eich cyfrif. Rhaid bod ganddo {least} nod neu fwy wedyn, ac ni wyddom fod gan eich un chi gynifer. Dewiswch un sydd mor hir, yna dilëwch eich ail gam.";
     done_second_step_set: "Your second step was saved", "Cadwyd eich ail gam";
     done_second_step_removed: "Your second step was removed", "Dilëwyd eich ail gam";
     stronger_first: "Sign in with your second step or a passkey first, then add another",

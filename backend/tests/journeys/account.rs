@@ -1,5 +1,6 @@
 //! The account pages: passkeys, sessions, password.
 
+use crate::steps::with_phone;
 use crate::world::{Ear, PASSWORD, World};
 use aldgate_backend::model::Person;
 use aldgate_core::assurance::IdentityLevel;
@@ -70,6 +71,27 @@ async fn a_stolen_password_takes_no_passkey_from_whoever_was_identified() {
     let digest = CredentialDigest::of(&one.credential_id);
     assert!(world.warm.credential(&digest).await.expect("warm").is_some());
     assert_eq!(owner.post(&path, &[]).await.location(), "/account/passkeys?done=passkey-removed");
+}
+
+#[tokio::test]
+async fn a_stolen_password_closes_no_account_of_whoever_was_identified() {
+    let world = World::new().await;
+    let mut owner = world.with_passkey(EMAIL, &Authenticator::derived(1, 1)).await;
+    assert_eq!(owner.post("/account/password", &[("new_password", PASSWORD)]).await.status, 303);
+    let session = owner.session().await.expect("a session");
+    let account = world.warm.session(&session).await.expect("warm").expect("a record").account;
+    let known = world.store.set_person(&account, IdentityLevel::P9, &Person::default()).await;
+    assert_eq!(known, Ok(true));
+    let mut thief = world.browser();
+    assert_eq!(thief.sign_in(EMAIL, PASSWORD).await.status, 303);
+    let answer = thief.post("/account/close", &[("email", EMAIL)]).await;
+    assert_eq!(answer.location(), "/sign-in?return_to=%2Faccount%2Fclose&why=passkey", "{answer:?}");
+    with_phone(&mut owner, &world, "07700 900123").await;
+    let answer = thief.post("/account/close", &[("email", EMAIL)]).await;
+    assert_eq!(answer.location(), "/sign-in?return_to=%2Faccount%2Fclose&why=second-step", "{answer:?}");
+    assert!(world.store.account(&account).await.expect("read").is_some());
+    let answer = owner.post("/account/close", &[("email", EMAIL)]).await;
+    assert!(answer.body.contains("Your account is closed"), "{}", answer.body);
 }
 
 #[tokio::test]

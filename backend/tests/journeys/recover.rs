@@ -1,14 +1,16 @@
 //! Getting an account back, taking changes back, "this wasn't me", and leaving.
 
 use crate::steps::{with_app, with_phone};
-use crate::world::{PASSWORD, World, token_in};
+use crate::world::{Browser, PASSWORD, World, token_in};
 use aldgate_backend::store::audit::{Act, Actor, AuditEntry, SESSIONS_ENDED};
 use aldgate_backend::{Channel, Message};
 use aldgate_core::id::SessionId;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::warm::Opening;
+use aldgate_core::warm::memory::MemoryWarm;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 const EMAIL: &str = "ada@example.org";
@@ -197,6 +199,7 @@ async fn a_changed_number_is_taken_back_by_the_old_one() {
         world.after(Duration::from_hours(24));
         let answer = anybody.get(&format!("/cancel-change?token={token}")).await;
         assert!(answer.status == 409 && answer.body.contains(late), "{}", answer.body);
+        owner.choose_anew(EMAIL, PASSWORD).await;
         owner.sign_in(EMAIL, PASSWORD).await;
         owner.post("/sign-in/code", &[("code", &world.code())]).await;
         let page = owner.get("/account/second-step").await;
@@ -226,57 +229,175 @@ async fn a_changed_address_is_taken_back_by_the_old_one_which_nobody_takes_meanw
     let answer = world.browser().post("/cancel-change", &[("token", &token)]).await;
     assert!(answer.body.contains("taken back"), "{}", answer.body);
     assert!(owner.session().await.is_none());
+    world.browser().choose_anew(EMAIL, PASSWORD).await;
     assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
     assert_eq!(world.browser().sign_in("ada@new.example", PASSWORD).await.status, 422);
 }
 
-#[tokio::test]
-async fn a_thief_who_changed_the_address_keeps_no_way_in_when_that_is_taken_back() {
-    let world = World::new().await;
-    let mut owner = world.with_password(EMAIL).await;
-    with_phone(&mut owner, &world, "07700 900123").await;
-    let own = Authenticator::derived(1, 1);
-    assert_eq!(owner.register_passkey(&own).await.status, 200);
-    world.after(Duration::from_mins(1));
-    // Somebody sits at the open session.
-    let mut thief = owner.clone();
-    thief.post("/account/email", &[("email", "thief@evil.example")]).await;
-    assert_eq!(thief.post("/account/prove", &[("code", &world.code())]).await.status, 303);
-    let told = world.messages().into_iter().rev().find(|message| message.to == EMAIL).expect("a message");
-    let undo = token_in(&told.body).expect("a link");
-    world.after(Duration::from_mins(1));
-    with_phone(&mut thief, &world, "07700 900456").await;
-    with_app(&mut thief, &world).await;
+/// All by which somebody may come back who sits at an open session.
+async fn make_ways_back(thief: &mut Browser<'_>, world: &World) -> Authenticator {
+    with_phone(thief, world, "07700 900456").await;
+    with_app(thief, world).await;
     let codes = thief.post("/account/recovery-codes", &[]).await;
     assert_eq!(codes.status, 200);
     let theirs = Authenticator::derived(1, 2);
     assert_eq!(thief.register_passkey(&theirs).await.status, 200);
     let change = [("current_password", PASSWORD), ("new_password", NEW)];
     assert_eq!(thief.post("/account/password", &change).await.status, 303);
+    theirs
+}
 
-    let mut anybody = world.browser();
-    let page = anybody.get(&format!("/cancel-change?token={undo}")).await;
-    assert!(page.body.contains("Everything else that was changed or added since then goes too"), "{}", page.body);
-    let page = anybody.post("/cancel-change", &[("token", &undo)]).await;
-    for line in ["Passkeys: 1", "an authenticator app): 1", "<li>Recovery codes</li>", "<li>The password</li>"] {
-        assert!(page.body.contains(line), "{line}: {}", page.body);
+async fn take_the_address(thief: &mut Browser<'_>, world: &World) {
+    thief.post("/account/email", &[("email", "thief@evil.example")]).await;
+    assert_eq!(thief.post("/account/prove", &[("code", &world.code())]).await.status, 303);
+}
+
+/// Before the change that is seen, or after it: of most of it nobody who is told can take it back.
+#[tokio::test]
+async fn a_thief_who_changed_the_address_keeps_no_way_in_when_that_is_taken_back() {
+    for prepared in [false, true] {
+        let world = World::new().await;
+        let mut owner = world.with_password(EMAIL).await;
+        with_phone(&mut owner, &world, "07700 900123").await;
+        let own = Authenticator::derived(1, 1);
+        assert_eq!(owner.register_passkey(&own).await.status, 200);
+        world.after(Duration::from_hours(48));
+        owner.sign_in(EMAIL, PASSWORD).await;
+        assert_eq!(owner.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
+        world.after(Duration::from_mins(1));
+        // Somebody sits at the open session.
+        let mut thief = owner.clone();
+        let theirs = if prepared {
+            let theirs = make_ways_back(&mut thief, &world).await;
+            world.after(Duration::from_mins(1));
+            take_the_address(&mut thief, &world).await;
+            theirs
+        } else {
+            take_the_address(&mut thief, &world).await;
+            world.after(Duration::from_mins(1));
+            make_ways_back(&mut thief, &world).await
+        };
+        let undo = world.undo(EMAIL);
+
+        let mut anybody = world.browser();
+        let page = anybody.get(&format!("/cancel-change?token={undo}")).await;
+        assert!(page.body.contains("changed or added in the day before, and since then, goes too"), "{}", page.body);
+        let page = anybody.post("/cancel-change", &[("token", &undo)]).await;
+        for line in ["Passkeys: 1", "an authenticator app): 2", "<li>Recovery codes</li>", "<li>The password</li>"] {
+            assert!(page.body.contains(line), "{line}: {}", page.body);
+        }
+        assert!(thief.session().await.is_none());
+        for (email, password) in [(EMAIL, NEW), (EMAIL, PASSWORD), ("thief@evil.example", NEW)] {
+            assert_eq!(world.browser().sign_in(email, password).await.status, 422, "{email} {password}");
+        }
+        for (passkey, stays) in [(&own, true), (&theirs, false)] {
+            let digest = aldgate_core::id::CredentialDigest::of(&passkey.credential_id);
+            assert_eq!(world.warm.credential(&digest).await.expect("warm").is_some(), stays);
+        }
+        // The owner comes back by a message to the address that is theirs again, and by the number that was.
+        anybody.choose_anew(EMAIL, "the owner's new one").await;
+        assert_eq!(anybody.sign_in(EMAIL, "the owner's new one").await.location(), "/sign-in/code");
+        let sent = world.messages().pop().expect("a text");
+        assert_eq!((sent.channel, sent.to.as_str()), (Channel::Text, "+447700900123"));
+        assert_eq!(anybody.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
     }
-    assert!(thief.session().await.is_none());
-    for (email, password) in [(EMAIL, NEW), (EMAIL, PASSWORD), ("thief@evil.example", NEW)] {
-        assert_eq!(world.browser().sign_in(email, password).await.status, 422, "{email} {password}");
+}
+
+/// The owner sees it, and changes the address back by hand: nothing that went to the thief's turns that around.
+#[tokio::test]
+async fn a_thief_gets_no_link_when_the_owner_changes_the_address_back_by_hand() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    world.after(Duration::from_mins(1));
+    let mut thief = owner.clone();
+    take_the_address(&mut thief, &world).await;
+    thief.post("/account/email", &[("email", "two@evil.example")]).await;
+    assert_eq!(thief.post("/account/prove", &[("code", &world.code())]).await.status, 303);
+    let to_thief = world.undo("thief@evil.example");
+    world.after(Duration::from_mins(1));
+    let before = world.messages().len();
+    owner.post("/account/email", &[("email", EMAIL)]).await;
+    assert_eq!(owner.post("/account/prove", &[("code", &world.code())]).await.status, 303);
+    let told: Vec<_> = world.messages().into_iter().skip(before).map(|message| message.to).collect();
+    assert_eq!(told, [EMAIL, EMAIL], "the code, and the word that it was changed");
+    let answer = world.browser().post("/cancel-change", &[("token", &to_thief)]).await;
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    assert!(owner.session().await.is_some());
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
+    // A later change is one like any other.
+    world.after(Duration::from_mins(1));
+    take_the_address(&mut owner, &world).await;
+    assert_eq!(world.browser().post("/cancel-change", &[("token", &world.undo(EMAIL))]).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_a_stranger_has_sent_to_an_address_keeps_its_owner_from_no_new_password() {
+    let world = World::new().await;
+    world.with_password(EMAIL).await;
+    let stranger = async |n: usize, path: &str, email: &str| {
+        let mut browser = world.browser();
+        browser.client = format!("198.51.100.{n}");
+        browser.post(path, &[("email", email)]).await.status
+    };
+    let mut statuses = Vec::new();
+    for n in 0..5 {
+        statuses.push(stranger(n, "/register", EMAIL).await);
     }
-    for (passkey, stays) in [(&own, true), (&theirs, false)] {
-        let digest = aldgate_core::id::CredentialDigest::of(&passkey.credential_id);
-        assert_eq!(world.warm.credential(&digest).await.expect("warm").is_some(), stays);
+    assert_eq!(statuses, [303, 303, 303, 303, 429], "with the code of the owner's registration");
+    let mut owner = world.browser();
+    assert_eq!(owner.post("/reset", &[("email", EMAIL)]).await.status, 200);
+    // The same way has a limit of its own, and who has reached it has sent the owner that many links.
+    for n in 5..9 {
+        assert_eq!(stranger(n, "/reset", EMAIL).await, 200);
     }
-    // The owner comes back by a message to the address that is theirs again, and by the number that was.
-    anybody.post("/reset", &[("email", EMAIL)]).await;
-    let reset = world.token();
-    assert_eq!(anybody.post("/reset/new", &[("token", &reset), ("password", "the owner's new one")]).await.status, 303);
-    assert_eq!(anybody.sign_in(EMAIL, "the owner's new one").await.location(), "/sign-in/code");
-    let sent = world.messages().pop().expect("a text");
-    assert_eq!((sent.channel, sent.to.as_str()), (Channel::Text, "+447700900123"));
-    assert_eq!(anybody.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
+    world.after(Duration::from_mins(59));
+    assert_eq!(owner.post("/reset", &[("email", EMAIL)]).await.status, 429);
+    let token = world.token_sent_to(EMAIL);
+    assert_eq!(owner.post("/reset/new", &[("token", &token), ("password", NEW)]).await.status, 303);
+    // And it keeps nobody from an account.
+    for n in 10..16 {
+        stranger(n, "/reset", "bob@example.org").await;
+    }
+    assert_eq!(stranger(16, "/register", "bob@example.org").await, 303);
+}
+
+/// The password that was forgotten is none, and is none again when the account was locked: a link that is the same then was
+/// used.
+#[tokio::test]
+async fn a_link_works_once_also_where_everything_is_as_it_was_before() {
+    let world = World::new().await;
+    world.with_passkey(EMAIL, &Authenticator::derived(1, 1)).await;
+    let mut owner = world.browser();
+    owner.post("/reset", &[("email", EMAIL)]).await;
+    let token = world.token();
+    assert_eq!(owner.post("/reset/new", &[("token", &token), ("password", NEW)]).await.status, 303);
+    assert_eq!(owner.sign_in(EMAIL, NEW).await.status, 303);
+    assert!(owner.post("/account/lock", &[]).await.body.contains("Your account is locked"));
+    let answer = world.browser().post("/reset/new", &[("token", &token), ("password", PASSWORD)]).await;
+    assert!(answer.status == 409 && answer.body.contains("CID2022"), "{}", answer.body);
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 422);
+}
+
+/// Whoever says that it was not they must not be told that they have said so, and the account be open.
+#[tokio::test]
+async fn an_account_is_locked_whatever_is_down_and_once_whatever_races() {
+    let warm = Arc::new(MemoryWarm::default());
+    let shared = warm.clone();
+    let world = World::with_warm(|_| shared).await;
+    let mut thief = world.with_password(EMAIL).await;
+    assert_eq!(thief.register_passkey(&Authenticator::derived(1, 2)).await.status, 200);
+    let not_me = link_to(&world, EMAIL, "passkey was added");
+    warm.set_down(true);
+    let answers = (0..4).map(|_| {
+        let (mut browser, token) = (world.browser(), not_me.clone());
+        async move { browser.post("/not-me", &[("token", &token)]).await.status }
+    });
+    let statuses = crate::sign_in::futures_of(answers).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    warm.set_down(false);
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 422);
+    let locked = world.messages().into_iter().filter(|message| message.subject.contains("is locked")).count();
+    assert_eq!(locked, 1);
 }
 
 #[tokio::test]
@@ -294,6 +415,7 @@ async fn of_a_chain_of_changed_addresses_no_link_but_the_first_ones_leads_back()
     assert_eq!(world.browser().post("/cancel-change", &[("token", &links[0])]).await.status, 200);
     let answer = world.browser().post("/cancel-change", &[("token", &links[1])]).await;
     assert_eq!(answer.status, 409, "it would give the account to the thief's first address");
+    world.browser().choose_anew(EMAIL, PASSWORD).await;
     assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
 }
 
@@ -342,6 +464,7 @@ async fn a_link_that_went_to_a_thiefs_address_locks_nobody_out_once_that_is_take
     let undo = link_to(&world, EMAIL, "contact details were changed");
     assert_eq!(world.browser().post("/cancel-change", &[("token", &undo)]).await.status, 200);
     let mut owner = world.browser();
+    owner.choose_anew(EMAIL, PASSWORD).await;
     assert_eq!(owner.sign_in(EMAIL, PASSWORD).await.status, 303);
     for answer in
         [thief.get(&format!("/not-me?token={not_me}")).await, thief.post("/not-me", &[("token", &not_me)]).await]
@@ -365,6 +488,7 @@ async fn a_number_that_was_removed_is_asked_for_back_by_whoever_has_it() {
     assert_eq!(world.browser().post("/cancel-change", &[("token", &undo)]).await.status, 200);
     assert!(thief.session().await.is_none());
     let mut owner = world.browser();
+    owner.choose_anew(EMAIL, PASSWORD).await;
     owner.sign_in(EMAIL, PASSWORD).await;
     assert_eq!(world.messages().pop().expect("a text").to, "+447700900123");
     assert_eq!(owner.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
@@ -436,6 +560,7 @@ async fn a_link_that_went_to_an_address_of_before_is_worth_nothing() {
     assert_eq!(world.browser().post("/cancel-change", &[("token", &undo)]).await.status, 200);
     let answer = thief.post("/reset/new", &[("token", &reset), ("password", NEW)]).await;
     assert!(answer.status == 409 && answer.body.contains("CID2022"), "{}", answer.body);
+    world.browser().choose_anew(EMAIL, PASSWORD).await;
     assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
 }
 

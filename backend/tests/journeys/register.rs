@@ -60,6 +60,36 @@ async fn a_code_is_guessed_at_five_times_at_most() {
     assert_eq!(browser.get("/register/method").await.location(), "/register/code");
 }
 
+/// However many journeys are begun with an address that nobody has registered, from wherever.
+#[tokio::test]
+async fn the_codes_of_one_address_are_guessed_at_twenty_times_a_day() {
+    let world = World::new().await;
+    let begun = async |n: usize| {
+        let mut browser = world.browser();
+        browser.client = format!("198.51.100.{n}");
+        browser.post("/register", &[("email", if n % 2 == 0 { EMAIL } else { "ADA@example.org" })]).await;
+        browser
+    };
+    for n in 0..4 {
+        let (mut browser, code) = (begun(n).await, world.code());
+        for _ in 0..7 {
+            let answer = browser.post("/register/code", &[("code", &other(&code))]).await;
+            assert_eq!(answer.status, 422, "what the journey refuses is no guess");
+        }
+    }
+    let (mut browser, code) = (begun(4).await, world.code());
+    let answer = browser.post("/register/code", &[("code", &code)]).await;
+    assert!(answer.status == 429 && answer.body.contains("Try again after"), "{}", answer.body);
+    // Nor does somebody who has an account guess on.
+    world.after(Duration::from_hours(2));
+    let mut owner = world.with_password("bob@example.org").await;
+    owner.post("/account/email", &[("email", EMAIL)]).await;
+    assert_eq!(owner.post("/account/prove", &[("code", &world.code())]).await.status, 429);
+    world.after(Duration::from_hours(22));
+    let (mut browser, code) = (begun(5).await, world.code());
+    assert_eq!(browser.post("/register/code", &[("code", &code)]).await.location(), "/register/method");
+}
+
 #[tokio::test]
 async fn a_new_code_replaces_the_old_one_and_three_are_enough() {
     let world = World::new().await;

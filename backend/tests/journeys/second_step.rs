@@ -3,6 +3,8 @@
 use crate::steps::{app_code, with_app, with_phone};
 use crate::world::{Answer, Browser, PASSWORD, World};
 use aldgate_backend::Channel;
+use aldgate_core::warm::memory::MemoryWarm;
+use std::sync::Arc;
 use std::time::Duration;
 
 const EMAIL: &str = "ada@example.org";
@@ -91,8 +93,62 @@ async fn codes_after_a_password_are_bounded_too() {
     thief.client = "198.51.100.99".into();
     let answer = thief.sign_in(EMAIL, PASSWORD).await;
     assert_eq!((answer.status, world.messages().len()), (429, sent), "{answer:?}");
+    assert!(answer.body.contains("Try again after"), "{}", answer.body);
+    assert_eq!(thief.post("/sign-in/other", &[("way", "text")]).await.status, 429);
+    assert!(thief.session().await.is_none());
     world.after(Duration::from_hours(1));
     at_second_step(&world, "198.51.100.99").await;
+}
+
+/// Where no code can be sent, whoever knows the password has what else they have.
+#[tokio::test]
+async fn a_code_that_cannot_be_sent_keeps_nobody_from_another_way() {
+    let world = World::new().await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, MOBILE).await;
+    let codes = codes_on(&owner.post("/account/recovery-codes", &[]).await);
+    // Somebody who knows the password has used all codes up.
+    for n in 0..10 {
+        at_second_step(&world, &format!("198.51.100.{n}")).await;
+    }
+    world.break_outbox();
+    for (hours, status, said) in [(0, 429, "Try again after"), (1, 503, "We could not send a code")] {
+        world.after(Duration::from_hours(hours));
+        let mut browser = world.browser();
+        let answer = browser.sign_in(EMAIL, PASSWORD).await;
+        assert!(answer.status == status && answer.body.contains(said), "{answer:?}");
+        assert!(answer.body.contains("href=\"/sign-in/recovery-code\""), "{}", answer.body);
+        let code = &codes[usize::from(status == 503)];
+        let answer = browser.post("/sign-in/recovery-code", &[("recovery_code", code)]).await;
+        assert_eq!((answer.status, answer.location()), (303, "/demo?x=1"), "{}", answer.body);
+    }
+    let mut browser = world.browser();
+    assert_eq!(browser.sign_in(EMAIL, PASSWORD).await.status, 503);
+    world.mend_outbox();
+    assert_eq!(browser.post("/sign-in/other", &[("way", "text")]).await.location(), "/sign-in/code");
+    assert_eq!(browser.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
+}
+
+#[tokio::test]
+async fn nothing_is_used_up_where_no_session_can_be_opened() {
+    let warm = Arc::new(MemoryWarm::default());
+    let shared = warm.clone();
+    let world = World::with_warm(|_| shared).await;
+    let mut owner = world.with_password(EMAIL).await;
+    let key = with_app(&mut owner, &world).await;
+    let codes = codes_on(&owner.post("/account/recovery-codes", &[]).await);
+    world.after(Duration::from_mins(1));
+    let (mut with_code, mut by_app) = (world.browser(), world.browser());
+    for browser in [&mut with_code, &mut by_app] {
+        assert_eq!(browser.sign_in(EMAIL, PASSWORD).await.location(), "/sign-in/code");
+    }
+    let code = app_code(&key, world.now().as_secs());
+    for (down, status) in [(true, 503), (false, 303)] {
+        warm.set_down(down);
+        let answer = with_code.post("/sign-in/recovery-code", &[("recovery_code", &codes[0])]).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert_eq!(by_app.post("/sign-in/code", &[("code", &code)]).await.status, status);
+    }
 }
 
 #[tokio::test]
@@ -349,6 +405,32 @@ async fn a_second_step_is_removed_by_its_owner_who_is_told() {
     assert!(world.messages().iter().any(|message| message.subject.contains("second step was removed")));
     assert_eq!(owner.post("/account/second-step/pigeon/remove", &[]).await.status, 404);
     assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.location(), "/demo?x=1");
+}
+
+/// What is all that opens an account is longer than what another step stands beside.
+#[tokio::test]
+async fn the_last_second_step_goes_only_when_the_password_is_long_enough_to_stand_alone() {
+    const SHORT: &str = "xq7 plum";
+    let world = World::demanding(15).await;
+    let mut owner = world.with_password(EMAIL).await;
+    with_phone(&mut owner, &world, MOBILE).await;
+    with_phone(&mut owner, &world, "020 7946 0000").await;
+    let change = [("current_password", PASSWORD), ("new_password", SHORT)];
+    assert_eq!(owner.post("/account/password", &change).await.status, 303);
+    assert_eq!(owner.post("/account/second-step/landline/remove", &[]).await.status, 303, "another is left");
+    let answer = owner.post("/account/second-step/mobile/remove", &[]).await;
+    assert!(answer.status == 409 && answer.body.contains("15 characters or more"), "{}", answer.body);
+    assert!(answer.body.contains("href=\"/account/password\""), "{}", answer.body);
+    assert_eq!(world.browser().sign_in(EMAIL, SHORT).await.location(), "/sign-in/code");
+    // By whatever way it was chosen.
+    owner.choose_anew(EMAIL, "another xq7 plum").await;
+    owner.sign_in(EMAIL, "another xq7 plum").await;
+    assert_eq!(owner.post("/sign-in/code", &[("code", &world.code())]).await.status, 303);
+    assert_eq!(owner.post("/account/second-step/mobile/remove", &[]).await.status, 303);
+    // The one of a registration is long enough.
+    let mut other = world.with_password("bob@example.org").await;
+    with_phone(&mut other, &world, "07700 900456").await;
+    assert_eq!(other.post("/account/second-step/mobile/remove", &[]).await.status, 303);
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! Signing in with a password and signing out: what looks the same, what is counted, what ends.
 
 use crate::world::{PASSWORD, World};
+use aldgate_backend::model::PasswordHash;
+use aldgate_backend::store::audit::Act;
 use aldgate_core::id::SessionId;
 use aldgate_core::session::cookie;
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::warm::Opening;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
 use std::time::Duration;
 
 const EMAIL: &str = "ada@example.org";
@@ -171,6 +174,42 @@ async fn one_client_has_ten_guesses_and_success_forgets_them() {
     let mut elsewhere = world.browser();
     elsewhere.client = "2001:db8::1".into();
     assert_eq!(elsewhere.sign_in(EMAIL, PASSWORD).await.status, 303);
+}
+
+/// Whoever knows the password does not fill the owner's letter box; nor do they keep the owner out by it.
+#[tokio::test]
+async fn of_many_new_browsers_the_owner_is_told_a_few_times_an_hour() {
+    let world = World::new().await;
+    world.with_password(EMAIL).await;
+    let told = || world.messages().into_iter().filter(|message| message.subject.starts_with("New sign-in")).count();
+    for _ in 0..8 {
+        assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
+    }
+    assert_eq!(told(), 5);
+    world.after(Duration::from_hours(1));
+    assert_eq!(world.browser().sign_in(EMAIL, PASSWORD).await.status, 303);
+    assert_eq!(told(), 6);
+}
+
+/// Each finds the old hash, and makes another of the same password.
+#[tokio::test]
+async fn sign_ins_at_once_are_all_right_while_a_hash_is_renewed() {
+    let world = World::new().await;
+    let owner = world.with_password(EMAIL).await;
+    let session = owner.session().await.expect("a session");
+    let id = world.warm.session(&session).await.expect("warm").expect("a record").account;
+    let present = async || world.store.account(&id).await.expect("read").expect("an account").password;
+    let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, Some(32)).expect("parameters"));
+    let weak = weak.hash_password_with_salt(PASSWORD.as_bytes(), &[7; 16]).expect("a hash").to_string();
+    let weak = PasswordHash::new(weak);
+    let act = Act::own(id, world.now());
+    assert_eq!(world.store.set_password(&id, present().await.as_ref(), &weak, None, act).await, Ok(true));
+    let attempts = (0..4).map(|_| {
+        let mut browser = world.browser();
+        async move { browser.sign_in(EMAIL, PASSWORD).await.status }
+    });
+    assert_eq!(futures_of(attempts).await, [303; 4]);
+    assert_ne!(present().await, Some(weak), "it was renewed");
 }
 
 #[tokio::test]

@@ -34,6 +34,9 @@ pub(crate) const PASSWORD: &str = "three random words";
 pub(crate) const JOURNEY: &str = "__Host-aldgate-journey";
 const ISSUER: &str = "http://localhost:8080";
 
+/// Shortest password that stands alone, if nothing else is said.
+const PASSWORD_ALONE_CHARS_MIN: usize = 8;
+
 /// The seed of a world without clients.
 const WITHOUT_CLIENTS: u64 = 11;
 
@@ -60,9 +63,18 @@ impl World {
 
     /// A world whose shared tier is another.
     pub(crate) async fn with_warm(warm: impl FnOnce(Store) -> Arc<dyn Warm>) -> Self {
+        Self::without_clients(PASSWORD_ALONE_CHARS_MIN, warm).await
+    }
+
+    /// A world in which a password that stands alone is so long at least.
+    pub(crate) async fn demanding(chars: usize) -> Self {
+        Self::without_clients(chars, |store| Arc::new(EmbeddedWarm::new(store))).await
+    }
+
+    async fn without_clients(chars: usize, warm: impl FnOnce(Store) -> Arc<dyn Warm>) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let clock = Arc::new(ManualClock::at(world::NOW));
-        Self::on(folder, clock, Registry::default(), WITHOUT_CLIENTS, warm).await
+        Self::on(folder, clock, Registry::default(), (WITHOUT_CLIENTS, chars), warm).await
     }
 
     /// A world with clients, on a database that has signing keys.
@@ -70,21 +82,23 @@ impl World {
         let folder = tempfile::tempdir().expect("folder");
         std::fs::copy(database, folder.path().join("aldgate.db")).expect("a copy");
         let clock = Arc::new(ManualClock::at(world::NOW));
-        Self::on(folder, clock, clients, 12, |store| Arc::new(EmbeddedWarm::new(store))).await
+        let with = (12, PASSWORD_ALONE_CHARS_MIN);
+        Self::on(folder, clock, clients, with, |store| Arc::new(EmbeddedWarm::new(store))).await
     }
 
     /// The same world after a restart, with other clients.
     pub(crate) async fn restarted(self, clients: Registry) -> Self {
         self.store.close().await;
         std::fs::remove_file(self.socket()).expect("the old socket");
-        Self::on(self.folder, self.clock, clients, 13, |store| Arc::new(EmbeddedWarm::new(store))).await
+        let with = (13, PASSWORD_ALONE_CHARS_MIN);
+        Self::on(self.folder, self.clock, clients, with, |store| Arc::new(EmbeddedWarm::new(store))).await
     }
 
     async fn on(
         folder: tempfile::TempDir,
         clock: Arc<ManualClock>,
         clients: Registry,
-        seed: u64,
+        (seed, password_alone_chars_min): (u64, usize),
         warm: impl FnOnce(Store) -> Arc<dyn Warm>,
     ) -> Self {
         let has_keys = seed != WITHOUT_CLIENTS; // Else they would be made, and RSA keys take their time.
@@ -110,7 +124,7 @@ impl World {
             signing_keys: Rules::default(),
             mutual_tls: true,
             reach: Reach::beyond_public(vec!["127.0.0.0/8".parse().expect("a network")]), // Of services under test.
-            password_alone_chars_min: 8,
+            password_alone_chars_min,
             breached: None,
             models: None,
         };
@@ -230,8 +244,24 @@ impl World {
         answer
     }
 
+    /// What an administrator is answered, on their socket.
+    pub(crate) async fn administer(&self, method: &str, path: &str, body: &str) -> Answer {
+        let socket = self.folder.path().join("admin.sock");
+        if !socket.exists() {
+            let (listener, serving) = (UnixListener::bind(&socket).expect("socket"), self.backend.clone());
+            tokio::spawn(async move { serving.serve_admin(listener, std::future::pending()).await });
+        }
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
+        let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        Self::ask_at(&socket, request.as_bytes()).await
+    }
+
     async fn ask(&self, request: &[u8]) -> Answer {
-        let mut stream = UnixStream::connect(self.socket()).await.expect("connected");
+        Self::ask_at(&self.socket(), request).await
+    }
+
+    async fn ask_at(socket: &Path, request: &[u8]) -> Answer {
+        let mut stream = UnixStream::connect(socket).await.expect("connected");
         let _ = stream.write_all(request).await; // A refused body may be cut short.
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes).await;
@@ -475,6 +505,14 @@ impl Browser<'_> {
     pub(crate) async fn register_passkey(&mut self, authenticator: &Authenticator) -> Answer {
         let challenge = self.challenge().await;
         self.post_json("/passkey/register", &registration(authenticator, &challenge)).await
+    }
+
+    /// Chooses a new password by a message to an address.
+    pub(crate) async fn choose_anew(&mut self, email: &str, password: &str) {
+        assert_eq!(self.post("/reset", &[("email", email)]).await.status, 200);
+        let token = self.world.token_sent_to(email);
+        let answer = self.post("/reset/new", &[("token", &token), ("password", password)]).await;
+        assert_eq!(answer.location(), "/sign-in?done=password-reset", "{}", answer.body);
     }
 
     /// Signs in with a password.

@@ -4,6 +4,7 @@
 use super::authorization::TOKEN_BYTES_MAX;
 use super::claims::Claims;
 pub use super::claims::{CLOCK_SKEW, Expected};
+use super::family::{self, Families};
 use super::grant::Grant;
 use super::jws::Compact;
 use super::verifying_key::VerifyingKey;
@@ -61,6 +62,11 @@ impl<'a> UnverifiedToken<'a> {
     /// When it says it ends.
     pub const fn expires(&self) -> Timestamp {
         self.expires
+    }
+
+    /// By what it may be ended with others, if it is what it says and of the deployment's own provider.
+    pub fn families(&self) -> Families {
+        Claims::read(self.jws.unverified_payload()).map(|claims| family::of(&claims)).unwrap_or_default()
     }
 
     /// Verifies it with the key of the issuer's that it names, and judges what it says.

@@ -10,6 +10,8 @@ pub mod certificate_assertion;
 pub mod claims;
 pub mod dpop;
 pub mod dpop_nonce;
+mod ended;
+pub mod family;
 pub mod grant;
 pub mod identity_assertion;
 pub mod introspection;

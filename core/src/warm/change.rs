@@ -14,7 +14,7 @@ pub enum Change {
     CredentialChanged(Arc<CredentialRecord>),
     /// A passkey was removed. Its digest never comes back.
     CredentialRetired(CredentialDigest),
-    /// An access token was ended before its time.
+    /// An access token was ended before its time, or all those of a grant or of a client ([`crate::token::family`]).
     TokenRevoked(TokenDigest),
     /// The keys with which the deployment's own OpenID provider signs are others now: made, announced or removed.
     ProviderKeysChanged,

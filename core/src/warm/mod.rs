@@ -125,10 +125,11 @@ pub trait Warm: Send + Sync {
     /// Makes known that a passkey of an account was removed.
     async fn retire_credential(&self, account: &AccountId, credential: &CredentialDigest) -> Result<(), Unavailable>;
 
-    /// Ends an access token before its time; it is remembered until `until`, when the token would have expired.
+    /// Ends an access token before its time, or all those that have something in common ([`crate::token::family`]); it is
+    /// remembered until `until`, when the last of them would have expired.
     async fn revoke_token(&self, token: &TokenDigest, until: Timestamp) -> Result<(), Unavailable>;
 
-    /// Whether an access token was ended before its time.
+    /// Whether an access token was ended before its time, or what it has in common with others.
     async fn token_revoked(&self, token: &TokenDigest) -> Result<bool, Unavailable>;
 
     /// Makes known that the OpenID provider's keys are others now. What they are, its key set says.

@@ -5,7 +5,8 @@
 //! token, dies with its key, and is revoked by the feed. Everything that is not known fails closed.
 //!
 //! The deployment's own OpenID provider may be one of the issuers: of a change of its keys the feed tells, and its set is
-//! fetched at that moment ([`key_news`]).
+//! fetched at that moment ([`key_news`]); and its tokens end with their grant and with their client, of which the feed tells
+//! too ([`aldgate_core::token::family`]).
 //!
 //! The issuers are part of what a reload takes over ([`crate::snapshot`]): [`Tokens::taking`] makes the next [`Tokens`]
 //! of those before it. An issuer that is as it was keeps what it has fetched and what was verified by it; of one that
@@ -35,13 +36,14 @@ use aldgate_core::token::access_token::{Expected, UnverifiedToken};
 use aldgate_core::token::authorization::{self, Scheme};
 use aldgate_core::token::dpop::{self, ProvenRequest};
 use aldgate_core::token::dpop_nonce::DpopNonceKey;
+use aldgate_core::token::family::Families;
 use aldgate_core::token::grant::{Binding, Grant};
 use aldgate_core::token::jws;
 use aldgate_core::token::kept::{IssuerNumber, KeptGrant, KeptTokens, Known};
 use aldgate_core::token::target_uri::TargetUri;
 use aldgate_core::verdict::TokenRefused;
 use aldgate_core::warm::{Consumption, Unavailable, Warm};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use introspector::Introspector;
 use key_source::KeySource;
@@ -107,6 +109,8 @@ pub enum CannotTakeTokens {
 struct Issuer {
     number: IssuerNumber,
     configured: TokenIssuer,
+    /// Whether it is the deployment's own provider.
+    is_own: bool,
     /// By what the file that it names is known.
     file: [u8; 32],
     check: Check,
@@ -120,6 +124,7 @@ enum Check {
 impl Issuer {
     fn new(
         read: ReadIssuer,
+        own: &str,
         number: IssuerNumber,
         metrics: Arc<Metrics>,
         now: Timestamp,
@@ -135,7 +140,7 @@ impl Issuer {
                 Check::Introspection(Arc::new(Introspector::new(&how, credentials, issuer, audience)?))
             }
         };
-        Ok(Self { number, configured, file, check })
+        Ok(Self { number, is_own: configured.issuer == own, configured, file, check })
     }
 
     /// Whether nothing about it has changed.
@@ -151,6 +156,8 @@ impl Issuer {
 /// The access tokens of one gateway, of the issuers that are configured at one time.
 pub struct Tokens {
     issuers: Vec<Arc<Issuer>>,
+    /// The name of the deployment's own provider.
+    own: Arc<str>,
     /// What has been verified, by these issuers and those before them.
     kept: Arc<KeptTokens>,
     warm: Arc<dyn Warm>,
@@ -162,10 +169,17 @@ pub struct Tokens {
 
 impl Tokens {
     /// Those of no issuer yet: none is taken. It does not follow `kept`'s feed: that is done once in a process, and not
-    /// for each configuration.
-    pub fn of_nobody(kept: Arc<KeptTokens>, master: &MasterKey, warm: Arc<dyn Warm>, metrics: Arc<Metrics>) -> Self {
+    /// for each configuration. `own` is the name of the deployment's own provider.
+    pub fn of_nobody(
+        own: &str,
+        kept: Arc<KeptTokens>,
+        master: &MasterKey,
+        warm: Arc<dyn Warm>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             issuers: Vec::new(),
+            own: own.into(),
             kept,
             warm,
             metrics,
@@ -181,12 +195,12 @@ impl Tokens {
     pub fn taking(&self, issuers: Vec<ReadIssuer>, now: Timestamp) -> Result<Self, CannotTakeTokens> {
         let issuers = issuers.into_iter().map(|read| match self.issuers.iter().find(|known| known.is(&read)) {
             Some(known) => Ok(known.clone()),
-            None => Issuer::new(read, self.kept.number_issuer(), self.metrics.clone(), now).map(Arc::new),
+            None => Issuer::new(read, &self.own, self.kept.number_issuer(), self.metrics.clone(), now).map(Arc::new),
         });
         let issuers = issuers.collect::<Result<_, _>>()?;
         let (kept, warm, metrics) = (self.kept.clone(), self.warm.clone(), self.metrics.clone());
-        let unavailable_told = self.unavailable_told.clone();
-        Ok(Self { issuers, kept, warm, metrics, nonces: self.nonces.clone(), unavailable_told })
+        let (own, unavailable_told) = (self.own.clone(), self.unavailable_told.clone());
+        Ok(Self { issuers, own, kept, warm, metrics, nonces: self.nonces.clone(), unavailable_told })
     }
 
     /// The issuer with this number, if it is still as it was.
@@ -230,7 +244,7 @@ impl Tokens {
             Known::Confirmed(kept) if self.is_good(&kept, now)? => return Ok(kept.grant.clone()),
             Known::Unconfirmed(kept) if self.is_good(&kept, now)? => {
                 let asked = self.kept.ask();
-                self.not_revoked(&digest).await?;
+                self.not_revoked(&kept).await?;
                 kept.confirm(asked);
                 return Ok(kept.grant.clone());
             }
@@ -243,7 +257,7 @@ impl Tokens {
         }
         let asked = self.kept.ask();
         let verified = self.verify(token, digest, now).await?;
-        self.not_revoked(&digest).await?;
+        self.not_revoked(&verified).await?;
         // A revocation that came in between has left its mark, and wins.
         let kept = self.kept.admit(digest, verified, asked).ok_or(TokenRefused::Revoked)?;
         Ok(kept.grant.clone())
@@ -262,12 +276,17 @@ impl Tokens {
         }
     }
 
-    async fn not_revoked(&self, digest: &TokenDigest) -> Result<(), NoGrant> {
-        if under_deadline(self.warm.token_revoked(digest)).await? {
-            self.kept.revoke(digest);
-            return Err(TokenRefused::Revoked.into());
+    /// Asks warm whether a token was ended, alone or with others.
+    async fn not_revoked(&self, kept: &KeptGrant) -> Result<(), NoGrant> {
+        let ends: Vec<_> = kept.ended_by().collect();
+        let answers = under_deadline(try_join_all(ends.iter().map(|ended| self.warm.token_revoked(ended)))).await?;
+        match ends.into_iter().zip(answers).find(|(_, revoked)| *revoked) {
+            Some((ended, _)) => {
+                self.kept.revoke(ended);
+                Err(TokenRefused::Revoked.into())
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Verifies a token that is not known: in the form of a JWT by the issuer that it names, else by asking.
@@ -317,7 +336,9 @@ impl Tokens {
                 };
                 let grant = Arc::new(unverified.verify(&key, issuer.expected(), now)?);
                 let use_until = grant.expires;
-                Ok(KeptGrant::new(grant, issuer.number, Some(*key.thumbprint()), use_until))
+                let families = if issuer.is_own { unverified.families() } else { Families::default() };
+                let kept = KeptGrant::new(grant, issuer.number, Some(*key.thumbprint()), use_until);
+                Ok(kept.ending_with(families))
             }
             (Check::Keys(_), None) => Err(TokenRefused::Malformed.into()),
         }

@@ -45,3 +45,22 @@ pub(super) fn unread(problem: Problem) -> Response {
         _ => error(StatusCode::BAD_REQUEST, "invalid_request", "the body cannot be read"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oidc::keys::KeysFailed;
+    use crate::store::StoreError;
+
+    #[test]
+    fn whoever_asks_while_the_database_is_busy_is_asked_to_come_again_whatever_was_read() {
+        let status = |fault| failed(fault).status();
+        for busy in [Fault::Store(StoreError::Busy), Fault::Keys(KeysFailed::Store(StoreError::Busy))] {
+            assert_eq!(status(busy), StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let broken = || StoreError::Broken("x".into());
+        for broken in [Fault::Store(broken()), Fault::Keys(KeysFailed::Store(broken()))] {
+            assert_eq!(status(broken), StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    }
+}

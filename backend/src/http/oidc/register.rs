@@ -1,7 +1,7 @@
 //! `/oauth/register`: clients register themselves (RFC 7591) and look after their registration (RFC 7592).
 
 use super::error::{error, failed, plain, unread};
-use super::userinfo::{bearer, challenge};
+use super::userinfo::{Scheme, bearer, challenge};
 use crate::fault::NotDone;
 use crate::http::Shared;
 use crate::http::fields::read_body;
@@ -74,7 +74,7 @@ pub(super) async fn remove(State(front): State<Shared>, Path(id): Path<String>, 
 /// The token of a request.
 fn shown(headers: &HeaderMap) -> Result<String, Box<Response>> {
     let token = bearer(headers)?;
-    token.ok_or_else(|| Box::new(challenge(StatusCode::UNAUTHORIZED, None, None)))
+    token.ok_or_else(|| Box::new(challenge(Scheme::Bearer, StatusCode::UNAUTHORIZED, None, None)))
 }
 
 /// The metadata that a request asks for; for a client that has a name, under no other (RFC 7592, section 2.2).
@@ -96,7 +96,7 @@ fn told(front: &Shared, registration: &Registration) -> Json<Value> {
     told["client_id_issued_at"] = registration.created.as_secs().into();
     told["registration_access_token"] = registration.token.as_str().into();
     told["registration_client_uri"] = format!("{}/oauth/register/{id}", front.provider.issuer()).into();
-    told["token_endpoint_auth_method"] = "private_key_jwt".into();
+    told["token_endpoint_auth_method"] = registration.metadata.auth_method().into();
     Json(told)
 }
 
@@ -105,7 +105,7 @@ fn refused(not_done: NotDone<RegistrationRefused>) -> Response {
         NotDone::Refused(RegistrationRefused::Metadata(faults)) => {
             error(StatusCode::BAD_REQUEST, code(&faults), &plain(&description(&faults)))
         }
-        NotDone::Refused(_) => challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None),
+        NotDone::Refused(_) => challenge(Scheme::Bearer, StatusCode::UNAUTHORIZED, Some("invalid_token"), None),
         NotDone::Failed(fault) => failed(fault),
     }
 }

@@ -135,10 +135,7 @@ async fn asked(front: &Shared, request: Request, path: &str) -> Result<(Proven, 
 
 /// `POST /introspect`: as JSON, or signed for whoever says that they take that.
 pub(super) async fn introspect(State(front): State<Shared>, request: Request) -> Response {
-    let signed = request
-        .headers()
-        .get(header::ACCEPT)
-        .is_some_and(|accept| accept.as_bytes() == INTROSPECTION_JWT_TYPE.as_bytes());
+    let signed = accepts(request.headers(), INTROSPECTION_JWT_TYPE);
     let (proven, parameters) = match asked(&front, request, INTROSPECT).await {
         Ok(asked) => asked,
         Err(refused) => return refused,
@@ -156,6 +153,21 @@ pub(super) async fn introspect(State(front): State<Shared>, request: Request) ->
     }
 }
 
+/// Whether a request says by name that it takes a kind of answer (RFC 9110, section 12.5.1).
+fn accepts(headers: &HeaderMap, kind: &str) -> bool {
+    let texts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).any(|member| {
+        let (named, parameters) = member.split_once(';').unwrap_or((member, ""));
+        named.trim().eq_ignore_ascii_case(kind) && !parameters.split(';').any(is_refused)
+    })
+}
+
+/// Whether a parameter is a weight of nothing, or of what is no number.
+fn is_refused(parameter: &str) -> bool {
+    let weight = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    weight.is_some_and(|(_, weight)| !weight.trim().parse::<f32>().is_ok_and(|weight| weight > 0.0))
+}
+
 /// `POST /revoke`: the same answer whether or not there was such a token.
 pub(super) async fn revoke(State(front): State<Shared>, request: Request) -> Response {
     let (proven, parameters) = match asked(&front, request, REVOKE).await {
@@ -165,5 +177,39 @@ pub(super) async fn revoke(State(front): State<Shared>, request: Request) -> Res
     match front.provider.revoke(&proven, &parameters, front.clock.now()).await {
         Ok(()) => StatusCode::OK.into_response(),
         Err(not_done) => refused(&front, not_done),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_of_answer_is_taken_that_is_named_and_not_refused() {
+        let accepts = |texts: &[&'static str]| {
+            let values = texts.iter().map(|text| (header::ACCEPT, HeaderValue::from_static(text)));
+            super::accepts(&values.collect(), INTROSPECTION_JWT_TYPE)
+        };
+        for taken in [
+            &["application/token-introspection+jwt"][..],
+            &["Application/Token-Introspection+JWT"],
+            &["application/json, application/token-introspection+jwt"],
+            &["application/json", " application/token-introspection+jwt ; q=0.1"],
+            &["application/token-introspection+jwt;profile=x;Q=1,*/*;q=0"],
+        ] {
+            assert!(accepts(taken), "{taken:?}");
+        }
+        for other in [
+            &[][..],
+            &["*/*"],
+            &["application/json"],
+            &["application/token-introspection+jwt;q=0"],
+            &["application/token-introspection+jwt; q=0.000, application/json"],
+            &["application/token-introspection+jwt;q=x"],
+            &["application/token-introspection"],
+            &["application/token-introspection+jwt+x"],
+        ] {
+            assert!(!accepts(other), "{other:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::oidc::bound::Showing;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::userinfo::{Access, METADATA_CHARS_MAX, UserinfoRefused};
 use aldgate_core::token::certificate_assertion::ShownCertificate;
+use aldgate_core::token::dpop::ALGORITHMS;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -16,6 +17,14 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 const PATH: &str = "/userinfo";
+
+/// How an access token is shown: as it is (RFC 6750), or with the proof of a key (RFC 9449, section 7.1). A refusal is told in
+/// the same scheme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Bearer,
+    Dpop,
+}
 
 /// An access token as it came.
 struct Token {
@@ -28,6 +37,10 @@ struct Token {
 }
 
 impl Token {
+    const fn scheme(&self) -> Scheme {
+        if self.proof.is_some() { Scheme::Dpop } else { Scheme::Bearer }
+    }
+
     fn showing(&self) -> Showing<'_> {
         let (proof, certificate) = (self.proof.as_deref(), self.certificate.as_ref());
         Showing { proof, certificate, method: self.method.as_str(), path: PATH }
@@ -38,7 +51,7 @@ impl Token {
 pub(super) async fn tell(State(front): State<Shared>, request: Request) -> Response {
     match shown(&front, request.method(), request.headers()) {
         Ok(Some(token)) => told(&front, &token).await,
-        Ok(None) => challenge(StatusCode::UNAUTHORIZED, None, None),
+        Ok(None) => challenge(Scheme::Bearer, StatusCode::UNAUTHORIZED, None, None),
         Err(refused) => *refused,
     }
 }
@@ -65,7 +78,7 @@ pub(super) async fn tell_posted(State(front): State<Shared>, request: Request) -
         }
         (Ok(Some(token)), None) => told(&front, &token).await,
         (Ok(None), Some(text)) => told(&front, &Token { text, proof: None, certificate, method: Method::POST }).await,
-        (Ok(None), None) => challenge(StatusCode::UNAUTHORIZED, None, None),
+        (Ok(None), None) => challenge(Scheme::Bearer, StatusCode::UNAUTHORIZED, None, None),
         (Err(refused), _) => *refused,
     }
 }
@@ -81,12 +94,12 @@ struct Change {
 pub(super) async fn keep(State(front): State<Shared>, request: Request) -> Response {
     let token = match shown(&front, request.method(), request.headers()) {
         Ok(Some(token)) => token,
-        Ok(None) => return challenge(StatusCode::UNAUTHORIZED, None, None),
+        Ok(None) => return challenge(Scheme::Bearer, StatusCode::UNAUTHORIZED, None, None),
         Err(refused) => return *refused,
     };
     let access = match front.provider.access(&token.text, token.showing(), front.clock.now()).await {
         Ok(access) => access,
-        Err(not_done) => return refused(not_done),
+        Err(not_done) => return refused(token.scheme(), not_done),
     };
     let invalid = |description: &str| error(StatusCode::BAD_REQUEST, "invalid_request", description);
     let body = match read_body(request, &front).await {
@@ -101,7 +114,7 @@ pub(super) async fn keep(State(front): State<Shared>, request: Request) -> Respo
     }
     match front.provider.keep_metadata(&access, &text).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(not_done) => refused(not_done),
+        Err(not_done) => refused(token.scheme(), not_done),
     }
 }
 
@@ -112,7 +125,7 @@ async fn told(front: &Shared, token: &Token) -> Response {
     };
     match told.await {
         Ok(claims) => Json(claims).into_response(),
-        Err(not_done) => refused(not_done),
+        Err(not_done) => refused(token.scheme(), not_done),
     }
 }
 
@@ -121,7 +134,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Box<Response
     let token = written(&Method::GET, headers)?;
     match token {
         Some(Token { proof: Some(_), .. }) => {
-            Err(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None).into())
+            Err(challenge(Scheme::Bearer, StatusCode::UNAUTHORIZED, Some("invalid_token"), None).into())
         }
         token => Ok(token.map(|token| token.text)),
     }
@@ -148,7 +161,10 @@ fn written(method: &Method, headers: &HeaderMap) -> Result<Option<Token>, Box<Re
         // A proof beside a token that is shown as it is proves nothing.
         Some(_) if scheme.eq_ignore_ascii_case("bearer") => None,
         Some(proof) if scheme.eq_ignore_ascii_case("dpop") => Some(proof.to_owned()),
-        _ => return Err(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None).into()),
+        _ => {
+            let scheme = if scheme.eq_ignore_ascii_case("dpop") { Scheme::Dpop } else { Scheme::Bearer };
+            return Err(challenge(scheme, StatusCode::UNAUTHORIZED, Some("invalid_token"), None).into());
+        }
     };
     Ok(Some(Token { text: text.trim().to_owned(), proof, certificate: None, method: method.clone() }))
 }
@@ -162,28 +178,33 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
     }
 }
 
-fn refused(not_done: NotDone<UserinfoRefused>) -> Response {
+fn refused(scheme: Scheme, not_done: NotDone<UserinfoRefused>) -> Response {
     match not_done {
         NotDone::Refused(UserinfoRefused::InvalidToken) => {
-            challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), None)
+            challenge(scheme, StatusCode::UNAUTHORIZED, Some("invalid_token"), None)
         }
         NotDone::Refused(UserinfoRefused::NoKey) => {
             let description = "this client has no RSA key to which a random number could be encrypted";
             error(StatusCode::BAD_REQUEST, "invalid_request", description)
         }
-        NotDone::Refused(UserinfoRefused::InsufficientScope(scope)) => {
-            challenge(StatusCode::FORBIDDEN, Some("insufficient_scope"), Some(scope))
+        NotDone::Refused(UserinfoRefused::InsufficientScope(needed)) => {
+            challenge(scheme, StatusCode::FORBIDDEN, Some("insufficient_scope"), Some(needed))
         }
         NotDone::Failed(fault) => failed(fault),
     }
 }
 
 /// What a client is told in `WWW-Authenticate` (RFC 6750, section 3; RFC 9449, section 7.1).
-pub(super) fn challenge(status: StatusCode, code: Option<&str>, scope: Option<&str>) -> Response {
-    let code = code.map(|code| format!(" error=\"{code}\"")).unwrap_or_default();
-    let scope = scope.map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
+pub(super) fn challenge(scheme: Scheme, status: StatusCode, code: Option<&str>, scope: Option<&str>) -> Response {
+    let told = |name: &str, value: Option<&str>| value.map(|value| format!("{name}=\"{value}\""));
+    let (name, algorithms) = match scheme {
+        Scheme::Bearer => ("Bearer", None),
+        Scheme::Dpop => ("DPoP", Some(ALGORITHMS)),
+    };
+    let told = [told("error", code), told("scope", scope), told("algs", algorithms)];
+    let told = told.into_iter().flatten().collect::<Vec<_>>().join(", ");
     let mut response = status.into_response();
-    if let Ok(value) = HeaderValue::from_str(&format!("Bearer{code}{scope}")) {
+    if let Ok(value) = HeaderValue::from_str(format!("{name} {told}").trim_end()) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
     }
     response

@@ -308,6 +308,7 @@ impl Provider {
             claims: request.claims,
             vector,
             authenticated: there.authenticated,
+            issued: now,
             expires: now.plus(request.client.profile().rules().code),
             challenge: request.challenge,
             nonce: request.nonce.clone(),

@@ -190,17 +190,28 @@ fn believed(client: &Client, text: &str) -> Result<Claims, ObjectRefused> {
 }
 
 /// The parameters: text as it stands, and what is no text as its JSON (RFC 9101, section 4), as `max_age` and `claims` are.
+/// What may stand several times is a list of texts then.
 fn parameters(members: Map<String, Value>) -> Result<Parameters, ObjectRefused> {
     if ["request", "request_uri"].iter().any(|name| members.contains_key(*name)) {
         return Err(ObjectRefused::Nested);
     }
     let pairs = members.into_iter().filter(|(name, _)| !OF_THE_JWT.contains(&name.as_str()));
-    let pairs = pairs.filter_map(|(name, value)| match value {
-        Value::Null => None,
-        Value::String(text) => Some((name.into_bytes(), text.into_bytes())),
-        other => Some((name.into_bytes(), other.to_string().into_bytes())),
+    let pairs = pairs.flat_map(|(name, value)| {
+        let values = match value {
+            Value::Array(all) if Parameters::may_repeat(&name) && all.iter().all(Value::is_string) => all,
+            one => vec![one],
+        };
+        values.into_iter().filter_map(move |value| Some((name.clone().into_bytes(), written(value)?.into_bytes())))
     });
     Parameters::read(pairs).map_err(ObjectRefused::Parameters)
+}
+
+fn written(value: Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -288,6 +299,21 @@ mod tests {
         }
         assert!(object.name.is_some());
         assert!(world.of_bank(&json!({"jti": null})).expect("good").name.is_none());
+    }
+
+    #[test]
+    fn several_services_are_a_list_and_nothing_else_is() {
+        let world = World::new();
+        let of = |resource: Value| world.of_bank(&json!({ "resource": resource })).map(|object| object.parameters);
+        let all = |resource| of(resource).expect("good").all("resource").map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(all(json!(["https://a.example", "https://b.example"])), ["https://a.example", "https://b.example"]);
+        assert_eq!(all(json!("https://a.example")), ["https://a.example"]);
+        assert_eq!(all(json!([])), Vec::<String>::new());
+        assert_eq!(all(json!(["https://a.example", 1])), [r#"["https://a.example",1]"#], "no service is called so");
+        let scope = world.of_bank(&json!({"scope": ["openid", "email"]})).expect("read").parameters;
+        assert_eq!(scope.get("scope"), Some(r#"["openid","email"]"#), "no list where one value is");
+        let many = vec!["https://a.example"; 41];
+        assert!(matches!(of(json!(many)), Err(ObjectRefused::Parameters(BadParameters::TooMany))));
     }
 
     #[test]

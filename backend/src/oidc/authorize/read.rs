@@ -115,7 +115,7 @@ impl Reading<'_> {
         if self.client.request_objects().are_required() && !self.made.signed {
             return Err(self.invalid("this client must sign its requests, and send them as request"));
         }
-        if self.made.way == Way::Browser && self.client.profile().rules().par {
+        if self.made.way == Way::Browser && self.client.must_push() {
             return Err(self.invalid("this client must push its requests, and send request_uri here"));
         }
         self.response()?;

@@ -13,11 +13,20 @@ use rand_chacha::rand_core::SeedableRng as _;
 use rsa::{BoxedUint, Oaep, RsaPublicKey};
 use serde_json::{Map, Value};
 use sha1::Sha1;
+use std::ops::RangeInclusive;
 use zeroize::Zeroizing;
+
+/// Bits of a key: what is shorter is broken sooner or later, or holds no content at all; what is longer only costs time.
+const BITS: RangeInclusive<u32> = 2_048..=4_096;
 
 /// A client's key.
 #[derive(Debug, Clone)]
 pub(crate) struct EncryptionKey(RsaPublicKey);
+
+/// A key of RSA that nothing should be encrypted to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("hold a key of RSA that is malformed, or has not 2,048 to 4,096 bits")]
+pub(crate) struct Unfit;
 
 /// Nothing could be encrypted with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,24 +36,28 @@ pub(crate) struct NotEncrypted;
 impl EncryptionKey {
     /// The key of a client that was registered with these: one that is for encrypting, else the first of RSA. A client
     /// whose keys are all of another kind has none.
-    pub(super) fn of(keys: &PublicKeys) -> Option<Self> {
-        let keys = match keys {
-            PublicKeys::Pem(text) => vec![jwk_of_pem(text).ok()?],
-            PublicKeys::Set(text) => listed(text)?,
-        };
-        let meant = keys.iter().find_map(|jwk| Self::of_jwk(jwk).filter(|_| jwk.get("use") == Some(&"enc".into())));
-        meant.or_else(|| keys.iter().find_map(Self::of_jwk))
+    ///
+    /// # Errors
+    /// [`Unfit`] if any of RSA is, whichever it is: with one of them left out, another would be taken than was meant.
+    pub(super) fn of(keys: &PublicKeys) -> Result<Option<Self>, Unfit> {
+        let mut all = Vec::new();
+        for jwk in listed(keys).iter().filter(|jwk| jwk.get("kty").is_some_and(|kty| kty == "RSA")) {
+            all.push((jwk.get("use").is_some_and(|used| used == "enc"), Self::of_jwk(jwk).ok_or(Unfit)?));
+        }
+        let meant = all.iter().position(|(meant, _)| *meant).unwrap_or(0);
+        Ok(all.into_iter().nth(meant).map(|(_, key)| key))
     }
 
     fn of_jwk(jwk: &Map<String, Value>) -> Option<Self> {
-        if jwk.get("kty")? != "RSA" {
-            return None;
-        }
         let number = |name| {
             let bytes = URL_SAFE_NO_PAD.decode(jwk.get(name)?.as_str()?).ok()?;
             Some(BoxedUint::from_be_slice_vartime(&bytes))
         };
-        RsaPublicKey::new(number("n")?, number("e")?).ok().map(Self)
+        let modulus = number("n")?;
+        if !BITS.contains(&modulus.bit_width_vartime()) {
+            return None;
+        }
+        RsaPublicKey::new(modulus, number("e")?).ok().map(Self)
     }
 
     /// Encrypts a content; the randomness is drawn from a seed that is used once.
@@ -57,20 +70,28 @@ impl EncryptionKey {
     }
 }
 
-/// The keys of a set.
-fn listed(text: &[u8]) -> Option<Vec<Map<String, Value>>> {
-    let set: Value = serde_json::from_slice(text).ok()?;
-    let keys = set.get("keys")?.as_array()?;
-    Some(keys.iter().filter_map(Value::as_object).cloned().collect())
+/// The keys, as JWKs; nothing of what is none.
+fn listed(keys: &PublicKeys) -> Vec<Map<String, Value>> {
+    match keys {
+        PublicKeys::Pem(text) => jwk_of_pem(text).into_iter().collect(),
+        PublicKeys::Set(text) => {
+            let set: Value = serde_json::from_slice(text).unwrap_or_default();
+            let keys = set.get("keys").and_then(Value::as_array);
+            keys.into_iter().flatten().filter_map(Value::as_object).cloned().collect()
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::client::tests::registration;
+    use crate::oidc::client::{Client, Registration};
     use aldgate_core::testing::token_issuer::{Signer, key_set};
     use base64::engine::general_purpose::STANDARD;
     use rsa::RsaPrivateKey;
     use rsa::pkcs8::DecodePrivateKey as _;
+    use serde_json::json;
 
     const PRIVATE: &str = include_str!("../../../../core/src/testing/rsa-2048.p8.b64");
 
@@ -82,15 +103,45 @@ mod tests {
     #[test]
     fn what_is_encrypted_the_client_alone_can_read() {
         let set = PublicKeys::Set(key_set([&Signer::new("ES256", "e"), &Signer::new("RS512", "r")]).into_bytes());
-        let key = EncryptionKey::of(&set).expect("a key of RSA");
+        let key = EncryptionKey::of(&set).expect("fit").expect("a key of RSA");
         let [one, other] = [1, 2].map(|seed| key.encrypt(b"content", &Zeroizing::new([seed; 32])).expect("encrypted"));
         assert_ne!(one, other, "each time another text");
         assert_eq!(private().decrypt(Oaep::<Sha1>::new(), &one).expect("decrypted"), b"content");
         assert_eq!(key.encrypt(&[0; 256], &Zeroizing::new([1; 32])), Err(NotEncrypted));
         let elliptic = PublicKeys::Set(key_set([&Signer::new("ES256", "e")]).into_bytes());
-        assert!(EncryptionKey::of(&elliptic).is_none());
-        for bad in ["", "{}", r#"{"keys":[1,{"kty":"RSA"},{"kty":"RSA","n":"AA","e":"AQAB"}]}"#] {
-            assert!(EncryptionKey::of(&PublicKeys::Set(bad.into())).is_none(), "{bad}");
+        assert!(EncryptionKey::of(&elliptic).expect("fit").is_none());
+        for none in ["", "{}", r#"{"keys":[1,{"kty":"EC"}]}"#] {
+            assert!(EncryptionKey::of(&PublicKeys::Set(none.into())).expect("fit").is_none(), "{none}");
         }
+    }
+
+    /// A set with a key that is fit, and before it one of a modulus of so many bits.
+    fn with_bits(bits: usize, meant_for: &str) -> PublicKeys {
+        let mut modulus = vec![0xff; bits.div_ceil(8)];
+        modulus[0] >>= modulus.len() * 8 - bits;
+        let rsa =
+            json!({"kty": "RSA", "kid": "x", "use": meant_for, "n": URL_SAFE_NO_PAD.encode(modulus), "e": "AQAB"});
+        let mut set: Value = serde_json::from_str(&key_set([&Signer::new("RS512", "r")])).expect("JSON");
+        set["keys"].as_array_mut().expect("keys").insert(0, rsa);
+        PublicKeys::Set(set.to_string().into_bytes())
+    }
+
+    #[test]
+    fn a_key_that_is_too_short_or_too_long_is_refused_whatever_it_is_for() {
+        for used in ["enc", "sig"] {
+            for bits in [64, 464, 1_024, 2_047, 4_097, 8_192] {
+                assert_eq!(EncryptionKey::of(&with_bits(bits, used)).err(), Some(Unfit), "{bits}");
+            }
+            for bits in [2_048, 3_072, 4_096] {
+                let key = EncryptionKey::of(&with_bits(bits, used)).expect("fit").expect("a key");
+                assert!(key.encrypt(&[0; 16], &Zeroizing::new([1; 32])).is_ok(), "{bits}");
+            }
+        }
+        for bad in [r#"{"keys":[{"kty":"RSA"}]}"#, r#"{"keys":[{"kty":"RSA","n":"AA","e":"AQAB"}]}"#] {
+            assert_eq!(EncryptionKey::of(&PublicKeys::Set(bad.into())).err(), Some(Unfit), "{bad}");
+        }
+        let short = Registration { keys: Some(with_bits(1_024, "enc")), ..registration("rp") };
+        let faults = Client::register(&short).expect_err("refused");
+        assert_eq!(faults.iter().map(|fault| fault.field).collect::<Vec<_>>(), ["keys"]);
     }
 }

@@ -4,7 +4,9 @@
 //! A member that is not known is passed over, as RFC 7591 demands; one that is known and asks for what is not done here is
 //! refused, since a client that believes something else about itself than we do is a danger to its people.
 
-use super::{BadRegistration, PublicKeys, Registration};
+use super::relied_on::ReliedOn;
+use super::{BadRegistration, Client, PublicKeys, Registration};
+use crate::oidc::profile::Rules;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -40,6 +42,10 @@ pub(crate) struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_client_auth_san_uri: Option<String>,
     pub(crate) tls_client_certificate_bound_access_tokens: bool,
+    /// RFC 9449's: whether its tokens are bound to a key, always.
+    pub(crate) dpop_bound_access_tokens: bool,
+    /// RFC 9126's: whether it must push its requests.
+    pub(crate) require_pushed_authorization_requests: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) grant_types: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,11 +80,22 @@ pub(crate) struct Metadata {
     pub(crate) serves: Vec<String>,
     /// Ours: the services for which it may exchange tokens (RFC 8693).
     pub(crate) exchange_for: Vec<String>,
+    /// What else it would rely on.
+    #[serde(flatten)]
+    pub(crate) relied_on: ReliedOn,
 }
 
 impl Metadata {
-    /// The registration that it asks for, under a name.
-    pub(crate) fn registration(&self, id: &str) -> Registration {
+    /// The client that it describes, under a name.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it as a client; what is not done for any is [`Metadata::unsupported`].
+    pub(crate) fn client(&self, id: &str) -> Result<Client, Vec<BadRegistration>> {
+        let client = Client::register(&self.registration(id))?;
+        Ok(client.held_to(self.require_pushed_authorization_requests, self.dpop_bound_access_tokens))
+    }
+
+    fn registration(&self, id: &str) -> Registration {
         let keys = self.jwks.as_ref().map(|jwks| PublicKeys::Set(Value::Object(jwks.clone()).to_string().into_bytes()));
         Registration {
             id: id.to_owned(),
@@ -108,13 +125,13 @@ impl Metadata {
     }
 
     /// How it proves itself.
-    fn auth_method(&self) -> &'static str {
+    pub(crate) fn auth_method(&self) -> &'static str {
         let by_certificate = self.tls_client_auth_san_dns.is_some() || self.tls_client_auth_san_uri.is_some();
         if by_certificate { "tls_client_auth" } else { "private_key_jwt" }
     }
 
-    /// What it asks for and is not done here. `signing` is the algorithm of the profile's ID tokens.
-    pub(crate) fn unsupported(&self, signing: &str) -> Vec<BadRegistration> {
+    /// What it asks for and is not done here, for a client that is served by these rules.
+    pub(crate) fn unsupported(&self, rules: &Rules) -> Vec<BadRegistration> {
         let only = |field, value: Option<&String>, ours: &str| {
             let other = value.filter(|value| *value != ours);
             other.map(|_| BadRegistration { field, message: format!("must be {ours:?}, or left out") })
@@ -130,13 +147,14 @@ impl Metadata {
         let method = self.token_endpoint_auth_method.as_ref();
         [
             only("token_endpoint_auth_method", method, self.auth_method()),
-            only("id_token_signed_response_alg", self.id_token_signed_response_alg.as_ref(), signing),
+            only("id_token_signed_response_alg", self.id_token_signed_response_alg.as_ref(), rules.signing.as_str()),
             among("grant_types", self.grant_types.as_ref(), &GRANT_TYPES),
             among("response_types", self.response_types.as_ref(), &["code"]),
             fetched,
         ]
         .into_iter()
         .flatten()
+        .chain(self.relied_on.in_vain(rules))
         .collect()
     }
 }

@@ -8,6 +8,7 @@ mod encryption_key;
 mod id;
 pub(crate) mod metadata;
 mod redirect_uri;
+mod relied_on;
 mod request_objects;
 
 pub(crate) use consent_refused::ConsentRefused;
@@ -22,7 +23,7 @@ use super::logout::LogoutUri;
 use super::profile::{Profile, SubjectKind};
 use super::resource::{self, ResourceUri};
 use super::scope::{Scope, Scopes};
-use aldgate_core::assurance::Vector;
+use aldgate_core::assurance::{IdentityLevel, Vector};
 use serde_json::Value;
 
 /// Most addresses of one client (NHS login, EIS 3.4.1).
@@ -130,6 +131,8 @@ pub struct Client {
     exchange_for: Vec<ResourceUri>,
     certificate_name: Option<String>,
     certificate_bound: bool,
+    key_bound: bool,
+    pushes: bool,
     keys: ClientKeys,
     encryption_key: Option<EncryptionKey>,
     logout: Option<LogoutUri>,
@@ -171,6 +174,7 @@ impl Client {
         let sso_from: Vec<ClientId> = others.collect::<Vec<_>>().into_iter().flatten().collect();
         let certificate_name = certificate_name(from, &mut faults);
         let keys = keys(from, profile, &mut faults);
+        let encryption_key = encryption_key(from.keys.as_ref().filter(|_| keys.is_some()), &mut faults);
         let logout = from.backchannel_logout_uri.as_deref().map(LogoutUri::parse);
         let logout = logout.and_then(|uri| faults.keep("backchannel_logout_uri", uri));
         let machine_scopes = machine_scopes(&from.machine_scopes, &mut faults);
@@ -198,8 +202,10 @@ impl Client {
                     exchange_for,
                     certificate_name,
                     certificate_bound: from.tls_client_certificate_bound_access_tokens,
+                    key_bound: false,
+                    pushes: false,
                     keys,
-                    encryption_key: from.keys.as_ref().and_then(EncryptionKey::of),
+                    encryption_key,
                     logout,
                     request_objects,
                     consent_refused,
@@ -208,6 +214,13 @@ impl Client {
             }
             _ => Err(faults.0),
         }
+    }
+
+    /// The same, held to what it demands of itself beyond its profile: that it pushes its requests, and that its tokens are
+    /// bound to a key. A configuration has no words for it.
+    #[must_use]
+    pub(crate) fn held_to(self, pushes: bool, key_bound: bool) -> Self {
+        Self { pushes, key_bound, ..self }
     }
 
     /// Its name on the wire.
@@ -250,6 +263,11 @@ impl Client {
         &self.vectors
     }
 
+    /// The highest level at which it may ask people to be known.
+    pub(crate) fn level(&self) -> IdentityLevel {
+        self.vectors.iter().map(|vector| vector.identity).max().unwrap_or(IdentityLevel::P0)
+    }
+
     /// The keys that verify what it signs.
     pub(crate) const fn keys(&self) -> &ClientKeys {
         &self.keys
@@ -263,6 +281,16 @@ impl Client {
     /// Whether its tokens are bound to its certificate, where they are not to a key.
     pub(crate) const fn is_certificate_bound(&self) -> bool {
         self.certificate_bound
+    }
+
+    /// Whether its tokens are bound to a key, also where it shows a certificate (RFC 9449, section 5.2).
+    pub(crate) const fn is_key_bound(&self) -> bool {
+        self.key_bound
+    }
+
+    /// Whether it must push its requests (RFC 9126, section 6).
+    pub(crate) const fn must_push(&self) -> bool {
+        self.pushes || self.profile.rules().par
     }
 
     /// The key by which it alone can read something, if it has one of RSA.
@@ -465,6 +493,11 @@ fn keys(from: &Registration, profile: Option<Profile>, faults: &mut Faults) -> O
         Some(PublicKeys::Set(text)) => ClientKeys::from_jwks(text, Some(rules.client_key)),
     };
     faults.keep(FIELD, read)
+}
+
+/// The key of keys that were read.
+fn encryption_key(keys: Option<&PublicKeys>, faults: &mut Faults) -> Option<EncryptionKey> {
+    faults.keep("keys", keys.map(EncryptionKey::of).transpose())?.flatten()
 }
 
 #[cfg(test)]

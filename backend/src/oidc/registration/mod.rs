@@ -94,7 +94,8 @@ impl Provider {
         Ok(Registration { id, metadata, token: token.to_owned(), created: stored.created })
     }
 
-    /// Replaces what is registered of a client that shows its own token. What an administrator alone decides stays.
+    /// Replaces what is registered of a client that shows its own token, and the token: whoever has copied it has lost it
+    /// with that. What an administrator alone decides stays.
     pub(crate) async fn change_own_registration(
         &self,
         id: &str,
@@ -107,12 +108,11 @@ impl Provider {
         let client = self.checked(&stored.id, &metadata).map_err(of_metadata)?;
         keeps_sector(&client, &before).map_err(of_metadata)?;
         let record = written(&metadata)?;
-        if !self.store.change_client(&stored.id, record, by_itself(&client, now)).await? {
-            return refused(RegistrationRefused::InvalidToken);
-        }
+        let changed = self.store.change_client(&stored.id, stored.generation, record, by_itself(&client, now)).await?;
+        let Some(generation) = changed else { return refused(RegistrationRefused::InvalidToken) };
         self.registry.look(&self.store).await?;
-        let (id, token) = (client.id().clone(), token.to_owned());
-        Ok(Registration { id, metadata, token, created: stored.created })
+        let token = self.registrations.write(&stored.id, generation);
+        Ok(Registration { id: client.id().clone(), metadata, token, created: stored.created })
     }
 
     /// Forgets a client that shows its own token: whatever it was given is good for nothing from now on.
@@ -120,6 +120,7 @@ impl Provider {
         let (stored, _) = self.owned(id, token).await?;
         let act = Act { by: Actor::Client(stored.id.clone()), at: now };
         self.store.remove_client(&stored.id, act).await?;
+        self.herald.tell().await;
         Ok(self.registry.look(&self.store).await?)
     }
 
@@ -130,13 +131,14 @@ impl Provider {
     }
 
     /// Puts a client out of use, or into use again: from the moment at which this returns, nothing that it was given is
-    /// good here, and in other processes a second later.
+    /// good here and in any gateway, and in other backends a second later.
     pub(crate) async fn set_disabled(&self, id: &str, disabled: bool, now: Timestamp) -> Registered<()> {
         self.registry.look(&self.store).await?;
         if self.registry.find(id).is_none() {
             return refused(RegistrationRefused::NotFound);
         }
         self.store.set_client_disabled(id, disabled, administrators(now)).await?;
+        self.herald.tell().await;
         Ok(self.registry.look(&self.store).await?)
     }
 
@@ -157,8 +159,8 @@ impl Provider {
     /// The client that metadata describe, if there is nothing wrong with it.
     fn checked(&self, id: &str, metadata: &Metadata) -> Result<Client, Vec<BadRegistration>> {
         let profile = metadata.profile.as_deref().and_then(|name| name.parse().ok()).unwrap_or(Profile::Nhs);
-        let mut faults = metadata.unsupported(profile.rules().signing.as_str());
-        match Client::register(&metadata.registration(id)) {
+        let mut faults = metadata.unsupported(profile.rules());
+        match metadata.client(id) {
             Ok(client) if faults.is_empty() => Ok(client),
             Ok(_) => Err(faults),
             Err(others) => {
@@ -195,7 +197,7 @@ const fn administrators(at: Timestamp) -> Act {
 /// Whether a client still knows people by the names of the sector that it had: with those of another it could look people
 /// up in another department's list. Whoever moves to another host asks an administrator.
 fn keeps_sector(client: &Client, before: &Metadata) -> Result<(), Vec<BadRegistration>> {
-    let before = Client::register(&before.registration(client.id().as_str()));
+    let before = before.client(client.id().as_str());
     let same = before.is_ok_and(|before| before.sector() == client.sector());
     if same || client.profile().rules().subject == SubjectKind::Public {
         return Ok(());

@@ -2,6 +2,7 @@
 //! every process, after a restart too.
 
 use super::*;
+use crate::herald::Herald;
 use crate::oidc::Ground;
 use crate::oidc::authorize::Next;
 use crate::oidc::client::ConsentRefused;
@@ -33,6 +34,7 @@ pub(crate) fn provider(store: Store, warm: Arc<dyn Warm>, seed: u64) -> Provider
         issuer: "https://login.example".into(),
         host: "login.example".into(),
         registry: Registry::new([client]).expect("one"),
+        herald: Arc::new(Herald::new(store.clone(), warm.clone())),
         store,
         warm,
         keys: Arc::new(keys),
@@ -246,7 +248,7 @@ async fn a_client_looks_after_its_own_registration_and_no_others() {
         RegistrationRefused::InvalidToken
     );
     let renamed = Metadata { client_name: "Letters".into(), ..metadata() };
-    let _ = world.provider.change_own_registration(id, &mine.token, renamed, NOW).await.expect("changed");
+    let mine = world.provider.change_own_registration(id, &mine.token, renamed, NOW).await.expect("changed");
     assert_eq!(world.provider.registry.find(id).expect("a client").name(), "Letters");
     assert_eq!(world.other().await.registry.find(id).expect("a client").name(), "Letters");
     let more = Metadata { scope: "openid email".into(), ..metadata() };
@@ -255,6 +257,27 @@ async fn a_client_looks_after_its_own_registration_and_no_others() {
     assert!(world.provider.registry.find(id).is_none() && world.other().await.registry.find(id).is_none());
     assert_eq!(refusal(world.provider.own_registration(id, &mine.token).await), RegistrationRefused::InvalidToken);
     assert!(world.provider.registry.find(other.id.as_str()).is_some());
+}
+
+#[tokio::test]
+async fn of_many_who_change_a_client_by_one_token_one_does_and_has_the_next_token() {
+    let world = World::new().await;
+    let own = world.provider.register_itself(&world.invite(), metadata(), NOW).await.expect("registered");
+    let (id, provider) = (own.id.to_string(), Arc::new(world.provider));
+    let changes = (0..10).map(|n| {
+        let (provider, id, token) = (Arc::clone(&provider), id.clone(), own.token.clone());
+        let metadata = Metadata { client_name: format!("Letters {n}"), ..metadata() };
+        async move { provider.change_own_registration(&id, &token, metadata, NOW).await.ok() }
+    });
+    let changed = changes.collect::<tokio::task::JoinSet<_>>().join_all().await;
+    let [won] = &changed.into_iter().flatten().collect::<Vec<_>>()[..] else { panic!("not one") };
+    assert_eq!(provider.registry.find(&id).expect("a client").name(), won.metadata.client_name);
+    assert_eq!(refusal(provider.own_registration(&id, &own.token).await), RegistrationRefused::InvalidToken);
+    assert_eq!(provider.own_registration(&id, &won.token).await.expect("read").metadata, won.metadata);
+    for disabled in [true, false] {
+        provider.set_disabled(&id, disabled, NOW).await.expect("set");
+        assert_eq!(refusal(provider.own_registration(&id, &won.token).await), RegistrationRefused::InvalidToken);
+    }
 }
 
 #[tokio::test]
@@ -392,7 +415,9 @@ async fn who_registered_changed_and_disabled_clients_stands_in_the_audit() {
     for disabled in [true, false] {
         world.provider.set_disabled(id, disabled, NOW).await.expect("set");
     }
-    world.provider.remove_own_registration(id, &own.token, NOW).await.expect("removed");
+    let generation = world.home.store.client(id).await.expect("read").expect("a client").generation;
+    let token = world.provider.registrations.write(id, generation);
+    world.provider.remove_own_registration(id, &token, NOW).await.expect("removed");
     let entries = world.home.store.audited(crate::store::audit::CHAINS - 1, 0, 100).await.expect("read");
     let said: Vec<_> = entries
         .iter()

@@ -10,6 +10,7 @@ use super::{Exchanged, Proven, TokenError};
 use crate::fault::NotDone;
 use crate::model::{Account, Grant};
 use crate::oidc::Provider;
+use crate::oidc::authorize::Present;
 use crate::oidc::client::digest_of;
 use crate::oidc::code::{Code, SealedCode};
 use crate::oidc::grant_record::GrantRecord;
@@ -17,7 +18,7 @@ use crate::oidc::parameters::Parameters;
 use crate::oidc::pkce;
 use crate::oidc::refresh_token::RefreshToken;
 use crate::oidc::resource::Resources;
-use crate::store::{Redemption, ServedFrom};
+use crate::store::{InSession, Redemption, ServedFrom};
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::grant::Binding;
 
@@ -56,7 +57,7 @@ impl Provider {
         let redeemable = match self.redeemable(proven, parameters, &code, &shown, now).await {
             Ok(redeemable) => redeemable,
             Err(refusal) => {
-                self.store.revoke_grant(&code.grant).await?; // If it was redeemed before, this is a second use.
+                self.end_grant(&code.grant, now).await?; // If it was redeemed before, this is a second use.
                 return Err(refusal);
             }
         };
@@ -89,7 +90,7 @@ impl Provider {
         };
         let allowed = Resources::of_digests(&code.resources, proven.client().resources())?;
         let resources = allowed.narrowed(parameters, &self.issuer)?;
-        let account = self.resting_on(proven.client(), &code.person.account).await?;
+        let (account, _) = self.resting_on(proven.client(), &code.person.account).await?;
         Ok(Redeemable { account, resources, session_ends: session.expires })
     }
 
@@ -103,15 +104,16 @@ impl Provider {
     ) -> Exchanged<Tokens> {
         let rules = proven.client().profile().rules();
         let person = self.store.person(&account.id).await?;
+        let record = record_of(code).within(proven.client());
         let minting = Minting {
             client: proven.client(),
             grant: code.grant,
             account,
             person: &person,
-            scopes: code.scopes,
+            scopes: record.scopes,
             audience: resources.audience(&self.issuer),
-            in_id_token: code.claims.id_token,
-            vector: code.vector,
+            in_id_token: code.claims.id_token.told_by(proven.client().scopes()),
+            vector: record.vector,
             authenticated: code.authenticated,
             binding,
             life: rules.access_token,
@@ -124,14 +126,6 @@ impl Provider {
             .refresh_token
             .map(|_| self.refresh_tokens.write(RefreshToken { grant: code.grant, generation: 0 }, now));
         let tokens = self.mint(&minting, Some(id_token), refresh_token)?;
-        let record = GrantRecord {
-            session: code.person.session,
-            scopes: code.scopes,
-            claims: code.claims.userinfo,
-            vector: code.vector,
-            authenticated: code.authenticated,
-            resources: code.resources.clone(),
-        };
         let grant = Grant {
             id: code.grant,
             account: account.id,
@@ -144,10 +138,30 @@ impl Provider {
             expires: now.plus(rules.refresh_token.unwrap_or(rules.code + rules.id_token)),
             revoked: false,
         };
-        let served = || ServedFrom { session: code.person.session, ends: *session_ends };
-        match self.store.redeem(&grant, proven.client().logout().map(|_| served())).await? {
+        let Present { account, session } = code.person;
+        let served = proven.client().logout().map(|_| ServedFrom { session, ends: *session_ends });
+        // Whoever locks the account or takes back what they allowed may have come between.
+        let within = InSession { account, session, authenticated: code.authenticated };
+        let redemption = self.store.redeem_resting_on(&grant, within, code.needed(), served).await?;
+        if redemption != Redemption::Redeemed {
+            self.herald.tell().await; // It may have ended a grant.
+        }
+        match redemption {
             Redemption::Redeemed => Ok(tokens),
             Redemption::Replayed => Err(invalid_grant("code was used before")),
+            Redemption::Gone => Err(invalid_grant("the person has signed out, or does not allow it any more")),
         }
+    }
+}
+
+/// What was allowed with a code.
+fn record_of(code: &Code) -> GrantRecord {
+    GrantRecord {
+        session: code.person.session,
+        scopes: code.scopes,
+        claims: code.claims.userinfo,
+        vector: code.vector,
+        authenticated: code.authenticated,
+        resources: code.resources.clone(),
     }
 }

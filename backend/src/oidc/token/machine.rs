@@ -1,5 +1,6 @@
 //! `client_credentials` (RFC 6749, section 4.4) and `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523, section 2.1):
-//! a client asks for itself, about nobody. The token is not of a grant: it ends with its time, or with the client.
+//! a client asks for itself, about nobody. The token is not of a grant: it ends with its time, with the client, or alone,
+//! when the client ends it.
 
 use super::mint::Tokens;
 use super::{Exchanged, Proven, TokenError};

@@ -10,8 +10,11 @@ mod machine;
 mod mint;
 mod proven;
 mod refresh;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use error::TokenError;
+use error::invalid_grant;
 pub(crate) use mint::Tokens;
 pub(crate) use proven::Proven;
 
@@ -21,7 +24,7 @@ use super::bound::Holding;
 use super::client::Client;
 use super::parameters::Parameters;
 use crate::fault::NotDone;
-use crate::model::Account;
+use crate::model::{Account, Consent};
 use aldgate_core::id::AccountId;
 use aldgate_core::session::record::SessionRecord;
 use aldgate_core::time::Timestamp;
@@ -66,33 +69,36 @@ impl Provider {
     }
 
     /// To what the tokens are bound: the key of a proof, else the certificate of a client that is registered for that; to
-    /// nothing only where the profile allows it.
+    /// nothing only where the profile and the client allow it.
     async fn binding_of(&self, proven: &Proven, holding: Holding<'_>, now: Timestamp) -> Exchanged<Option<Binding>> {
         if let Some(key) = self.proven_key(holding.proof, PATH, now).await? {
             return Ok(Some(Binding::Key(key)));
         }
         let client = proven.client();
+        let keyless = || {
+            let missing = "this client's tokens are bound to a key: the DPoP header is missing";
+            NotDone::Refused(TokenError::InvalidDpopProof(missing.into()))
+        };
+        if client.is_key_bound() {
+            return Err(keyless());
+        }
         match holding.certificate.filter(|_| client.is_certificate_bound()) {
             Some(shown) => Ok(Some(Binding::Certificate(*shown.sha256()))),
             None if client.is_certificate_bound() => {
                 let missing = "this client's tokens are bound to its certificate: the connection has shown none";
                 Err(NotDone::Refused(TokenError::InvalidRequest(missing.into())))
             }
-            None if client.profile().rules().bound_tokens => {
-                let missing = "this client's tokens are bound to a key: the DPoP header is missing";
-                Err(NotDone::Refused(TokenError::InvalidDpopProof(missing.into())))
-            }
+            None if client.profile().rules().bound_tokens => Err(keyless()),
             None => Ok(None),
         }
     }
 
-    /// The account that a grant rests on, if it still stands and its owner has not taken back what they
-    /// allowed the client.
-    async fn resting_on(&self, client: &Client, person: &AccountId) -> Exchanged<Account> {
-        let gone = |what: &str| NotDone::Refused(TokenError::InvalidGrant(what.to_owned()));
-        let account = self.store.account(person).await?.ok_or_else(|| gone("the account is closed"))?;
+    /// What a grant rests on, if it still stands: the account, and what its owner allows the client now.
+    async fn resting_on(&self, client: &Client, person: &AccountId) -> Exchanged<(Account, Consent)> {
+        let account = self.store.account(person).await?.ok_or_else(|| invalid_grant("the account is closed"))?;
         let consent = self.store.consent(person, client.id().as_str()).await?;
-        if consent.is_some() { Ok(account) } else { Err(gone("the person does not allow it any more")) }
+        let consent = consent.ok_or_else(|| invalid_grant("the person does not allow it any more"))?;
+        Ok((account, consent))
     }
 
     /// The session in which something was allowed, if it still stands.

@@ -8,7 +8,7 @@ use super::{
     Connection, Readers, Value, account_id, identity_level, query, rows_max, rows_query, timestamp, unreadable,
     write_rows,
 };
-use crate::model::{Account, Ending, PasswordHash};
+use crate::model::{Account, Ending, PASSWORD_CHARS_MIN, PasswordHash};
 use crate::store::audit::{ACCOUNT_CREATED, Act, AuditEntry, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
 use crate::store::seal::Sealer;
@@ -77,14 +77,14 @@ impl Write for CreateAll {
 
 /// The owner's number is the database's to give.
 const INSERT_ACCOUNTS: &str = "
-    INSERT INTO account (id, email, created, identity, password) VALUES {rows} RETURNING n, id";
+    INSERT INTO account (id, email, created, identity, password, password_chars) VALUES {rows} RETURNING n, id";
 
 const INSERT_IDENTIFIERS: &str = "INSERT INTO identifier (digest, account) VALUES {rows}";
 
 async fn insert(connection: &mut Connection, accounts: &[NewRow]) -> Result<(), StoreError> {
-    let rows: Vec<[Value; 5]> = accounts.iter().map(account_row).collect();
+    let rows: Vec<[Value; 6]> = accounts.iter().map(account_row).collect();
     let mut numbers = HashMap::with_capacity(accounts.len());
-    for part in rows.chunks(rows_max(5)) {
+    for part in rows.chunks(rows_max(6)) {
         let given: Vec<(i64, Vec<u8>)> = rows_query(INSERT_ACCOUNTS, part).all(&mut *connection).await?;
         numbers.extend(given.into_iter().map(|(n, id)| (id, n)));
     }
@@ -105,9 +105,16 @@ async fn insert(connection: &mut Connection, accounts: &[NewRow]) -> Result<(), 
     passkey::insert(connection, passkeys).await
 }
 
-fn account_row(new: &NewRow) -> [Value; 5] {
+fn account_row(new: &NewRow) -> [Value; 6] {
     let password = new.password.as_ref().map(PasswordHash::expose);
-    [new.id.into(), new.email.clone().into(), new.created.into(), 0_i64.into(), password.into()]
+    let chars = new.password.as_ref().map_or(PASSWORD_CHARS_MIN, PasswordHash::chars);
+    let (email, nobody) = (new.email.clone(), 0_i64);
+    [new.id.into(), email.into(), new.created.into(), nobody.into(), password.into(), number(chars).into()]
+}
+
+/// Characters, as a column holds them.
+pub(super) fn number(chars: usize) -> i64 {
+    i64::try_from(chars).unwrap_or(i64::MAX)
 }
 
 type Row = (Vec<u8>, Vec<u8>, i64, i64, Option<String>);
@@ -156,8 +163,10 @@ fn account(sealer: &Sealer, (id, email, created, identity, password): Row) -> Re
     })
 }
 
-const REPLACE: &str = "UPDATE account SET password = $2, password_set = $3 WHERE id = $1 AND password = $4";
-const REPLACE_NONE: &str = "UPDATE account SET password = $2, password_set = $3 WHERE id = $1 AND password IS NULL";
+const REPLACE: &str = "
+    UPDATE account SET password = $2, password_set = $3, password_chars = $4 WHERE id = $1 AND password = $5";
+const REPLACE_NONE: &str = "
+    UPDATE account SET password = $2, password_set = $3, password_chars = $4 WHERE id = $1 AND password IS NULL";
 
 /// Puts a password in the place of the one that was verified or forgotten; none, if the account had none. False if it has
 /// another by now, or there is no such account.
@@ -169,7 +178,7 @@ pub(super) async fn replace_password(
     at: Timestamp,
 ) -> Result<bool, StoreError> {
     let replace = query(if present.is_some() { REPLACE } else { REPLACE_NONE }).bind(*account);
-    let replace = replace.bind(new.expose()).bind(at);
+    let replace = replace.bind(new.expose()).bind(at).bind(number(new.chars()));
     let replace = if let Some(present) = present { replace.bind(present.expose()) } else { replace };
     Ok(replace.execute(connection).await? > 0)
 }
@@ -201,7 +210,7 @@ impl Write for SetPassword {
     }
 }
 
-/// Keeps the same password under another hash, unless the password was changed meanwhile.
+/// Keeps the same password under another hash, unless that was changed meanwhile. False if it was.
 pub(in crate::store) struct RenewHash {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) old: PasswordHash,
@@ -210,15 +219,15 @@ pub(in crate::store) struct RenewHash {
 
 #[async_trait]
 impl Write for RenewHash {
-    type Outcome = ();
+    type Outcome = bool;
 
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        query("UPDATE account SET password = $3 WHERE id = $1 AND password = $2")
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let renewed = query("UPDATE account SET password = $3 WHERE id = $1 AND password = $2")
             .bind(self.account)
             .bind(self.old.expose())
             .bind(self.new.expose())
             .execute(&mut *tx.connection)
             .await?;
-        Ok(())
+        Ok(renewed > 0)
     }
 }

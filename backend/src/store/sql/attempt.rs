@@ -5,9 +5,9 @@
 //! order of kinds, one of a kind.
 
 use super::connection::Isolation;
-use super::{Readers, query, timestamp};
+use super::{Connection, Readers, query, timestamp};
 use crate::store::job::{Tx, Write};
-use crate::store::{Attempt, Reservation, StoreError};
+use crate::store::{Attempt, Once, Reservation, StoreError};
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 
@@ -43,6 +43,14 @@ impl Write for Reserve {
         }
         Ok(Attempt::Granted { left: least })
     }
+}
+
+const FIRST: &str = "INSERT INTO attempt (key, used, resets) VALUES ($1, 1, $2) ON CONFLICT (key) DO NOTHING";
+
+/// Uses up what may be done once: a window with room for one. False if it was used.
+pub(super) async fn is_first(connection: &mut Connection, once: &Once) -> Result<bool, StoreError> {
+    let first = query(FIRST).bind(*once.value.as_bytes()).bind(once.until);
+    Ok(first.execute(connection).await? > 0)
 }
 
 /// Whether half of the attempts of one of these windows, or more, are counted.

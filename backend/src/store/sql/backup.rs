@@ -1,6 +1,7 @@
 //! Copying an SQLite database, and looking whether a database is whole.
 
 use super::connection::Readers;
+use super::{Connection, query};
 use crate::store::StoreError;
 use sqlx::SqlitePool;
 use std::fs::OpenOptions;
@@ -15,6 +16,20 @@ pub(in crate::store) async fn copy(pool: &SqlitePool, path: &Path) -> Result<(),
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     sqlx::query("VACUUM INTO $1").bind(text).execute(pool).await?;
     OpenOptions::new().read(true).open(path).and_then(|file| file.sync_all()).map_err(failed)
+}
+
+const WHAT_LETS_IN: [&str; 3] = [
+    "UPDATE client_grant SET revoked = 1 WHERE revoked = 0",
+    "DELETE FROM client_session",
+    "DELETE FROM remembered_browser",
+];
+
+/// Takes away by what somebody is in or comes in with less than they showed first, whatever account it is of.
+pub(in crate::store) async fn nobody_is_in(connection: &mut Connection) -> Result<(), StoreError> {
+    for statement in WHAT_LETS_IN {
+        query(statement).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// What is damaged, if anything is. PostgreSQL looks after its own files.

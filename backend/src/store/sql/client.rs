@@ -1,6 +1,6 @@
 //! Clients of the OpenID provider.
 
-use super::{Readers, query, timestamp, unreadable};
+use super::{Readers, query, revocation, timestamp, unreadable};
 use crate::store::StoreError;
 use crate::store::audit::{
     Act, Action, AuditEntry, CLIENT_CHANGED, CLIENT_DISABLED, CLIENT_ENABLED, CLIENT_REGISTERED, CLIENT_REMOVED,
@@ -66,31 +66,33 @@ impl Write for Add {
     }
 }
 
-/// What is registered of a client from now on.
+/// What is registered of a client from now on, if its token is of this generation: the next is good then.
 pub(in crate::store) struct Change {
     pub(in crate::store) id: String,
+    pub(in crate::store) generation: u32,
     pub(in crate::store) record: Vec<u8>,
     pub(in crate::store) act: Act,
 }
 
-const CHANGE: &str = "UPDATE client SET record = $2, revision = revision + 1
-                      WHERE id = $1 AND record IS NOT NULL AND disabled = 0";
+const CHANGE: &str = "UPDATE client SET record = $2, revision = revision + 1, generation = $4
+                      WHERE id = $1 AND record IS NOT NULL AND disabled = 0 AND generation = $3";
 
 #[async_trait]
 impl Write for Change {
-    type Outcome = bool;
+    type Outcome = Option<u32>;
 
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let change = query(CHANGE).bind(self.id.clone()).bind(self.record.clone());
-        let changed = change.execute(&mut *tx.connection).await? == 1;
-        if changed {
-            tx.audit(entry(&self.act, CLIENT_CHANGED, &self.id)).await?;
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<Option<u32>, StoreError> {
+        let next = self.generation.saturating_add(1);
+        let change = query(CHANGE).bind(self.id.clone()).bind(self.record.clone()).bind(self.generation).bind(next);
+        if change.execute(&mut *tx.connection).await? == 0 {
+            return Ok(None);
         }
-        Ok(changed)
+        tx.audit(entry(&self.act, CLIENT_CHANGED, &self.id)).await?;
+        Ok(Some(next))
     }
 }
 
-/// Whether a client is out of use from now on.
+/// Whether a client is out of use from now on. If it is, its token is good no more, whoever has it.
 pub(in crate::store) struct SetDisabled {
     pub(in crate::store) id: String,
     pub(in crate::store) disabled: bool,
@@ -99,7 +101,9 @@ pub(in crate::store) struct SetDisabled {
 
 const SET_DISABLED: &str = "INSERT INTO client (id, record, disabled, generation, revision, created)
                             VALUES ($1, NULL, $2, 0, 0, $3)
-                            ON CONFLICT (id) DO UPDATE SET disabled = excluded.disabled, revision = client.revision + 1";
+                            ON CONFLICT (id) DO UPDATE
+                            SET disabled = excluded.disabled, revision = client.revision + 1,
+                                generation = client.generation + excluded.disabled";
 
 #[async_trait]
 impl Write for SetDisabled {
@@ -108,6 +112,9 @@ impl Write for SetDisabled {
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let set = query(SET_DISABLED).bind(self.id.clone()).bind(i64::from(self.disabled)).bind(self.act.at);
         set.execute(&mut *tx.connection).await?;
+        if self.disabled {
+            revocation::note_client(tx.connection, &self.id, self.act.at).await?;
+        }
         let action = if self.disabled { CLIENT_DISABLED } else { CLIENT_ENABLED };
         tx.audit(entry(&self.act, action, &self.id)).await
     }
@@ -127,6 +134,7 @@ impl Write for Remove {
         let remove = query("DELETE FROM client WHERE id = $1 AND record IS NOT NULL").bind(self.id.clone());
         let removed = remove.execute(&mut *tx.connection).await? == 1;
         if removed {
+            revocation::note_client(tx.connection, &self.id, self.act.at).await?;
             tx.audit(entry(&self.act, CLIENT_REMOVED, &self.id)).await?;
         }
         Ok(removed)

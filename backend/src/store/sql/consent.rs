@@ -1,6 +1,6 @@
 //! Consents: a row for each person and client.
 
-use super::{Readers, client_session, client_text, query, timestamp, unreadable};
+use super::{Connection, Readers, client_session, client_text, grant, query, timestamp, unreadable};
 use crate::model::{Consent, UsedService};
 use crate::store::StoreError;
 use crate::store::audit::{Act, AuditEntry, CONSENT_GIVEN, CONSENT_WITHDRAWN};
@@ -67,6 +67,23 @@ fn consent((scopes, claims, level, at): (i64, i64, i64, i64)) -> Result<Consent,
     })
 }
 
+const COVERS: &str = "
+    SELECT EXISTS (SELECT 1 FROM consent WHERE account = $1 AND client = $2 AND at <= $3
+                   AND (scopes & $4) = $4 AND (claims & $5) = $5 AND level >= $6)";
+
+/// Whether a person allows a client all of this, and has since the time that it says.
+pub(super) async fn covers(
+    connection: &mut Connection,
+    account: &AccountId,
+    client: &str,
+    needed: &Consent,
+) -> Result<bool, StoreError> {
+    let covers = query(COVERS).bind(*account).bind(client).bind(needed.at);
+    let covers = covers.bind(i64::from(needed.scopes)).bind(needed.claims).bind(needed.level as u8);
+    let (covered,): (bool,) = covers.one(connection).await?;
+    Ok(covered)
+}
+
 /// Remembers what a person allows a client.
 pub(in crate::store) struct Give {
     pub(in crate::store) account: AccountId,
@@ -112,7 +129,8 @@ pub(in crate::store) struct Withdraw {
     pub(in crate::store) act: Act,
 }
 
-const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE account = $1 AND client = $2 AND revoked = 0";
+const REVOKE: &str = "
+    UPDATE client_grant SET revoked = 1 WHERE account = $1 AND client = $2 AND revoked = 0 RETURNING id";
 
 #[async_trait]
 impl Write for Withdraw {
@@ -123,7 +141,7 @@ impl Write for Withdraw {
         let delete = query("DELETE FROM consent WHERE account = $1 AND client = $2");
         let deleted = delete.bind(account()).bind(self.client.clone()).execute(&mut *tx.connection).await?;
         let revoke = query(REVOKE).bind(account()).bind(self.client.clone());
-        revoke.execute(&mut *tx.connection).await?;
+        grant::end(tx.connection, revoke, self.act.at).await?;
         client_text::forget(tx, &self.account, &self.client).await?;
         client_session::leave(tx, &self.account, &self.client, self.act.at).await?;
         if deleted > 0 {

@@ -4,6 +4,7 @@
 //! stands on an account must end here too: [`everybody_out`] and [`Close`] are the two places.
 
 use super::account::replace_password;
+use super::attempt::is_first;
 use super::contact::take_back_since;
 use super::passkey;
 use super::session::End;
@@ -11,7 +12,7 @@ use super::{Connection, client_session, credential_digest, query, revocation, st
 use crate::model::{Ending, Farewell, PasswordHash, Revocation};
 use crate::store::audit::{ACCOUNT_CLOSED, ACCOUNT_LOCKED, Act, AuditEntry, PASSKEY_REMOVED, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
-use crate::store::{Recovery, StoreError, TakenAway};
+use crate::store::{Once, Recovery, StoreError, TakenAway};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::change::Change;
@@ -81,6 +82,7 @@ pub(in crate::store) struct Recover {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) forgotten: Option<PasswordHash>,
     pub(in crate::store) password: PasswordHash,
+    pub(in crate::store) once: Option<Once>,
     pub(in crate::store) act: Act,
 }
 
@@ -99,6 +101,9 @@ impl Write for Recover {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Recovery, StoreError> {
         let account = self.account;
+        if !may_go_on(tx.connection, self.once.as_ref()).await? {
+            return Ok(Recovery::Overtaken);
+        }
         if !replace_password(tx.connection, &account, self.forgotten.as_ref(), &self.password, self.act.at).await? {
             return Ok(Recovery::Overtaken);
         }
@@ -125,7 +130,16 @@ impl Write for Recover {
 pub(in crate::store) struct Lock {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) since: Timestamp,
+    pub(in crate::store) once: Option<Once>,
     pub(in crate::store) act: Act,
+}
+
+/// Whether what may be done once is done for the first time; what may be done again always is.
+async fn may_go_on(connection: &mut Connection, once: Option<&Once>) -> Result<bool, StoreError> {
+    match once {
+        Some(once) => is_first(connection, once).await,
+        None => Ok(true),
+    }
 }
 
 const NEW_PASSKEYS: &str = "
@@ -133,16 +147,21 @@ const NEW_PASSKEYS: &str = "
 
 #[async_trait]
 impl Write for Lock {
-    type Outcome = ();
+    type Outcome = bool;
 
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        delete(tx.connection, "UPDATE account SET password = NULL WHERE id = $1", &self.account).await?;
-        delete(tx.connection, "DELETE FROM recovery_code WHERE account = $1", &self.account).await?;
-        drop_second_steps(tx.connection, &self.account, self.since).await?;
+    fn is_done(done: &bool) -> bool {
+        *done
+    }
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        if !may_go_on(tx.connection, self.once.as_ref()).await? {
+            return Ok(false);
+        }
+        take_away_since(tx, &self.account, self.since, &self.act).await?;
         take_back_since(tx, &self.account, self.since).await?;
-        retire_since(tx, &self.account, self.since, &self.act).await?;
         everybody_out(tx, &self.account, self.act.at).await?;
-        tx.audit(AuditEntry::done(self.act.clone(), ACCOUNT_LOCKED).about(self.account)).await
+        tx.audit(AuditEntry::done(self.act.clone(), ACCOUNT_LOCKED).about(self.account)).await?;
+        Ok(true)
     }
 }
 
@@ -156,26 +175,23 @@ async fn drop_second_steps(
     drop.execute(connection).await
 }
 
-/// Takes from an account what was added to open it since then, as somebody else may have; gives what that was.
+/// Takes from an account what was added to open it since then, as somebody else may have, and what they may know; gives
+/// what that was.
 pub(super) async fn take_away_since(
     tx: &mut Tx<'_>,
     account: &AccountId,
     since: Timestamp,
     act: &Act,
 ) -> Result<TakenAway, StoreError> {
-    let forget = query(FORGET_PASSWORD).bind(*account).bind(since);
-    let password = forget.execute(&mut *tx.connection).await? > 0;
-    let codes = query("DELETE FROM recovery_code WHERE account = $1 AND made >= $2").bind(*account).bind(since);
+    let forget = query("UPDATE account SET password = NULL WHERE id = $1 AND password IS NOT NULL").bind(*account);
+    let codes = query("DELETE FROM recovery_code WHERE account = $1").bind(*account);
     Ok(TakenAway {
-        password,
+        password: forget.execute(&mut *tx.connection).await? > 0,
         recovery_codes: codes.execute(&mut *tx.connection).await? > 0,
         second_steps: drop_second_steps(tx.connection, account, since).await?,
         passkeys: retire_since(tx, account, since, act).await?,
     })
 }
-
-const FORGET_PASSWORD: &str = "
-    UPDATE account SET password = NULL WHERE id = $1 AND password_set >= $2 AND password IS NOT NULL";
 
 /// Retires the passkeys of an account that were added since then: here, and in every gateway. Gives how many.
 async fn retire_since(tx: &mut Tx<'_>, account: &AccountId, since: Timestamp, act: &Act) -> Result<u64, StoreError> {

@@ -1,10 +1,12 @@
 //! Grants: made once, replaced by compare-and-set, ended for good.
 
-use super::{Readers, account_id, client_session, query, session_id, timestamp, unreadable};
-use crate::model::{Grant, GrantId};
+use super::{
+    Connection, Query, Readers, account_id, client_session, consent, query, revocation, session_id, standing,
+    timestamp, unreadable,
+};
+use crate::model::{Consent, Grant, GrantId};
 use crate::store::job::{Tx, Write};
-use crate::store::{Redemption, Rotation, ServedFrom, StoreError};
-use aldgate_core::id::AccountId;
+use crate::store::{InSession, Redemption, Rotation, ServedFrom, StoreError};
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 
@@ -40,20 +42,53 @@ fn grant(
 /// that stands already ends.
 pub(in crate::store) struct Redeem {
     pub(in crate::store) new: Grant,
+    /// The session that must not have been put out, and what the person must have allowed by the time it says.
+    pub(in crate::store) rests_on: Option<(InSession, Consent)>,
     pub(in crate::store) served: Option<ServedFrom>,
+}
+
+impl Redeem {
+    /// Whether what it rests on stands: asked in the transaction that makes the grant, since whoever locks the account or
+    /// takes a consent back ends the grants that they find.
+    async fn may_be_made(&self, connection: &mut Connection) -> Result<bool, StoreError> {
+        let Some((session, needed)) = &self.rests_on else { return Ok(true) };
+        let stands = standing::stands(connection, session).await?;
+        Ok(stands && consent::covers(connection, &self.new.account, &self.new.client, needed).await?)
+    }
+
+    async fn end(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        Revoke { grant: self.new.id, at: self.new.created }.write(tx).await
+    }
 }
 
 const INSERT: &str = "
     INSERT INTO client_grant (id, account, client, record, generation, created, expires, revoked, session)
     VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8) ON CONFLICT (id) DO NOTHING";
 
-const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE id = $1 AND revoked = 0";
+/// Ends grants by a statement that gives their names, and notes that every gateway must hear of it: whatever ends any goes
+/// by this. Gives how many.
+pub(super) async fn end(connection: &mut Connection, ending: Query, at: Timestamp) -> Result<usize, StoreError> {
+    let ended: Vec<(Vec<u8>,)> = ending.all(&mut *connection).await?;
+    let ended: Vec<GrantId> = ended.iter().map(|(id,)| grant_id(id)).collect::<Result<_, _>>()?;
+    revocation::note_grants(connection, &ended, at).await?;
+    Ok(ended.len())
+}
+
+fn grant_id(bytes: &[u8]) -> Result<GrantId, StoreError> {
+    bytes.try_into().map(GrantId::from_bytes).map_err(|_| unreadable("the name of a grant"))
+}
+
+const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE id = $1 AND revoked = 0 RETURNING id";
 
 #[async_trait]
 impl Write for Redeem {
     type Outcome = Redemption;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Redemption, StoreError> {
+        if !self.may_be_made(tx.connection).await? {
+            self.end(tx).await?; // If it was made before, this is a second use.
+            return Ok(Redemption::Gone);
+        }
         let Grant { id, account, session, client, record, generation, created, expires, .. } = &self.new;
         let made = query(INSERT)
             .bind(id.as_bytes().to_vec())
@@ -72,7 +107,7 @@ impl Write for Redeem {
             }
             return Ok(Redemption::Redeemed);
         }
-        Revoke(self.new.id).write(tx).await?;
+        self.end(tx).await?;
         Ok(Redemption::Replayed)
     }
 }
@@ -91,7 +126,7 @@ const ADVANCE: &str = "
     WHERE id = $1 AND client = $2 AND generation = $3 AND expires > $4 AND revoked = 0";
 
 const REVOKE_REUSED: &str = "
-    UPDATE client_grant SET revoked = 1 WHERE id = $1 AND client = $2 AND generation > $3";
+    UPDATE client_grant SET revoked = 1 WHERE id = $1 AND client = $2 AND generation > $3 RETURNING id";
 
 #[async_trait]
 impl Write for Rotate {
@@ -112,35 +147,24 @@ impl Write for Rotate {
         let reused = query(REVOKE_REUSED)
             .bind(self.grant.as_bytes().to_vec())
             .bind(self.client.clone())
-            .bind(i64::from(self.generation))
-            .execute(&mut *tx.connection)
-            .await?;
+            .bind(i64::from(self.generation));
+        let reused = end(tx.connection, reused, self.now).await?;
         Ok(if reused > 0 { Rotation::Reused } else { Rotation::Gone })
     }
 }
 
 /// Ends a grant.
-pub(in crate::store) struct Revoke(pub(in crate::store) GrantId);
+pub(in crate::store) struct Revoke {
+    pub(in crate::store) grant: GrantId,
+    pub(in crate::store) at: Timestamp,
+}
 
 #[async_trait]
 impl Write for Revoke {
     type Outcome = bool;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let update = query(REVOKE).bind(self.0.as_bytes().to_vec());
-        Ok(update.execute(&mut *tx.connection).await? > 0)
-    }
-}
-
-/// Ends every grant of an account.
-pub(in crate::store) struct RevokeAll(pub(in crate::store) AccountId);
-
-#[async_trait]
-impl Write for RevokeAll {
-    type Outcome = u64;
-
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
-        let update = query("UPDATE client_grant SET revoked = 1 WHERE account = $1 AND revoked = 0");
-        Ok(update.bind(self.0.as_bytes().to_vec()).execute(&mut *tx.connection).await?)
+        let revoke = query(REVOKE).bind(self.grant.as_bytes().to_vec());
+        Ok(end(tx.connection, revoke, self.at).await? > 0)
     }
 }

@@ -1,15 +1,16 @@
 //! Second steps and recovery codes: rows by account, found by key only.
 
+use super::account::number;
 use super::contact::{self, Remembered};
 use super::{Connection, Readers, query, timestamp, unreadable};
 use crate::model::second_step::{APP_KEY_BYTES, AppKey, SecondStep, SecondSteps, StepKind};
 use crate::model::telephone::PhoneNumber;
-use crate::store::StoreError;
 use crate::store::audit::{
     Act, AuditEntry, RECOVERY_CODE_USED, RECOVERY_CODES_MADE, SECOND_STEP_REMOVED, SECOND_STEP_SET,
 };
 use crate::store::job::{Tx, Write};
 use crate::store::seal::{Place, Sealer};
+use crate::store::{StepRemoval, StoreError};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
@@ -138,34 +139,48 @@ impl Write for UseStep {
     }
 }
 
-/// Removes the second step of a kind. False if there is none.
+/// Removes the second step of a kind, unless a password of fewer characters would be all that is left.
 pub(in crate::store) struct Remove {
     pub(in crate::store) account: AccountId,
     pub(in crate::store) kind: StepKind,
     pub(in crate::store) remembered: Remembered,
+    pub(in crate::store) alone_chars_min: usize,
     pub(in crate::store) act: Act,
 }
 
+/// Whether a short password stands beside this second step alone.
+const SHORT_BESIDE: &str = "
+    SELECT EXISTS (
+        SELECT 1 FROM account WHERE id = $1 AND password IS NOT NULL AND password_chars < $3
+        AND EXISTS (SELECT 1 FROM second_step WHERE account = $1 AND kind = $2)
+        AND NOT EXISTS (SELECT 1 FROM second_step WHERE account = $1 AND kind <> $2))";
+
 #[async_trait]
 impl Write for Remove {
-    type Outcome = bool;
+    type Outcome = StepRemoval;
 
-    fn is_done(done: &bool) -> bool {
-        *done
+    fn is_done(outcome: &StepRemoval) -> bool {
+        *outcome == StepRemoval::Removed
     }
 
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<StepRemoval, StoreError> {
+        let short = query(SHORT_BESIDE).bind(self.account).bind(i64::from(self.kind.number()));
+        let (short,): (bool,) = short.bind(number(self.alone_chars_min)).one(&mut *tx.connection).await?;
+        if short {
+            return Ok(StepRemoval::ShortPassword);
+        }
         contact::remember_removed(tx, &self.account, self.kind, self.remembered).await?;
         let done = query("DELETE FROM second_step WHERE account = $1 AND kind = $2")
             .bind(self.account)
             .bind(i64::from(self.kind.number()))
             .execute(&mut *tx.connection)
             .await?;
-        if done > 0 {
-            let entry = AuditEntry::done(self.act.clone(), SECOND_STEP_REMOVED).about(self.account);
-            tx.audit(entry.with("kind", word(self.kind))).await?;
+        if done == 0 {
+            return Ok(StepRemoval::NotFound);
         }
-        Ok(done > 0)
+        let entry = AuditEntry::done(self.act.clone(), SECOND_STEP_REMOVED).about(self.account);
+        tx.audit(entry.with("kind", word(self.kind))).await?;
+        Ok(StepRemoval::Removed)
     }
 }
 

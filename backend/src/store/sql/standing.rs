@@ -1,15 +1,15 @@
 //! Whether a session may still change its account. Sessions are in the shared tier, which may be another database: of an account
 //! it is written down here when all its sessions were ended, and which one stayed, in the transaction that ended them.
 
-use super::{Connection, query};
+use super::{Connection, grant, query};
 use crate::store::{InSession, StoreError};
 use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::time::Timestamp;
 
-const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE account = $1 AND revoked = 0";
+const REVOKE: &str = "UPDATE client_grant SET revoked = 1 WHERE account = $1 AND revoked = 0 RETURNING id";
 const REVOKE_BUT: &str = "
     UPDATE client_grant SET revoked = 1
-    WHERE account = $1 AND revoked = 0 AND (session IS NULL OR session <> $2)";
+    WHERE account = $1 AND revoked = 0 AND (session IS NULL OR session <> $2) RETURNING id";
 
 /// Notes that every session of an account has ended but one, if one stays. What services were given in those ends too:
 /// whoever was in keeps nothing by a service's refresh tokens.
@@ -23,7 +23,7 @@ pub(super) async fn put_out(
     update.bind(at).bind(keep).execute(&mut *connection).await?;
     let revoke = query(if keep.is_some() { REVOKE_BUT } else { REVOKE }).bind(*account);
     let revoke = if let Some(keep) = keep { revoke.bind(keep) } else { revoke };
-    revoke.execute(connection).await?;
+    grant::end(connection, revoke, at).await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use aldgate_backend::store::audit::Act;
+use std::time::Duration;
 
 const EMAIL: &str = "ada@example.org";
 
@@ -125,4 +126,64 @@ async fn what_is_taken_back_ends_everything_at_once() {
     assert_eq!(userinfo(&world, &text(&tokens, "access_token")).await.status, 401);
     assert_eq!(error(&RP.refresh(&world, &text(&tokens, "refresh_token")).await), (400, "invalid_grant".into()));
     assert_eq!(OTHER.refresh(&world, &text(&elsewhere, "refresh_token")).await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_allows_less_tells_no_more_by_what_they_allowed_before() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    prove(&world, &account, IdentityLevel::P9).await;
+    let wide = [("scope", "openid profile email"), ("claims", r#"{"userinfo":{"phone_number":null}}"#)];
+    let tokens = RP.tokens(&world, &mut browser, &wide).await;
+    let (access, refresh) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
+    let names = async |access: &str| {
+        let info = userinfo(&world, access).await.json();
+        ["nhs_number", "phone_number", "email"].map(|name| info.get(name).is_some())
+    };
+    assert_eq!(names(&access).await, [true; 3]);
+    let narrow = RP.tokens(&world, &mut browser, &[("scope", "openid email")]).await;
+    assert_eq!(names(&access).await, [false, false, true]);
+    assert_eq!(names(&text(&narrow, "access_token")).await, [false, false, true]);
+    let assertion = RP.assertion(&world);
+    let by = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str()), ("token", &refresh)];
+    assert_eq!(post(&world, "/introspect", &form(&by)).await.json()["scope"], "openid email");
+    let more = [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("scope", "openid profile")];
+    assert_eq!(error(&RP.exchange(&world, &more).await), (400, "invalid_scope".into()));
+    let refreshed = RP.refresh(&world, &refresh).await.json();
+    assert_eq!(refreshed["scope"], "openid email");
+    let access_token = verified(&world, &text(&refreshed, "access_token")).await;
+    assert!(access_token.get("nhs_number").is_none(), "{access_token}");
+}
+
+#[tokio::test]
+async fn whoever_allows_a_lower_level_tells_no_more_at_the_higher_one() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    prove(&world, &account, IdentityLevel::P9).await;
+    let tokens = RP.tokens(&world, &mut browser, &[("scope", "openid profile"), ("vtr", r#"["P9.Cm"]"#)]).await;
+    RP.tokens(&world, &mut browser, &[("scope", "openid profile email"), ("vtr", r#"["P0.Cm"]"#)]).await;
+    let info = userinfo(&world, &text(&tokens, "access_token")).await.json();
+    assert!(info.get("nhs_number").is_none(), "{info}");
+    let refreshed = RP.refresh(&world, &text(&tokens, "refresh_token")).await.json();
+    let access_token = verified(&world, &text(&refreshed, "access_token")).await;
+    assert_eq!((access_token["vot"].as_str(), access_token.get("nhs_number")), (Some("P0.Cm"), None));
+}
+
+#[tokio::test]
+async fn a_code_is_worth_nothing_once_something_else_was_allowed() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    let invalid_grant = || (400, "invalid_grant".to_owned());
+    let wide = RP.code(&mut browser, &[]).await;
+    world.after(Duration::from_secs(1));
+    let narrow = RP.code(&mut browser, &[("scope", "openid email")]).await;
+    assert_eq!(error(&RP.redeem(&world, &wide).await), invalid_grant(), "less is allowed now");
+    assert_eq!(RP.redeem(&world, &narrow).await.status, 200);
+    let old = RP.code(&mut browser, &[("scope", "openid email")]).await;
+    world.after(Duration::from_secs(1));
+    assert_eq!(world.store.withdraw_consent(&account, "rp", Act::own(account, world.now())).await, Ok(true));
+    world.after(Duration::from_secs(1));
+    let new = RP.code(&mut browser, &[("scope", "openid email")]).await;
+    assert_eq!(error(&RP.redeem(&world, &old).await), invalid_grant(), "it was taken back in between");
+    assert_eq!(RP.redeem(&world, &new).await.status, 200);
 }

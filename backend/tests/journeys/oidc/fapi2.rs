@@ -3,6 +3,7 @@
 
 use super::profiles::{CHALLENGE, DPOP, ES256, VERIFIER, bank, code, posted, pushed_fields, redeem};
 use super::*;
+use aldgate_backend::store::audit::Act;
 use std::collections::BTreeMap;
 
 const EMAIL: &str = "ada@example.org";
@@ -192,4 +193,66 @@ async fn what_is_pushed_has_an_address_a_code_and_no_token() {
     let signed = ES256.sign(json!({"alg": "ES256", "kid": "e1"}).to_string(), nameless.to_string());
     let answer = posted(&world, "bank", "/par", &fields(&[("client_assertion", &signed)]), None).await;
     assert_eq!(error(&answer), (400, "invalid_client".into()));
+}
+
+/// FAPI 2.0 Security Profile, section 5.3.2.1: no rotation. An answer that is lost costs a client nothing.
+#[tokio::test]
+async fn a_refresh_token_is_given_back_as_it_is_and_ends_with_its_grant() {
+    let world = bank().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let given = async |browser: &mut Browser<'_>| {
+        let code = code(&world, browser).await;
+        redeem(&world, &code, Some(&proof(&world, &DPOP, "/token", 0, &[]))).await.json()
+    };
+    let refreshed = async |token: &str, scope: &str| {
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)];
+        let proof = proof(&world, &DPOP, "/token", 0, &[]);
+        posted(&world, "bank", "/token", &fields, Some(&proof)).await
+    };
+    let first = text(&given(&mut browser).await, "refresh_token");
+    for scope in ["", "openid", "openid email"] {
+        let answer = refreshed(&first, scope).await;
+        assert_eq!((answer.status, &answer.json()["refresh_token"]), (200, &json!(first)), "{scope}: {answer:?}");
+    }
+    let invalid = (400, "invalid_grant".to_owned());
+    let told = posted(&world, "bank", "/revoke", &[("token", first.as_str())], None).await;
+    assert_eq!((told.status, error(&refreshed(&first, "").await)), (200, invalid.clone()));
+    let second = text(&given(&mut browser).await, "refresh_token");
+    world.after(std::time::Duration::from_hours(30 * 24 - 1));
+    assert_eq!(refreshed(&second, "").await.status, 200);
+    world.after(std::time::Duration::from_hours(1));
+    assert_eq!(error(&refreshed(&second, "").await), invalid.clone(), "no use of it makes it live longer");
+    let (mut browser, eve) = somebody(&world, "eve@example.org", 2).await;
+    let third = text(&given(&mut browser).await, "refresh_token");
+    assert_eq!(refreshed(&third, "").await.status, 200);
+    let act = Act::own(eve, world.now());
+    assert_eq!(world.store.withdraw_consent(&eve, "bank", act).await, Ok(true));
+    assert_eq!(error(&refreshed(&third, "").await), invalid);
+}
+
+#[tokio::test]
+async fn a_token_that_is_shown_with_a_proof_is_refused_in_the_same_scheme() {
+    let world = bank().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let code = code(&world, &mut browser).await;
+    let tokens = redeem(&world, &code, Some(&proof(&world, &DPOP, "/token", 0, &[]))).await.json();
+    let token = text(&tokens, "access_token");
+    let refused = async |method: &str, scheme: &str, proof: Option<&str>| {
+        let shown = format!("{scheme} {token}");
+        let mut headers = vec![("authorization", shown.as_str())];
+        headers.extend(proof.map(|proof| ("dpop", proof)));
+        let answer = send(&world, method, "/userinfo", &headers, r#"{"client_user_metadata":"x"}"#).await;
+        (answer.status, answer.header("www-authenticate").to_owned())
+    };
+    let algs = r#"algs="ES256 ES384 EdDSA PS256""#;
+    let invalid = (401, format!(r#"DPoP error="invalid_token", {algs}"#));
+    for method in ["GET", "POST", "PATCH"] {
+        assert_eq!(refused(method, "DPoP", Some("x")).await, invalid, "{method}");
+        assert_eq!(refused(method, "dpop", None).await, invalid, "{method} without a proof");
+        let bearer = refused(method, "Bearer", None).await;
+        assert_eq!(bearer, (401, r#"Bearer error="invalid_token""#.to_owned()), "{method}");
+    }
+    let good = DPOP.proof("PATCH", &format!("{ISSUER}/userinfo"), &token, "good", world.now());
+    let scope = (403, format!(r#"DPoP error="insufficient_scope", scope="client_metadata", {algs}"#));
+    assert_eq!(refused("PATCH", "DPoP", Some(&good)).await, scope);
 }

@@ -53,7 +53,7 @@ pub(super) async fn posted(
 }
 
 /// A DPoP proof for a request that shows no token.
-fn proof(signer: &Signer, path: &str, now: Timestamp) -> String {
+pub(super) fn proof(signer: &Signer, path: &str, now: Timestamp) -> String {
     let name = JWT_IDS.fetch_add(1, Ordering::SeqCst).to_string();
     let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": signer.public()});
     let claims = json!({"jti": name, "htm": "POST", "htu": format!("{ISSUER}{path}"), "iat": now.as_secs()});

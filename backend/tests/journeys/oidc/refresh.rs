@@ -138,3 +138,58 @@ async fn a_level_that_has_fallen_tells_no_more() {
     let refreshed = RP.refresh(&world, &text(&tokens, "refresh_token")).await.json();
     assert!(verified(&world, &text(&refreshed, "access_token")).await.get("nhs_number").is_none());
 }
+
+/// Whoever has copied a token may have no idea of what else belongs into a request.
+#[tokio::test]
+async fn a_copy_ends_the_family_whatever_else_is_wrong_with_the_request() {
+    for wrong in
+        [("scope", "openid phone"), ("scope", "profile"), ("resource", "https://api.example"), ("resource", "x")]
+    {
+        let world = provider().await;
+        let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+        let first = text(&RP.tokens(&world, &mut browser, &[]).await, "refresh_token");
+        let second = RP.refresh(&world, &first).await.json();
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", first.as_str()), wrong];
+        assert_eq!(error(&RP.exchange(&world, &fields).await), invalid_grant(), "{wrong:?}");
+        assert_eq!(error(&RP.refresh(&world, &text(&second, "refresh_token")).await), invalid_grant(), "{wrong:?}");
+        assert_eq!(userinfo(&world, &text(&second, "access_token")).await.status, 401, "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_from_a_service_is_taken_from_what_it_was_given() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    prove(&world, &account, IdentityLevel::P9).await;
+    let asked = [("scope", "openid profile email"), ("claims", r#"{"id_token":{"given_name":null,"email":null}}"#)];
+    let tokens = RP.tokens(&world, &mut browser, &asked).await;
+    let code = RP.code(&mut browser, &asked).await;
+    let before = userinfo(&world, &text(&tokens, "access_token")).await.json();
+    assert_eq!((before["email"].as_str(), before["nhs_number"].as_str()), (Some(EMAIL), Some("9434765919")));
+    drop(browser);
+    let less = |scopes: &[&str], vectors: &[&str]| {
+        let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
+        registry(&[Registration { scopes: texts(scopes), vectors: texts(vectors), ..registration("rp") }])
+    };
+    let world = world.restarted(less(&["openid", "profile"], &["P0.Cm", "P9.Cm"])).await;
+    let info = userinfo(&world, &text(&tokens, "access_token")).await.json();
+    assert!(info.get("email").is_none() && info["nhs_number"] == "9434765919", "{info}");
+    let redeemed = RP.redeem(&world, &code).await.json();
+    assert_eq!(redeemed["scope"], "openid profile");
+    let id_token = verified(&world, &text(&redeemed, "id_token")).await;
+    assert!(id_token.get("email").is_none() && id_token.get("given_name").is_none(), "{id_token}");
+    let wide = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &text(&tokens, "refresh_token")),
+        ("scope", "openid email"),
+    ];
+    assert_eq!(error(&RP.exchange(&world, &wide).await), (400, "invalid_scope".into()));
+    let refreshed = RP.refresh(&world, &text(&tokens, "refresh_token")).await.json();
+    assert_eq!(refreshed["scope"], "openid profile");
+    let world = world.restarted(less(&["openid", "profile"], &["P0.Cm"])).await;
+    let info = userinfo(&world, &text(&refreshed, "access_token")).await.json();
+    assert!(info.get("nhs_number").is_none(), "no level at which it is told: {info}");
+    let refreshed = RP.refresh(&world, &text(&refreshed, "refresh_token")).await.json();
+    let access_token = verified(&world, &text(&refreshed, "access_token")).await;
+    assert_eq!((access_token["vot"].as_str(), access_token.get("nhs_number")), (Some("P0.Cm"), None));
+}

@@ -1,6 +1,7 @@
 //! The services that a person uses, as their account shows them: what each may know and since when, and the end of it.
 
 use super::*;
+use crate::world::PASSWORD;
 use std::time::Duration;
 
 const EMAIL: &str = "ada@example.org";
@@ -124,6 +125,33 @@ async fn a_service_that_is_no_more_can_still_be_taken_back() {
     assert!(page.body.contains("<h2>rp</h2>"), "{}", page.body);
     assert_eq!(browser.post(&withdrawal("rp"), &[]).await.status, 303);
     assert_eq!(world.store.consent(&account, "rp").await, Ok(None));
+}
+
+/// What no service would be told in a session, nobody takes along in it.
+#[tokio::test]
+async fn who_somebody_is_leaves_in_no_session_that_shows_less_than_that_needs() {
+    let world = provider().await;
+    let (mut owner, account) = somebody(&world, EMAIL, 1).await;
+    prove(&world, &account, IdentityLevel::P9).await;
+    RP.tokens(&world, &mut owner, &[]).await;
+    world.store.keep_client_metadata(&account, "rp", "likes \"tea\"").await.expect("written");
+    assert_eq!(owner.post("/account/password", &[("new_password", PASSWORD)]).await.status, 303);
+    let mut thief = world.browser();
+    assert_eq!(thief.sign_in(EMAIL, PASSWORD).await.status, 303);
+    let export = async |browser: &mut Browser<'_>, why: &str| {
+        let answer = browser.get("/account/data.json").await;
+        for fact in ["9434765919", "gp-user", "tea"] {
+            assert_eq!(answer.body.contains(fact), why.is_empty(), "{fact}: {}", answer.body);
+        }
+        let said = answer.json()["left_out"]["why"].as_str().unwrap_or_default().to_owned();
+        assert!(said.contains(why) && said.is_empty() == why.is_empty(), "{said}");
+    };
+    export(&mut owner, "").await;
+    export(&mut thief, "signed in with a password alone").await;
+    // A read letter box is worth no more.
+    thief.choose_anew(EMAIL, "an entirely new password").await;
+    assert_eq!(thief.sign_in(EMAIL, "an entirely new password").await.status, 303);
+    export(&mut thief, "got your account back by a message").await;
 }
 
 #[tokio::test]

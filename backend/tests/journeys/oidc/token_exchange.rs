@@ -10,16 +10,16 @@ use std::time::Duration;
 
 const EMAIL: &str = "ada@example.org";
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
+pub(super) const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
 const ID: &str = "urn:ietf:params:oauth:token-type:id_token";
 const RECORDS: &str = "https://records.example/api";
-const LETTERS: &str = "https://letters.example";
-const PRINTER: &str = "https://printer.example";
+pub(super) const LETTERS: &str = "https://letters.example";
+pub(super) const PRINTER: &str = "https://printer.example";
 
 /// A service that people come to, whose tokens are good at the records.
-const APP: Service = Service("rp");
+pub(super) const APP: Service = Service("rp");
 /// The records, which call the letters.
-const OF_RECORDS: Service = Service("records");
+pub(super) const OF_RECORDS: Service = Service("records");
 /// The letters, which call the printer.
 const OF_LETTERS: Service = Service("letters");
 
@@ -55,17 +55,17 @@ fn clients() -> Vec<Registration> {
     ]
 }
 
-async fn provider() -> World {
+pub(super) async fn provider() -> World {
     World::with_clients(&database().await, registry(&clients())).await
 }
 
 /// Tokens of somebody's that are good at the records.
-async fn for_records(world: &World, browser: &mut Browser<'_>) -> Value {
+pub(super) async fn for_records(world: &World, browser: &mut Browser<'_>) -> Value {
     APP.tokens(world, browser, &[("resource", RECORDS)]).await
 }
 
 /// An exchange of an access token; `more` has the last word.
-async fn exchange(world: &World, by: Service, token: &str, target: &str, more: &[(&str, &str)]) -> Answer {
+pub(super) async fn exchange(world: &World, by: Service, token: &str, target: &str, more: &[(&str, &str)]) -> Answer {
     let usual =
         [("grant_type", GRANT_TYPE), ("subject_token", token), ("subject_token_type", ACCESS), ("resource", target)];
     let usual = usual.into_iter().filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
@@ -340,4 +340,30 @@ async fn a_bound_token_never_becomes_one_that_is_not() {
     }
     let (_, claims) = given(&world, &shown(holder, &fields, Some(&mine)).await).await;
     assert_eq!(claims["cnf"], json!({"x5t#S256": URL_SAFE_NO_PAD.encode([7; 32])}));
+}
+
+#[tokio::test]
+async fn what_is_taken_from_the_service_of_a_token_is_not_exchanged() {
+    let world = provider().await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    let tokens = for_records(&world, &mut browser).await;
+    let first = text(&tokens, "access_token");
+    drop(browser);
+    let mut less = clients();
+    less[0].scopes = texts(&["openid", "profile"]);
+    let world = world.restarted(registry(&less)).await;
+    let (_, claims) = given(&world, &exchange(&world, OF_RECORDS, &first, LETTERS, &[]).await).await;
+    assert_eq!(claims["scope"], "openid profile");
+    let id = [("subject_token_type", ID)];
+    let of_id = exchange(&world, APP, &text(&tokens, "id_token"), LETTERS, &id).await;
+    assert_eq!(given(&world, &of_id).await.1["scope"], "openid profile");
+    for email in ["email", "openid email"] {
+        let answer = exchange(&world, OF_RECORDS, &first, LETTERS, &[("scope", email)]).await;
+        assert_eq!(error(&answer), (400, "invalid_scope".into()), "{email}");
+    }
+    // What the person allows the service no more, neither.
+    let narrower = model::Consent { scopes: 1, claims: 0, level: IdentityLevel::P0, at: world.now() };
+    world.store.give_consent(&account, "rp", narrower).await.expect("written");
+    let (_, claims) = given(&world, &exchange(&world, OF_RECORDS, &first, LETTERS, &[]).await).await;
+    assert_eq!(claims["scope"], "openid");
 }

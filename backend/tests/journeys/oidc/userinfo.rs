@@ -135,7 +135,7 @@ async fn a_client_keeps_a_text_about_a_person_for_itself() {
     let (mut browser, _) = somebody(&world, EMAIL, 1).await;
     let mine = text(&RP.tokens(&world, &mut browser, &METADATA).await, "access_token");
     let others = text(&OTHER.tokens(&world, &mut browser, &METADATA).await, "access_token");
-    let without = text(&RP.tokens(&world, &mut browser, &[]).await, "access_token");
+    let without = text(&THIRD.tokens(&world, &mut browser, &[]).await, "access_token");
     let before = kept(&world, &others).await;
     let answer = patch(&world, &mine, r#"{"client_user_metadata":"mine é"}"#).await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));

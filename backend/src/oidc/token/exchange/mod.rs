@@ -1,7 +1,8 @@
 //! `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693): a client that was given a token about a person exchanges
 //! it for one that is good at another service, for no more than the first one and no longer.
 //!
-//! What is exchanged is a token of ours that stands now: it names its grant, and so does the new one, which ends with it.
+//! What is exchanged is a token of ours that stands now: it names its grant, and so does the new one, which ends with it, or
+//! alone, when the client ends it that has it.
 //! A client may show what was given to itself, and what is for a service that it stands for; for which services it gets
 //! tokens is registered, and nothing if nothing is. Who acts is always said: the person of an actor token, whom the subject
 //! token must name (`may_act`), or the client, if it is not the one to which the token was given.

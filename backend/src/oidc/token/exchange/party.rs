@@ -6,6 +6,7 @@ use crate::model::Grant;
 use crate::oidc::Provider;
 use crate::oidc::client::Client;
 use crate::oidc::grant_record::GrantRecord;
+use crate::oidc::introspection::is_access;
 use crate::oidc::parameters::Parameters;
 use crate::oidc::resource;
 use crate::oidc::scope::Scopes;
@@ -123,6 +124,9 @@ impl Provider {
             Named::Id => claims.get("aud").and_then(Value::as_str),
         };
         let Some(client) = client.and_then(|id| self.registry.in_use(id)) else { return Ok(None) };
+        if kind == Named::Access && self.has_ended_alone(&claims).await? {
+            return Ok(None);
+        }
         let person = if kind == Named::Access && self.is_of_a_client(&claims, &client) {
             None
         } else {
@@ -142,7 +146,6 @@ impl Provider {
 
     /// Whether an access token is one that a client has got for itself.
     fn is_of_a_client(&self, claims: &Claims, client: &Client) -> bool {
-        let access = claims.get("token_use").and_then(Value::as_str) == Some("access");
-        access && resource::names(claims.get("sub"), client.id().as_str())
+        is_access(claims) && resource::names(claims.get("sub"), client.id().as_str())
     }
 }

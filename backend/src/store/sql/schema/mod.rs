@@ -9,7 +9,7 @@ pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
-pub(in crate::store) const MIGRATIONS: [&str; 24] = [
+pub(in crate::store) const MIGRATIONS: [&str; 27] = [
     include_str!("../../../../migrations/0001_account.sql"),
     include_str!("../../../../migrations/0002_warm.sql"),
     include_str!("../../../../migrations/0003_shared_tier.sql"),
@@ -34,6 +34,9 @@ pub(in crate::store) const MIGRATIONS: [&str; 24] = [
     include_str!("../../../../migrations/0029_login_event_of_account.sql"),
     include_str!("../../../../migrations/0030_consent_claims.sql"),
     include_str!("../../../../migrations/0031_client_text.sql"),
+    include_str!("../../../../migrations/0032_password_chars.sql"),
+    include_str!("../../../../migrations/0033_contact_stood.sql"),
+    include_str!("../../../../migrations/0034_ended_tokens.sql"),
 ];
 
 /// How a database was found.
