@@ -67,7 +67,7 @@ async fn the_codes_of_one_address_are_guessed_at_twenty_times_a_day() {
     let begun = async |n: usize| {
         let mut browser = world.browser();
         browser.client = format!("198.51.100.{n}");
-        browser.post("/register", &[("email", if n % 2 == 0 { EMAIL } else { "ADA@example.org" })]).await;
+        browser.post("/register", &[("email", if n.is_multiple_of(2) { EMAIL } else { "ADA@example.org" })]).await;
         browser
     };
     for n in 0..4 {
