@@ -398,6 +398,10 @@ async fn an_operator_revokes_on_the_private_listener_alone() {
     let done = parse(&asker.raw(form("localhost:8081", &revocation).as_bytes()).await);
     assert_eq!((done.status.as_u16(), done.body.as_str()), (200, "revoked\n"));
     assert_refused(&bearer(&keyed.world, "/api/x", &token).await);
+    let resigned = keyed.token();
+    let signed = |token: &str| token.rsplit_once('.').map(|(signed, _)| signed.to_owned());
+    assert!(resigned != token && signed(&resigned) == signed(&token), "the same, signed once more");
+    assert_refused(&bearer(&keyed.world, "/api/x", &resigned).await);
 }
 
 #[tokio::test]

@@ -64,9 +64,21 @@ impl<'a> UnverifiedToken<'a> {
         self.expires
     }
 
-    /// By what it may be ended with others, if it is what it says and of the deployment's own provider.
+    /// By what it may be ended, if it is what it says and of the deployment's own provider.
     pub fn families(&self) -> Families {
-        Claims::read(self.jws.unverified_payload()).map(|claims| family::of(&claims)).unwrap_or_default()
+        let said = Claims::read(self.jws.unverified_payload()).map(|claims| family::of(&claims));
+        let [name, grant, client] = said.unwrap_or_default();
+        [name, grant, client, Some(self.signed())]
+    }
+
+    /// By what it may be ended, whoever has issued it.
+    pub fn foreign_families(&self) -> Families {
+        [None, None, None, Some(self.signed())]
+    }
+
+    /// The digest of its signed part, by which it is ended however its signature is written.
+    pub fn signed(&self) -> TokenDigest {
+        family::of_signed(self.jws.signed())
     }
 
     /// Verifies it with the key of the issuer's that it names, and judges what it says.

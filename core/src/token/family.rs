@@ -1,7 +1,8 @@
-//! What access tokens of the deployment's own provider have in common, and by which they are ended before their time: the
-//! grant that they are of, and their client with the minute in which they were given. Each has a digest as a token has
-//! one, and is revoked in the same way; so has a token's name, by which it is ended alone, however its signature is
-//! written. They are digests of no token: none holds a NUL.
+//! By what access tokens are ended before their time, beside their own text. Those of the deployment's own provider have in
+//! common the grant that they are of, and their client with the minute in which they were given. Each of these has a digest as
+//! a token has one, and is revoked in the same way; so has a token's name, and so has the part of any issuer's token that is
+//! signed: by either it is ended alone, however its signature is written (of every ECDSA signature anybody can make a
+//! second one). They are digests of no token: none holds a NUL.
 //!
 //! A client's minute and not the client alone: what a client is given that was stopped and is in use again is good.
 
@@ -30,12 +31,17 @@ pub const GRANT_BYTES: usize = 16;
 
 const MINUTE: u64 = 60;
 
-/// By what a token may be ended beside its own digest: its name, its grant, its client.
-pub type Families = [Option<TokenDigest>; 3];
+/// By what a token may be ended beside its own digest: its name, its grant, its client, its signed part.
+pub type Families = [Option<TokenDigest>; 4];
 
 /// The digest of a token's name.
 pub fn of_name(name: &str) -> TokenDigest {
     named("name", name.as_bytes())
+}
+
+/// The digest of the part of a token that is signed, with the dot in it.
+pub fn of_signed(part: &str) -> TokenDigest {
+    named("signed", part.as_bytes())
 }
 
 /// The digest of all tokens of a grant.
@@ -68,8 +74,8 @@ fn named(kind: &str, what: &[u8]) -> TokenDigest {
     TokenDigest::of(&[b"\0", kind.as_bytes(), b"\0", what].concat())
 }
 
-/// What a token of the provider's says of it.
-pub(super) fn of(claims: &Claims) -> Families {
+/// What a token of the provider's says of the first three.
+pub(super) fn of(claims: &Claims) -> [Option<TokenDigest>; 3] {
     let name = claims.text("jti").ok().flatten();
     let client = claims.text("client_id").ok().flatten().zip(claims.date("iat").ok().flatten());
     [
@@ -94,7 +100,7 @@ mod tests {
 
     const AT: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-    fn said(name: &str, client: &str, given: u64) -> Families {
+    fn said(name: &str, client: &str, given: u64) -> [Option<TokenDigest>; 3] {
         let json = format!(r#"{{"jti":"{name}","client_id":"{client}","iat":{given}}}"#);
         of(&Claims::read(json.as_bytes()).expect("claims"))
     }

@@ -84,7 +84,7 @@ impl KeptGrant {
     /// A grant that has just been verified.
     pub const fn new(grant: Arc<Grant>, issuer: IssuerNumber, key: Option<[u8; 32]>, use_until: Timestamp) -> Self {
         let (asked_at_gap, asked_at_end) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { grant, issuer, key, use_until, families: [None; 3], asked_at_gap, asked_at_end }
+        Self { grant, issuer, key, use_until, families: [None; 4], asked_at_gap, asked_at_end }
     }
 
     /// The same of a token that ends with others.
@@ -280,7 +280,7 @@ mod tests {
             expires: NOW.plus(family::LIFE_MAX),
             binding: None,
         };
-        let families = [None, Some(family::of_grant(&[of; 16])), family::all_of_client("app", NOW).next()];
+        let families = [None, Some(family::of_grant(&[of; 16])), family::all_of_client("app", NOW).next(), None];
         KeptGrant::new(Arc::new(grant), kept.number_issuer(), None, NOW).ending_with(families)
     }
 

@@ -301,7 +301,12 @@ impl Tokens {
         if let Err(NoGrant::Refused(refused)) = verified {
             self.kept.refuse(digest, issuer.number, refused, now);
         }
-        verified
+        let families = match &unverified {
+            None => Families::default(),
+            Some(unverified) if issuer.is_own => unverified.families(),
+            Some(unverified) => unverified.foreign_families(),
+        };
+        Ok(verified?.ending_with(families))
     }
 
     async fn verify_by(
@@ -336,9 +341,7 @@ impl Tokens {
                 };
                 let grant = Arc::new(unverified.verify(&key, issuer.expected(), now)?);
                 let use_until = grant.expires;
-                let families = if issuer.is_own { unverified.families() } else { Families::default() };
-                let kept = KeptGrant::new(grant, issuer.number, Some(*key.thumbprint()), use_until);
-                Ok(kept.ending_with(families))
+                Ok(KeptGrant::new(grant, issuer.number, Some(*key.thumbprint()), use_until))
             }
             (Check::Keys(_), None) => Err(TokenRefused::Malformed.into()),
         }

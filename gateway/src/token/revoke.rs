@@ -12,6 +12,7 @@ use aldgate_core::token::access_token::UnverifiedToken;
 use aldgate_core::token::authorization::TOKEN_BYTES_MAX;
 use aldgate_core::token::jws;
 use aldgate_core::token::kept::Known;
+use futures_util::future::try_join_all;
 use http::HeaderName;
 use http::header::{CONTENT_TYPE, HeaderMap, ORIGIN};
 use reqwest::Url;
@@ -65,7 +66,8 @@ fn token_of(body: &[u8]) -> Option<String> {
 }
 
 impl Tokens {
-    /// Ends a token, in every gateway, whether or not it was ever good.
+    /// Ends a token, in every gateway, whether or not it was ever good; one that is a signed text also under every other
+    /// signature that it may be given.
     ///
     /// # Errors
     /// When the shared tier did not acknowledge it: the token still stands.
@@ -75,11 +77,13 @@ impl Tokens {
             Known::Confirmed(kept) | Known::Unconfirmed(kept) => Some(kept.grant.expires),
             Known::Revoked | Known::Nothing => None,
         };
-        let says = || jws::is_shaped(token).then(|| UnverifiedToken::parse(token).ok()).flatten();
-        let ends = ends.or_else(|| says().map(|token| token.expires()));
+        let signed = jws::is_shaped(token).then(|| UnverifiedToken::parse(token).ok()).flatten();
+        let ends = ends.or_else(|| signed.as_ref().map(UnverifiedToken::expires));
         // Never shorter than for an unknown end: a token that an issuer prolongs stays revoked.
         let until = ends.unwrap_or(now).max(now.plus(UNKNOWN_END)).min(now.plus(REMEMBERED_MAX));
-        under_deadline(self.warm.revoke_token(&digest, until)).await
+        let ended: Vec<_> = signed.map(|token| token.signed()).into_iter().chain([digest]).collect();
+        under_deadline(try_join_all(ended.iter().map(|ended| self.warm.revoke_token(ended, until)))).await?;
+        Ok(())
     }
 }
 
