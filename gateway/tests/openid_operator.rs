@@ -78,7 +78,7 @@ fn mode(path: &Path) -> u32 {
 #[tokio::test]
 async fn keys_are_listed_announced_and_replaced_while_the_backend_runs() {
     let instance = Instance::start().await;
-    let first = published_when(&instance, |keys| keys.len() == 4).await;
+    let first = published_when(&instance, |keys| keys.len() == 5).await;
     let listed = oidc_keys(&instance, &["list"]);
     for (algorithm, key_id) in &first {
         let line = listed.lines().find(|line| line.contains(key_id.as_str())).expect("a line");
@@ -87,12 +87,12 @@ async fn keys_are_listed_announced_and_replaced_while_the_backend_runs() {
     let said = oidc_keys(&instance, &["rotate", "EdDSA"]);
     assert!(said.starts_with("EdDSA: a new key signs from"), "{said}");
     assert!(oidc_keys(&instance, &["rotate", "EdDSA"]).contains("was announced before"));
-    let announced = published_when(&instance, |keys| keys.len() == 5).await;
+    let announced = published_when(&instance, |keys| keys.len() == 6).await;
     assert!(first.iter().all(|key| announced.contains(key)), "every key before stays");
     oidc_keys(&instance, &["rotate", "--compromised", "ES256"]);
     let of = |keys: &[(String, String)]| keys.iter().find(|key| key.0 == "ES256").cloned();
     let replaced = published_when(&instance, |keys| of(keys) != of(&first)).await;
-    assert_eq!(replaced.len(), 5, "the old one is gone, a new one is there: {replaced:?}");
+    assert_eq!(replaced.len(), 6, "the old one is gone, a new one is there: {replaced:?}");
     let listed = oidc_keys(&instance, &["list"]);
     let (_, new) = of(&replaced).expect("a key");
     assert!(listed.lines().any(|line| line.contains(&new) && line.contains("signs since")), "{listed}");
@@ -243,7 +243,7 @@ impl Guarded {
         let (signer, keys) = (Signer::new("ES256", "k"), dir.path().join("machine.jwks.json"));
         std::fs::write(&keys, key_set([&signer])).expect("a file");
         let instance = Instance::start_in(dir, ports, &guarded(ports, echo_upstream().await, &keys)).await;
-        published_when(&instance, |keys| keys.len() == 4).await;
+        published_when(&instance, |keys| keys.len() == 5).await;
         Self { instance, signer }
     }
 
@@ -435,7 +435,7 @@ async fn a_client_proves_itself_by_its_certificate_and_its_tokens_are_bound_to_t
     );
     let text = config(dir.path(), ports, client).replace("[edge]\n", &edge);
     let instance = Instance::start_as(dir.clone(), ports, &text).await;
-    published_when(&instance, |keys| keys.len() == 4).await;
+    published_when(&instance, |keys| keys.len() == 5).await;
     let (server, form) = (wrong.cert.der(), "grant_type=client_credentials&client_id=machine");
     let (status, tokens) = posted_over_tls(&instance, server, Some(&shown), "", form).await;
     assert_eq!(status, 200, "{tokens}");

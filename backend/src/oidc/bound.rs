@@ -38,6 +38,17 @@ pub(crate) struct Showing<'a> {
     pub(crate) path: &'a str,
 }
 
+/// Whether an access token is shown as it must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// As it must be.
+    Well,
+    /// With a proof that is not good for it (RFC 9449, section 7.1).
+    BadProof,
+    /// In another way than it must be.
+    Otherwise,
+}
+
 /// To what a token is bound, as it says it (RFC 9449, section 6.1; RFC 8705, section 3.1).
 pub(super) fn confirmation(binding: &Binding) -> Value {
     match binding {
@@ -63,41 +74,42 @@ impl Provider {
         if self.use_proof(&proof).await? { Ok(Some(key)) } else { Err(invalid("the proof was used before")) }
     }
 
-    /// Whether an access token is shown as it must be: one that is bound by whoever holds what it is bound to, any other
-    /// as it is.
-    pub(crate) async fn is_shown_well(
+    /// How an access token is shown: one that is bound must be by whoever holds what it is bound to, any other as it is.
+    pub(crate) async fn shown_as(
         &self,
         token: &str,
         claims: &Claims,
         showing: Showing<'_>,
         now: Timestamp,
-    ) -> Result<bool, Unavailable> {
-        let Ok(binding) = claims.binding() else { return Ok(false) };
+    ) -> Result<Shown, Unavailable> {
+        let Ok(binding) = claims.binding() else { return Ok(Shown::Otherwise) };
         match (binding, showing.proof) {
-            (None, None) => Ok(true),
-            (Some(Binding::Key(key)), Some(proof)) => self.is_proven(token, &key, proof, showing, now).await,
+            (None, None) => Ok(Shown::Well),
+            (Some(Binding::Key(key)), Some(proof)) => self.proven_as(token, &key, proof, showing, now).await,
             (Some(bound @ Binding::Certificate(_)), None) => {
-                Ok(showing.certificate.is_some_and(|shown| bound.is_to_certificate(shown.sha256())))
+                let held = showing.certificate.is_some_and(|shown| bound.is_to_certificate(shown.sha256()));
+                Ok(if held { Shown::Well } else { Shown::Otherwise })
             }
-            (None | Some(Binding::Certificate(_)), Some(_)) | (Some(Binding::Key(_)), None) => Ok(false),
+            (None | Some(Binding::Certificate(_)), Some(_)) | (Some(Binding::Key(_)), None) => Ok(Shown::Otherwise),
         }
     }
 
-    async fn is_proven(
+    async fn proven_as(
         &self,
         token: &str,
         key: &[u8; 32],
         proof: &str,
         showing: Showing<'_>,
         now: Timestamp,
-    ) -> Result<bool, Unavailable> {
-        let Some(target) = self.target(showing.path) else { return Ok(false) };
+    ) -> Result<Shown, Unavailable> {
+        let Some(target) = self.target(showing.path) else { return Ok(Shown::BadProof) };
         let token = TokenDigest::of(token.as_bytes());
         let request = ProvenRequest { method: showing.method, target: &target, token, key, nonces: None };
-        match dpop::verify(proof, request, now) {
-            Ok(proof) => self.use_proof(&proof).await,
-            Err(_) => Ok(false),
-        }
+        let used = match dpop::verify(proof, request, now) {
+            Ok(proof) => self.use_proof(&proof).await?,
+            Err(_) => false,
+        };
+        Ok(if used { Shown::Well } else { Shown::BadProof })
     }
 
     fn target(&self, path: &str) -> Option<TargetUri> {

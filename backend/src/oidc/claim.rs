@@ -26,11 +26,13 @@ pub(crate) enum Claim {
     GpIntegrationCredentials,
     /// What the client itself keeps about the person.
     ClientUserMetadata,
+    /// Who somebody is, as GOV.UK One Login tells it: a token of its own ([`super::core_identity`]).
+    CoreIdentity,
 }
 
 impl Claim {
     /// Every one.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::NhsNumber,
         Self::FamilyName,
         Self::Surname,
@@ -47,6 +49,7 @@ impl Claim {
         Self::GpRegistrationDetails,
         Self::GpIntegrationCredentials,
         Self::ClientUserMetadata,
+        Self::CoreIdentity,
     ];
 
     /// Its name.
@@ -68,6 +71,7 @@ impl Claim {
             Self::GpRegistrationDetails => "gp_registration_details",
             Self::GpIntegrationCredentials => "gp_integration_credentials",
             Self::ClientUserMetadata => "client_user_metadata",
+            Self::CoreIdentity => "https://vocab.account.gov.uk/v1/coreIdentityJWT",
         }
     }
 
@@ -76,7 +80,8 @@ impl Claim {
         Self::ALL.into_iter().find(|claim| claim.as_str() == name)
     }
 
-    /// Each scope by which it is told.
+    /// Each scope by which it is told; none where it is told to whoever asks for it by name and may
+    /// ([`super::client::Client::may_know`]).
     pub(crate) fn scopes(self) -> Scopes {
         let only = |scope| Scopes::NONE.with(scope);
         match self {
@@ -91,6 +96,7 @@ impl Claim {
             Self::GpRegistrationDetails => only(Scope::GpRegistrationDetails),
             Self::GpIntegrationCredentials => only(Scope::GpIntegrationCredentials),
             Self::ClientUserMetadata => only(Scope::ClientMetadata),
+            Self::CoreIdentity => Scopes::NONE,
         }
     }
 
@@ -104,7 +110,7 @@ impl Claim {
             | Self::IdentityProofingLevel
             | Self::GivenName
             | Self::GpRegistrationDetails => IdentityLevel::P5,
-            Self::GpIntegrationCredentials => IdentityLevel::P9,
+            Self::GpIntegrationCredentials | Self::CoreIdentity => IdentityLevel::P9,
             Self::Email
             | Self::EmailVerified
             | Self::PhoneNumber
@@ -128,6 +134,9 @@ pub(crate) struct ClaimSet(u32);
 impl ClaimSet {
     /// None.
     pub(crate) const NONE: Self = Self(0);
+
+    /// Every one.
+    pub(crate) const EVERY: Self = Self((1 << Claim::ALL.len()) - 1);
 
     /// The set and one more.
     #[must_use]
@@ -199,6 +208,7 @@ mod tests {
     #[test]
     fn bits_and_back() {
         let all = Claim::ALL.into_iter().fold(ClaimSet::NONE, ClaimSet::with);
+        assert_eq!(all, ClaimSet::EVERY);
         assert_eq!(ClaimSet::from_bits(all.bits()), all);
         assert_eq!(ClaimSet::from_bits(u32::MAX), all);
         assert!(Claim::ALL.into_iter().all(|claim| Claim::named(claim.as_str()) == Some(claim) && all.has(claim)));

@@ -4,10 +4,12 @@
 //! What is not known is left out; nothing is ever null. Sex, gender, postcode and address are not here at all.
 
 use super::claim::{Claim, ClaimSet};
+use super::profile::Rules;
 use super::scope::Scopes;
+use super::trust::Words;
 #[cfg(test)]
 use crate::model;
-use crate::model::{Account, GpRegistration, Person};
+use crate::model::{Account, GpRegistration, NhsNumber, Person};
 use aldgate_core::assurance::IdentityLevel;
 use serde_json::{Map, Value, json};
 
@@ -24,6 +26,8 @@ pub(crate) struct Telling<'a> {
     pub(crate) asked: ClaimSet,
     /// The level of the log-in that the client was given.
     pub(crate) level: IdentityLevel,
+    /// The client's rules: what is told at all.
+    pub(crate) rules: &'static Rules,
 }
 
 /// What ID tokens say by scope.
@@ -37,16 +41,20 @@ impl Telling<'_> {
     }
 
     fn tells_by_scope(&self, claim: Claim) -> bool {
-        claim.scopes().meets(self.scopes) && self.level() >= claim.least()
+        claim.scopes().meets(self.scopes) && self.may_tell(claim)
     }
 
     fn tells_as_asked(&self, claim: Claim) -> bool {
-        self.asked.has(claim) && self.level() >= claim.least()
+        self.asked.has(claim) && self.may_tell(claim)
+    }
+
+    fn may_tell(&self, claim: Claim) -> bool {
+        self.rules.claims.has(claim) && self.level() >= claim.least()
     }
 
     /// The NHS number, if it may be told by scope.
     pub(crate) fn nhs_number(&self) -> Option<&str> {
-        self.person.nhs_number.as_deref().filter(|_| self.tells_by_scope(Claim::NhsNumber))
+        self.person.nhs_number.as_ref().map(NhsNumber::as_str).filter(|_| self.tells_by_scope(Claim::NhsNumber))
     }
 
     /// Whether what the client keeps about the person may be told it.
@@ -55,11 +63,16 @@ impl Telling<'_> {
         self.tells_by_scope(claim) || self.tells_as_asked(claim)
     }
 
+    /// Whether who somebody is may be told in a token of its own.
+    pub(crate) fn tells_core_identity(&self) -> bool {
+        self.tells_as_asked(Claim::CoreIdentity)
+    }
+
     /// What an ID token says of the person.
     pub(crate) fn in_id_token(&self) -> Map<String, Value> {
         let told = |claim| self.tells_as_asked(claim) || IN_ID_TOKENS.contains(&claim) && self.tells_by_scope(claim);
         let mut claims = self.told(told);
-        if self.level() == IdentityLevel::P9 {
+        if self.level() == IdentityLevel::P9 && self.rules.trust == Words::Nhs {
             claims.insert("id_status".to_owned(), "verified".into());
         }
         claims
@@ -81,7 +94,7 @@ impl Telling<'_> {
         let text = |text: &Option<String>| text.clone().map(Value::from);
         let (phone, landline, gp) = (phone.as_ref(), landline.as_ref(), gp.as_ref());
         match claim {
-            Claim::NhsNumber => text(nhs_number),
+            Claim::NhsNumber => nhs_number.as_ref().map(|number| number.as_str().into()),
             Claim::FamilyName | Claim::Surname => text(family_name),
             Claim::Birthdate => text(birthdate),
             Claim::IdentityProofingLevel => Some(self.account.identity.as_str().into()),
@@ -96,6 +109,7 @@ impl Telling<'_> {
             Claim::GpRegistrationDetails => gp.map(|gp| json!({"gp_ods_code": gp.ods_code})),
             Claim::GpIntegrationCredentials => gp.and_then(credentials),
             Claim::ClientUserMetadata => None, // It is not known of the person, but kept for the client.
+            Claim::CoreIdentity => None,       // It is signed for the client.
         }
     }
 }
@@ -117,6 +131,7 @@ mod sample;
 mod tests {
     use super::*;
     use crate::model::EmailAddress;
+    use crate::oidc::profile::Profile;
     use aldgate_core::id::AccountId;
     use aldgate_core::testing::world::NOW;
 
@@ -127,12 +142,15 @@ mod tests {
             created: NOW,
             identity,
             password: None,
+            has_second_step: false,
+            disabled: false,
         }
     }
 
     fn told(scopes: &str, reached: IdentityLevel, level: IdentityLevel) -> Vec<String> {
         let (account, scopes, asked) = (account(reached), Scopes::requested(scopes), ClaimSet::NONE);
-        let telling = Telling { account: &account, person: &sample::facts(), scopes, asked, level };
+        let telling =
+            Telling { account: &account, person: &sample::facts(), scopes, asked, level, rules: Profile::Nhs.rules() };
         let claims = telling.in_userinfo();
         assert!(claims.values().all(|value| !value.is_null()), "{claims:?}");
         claims.keys().cloned().collect()
@@ -178,7 +196,7 @@ mod tests {
         let account = account(IdentityLevel::P9);
         let scopes = Scopes::requested("openid profile phone landline profile_extended gp_registration_details");
         let (person, asked, level) = (Person::default(), ClaimSet::NONE, IdentityLevel::P9);
-        let telling = Telling { account: &account, person: &person, scopes, asked, level };
+        let telling = Telling { account: &account, person: &person, scopes, asked, level, rules: Profile::Nhs.rules() };
         let keys = |claims: Map<String, Value>| claims.keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(telling.in_userinfo()), ["identity_proofing_level"]);
         assert_eq!(keys(telling.in_id_token()), ["id_status", "identity_proofing_level"]);
@@ -191,11 +209,13 @@ mod tests {
         let everything = Claim::ALL.into_iter().fold(ClaimSet::NONE, ClaimSet::with);
         let told = |asked, reached, level| {
             let (account, person, scopes) = (account(reached), sample::facts(), Scopes::requested("openid"));
-            let telling = Telling { account: &account, person: &person, scopes, asked, level };
+            let telling =
+                Telling { account: &account, person: &person, scopes, asked, level, rules: Profile::Nhs.rules() };
             let names = |claims: Map<String, Value>| claims.keys().cloned().collect::<Vec<_>>();
             (names(telling.in_userinfo()), names(telling.in_id_token()))
         };
-        for claim in Claim::ALL.into_iter().filter(|claim| *claim != Claim::ClientUserMetadata) {
+        let of_the_person = |claim: &Claim| !matches!(claim, Claim::ClientUserMetadata | Claim::CoreIdentity);
+        for claim in Claim::ALL.into_iter().filter(of_the_person) {
             for level in [P0, P5, P9] {
                 let one = ClaimSet::NONE.with(claim);
                 let expected = if level >= claim.least() { vec![claim.as_str().to_owned()] } else { vec![] };
@@ -207,5 +227,23 @@ mod tests {
         }
         assert_eq!(told(everything, P0, P0).0.len(), 7);
         assert_eq!(told(ClaimSet::NONE, P9, P9).0, Vec::<String>::new());
+    }
+
+    /// By anything that only health services know, two departments could compare people.
+    #[test]
+    fn departments_are_told_nothing_that_is_of_health_services_whatever_they_have() {
+        let (account, person) = (account(IdentityLevel::P9), sample::facts());
+        let (scopes, asked, level) = (Scopes::EVERY, ClaimSet::EVERY, IdentityLevel::P9);
+        let rules = Profile::CrossGovernment.rules();
+        let telling = Telling { account: &account, person: &person, scopes, asked, level, rules };
+        let names = |claims: Map<String, Value>| claims.keys().cloned().collect::<Vec<_>>();
+        let expected = ["email", "email_verified", "phone_number", "phone_number_verified"];
+        assert_eq!(names(telling.in_userinfo()), expected);
+        assert_eq!(names(telling.in_id_token()), expected);
+        assert!(telling.nhs_number().is_none() && !telling.tells_metadata() && telling.tells_core_identity());
+        let low = Telling { level: IdentityLevel::P5, ..telling };
+        assert!(!low.tells_core_identity());
+        let health = Telling { rules: Profile::Nhs.rules(), ..telling };
+        assert!(!health.tells_core_identity() && health.nhs_number().is_some());
     }
 }

@@ -47,13 +47,12 @@ impl AskedClaims {
         self.userinfo.or(self.id_token)
     }
 
-    /// What of it a client may ask for: what its scopes tell, and in ID tokens what its profile lets stand there.
+    /// What of it a client may ask for: what it may know, and in ID tokens what its profile lets stand there.
     pub(crate) fn allowed_to(self, client: &Client) -> Self {
         let in_id_token = client.profile().rules().claims_in_id_token;
-        let allowed = |claims: ClaimSet| claims.told_by(client.scopes());
-        let id_token = if in_id_token { allowed(self.id_token) } else { ClaimSet::NONE };
+        let id_token = if in_id_token { client.may_know(self.id_token) } else { ClaimSet::NONE };
         // It is long, and changes while an ID token does not.
-        Self { userinfo: allowed(self.userinfo), id_token: id_token.without(Claim::ClientUserMetadata) }
+        Self { userinfo: client.may_know(self.userinfo), id_token: id_token.without(Claim::ClientUserMetadata) }
     }
 }
 
@@ -230,6 +229,16 @@ mod tests {
         };
         let nhs = asked.allowed_to(&client("nhs", "P9.Cm"));
         assert_eq!((nhs.userinfo, nhs.id_token), (set(&[Claim::Email]), set(&[Claim::Birthdate])));
+        let core = r#"{"userinfo":{"https://vocab.account.gov.uk/v1/coreIdentityJWT":null,"birthdate":null}}"#;
+        let core = read(core).expect("read").claims;
+        let department = |vector: &str| {
+            let scopes = vec!["openid".to_owned()];
+            let (profile, vectors) = (Some("cross-government".to_owned()), vec![vector.to_owned()]);
+            Client::register(&Registration { profile, vectors, scopes, ..registration("rp") }).expect("a client")
+        };
+        assert_eq!(core.allowed_to(&department("Cl.Cm.P2")).userinfo, set(&[Claim::CoreIdentity]));
+        assert_eq!(core.allowed_to(&department("Cl.Cm")), AskedClaims::default(), "not for that level");
+        assert_eq!(core.allowed_to(&client("nhs", "P9.Cm")).userinfo, set(&[Claim::Birthdate]));
         let metadata = read(r#"{"id_token":{"client_user_metadata":null}}"#).expect("read").claims;
         assert_eq!(metadata.allowed_to(&client("nhs", "P9.Cm")), AskedClaims::default());
     }

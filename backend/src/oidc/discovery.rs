@@ -2,7 +2,9 @@
 //! login uses, and its trustmark (RFC 8485, section 5).
 
 use super::Provider;
+use super::claim::Claim;
 use super::scope::Scope;
+use super::trust::Words;
 use aldgate_core::language::Language;
 use aldgate_core::token::dpop::ALGORITHMS;
 use serde_json::{Value, json};
@@ -43,6 +45,9 @@ const CLAIMS: [&str; 32] = [
     "client_user_metadata",
 ];
 
+/// The last of that list.
+const IDENTITY_LEVEL: &str = "identity_proofing_level";
+
 /// What can be exchanged for tokens.
 const GRANT_TYPES: [&str; 4] =
     ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
@@ -65,10 +70,13 @@ impl Provider {
         said
     }
 
-    fn for_others(&self) -> [(&'static str, Value); 16] {
+    fn for_others(&self) -> [(&'static str, Value); 19] {
         let at = |path: &str| json!(format!("{}{path}", self.issuer));
         let client_signing = json!(["RS512", "ES256", "PS256", "EdDSA", "RS256"]);
+        let core_identity = Claim::CoreIdentity.as_str();
         [
+            ("trustmarks", json!(self.trustmark(Words::OneLogin))),
+            ("claims_supported", CLAIMS.into_iter().chain([IDENTITY_LEVEL, core_identity]).collect()),
             ("backchannel_logout_supported", json!(true)),
             ("backchannel_logout_session_supported", json!(true)),
             ("end_session_endpoint", at("/logout")),
@@ -81,8 +89,9 @@ impl Provider {
             ("revocation_endpoint_auth_signing_alg_values_supported", client_signing.clone()),
             ("request_object_signing_alg_values_supported", client_signing.clone()),
             ("token_endpoint_auth_signing_alg_values_supported", client_signing),
-            ("id_token_signing_alg_values_supported", json!(["RS512", "ES256"])),
+            ("id_token_signing_alg_values_supported", json!(["RS512", "ES256", "PS256", "EdDSA", "RS256"])),
             ("subject_types_supported", json!(["public", "pairwise"])),
+            ("prompt_values_supported", json!(["none", "login", "consent", "select_account"])),
             ("dpop_signing_alg_values_supported", json!(ALGORITHMS.split(' ').collect::<Vec<_>>())),
             ("grant_types_supported", GRANT_TYPES.into_iter().chain([TOKEN_EXCHANGE]).collect()),
         ]
@@ -110,7 +119,7 @@ impl Provider {
 
     fn as_nhs_login_says(&self) -> Value {
         let at = |path: &str| format!("{}{path}", self.issuer);
-        let claims: Vec<&str> = CLAIMS.into_iter().chain(["identity_proofing_level"]).collect();
+        let claims: Vec<&str> = CLAIMS.into_iter().chain([IDENTITY_LEVEL]).collect();
         json!({
             "issuer": self.issuer,
             "authorization_endpoint": at("/authorize"),
@@ -139,9 +148,23 @@ impl Provider {
         })
     }
 
-    /// Where the trustmark is: what tokens name as `vtm`.
-    pub(crate) fn trustmark(&self) -> String {
-        format!("{}/trustmark/{}", self.issuer, self.host)
+    /// Where the trustmark is that says what these words mean: what tokens name as `vtm`. `Cm` is one thing to NHS login and
+    /// another to One Login, so that each has its own.
+    pub(crate) fn trustmark(&self, words: Words) -> String {
+        match words {
+            Words::Nhs => format!("{}/trustmark/{}", self.issuer, self.host),
+            Words::OneLogin => format!("{}/trustmark", self.issuer),
+        }
+    }
+
+    /// The trustmark of One Login's words.
+    pub(crate) fn trustmark_of_departments(&self) -> Value {
+        json!({
+            "idp": self.issuer,
+            "trustmark_provider": self.issuer,
+            "P": ["P0", "P1", "P2"],
+            "C": ["Cl", "Cl.Cm"],
+        })
     }
 
     /// The trustmark of a host; nothing for a host that is not ours.

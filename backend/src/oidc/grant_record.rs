@@ -79,7 +79,7 @@ impl GrantRecord {
 
     /// What of it its client may still ask for: what is taken from a client is taken from what it was given before.
     pub(crate) fn within(self, client: &Client) -> Self {
-        let claims = self.claims.told_by(client.scopes());
+        let claims = client.may_know(self.claims);
         self.cut(client.scopes(), claims, client.level())
     }
 

@@ -2,11 +2,15 @@
 //!
 //! A client may ask about its own tokens; one that is registered as a resource server, about everybody's, or about those
 //! that are for the services that it stands for. About anything else the answer is the same as about a token that there never was.
+//!
+//! What is told of an access token is what is left of it now: what its person allows no more and what its client may ask for no
+//! more is taken from it though it says it itself.
 
 use super::Provider;
 use super::client::Client;
 use super::grant_record::GrantRecord;
 use super::jws::Kind;
+use super::resource::ResourceUri;
 use super::scope::Scopes;
 use super::token::{Proven, TokenError};
 use super::token_name::Named;
@@ -175,12 +179,34 @@ impl Provider {
         if self.has_ended_alone(&claims).await? {
             return Ok(None);
         }
-        if claims.text("sub").ok().flatten() == Some(client.id().as_str()) {
-            return Ok(Some(Shown::Access(claims.into_members())));
+        let Some(audience) = self.audience_left(&client, claims.get("aud")) else { return Ok(None) };
+        let own = claims.text("sub").ok().flatten() == Some(client.id().as_str());
+        let left = if own {
+            left_of_a_clients_own(claims.into_members(), &client)
+        } else {
+            let Some(id) = self.grant_of(&claims) else { return Ok(None) };
+            let Some(grant) = self.standing(&id, now).await? else { return Ok(None) };
+            GrantRecord::decode(&grant.record).map(|record| left(claims.into_members(), &client, &record))
+        };
+        Ok(left.map(|mut members| {
+            members.insert("aud".into(), audience);
+            Shown::Access(members)
+        }))
+    }
+
+    /// Those of an `aud` for which a client may still have a token: us, and services of its registration.
+    fn audience_left(&self, client: &Client, audience: Option<&Value>) -> Option<Value> {
+        let may_be = |name: &Value| {
+            let services = client.resources().iter().chain(client.exchange_for()).map(ResourceUri::as_str);
+            services.chain([self.issuer.as_str()]).any(|service| name == service)
+        };
+        match audience? {
+            Value::Array(several) => {
+                let left: Vec<Value> = several.iter().filter(|name| may_be(name)).cloned().collect();
+                (!left.is_empty()).then(|| left.into())
+            }
+            one => may_be(one).then(|| one.clone()),
         }
-        let Some(id) = self.grant_of(&claims) else { return Ok(None) };
-        let grant = self.standing(&id, now).await?;
-        Ok(grant.map(|_| Shown::Access(claims.into_members())))
     }
 
     /// A grant whose client, account and consent stand, and that has not ended; its record says what they leave of it.
@@ -194,6 +220,23 @@ impl Provider {
         let left = GrantRecord::decode(&grant.record).map(|record| record.within(&client).allowed_by(&consent));
         Ok(left.map(|left| Grant { record: left.encode(), ..grant }))
     }
+}
+
+/// An access token as what is left of its grant lets it be.
+fn left(mut claims: Map<String, Value>, client: &Client, record: &GrantRecord) -> Map<String, Value> {
+    let said = claims.get("scope").and_then(Value::as_str).map(Scopes::requested).unwrap_or_default();
+    claims.insert("scope".into(), said.and(record.scopes).to_string().into());
+    claims.insert("vot".into(), client.profile().rules().trust.tell(record.vector).into());
+    claims
+}
+
+/// A token that a client has for itself, with those of its scopes that it may still ask for; nothing if there is none.
+fn left_of_a_clients_own(mut claims: Map<String, Value>, client: &Client) -> Option<Map<String, Value>> {
+    let said = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+    let left: Vec<&str> = said.split(' ').filter(|one| client.machine_scopes().iter().any(|own| own == one)).collect();
+    let left = (!left.is_empty()).then(|| left.join(" "))?;
+    claims.insert("scope".into(), left.into());
+    Some(claims)
 }
 
 /// Whether claims are those of an access token.

@@ -8,6 +8,7 @@ use aldgate_core::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// What kind of token it is (RFC 8725, section 3.11): none can be taken for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +67,26 @@ impl SigningKeys {
         claims: &impl Serialize,
         now: Timestamp,
     ) -> Result<String, NotSigned> {
+        self.sign_as(algorithm, kind, None, claims, now)
+    }
+
+    /// The same by a key that is named as one of a document, whose name is put before its own (DID Core, section 3.2).
+    ///
+    /// # Errors
+    /// [`NotSigned`].
+    pub(crate) fn sign_as(
+        &self,
+        algorithm: SigningAlgorithm,
+        kind: Kind,
+        document: Option<&str>,
+        claims: &impl Serialize,
+        now: Timestamp,
+    ) -> Result<String, NotSigned> {
         let ring = self.ring();
         let pair = ring.signing(algorithm, now).ok_or(NotSigned::NoKey(algorithm))?;
-        let header = Header { alg: algorithm.as_str(), typ: kind.as_str(), kid: pair.key_id() };
+        let key_id = pair.key_id();
+        let key_id = document.map_or(Cow::Borrowed(key_id), |document| format!("{document}#{key_id}").into());
+        let header = Header { alg: algorithm.as_str(), typ: kind.as_str(), kid: &key_id };
         let mut text = encoded(&header)?;
         text.push('.');
         text.push_str(&encoded(claims)?);

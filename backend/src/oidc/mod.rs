@@ -15,6 +15,7 @@ mod claims_request;
 pub mod client;
 pub mod client_assertion;
 mod code;
+mod core_identity;
 mod discovery;
 pub(crate) mod end_session;
 mod grant_record;

@@ -111,6 +111,13 @@ impl Registry {
         all
     }
 
+    /// How the client of a name stands.
+    pub(crate) fn listed(&self, id: &str) -> Option<Listed> {
+        let client = self.find(id)?;
+        let (configured, disabled) = (self.is_configured(id), self.is_disabled(&client));
+        Some(Listed { client, configured, disabled })
+    }
+
     /// Reads what the store has; only what has changed is read whole.
     ///
     /// # Errors

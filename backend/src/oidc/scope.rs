@@ -70,6 +70,9 @@ impl Scopes {
     /// None.
     pub(crate) const NONE: Self = Self(0);
 
+    /// Every one.
+    pub(crate) const EVERY: Self = Self((1 << Scope::ALL.len()) - 1);
+
     /// What a client is registered for: each name must be known.
     ///
     /// # Errors
@@ -83,6 +86,13 @@ impl Scopes {
     /// What a request asks for; names that are not known are passed over, as NHS login does.
     pub(crate) fn requested(text: &str) -> Self {
         text.split(' ').filter_map(find).fold(Self::default(), Self::with)
+    }
+
+    /// Whether a request names one that is not known here. `offline_access` asks for a refresh token, and every client gets
+    /// one or none by its profile (OpenID Connect Core, section 11).
+    pub(crate) fn names_unknown(text: &str) -> bool {
+        const OFFLINE_ACCESS: &str = "offline_access";
+        text.split(' ').any(|name| !name.is_empty() && name != OFFLINE_ACCESS && find(name).is_none())
     }
 
     /// The set and one more.
@@ -151,12 +161,15 @@ mod tests {
         let set = Scopes::requested("phone  openid constructor openid.x PHONE email");
         assert_eq!(set.to_string(), "openid email phone");
         assert_eq!(Scopes::registered(["openid", "x"]), Err(UnknownScope("x".into())));
+        assert!(Scopes::names_unknown("openid wallet-subject-id") && Scopes::names_unknown("PHONE"));
+        assert!(!Scopes::names_unknown(" openid  phone offline_access ") && !Scopes::names_unknown(""));
         assert!(set.is_within(Scopes::registered(["openid", "email", "phone", "profile"]).expect("known")));
     }
 
     #[test]
     fn bits_and_back() {
         let all = Scope::ALL.into_iter().fold(Scopes::default(), Scopes::with);
+        assert_eq!(all, Scopes::EVERY);
         assert_eq!(Scopes::from_bits(all.bits()), all);
         assert_eq!(Scopes::from_bits(u16::MAX), all);
     }

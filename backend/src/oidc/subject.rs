@@ -1,5 +1,6 @@
 //! What a client calls a person (`sub`; OpenID Connect Core, section 8): the same for every client, or another name in each
-//! sector, by which two departments cannot compare their lists.
+//! sector, by which two departments cannot compare their lists. Such a one is a URN of GOV.UK One Login's form, since
+//! departments have it in their records and may hold it against that.
 
 use super::Provider;
 use super::client::Client;
@@ -9,6 +10,9 @@ use aldgate_core::secret::{MasterKey, Purpose};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
+
+/// How each name begins that a sector has for itself.
+const PAIRWISE: &str = "urn:fdc:gov.uk:2022:";
 
 /// Who names people.
 #[derive(Clone)]
@@ -27,7 +31,7 @@ impl Subjects {
             SubjectKind::Pairwise => {
                 let mut context = hmac::Context::with_key(&self.0);
                 [client.sector().as_bytes(), b"\0", account.as_bytes()].iter().for_each(|part| context.update(part));
-                URL_SAFE_NO_PAD.encode(context.sign())
+                format!("{PAIRWISE}{}", URL_SAFE_NO_PAD.encode(context.sign()))
             }
         }
     }

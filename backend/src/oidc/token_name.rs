@@ -2,9 +2,13 @@
 //!
 //! So a token leads to its grant without a table of tokens; and a name tells of which kind its token is, so that an ID
 //! token is never taken for an access token, whatever else it says.
+//!
+//! A request that is good for one code names the grant of that code, too: whatever is lost of what was used up, it makes one
+//! grant.
 
 use crate::model::GrantId;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
+use aldgate_core::id::SingleUse;
 use aldgate_core::secret::{MasterKey, Purpose};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -50,6 +54,15 @@ impl TokenNames {
         Ok(URL_SAFE_NO_PAD.encode([&grant.as_bytes()[..], &unique, &tag].concat()))
     }
 
+    /// The grant of whatever code is made of a request that is good for one.
+    pub(crate) fn grant_of_request(&self, used: &SingleUse) -> GrantId {
+        let mut context = hmac::Context::with_key(&self.0);
+        [b"request\0".as_slice(), used.as_bytes()].iter().for_each(|part| context.update(part));
+        let mut grant = [0; GRANT_BYTES];
+        grant.copy_from_slice(&context.sign().as_ref()[..GRANT_BYTES]);
+        GrantId::from_bytes(grant)
+    }
+
     /// The grant of a token of this kind; nothing for a name that was not made here.
     pub(crate) fn grant(&self, kind: Named, name: &str) -> Option<GrantId> {
         let mut bytes = [0; NAME_BYTES];
@@ -93,6 +106,15 @@ mod tests {
         for profile in [Profile::Nhs, Profile::CrossGovernment, Profile::Fapi2] {
             assert!(profile.rules().access_token <= family::LIFE_MAX, "{profile:?}");
         }
+    }
+
+    #[test]
+    fn a_request_names_one_grant_that_nobody_else_can_name() {
+        let (names, used) = (TokenNames::of(&master_key()), |text: &str| SingleUse::of(text.as_bytes()));
+        assert_eq!(names.grant_of_request(&used("a")), names.grant_of_request(&used("a")));
+        assert_ne!(names.grant_of_request(&used("a")), names.grant_of_request(&used("b")));
+        let elsewhere = TokenNames::of(&MasterKey::new([1; 32]));
+        assert_ne!(names.grant_of_request(&used("a")), elsewhere.grant_of_request(&used("a")));
     }
 
     #[test]

@@ -33,8 +33,8 @@ const TOGETHER: [Components; 2] = [PASSWORD_AND_DEVICE, PASSKEY];
 pub(crate) enum Words {
     /// NHS login's: `P9.Cp.Cd`.
     Nhs,
-    /// GOV.UK One Login's: `Cl.Cm`, and `Cl.Cm.P2` for a person whose identity was verified. What it calls P2 is at least
-    /// our P9: whether a lower level meets it, nobody has said.
+    /// GOV.UK One Login's: `Cl.Cm`, and `Cl.Cm.P1` or `Cl.Cm.P2` for a person whose identity was verified. What it calls so
+    /// is at most our P9: whether a lower level meets it, nobody has said.
     OneLogin,
 }
 
@@ -53,7 +53,9 @@ impl Words {
                 Ok(at(IdentityLevel::P0, &[PASSWORD, PASSKEY, PASSWORD_AND_DEVICE, PASSWORD_AND_KEY]))
             }
             (Self::OneLogin, "Cl.Cm") => Ok(at(IdentityLevel::P0, &TWO_FACTORS)),
-            (Self::OneLogin, "Cl.Cm.P2" | "P2.Cl.Cm") => Ok(at(IdentityLevel::P9, &TWO_FACTORS)),
+            (Self::OneLogin, "Cl.Cm.P1" | "P1.Cl.Cm" | "Cl.Cm.P2" | "P2.Cl.Cm") => {
+                Ok(at(IdentityLevel::P9, &TWO_FACTORS))
+            }
             (Self::OneLogin, _) => Err(UnknownVector),
         }
     }
@@ -106,10 +108,17 @@ pub(crate) fn requested(words: Words, vtr: Option<&str>, registered: &[Vector]) 
     };
     let mut vectors = Vec::new();
     for text in &texts {
-        vectors.extend(words.parse(text).map_err(|_| BadVtr::Malformed)?);
+        let meant = words.parse(text).map_err(|_| BadVtr::Malformed)?;
+        vectors.extend(meant.into_iter().filter(|vector| !vectors.contains(vector)).collect::<Vec<_>>());
     }
     let all_registered = vectors.iter().all(|vector| registered.contains(vector));
     if all_registered { Ok(vectors) } else { Err(BadVtr::NotRegistered) }
+}
+
+/// Whether a client is registered for nothing of what a request without a `vtr` means.
+pub(crate) fn lacks_default(words: Words, registered: &[Vector]) -> bool {
+    let default = words.default().iter().filter_map(|text| words.parse(text).ok()).flatten();
+    !default.into_iter().any(|vector| registered.contains(&vector))
 }
 
 fn listed(text: &str) -> Result<Vec<String>, BadVtr> {
@@ -224,6 +233,7 @@ mod tests {
         let few = vectors(&["P0.Cm"]);
         assert_eq!(requested(Words::Nhs, Some(r#"["P0.Cm","P5.Cm"]"#), &few), Err(BadVtr::NotRegistered));
         assert_eq!(requested(Words::Nhs, None, &few), Err(BadVtr::NotRegistered));
+        assert!(lacks_default(Words::Nhs, &few) && !lacks_default(Words::Nhs, &vectors(&["P0.Cm", "P9.Cp.Ck"])));
     }
 
     #[test]
@@ -244,7 +254,10 @@ mod tests {
         assert_eq!(best_of(&high, IdentityLevel::P9, PASSKEY), "Cl.Cm");
         assert_eq!(best(&high, IdentityLevel::P5, PASSKEY), Met::Identity);
         assert_eq!(requested(words, Some(r#"["Cl.Cm.P2"]"#), &registered), Err(BadVtr::NotRegistered));
-        for unknown in ["P9.Cm", "P2", "Cl.P2", "Cm"] {
+        assert_eq!(words.parse("Cl.Cm.P1"), words.parse("Cl.Cm.P2"));
+        let twice = requested(words, Some(r#"["Cl.Cm.P1","Cl.Cm.P2"]"#), &high).expect("registered");
+        assert_eq!(twice, high, "each once");
+        for unknown in ["P9.Cm", "P2", "P1", "Cl.P2", "Cl.P1", "Cm", "Cl.Cm.P3", "Cl.Cm.P0"] {
             assert!(words.parse(unknown).is_err(), "{unknown}");
         }
     }

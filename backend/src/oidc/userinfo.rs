@@ -5,7 +5,7 @@
 //! the account and the consent are looked at each time, so that whatever ends one of them ends this too.
 
 use super::Provider;
-use super::bound::Showing;
+use super::bound::{Showing, Shown};
 use super::claim::{Claim, ClaimSet};
 use super::claims::Telling;
 use super::client::{Client, EncryptionKey};
@@ -41,6 +41,8 @@ const NUMBER_BYTES: usize = 16;
 pub(crate) enum UserinfoRefused {
     /// The token is none of ours, or none any more.
     InvalidToken,
+    /// The proof of its key is not good for this request, or was used before.
+    InvalidProof,
     /// The client has no key to which anything could be encrypted.
     NoKey,
     /// The token is not for that.
@@ -62,7 +64,8 @@ impl Access {
     fn telling<'a>(&'a self, person: &'a Person) -> Telling<'a> {
         let whole = self.scopes == self.record.scopes;
         let asked = if whole { self.record.claims } else { ClaimSet::NONE };
-        Telling { account: &self.account, person, scopes: self.scopes, asked, level: self.record.vector.identity }
+        let (level, rules) = (self.record.vector.identity, self.client.profile().rules());
+        Telling { account: &self.account, person, scopes: self.scopes, asked, level, rules }
     }
 }
 
@@ -84,8 +87,10 @@ impl Provider {
         if !resource::names(claims.get("aud"), &self.issuer) {
             return Err(invalid()); // It is for another service (RFC 8707, section 2).
         }
-        if !self.is_shown_well(token, &claims, showing, now).await? {
-            return Err(invalid());
+        match self.shown_as(token, &claims, showing, now).await? {
+            Shown::Well => {}
+            Shown::BadProof => return Err(NotDone::Refused(UserinfoRefused::InvalidProof)),
+            Shown::Otherwise => return Err(invalid()),
         }
         let grant = self.standing(&grant, now).await?.ok_or_else(invalid)?;
         if claims.text("client_id").ok().flatten() != Some(grant.client.as_str()) {
@@ -113,7 +118,11 @@ impl Provider {
     }
 
     /// What the client may know.
-    pub(crate) async fn userinfo(&self, access: &Access) -> Result<Map<String, Value>, NotDone<UserinfoRefused>> {
+    pub(crate) async fn userinfo(
+        &self,
+        access: &Access,
+        now: Timestamp,
+    ) -> Result<Map<String, Value>, NotDone<UserinfoRefused>> {
         let account = &access.account;
         let person = self.store.person(&account.id).await?;
         let telling = access.telling(&person);
@@ -121,6 +130,11 @@ impl Provider {
         claims.insert("sub".into(), self.subject(&access.client, &account.id).into());
         claims.insert("iss".into(), self.issuer.as_str().into());
         claims.insert("aud".into(), access.grant.client.as_str().into());
+        if telling.tells_core_identity()
+            && let Some(token) = self.core_identity(&access.client, account, &person, now)?
+        {
+            claims.insert(Claim::CoreIdentity.as_str().into(), token.into());
+        }
         if telling.tells_metadata() {
             let kept = self.kept_metadata(access).await?;
             if let Some(text) = kept.filter(|text| !text.is_empty()) {

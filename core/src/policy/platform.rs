@@ -61,7 +61,7 @@ const ON_SERVICE_HOSTS: [(&str, EdgeEndpoint, Access); 6] = [
     (KEY_SET, EdgeEndpoint::KeySet, Access::Public),
 ];
 
-const BACKEND: [(&str, Access); 45] = [
+const BACKEND: [(&str, Access); 47] = [
     ("/", Access::Optional),
     ("/register", Access::Optional),
     ("/register/", Access::Optional),
@@ -94,7 +94,9 @@ const BACKEND: [(&str, Access); 45] = [
     ("/userinfo", Access::Public),
     ("/oauth/register", Access::Public),
     ("/oauth/register/", Access::Public),
+    ("/trustmark", Access::Public),
     ("/trustmark/", Access::Public),
+    ("/.well-known/did.json", Access::Public),
     ("/.well-known/openid-configuration", Access::Public),
     ("/.well-known/jwks.json", Access::Public),
     ("/account/email", SIGNED_IN_LATELY),

@@ -98,6 +98,14 @@ async fn a_wrong_password_or_none_is_refused_at_the_start() {
     refused(&Options { user: None, password: None, ..sample::options(&[&server]) }, "NOAUTH").await;
 }
 
+/// An older `users.acl`: the operator is told what it lacks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_that_may_not_wait_for_replicas_is_refused_at_the_start() {
+    let server = sample::loaded().await;
+    let () = server.ask(&["ACL", "SETUSER", sample::GATEWAY.0, "-wait"]).await;
+    refused(&sample::options(&[&server]), "+wait").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_servers_own_name_under_the_configured_authority_is_trusted() {
     let server = sample::loaded().await;

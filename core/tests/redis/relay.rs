@@ -58,13 +58,14 @@ impl Relay {
 
 /// Carries one connection. Once it has swallowed something it is never whole again, as a real one would not be.
 async fn relay(mut client: TcpStream, server: String, mut network: watch::Receiver<Network>) {
+    let mut upstream = None;
     if *network.borrow() == Network::Whole {
-        let Ok(mut upstream) = TcpStream::connect(server).await else { return };
+        let Ok(connected) = TcpStream::connect(server).await else { return };
         tokio::select! {
-            _ = copy_bidirectional(&mut client, &mut upstream) => return,
+            _ = copy_bidirectional(&mut client, upstream.insert(connected)) => return,
             _ = network.wait_for(|network| *network != Network::Whole) => {}
         }
     }
-    // What swallows holds the connection open until it is cut, or for good.
+    // What swallows holds both connections open until they are cut, or for good.
     let _ = network.wait_for(|network| *network == Network::Cut).await;
 }

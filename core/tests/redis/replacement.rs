@@ -8,7 +8,7 @@ use aldgate_core::id::{SingleUse, TokenDigest};
 use aldgate_core::testing::world::NOW;
 use aldgate_core::warm::change::Feed;
 use aldgate_core::warm::redis::{DEADLINE, Options, Place, RedisWarm};
-use aldgate_core::warm::{Settlement, Unavailable, Warm as _};
+use aldgate_core::warm::{Consumption, Settlement, Unavailable, Warm as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,11 +19,15 @@ async fn pair() -> (Server, Server) {
     let primary = sample::start(&authority, &[]).await;
     sample::load(&primary);
     let replica = sample::start(&authority, &["--replicaof", "127.0.0.1", &primary.port.to_string()]).await;
+    in_step(&replica).await;
+    (primary, replica)
+}
+
+async fn in_step(replica: &Server) {
     eventually("the replica is in step", async || {
         replica.ask::<String>(&["INFO", "replication"]).await.contains("master_link_status:up")
     })
     .await;
-    (primary, replica)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,6 +49,53 @@ async fn a_primary_that_dies_is_replaced_and_calls_go_on() {
     assert_eq!(one.end_session(&opening.record.account, &opening.session).await, Ok(true));
     eventually("the other process hears it", async || notebook.has(&Told::ended(opening.session))).await;
     tier::live(&other).await;
+}
+
+/// Replication is asynchronous: what is claimed in the moment before its primary is lost would be claimed again at its replica.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_used_up_stays_so_when_the_primary_is_lost_and_nothing_counts_that_no_replica_has() {
+    let authority = Authority::new();
+    let mut primary = sample::start(&authority, &[]).await;
+    sample::load(&primary);
+    let relay = Relay::to(primary.address()).await;
+    let (_, port) = relay.address.rsplit_once(':').expect("an address");
+    let replica = sample::start(&authority, &["--replicaof", "127.0.0.1", port]).await;
+    in_step(&replica).await;
+    let both = Options { deadline: Duration::from_secs(1), ..sample::options(&[&primary, &replica]) };
+    let warm = tier::connected(tier::again(&both)).await;
+    let until = NOW.plus(Duration::from_mins(5));
+    let value = |n: u64| SingleUse::of(&n.to_be_bytes());
+    for n in 0..20 {
+        assert_eq!(warm.consume(&value(n), until).await, Ok(Consumption::Consumed), "{n}");
+    }
+    let untold = value(99);
+    relay.swallow();
+    assert!(warm.consume(&untold, until).await.is_err(), "no replica has it");
+    primary.kill();
+    let () = replica.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    let other = tier::connected(both).await;
+    for n in 0..20 {
+        assert_eq!(other.consume(&value(n), until).await, Ok(Consumption::AlreadyUsed), "{n}");
+    }
+    assert_eq!(other.consume(&untold, until).await, Ok(Consumption::Consumed), "once in all");
+    eventually("the first process is there too", async || {
+        warm.consume(&untold, until).await == Ok(Consumption::AlreadyUsed)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_is_gone_is_not_waited_for() {
+    let (primary, mut replica) = pair().await;
+    let warm = tier::connected(sample::options(&[&primary, &replica])).await;
+    let mut n = 0_u64;
+    let mut claims = async || {
+        n += 1;
+        warm.consume(&SingleUse::of(&n.to_be_bytes()), NOW.plus(Duration::from_mins(5))).await
+    };
+    assert_eq!(claims().await, Ok(Consumption::Consumed));
+    replica.kill();
+    eventually("claims go on", async || claims().await == Ok(Consumption::Consumed)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

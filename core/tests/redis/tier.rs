@@ -122,6 +122,7 @@ pub(crate) fn login(record: &CredentialRecord, n: u64, sign_count: u32) -> Passk
         sign_count,
         backup_state: false,
         opening,
+        new_browser: None,
     }
 }
 

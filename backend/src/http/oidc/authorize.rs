@@ -11,7 +11,7 @@ use crate::http::page::{AddAWay, Consent, ServiceProblem, facts};
 use crate::http::problem::Problem;
 use crate::http::render::rendered;
 use crate::journey::ReturnTo;
-use crate::oidc::authorize::{Lacking, Next, Present, Unaddressed, Why};
+use crate::oidc::authorize::{ErrorCode, Lacking, Next, Present, Unaddressed, Unserved, Why};
 use crate::oidc::on_the_way::path_to;
 use crate::oidc::parameters::Parameters;
 use crate::words::Words;
@@ -80,6 +80,7 @@ pub(super) async fn without(State(front): State<Shared>, asker: Asker, form: For
 fn lead(words: Words, next: Result<Next, NotDone<Unaddressed>>) -> Answer {
     match next {
         Ok(Next::Leave(address)) => answer::see_other(&address),
+        Ok(Next::Fail(unserved)) => answer::see_other(&failed(*unserved)),
         Ok(Next::Again(waiting)) => answer::see_other(&path_to(&waiting)),
         Ok(Next::SignIn(why, waiting, language)) => answer::see_other(&sign_in(why, &waiting, language)),
         Ok(Next::Add(lacking)) => add(words, &lacking),
@@ -101,6 +102,16 @@ fn lead(words: Words, next: Result<Next, NotDone<Unaddressed>>) -> Answer {
         Err(NotDone::Refused(why)) => told(words, &why),
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
+}
+
+/// Where a client hears that we have failed. That is all it hears: the rest is in the log.
+fn failed(unserved: Unserved) -> String {
+    let Unserved { fault, told } = unserved;
+    let error = match Problem::from(fault) {
+        Problem::Unavailable => ErrorCode::TemporarilyUnavailable,
+        _ => ErrorCode::ServerError,
+    };
+    told.address(error)
 }
 
 /// Tells a person what their account lacks, and keeps what they came for until they have added it.
@@ -132,4 +143,54 @@ fn told(words: Words, why: &Unaddressed) -> Answer {
         StatusCode::BAD_REQUEST,
         &ServiceProblem { words, expired: *why == Unaddressed::Expired, reason: &reason },
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Fault;
+    use crate::oidc::registration::tests::provider;
+    use crate::store::tests::Home;
+    use aldgate_core::id::{AccountId, SessionId};
+    use aldgate_core::testing::world::NOW;
+    use aldgate_core::warm::memory::MemoryWarm;
+    use axum::http::header::LOCATION;
+    use std::sync::Arc;
+
+    /// Where a client is told that its request could not be served.
+    async fn failing(with: Option<Fault>) -> String {
+        let (home, warm) = (Home::new().await, Arc::new(MemoryWarm::default()));
+        let provider = provider(home.store.clone(), warm.clone(), 1);
+        let pairs = [
+            ("client_id", "configured"),
+            ("redirect_uri", "https://configured.example/cb"),
+            ("response_type", "code"),
+            ("scope", "openid"),
+            ("state", "s"),
+            ("nonce", "n"),
+            ("vtr", r#"["P9.Cm"]"#),
+        ];
+        let pairs = pairs.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        let parameters = Parameters::read(pairs).expect("parameters");
+        let present = Present { account: AccountId::from_bytes([1; 16]), session: SessionId::from_bytes([2; 16]) };
+        warm.set_down(true);
+        let next = provider.begin(&parameters, Some(present), true, NOW).await.expect("led");
+        let Next::Fail(unserved) = next else { panic!("{next:?}") };
+        let unserved = match with {
+            Some(fault) => Unserved { fault, ..*unserved },
+            None => *unserved,
+        };
+        let answer = lead(Words::ENGLISH, Ok(Next::Fail(Box::new(unserved)))).expect("an answer");
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        answer.headers()[LOCATION].to_str().expect("an address").to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_client_is_told_whether_it_may_come_again() {
+        let passing = failing(None).await;
+        assert!(passing.starts_with("https://configured.example/cb?error=temporarily_unavailable&"), "{passing}");
+        assert!(passing.contains("&state=s&iss=https%3A%2F%2Flogin.example"), "{passing}");
+        let broken = failing(Some(Fault::Invariant("x"))).await;
+        assert!(broken.starts_with("https://configured.example/cb?error=server_error&"), "{broken}");
+    }
 }

@@ -25,7 +25,18 @@ pub(super) async fn key_set(State(front): State<Shared>) -> Result<Response, Pro
     Ok(([kind, (header::CACHE_CONTROL, KEPT)], ring.document().clone()).into_response())
 }
 
-/// `GET /trustmark/{host}`.
+/// `GET /.well-known/did.json`.
+pub(super) async fn did(State(front): State<Shared>) -> Result<Response, Problem> {
+    let document = front.provider.did_document().ok_or(Problem::Unavailable)?;
+    Ok(([(header::CACHE_CONTROL, KEPT)], Json(document)).into_response())
+}
+
+/// `GET /trustmark`: of the words of GOV.UK One Login.
+pub(super) async fn trustmark_of_departments(State(front): State<Shared>) -> Response {
+    ([(header::CACHE_CONTROL, KEPT)], Json(front.provider.trustmark_of_departments())).into_response()
+}
+
+/// `GET /trustmark/{host}`: of the words of NHS login.
 pub(super) async fn trustmark(State(front): State<Shared>, Path(host): Path<String>) -> Result<Response, Problem> {
     let trustmark = front.provider.trustmark_of(&host).ok_or(Problem::NotFound)?;
     Ok(([(header::CACHE_CONTROL, KEPT)], Json(trustmark)).into_response())

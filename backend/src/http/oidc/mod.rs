@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
-pub(super) use register::word;
+pub(super) use register::{registration_address, word};
 
 /// The provider's routes.
 pub(super) fn routes() -> Router<Shared> {
@@ -29,7 +29,9 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/introspect", post(token::introspect))
         .route("/revoke", post(token::revoke))
         .route("/userinfo", get(userinfo::tell).post(userinfo::tell_posted).patch(userinfo::keep))
+        .route("/trustmark", get(metadata::trustmark_of_departments))
         .route("/trustmark/{host}", get(metadata::trustmark))
+        .route("/.well-known/did.json", get(metadata::did))
         .route("/.well-known/openid-configuration", get(metadata::configuration))
         .route("/.well-known/jwks.json", get(metadata::key_set))
         .layer(form_limit())

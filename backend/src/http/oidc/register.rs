@@ -95,15 +95,23 @@ fn told(front: &Shared, registration: &Registration) -> Json<Value> {
     told["client_id"] = id.into();
     told["client_id_issued_at"] = registration.created.as_secs().into();
     told["registration_access_token"] = registration.token.as_str().into();
-    told["registration_client_uri"] = format!("{}/oauth/register/{id}", front.provider.issuer()).into();
+    told["registration_client_uri"] = registration_address(front, id).into();
     told["token_endpoint_auth_method"] = registration.metadata.auth_method().into();
     Json(told)
+}
+
+/// Where a client looks after its registration.
+pub(in crate::http) fn registration_address(front: &Shared, id: &str) -> String {
+    format!("{}/oauth/register/{id}", front.provider.issuer())
 }
 
 fn refused(not_done: NotDone<RegistrationRefused>) -> Response {
     match not_done {
         NotDone::Refused(RegistrationRefused::Metadata(faults)) => {
             error(StatusCode::BAD_REQUEST, code(&faults), &plain(&description(&faults)))
+        }
+        NotDone::Refused(RegistrationRefused::Overtaken) => {
+            error(StatusCode::CONFLICT, "invalid_request", "others are changing this client: try again")
         }
         NotDone::Refused(_) => challenge(Scheme::Bearer, StatusCode::UNAUTHORIZED, Some("invalid_token"), None),
         NotDone::Failed(fault) => failed(fault),

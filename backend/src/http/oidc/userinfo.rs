@@ -120,8 +120,9 @@ pub(super) async fn keep(State(front): State<Shared>, request: Request) -> Respo
 
 async fn told(front: &Shared, token: &Token) -> Response {
     let told = async {
-        let access: Access = front.provider.access(&token.text, token.showing(), front.clock.now()).await?;
-        front.provider.userinfo(&access).await
+        let now = front.clock.now();
+        let access: Access = front.provider.access(&token.text, token.showing(), now).await?;
+        front.provider.userinfo(&access, now).await
     };
     match told.await {
         Ok(claims) => Json(claims).into_response(),
@@ -182,6 +183,9 @@ fn refused(scheme: Scheme, not_done: NotDone<UserinfoRefused>) -> Response {
     match not_done {
         NotDone::Refused(UserinfoRefused::InvalidToken) => {
             challenge(scheme, StatusCode::UNAUTHORIZED, Some("invalid_token"), None)
+        }
+        NotDone::Refused(UserinfoRefused::InvalidProof) => {
+            challenge(Scheme::Dpop, StatusCode::UNAUTHORIZED, Some("invalid_dpop_proof"), None)
         }
         NotDone::Refused(UserinfoRefused::NoKey) => {
             let description = "this client has no RSA key to which a random number could be encrypted";

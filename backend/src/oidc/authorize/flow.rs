@@ -7,8 +7,9 @@ use super::incoming::Incoming;
 use super::judge::{Step, There, Why, judge};
 use super::push::reference;
 use super::read::{NotRead, Way};
+use super::refusal::Addressee;
 use super::resume::{Asked, Waiting, WaitingConsent};
-use super::{AuthorizationRequest, ErrorCode, Once, Present, Refusal, Unaddressed};
+use super::{AuthorizationRequest, ErrorCode, Once, Present, Refusal, Unaddressed, Unserved};
 use crate::fault::{Fault, NotDone};
 use crate::model::{Consent, GrantId};
 use crate::oidc::Provider;
@@ -25,6 +26,10 @@ use aldgate_core::language::Language;
 use aldgate_core::session::record::Standing;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::Consumption;
+use std::time::Duration;
+
+/// How long what comes of a request may take: less than an answer may, so that its client hears of it.
+const SERVED_WITHIN: Duration = Duration::from_secs(8);
 
 /// What a browser is led to.
 #[derive(Debug)]
@@ -39,6 +44,8 @@ pub(crate) enum Next {
     Ask(Question),
     /// To its client.
     Leave(String),
+    /// To its client with the word that we have failed.
+    Fail(Box<Unserved>),
 }
 
 /// A question for consent.
@@ -89,14 +96,26 @@ impl Provider {
         let object = parameters.get("request");
         if let (Some(reference), None) = (parameters.get("request_uri").and_then(reference), object) {
             let request = self.pushed(parameters, reference, now).map_err(NotDone::Refused)?;
-            return if cookies { self.lead(request, present, now).await } else { self.again(&request, now) };
-        }
-        let Incoming { request, assertion } = match self.incoming(parameters, Way::Browser, now).await {
-            Ok(incoming) => incoming,
-            Err(NotDone::Refused(NotRead::Unaddressed(why))) => return Err(NotDone::Refused(why)),
-            Err(NotDone::Refused(NotRead::Refused(refusal))) => {
-                return Ok(Next::Leave(refusal.address(&self.issuer)));
+            if !cookies {
+                return self.again(&request, now);
             }
+            return self.served(unserved(&request), self.lead(request, present, now)).await;
+        }
+        let incoming = match self.incoming(parameters, Way::Browser, now) {
+            Ok(incoming) => incoming,
+            Err(NotRead::Unaddressed(why)) => return Err(NotDone::Refused(why)),
+            Err(NotRead::Refused(refusal)) => return Ok(Next::Leave(refusal.address(&self.issuer))),
+        };
+        let to = unserved(&incoming.request);
+        self.served(to, self.come(incoming, present, cookies, now)).await
+    }
+
+    /// A request that has come, once its client is known.
+    async fn come(&self, of: Incoming, present: Option<Present>, cookies: bool, now: Timestamp) -> Outcome {
+        let Incoming { request, assertion, hint } = of;
+        let request = match self.about(request, hint.as_deref(), now).await {
+            Ok(request) => request,
+            Err(NotDone::Refused(refusal)) => return Ok(Next::Leave(refusal.address(&self.issuer))),
             Err(NotDone::Failed(fault)) => return Err(fault.into()),
         };
         let Some(assertion) = assertion else {
@@ -112,10 +131,20 @@ impl Provider {
         }
     }
 
+    /// What a request comes to; if that fails or takes too long, its client is told.
+    async fn served(&self, to: Refusal, outcome: impl Future<Output = Outcome>) -> Outcome {
+        let fault = match tokio::time::timeout(SERVED_WITHIN, outcome).await {
+            Ok(Err(NotDone::Failed(fault))) => fault,
+            Ok(outcome) => return outcome,
+            Err(_) => Fault::Late("an authorization request"),
+        };
+        Ok(Next::Fail(Box::new(Unserved { fault, told: Addressee::of(to, &self.issuer) })))
+    }
+
     /// A request that has waited.
     pub(crate) async fn resume(&self, waiting: &str, present: Option<Present>, now: Timestamp) -> Outcome {
         let request = self.waited(waiting, now).map_err(NotDone::Refused)?;
-        self.lead(request, present, now).await
+        self.served(unserved(&request), self.lead(request, present, now)).await
     }
 
     /// The answer to a question for consent.
@@ -127,7 +156,13 @@ impl Provider {
         now: Timestamp,
     ) -> Outcome {
         let asked: WaitingConsent = self.consents.open(question, now).ok_or(NotDone::Refused(Unaddressed::Expired))?;
-        let Asked { request, person, level } = asked.resume(&self.registry, now).map_err(NotDone::Refused)?;
+        let asked = asked.resume(&self.registry, now).map_err(NotDone::Refused)?;
+        self.served(unserved(&asked.request), self.decided(asked, allowed, present, now)).await
+    }
+
+    /// The same, once its client is known.
+    async fn decided(&self, asked: Asked, allowed: bool, present: Option<Present>, now: Timestamp) -> Outcome {
+        let Asked { request, person, level } = asked;
         if present != Some(person) {
             // Another session than the one that was asked: it is asked itself.
             return self.lead(request, present, now).await;
@@ -252,14 +287,15 @@ impl Provider {
         Ok(Next::Again(self.waiting(request, now)?))
     }
 
-    /// Who is there, as the shared tier and the store know it now; nobody, if the session or the account has ended.
+    /// Who is there, as the shared tier and the store know it now; nobody, if the session or the account has ended, or the account is
+    /// disabled.
     async fn there(&self, client: &Client, present: Option<Present>, now: Timestamp) -> Result<Option<There>, Fault> {
         let Some(present) = present else { return Ok(None) };
         let Some(record) = self.warm.session(&present.session).await? else { return Ok(None) };
         if record.account != present.account || record.standing(record.seen, now) != Standing::Live {
             return Ok(None);
         }
-        let account = self.store.account(&present.account).await?;
+        let account = self.store.account(&present.account).await?.filter(|account| !account.disabled);
         Ok(account.map(|account| There {
             present,
             identity: account.identity,
@@ -298,8 +334,12 @@ impl Provider {
         vector: Vector,
         now: Timestamp,
     ) -> Result<String, Fault> {
+        let grant = match request.once {
+            Some(once) => self.names.grant_of_request(&once.single_use()),
+            None => GrantId::random(&*self.entropy)?,
+        };
         let code = Code {
-            grant: GrantId::random(&*self.entropy)?,
+            grant,
             person: there.present,
             client: request.client.id().to_string(),
             redirect_uri: request.redirect_uri.digest(),
@@ -332,6 +372,11 @@ impl Provider {
     }
 }
 
+/// How a client is told of a request of its own that we could not serve.
+fn unserved(request: &AuthorizationRequest) -> Refusal {
+    request.refuse(ErrorCode::ServerError, "the request is good, and could not be served now")
+}
+
 /// Whether a session may add what opens its account: where the identity was verified, more than a password must have
 /// opened it.
 fn may_add(there: There) -> bool {
@@ -339,7 +384,7 @@ fn may_add(there: There) -> bool {
     there.identity == IdentityLevel::P0 || stronger.iter().any(|one| there.components.meets(*one))
 }
 
-/// OpenID Connect Core Error Code `unmet_authentication_requirements` 1.0.
 fn unmet(request: &AuthorizationRequest) -> Refusal {
-    request.refuse(ErrorCode::Unmet, "the person cannot sign in in any of the ways that vtr names")
+    let error = ErrorCode::Unmet(request.client.profile().rules().unmet);
+    request.refuse(error, "the person cannot sign in in any of the ways that vtr names")
 }

@@ -1,9 +1,9 @@
 //! A request as it comes: what it says beside an object, or in one, and who it says it is about. Whatever way it comes by,
-//! it comes through here.
+//! it comes through here. Whatever can fail of ours comes after its client is known ([`Provider::about`]).
 
 use super::object::{VerifiedObject, Verifying};
 use super::read::{Made, NotRead, Read, Way, read};
-use super::{AuthorizationRequest, ErrorCode, Once, Unaddressed};
+use super::{AuthorizationRequest, ErrorCode, Once, Refusal, Unaddressed};
 use crate::fault::NotDone;
 use crate::oidc::Provider;
 use crate::oidc::claims_request::BadClaims;
@@ -18,29 +18,22 @@ pub(super) struct Incoming {
     pub(super) request: AuthorizationRequest,
     /// `asserted_login_identity`, as it came.
     pub(super) assertion: Option<String>,
+    /// `id_token_hint`, as it came, where it counts.
+    pub(super) hint: Option<String>,
 }
 
 impl Provider {
     /// A request that has come.
-    pub(super) async fn incoming(
-        &self,
-        parameters: &Parameters,
-        way: Way,
-        now: Timestamp,
-    ) -> Result<Incoming, NotDone<NotRead>> {
-        let object = self.object(parameters, now).map_err(|why| NotDone::Refused(why.into()))?;
+    pub(super) fn incoming(&self, parameters: &Parameters, way: Way, now: Timestamp) -> Result<Incoming, NotRead> {
+        let object = self.object(parameters, now)?;
         let signed = object.is_some();
         let (parameters, name) = match object {
             Some(VerifiedObject { parameters, name }) => (Cow::Owned(parameters), name),
             None => (Cow::Borrowed(parameters), None),
         };
-        let read = read(&parameters, &self.registry, Made { way, signed }, now).map_err(NotDone::Refused)?;
-        let Read { mut request, assertion, hint } = read;
+        let Read { mut request, assertion, hint } = read(&parameters, &self.registry, Made { way, signed }, now)?;
         request.once = name.map(Once::Object);
-        if let Some(hint) = hint {
-            request = self.about(request, &hint, now).await?;
-        }
-        Ok(Incoming { request, assertion })
+        Ok(Incoming { request, assertion, hint })
     }
 
     /// The object of a request, if it has one.
@@ -54,21 +47,21 @@ impl Provider {
         verified.map(Some).map_err(Unaddressed::Object)
     }
 
-    /// The request, about the person of a hint (OpenID Connect Core, section 3.1.2.1).
-    async fn about(
+    /// The request, about the person of its hint, if it has one (OpenID Connect Core, section 3.1.2.1).
+    pub(super) async fn about(
         &self,
         mut request: AuthorizationRequest,
-        hint: &str,
+        hint: Option<&str>,
         now: Timestamp,
-    ) -> Result<AuthorizationRequest, NotDone<NotRead>> {
+    ) -> Result<AuthorizationRequest, NotDone<Refusal>> {
+        let Some(hint) = hint else { return Ok(request) };
         let hint = self.hint(hint, now).await?.filter(|hint| hint.client.id() == request.client.id());
         let Some(hint) = hint else {
             let what = "id_token_hint is not an ID token that we gave this client";
-            return Err(NotDone::Refused(NotRead::Refused(request.refuse(ErrorCode::InvalidRequest, what))));
+            return Err(NotDone::Refused(request.refuse(ErrorCode::InvalidRequest, what)));
         };
         if request.about.is_some_and(|about| about != hint.person) {
-            let refusal = request.refuse(ErrorCode::InvalidRequest, BadClaims::Subject.to_string());
-            return Err(NotDone::Refused(NotRead::Refused(refusal)));
+            return Err(NotDone::Refused(request.refuse(ErrorCode::InvalidRequest, BadClaims::Subject.to_string())));
         }
         request.about = Some(hint.person);
         Ok(request)

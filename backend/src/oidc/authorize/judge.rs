@@ -62,7 +62,7 @@ pub(crate) fn judge(
     // Strictly after: whoever signed in before the request came has not signed in for it. Whoever has, is as fresh as can be,
     // however long the way from there took: `max_age=0`, which means `prompt=login`, would never be met otherwise.
     let before = there.authenticated <= request.began;
-    let anew = request.prompt == Prompt::Login || request.max_age == Some(Duration::ZERO);
+    let anew = request.prompt.wants_login() || request.max_age == Some(Duration::ZERO);
     let old = request.max_age.is_some_and(|age| now.since(there.authenticated) > age);
     if before && (anew || old) {
         return sign_in(request, Why::Again);
@@ -115,10 +115,12 @@ fn with_a_page(request: &AuthorizationRequest, step: Step) -> Result<Step, Refus
 }
 
 /// Whether what was allowed is what is asked for: these scopes, at this level or one below (NHS login, EIS 3.4: asked at
-/// the first sign-in, at a new level, and when the scopes change), and every claim that the scopes do not tell.
+/// the first sign-in, at a new level, and when the scopes change), and every claim that the scopes do not tell; allowed for
+/// this very request, where its client wants that.
 fn covers(consent: &Consent, request: &AuthorizationRequest, level: IdentityLevel) -> bool {
     let claims = request.claims_beside_scopes().is_within(ClaimSet::from_bits(consent.claims));
-    consent.scopes == request.scopes.bits() && claims && consent.level >= level
+    let lately = !request.prompt.wants_consent() || consent.at >= request.began;
+    consent.scopes == request.scopes.bits() && claims && consent.level >= level && lately
 }
 
 #[cfg(test)]
@@ -233,6 +235,27 @@ mod tests {
         let judge = |there| judge(&request, Some(there), Some(&consent), NOW.plus(Duration::from_mins(1)));
         assert_eq!(judge(at(NOW)), Ok(Step::SignIn(Why::Again)));
         assert!(matches!(judge(at(NOW.plus(Duration::from_millis(1)))), Ok(Step::Issue(..))));
+    }
+
+    #[test]
+    fn prompt_consent_is_met_by_what_is_allowed_for_the_request_alone() {
+        for (prompt, first) in [(Prompt::Consent, "consent"), (Prompt::LoginAndConsent, "login")] {
+            let request = request(prompt, &["P0.Cm"]);
+            let later = NOW.plus(Duration::from_mins(1));
+            let before =
+                Consent { at: Timestamp::from_millis(NOW.as_millis() - 1), ..allowed(&request, IdentityLevel::P0) };
+            let judge = |authenticated, consent: &Consent| {
+                let person = There { authenticated, ..there(IdentityLevel::P0, PASSKEY) };
+                judge(&request, Some(person), Some(consent), later)
+            };
+            match judge(NOW, &before) {
+                Ok(Step::AskConsent(..)) if first == "consent" => {}
+                Ok(Step::SignIn(Why::Again)) if first == "login" => {}
+                other => panic!("{first}: {other:?}"),
+            }
+            assert!(matches!(judge(later, &before), Ok(Step::AskConsent(..))), "{first}");
+            assert!(matches!(judge(later, &Consent { at: later, ..before }), Ok(Step::Issue(..))), "{first}");
+        }
     }
 
     #[test]

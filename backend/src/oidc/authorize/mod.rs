@@ -3,7 +3,8 @@
 //! led from step to step ([`flow`]).
 //!
 //! Two kinds of refusal are two types: what is wrong before the redirect URI is known to be the client's is told to the
-//! person on a page of ours ([`Unaddressed`]); what is wrong after it is told to the client ([`Refusal`]).
+//! person on a page of ours ([`Unaddressed`]); what is wrong after it is told to the client ([`Refusal`]), also when it is we
+//! who have failed ([`Unserved`]).
 
 mod flow;
 mod incoming;
@@ -17,7 +18,7 @@ pub(crate) mod resume;
 pub(crate) use flow::{Lacking, Next};
 pub(crate) use judge::Why;
 pub(crate) use object::{ObjectName, ObjectRefused};
-pub(crate) use refusal::{ErrorCode, Refusal, Unaddressed};
+pub(crate) use refusal::{ErrorCode, Refusal, Unaddressed, Unserved};
 
 use super::claim::ClaimSet;
 use super::claims_request::AskedClaims;
@@ -47,6 +48,22 @@ pub(crate) enum Prompt {
     None,
     /// Sign in, even if somebody is.
     Login,
+    /// Ask for consent, even if it was given.
+    Consent,
+    /// Both.
+    LoginAndConsent,
+}
+
+impl Prompt {
+    /// Whether somebody has to sign in for the request.
+    pub(crate) const fn wants_login(self) -> bool {
+        matches!(self, Self::Login | Self::LoginAndConsent)
+    }
+
+    /// Whether somebody has to agree for the request.
+    pub(crate) const fn wants_consent(self) -> bool {
+        matches!(self, Self::Consent | Self::LoginAndConsent)
+    }
 }
 
 /// A person who is there: in a session of this browser, or vouched for by another client.

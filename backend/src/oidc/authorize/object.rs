@@ -245,6 +245,7 @@ mod tests {
                 [("RS512", "n"), ("ES256", "b"), ("ES256", "s")].map(|(algorithm, kid)| Signer::new(algorithm, kid));
             let tax = Registration {
                 vectors: vec!["Cl.Cm".into()],
+                scopes: vec!["openid".into()],
                 request_object_signing_alg: Some("PS256".into()),
                 ..of("tax", "cross-government", &Signer::new("PS256", "t"))
             };

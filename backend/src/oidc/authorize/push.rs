@@ -58,11 +58,13 @@ impl Provider {
             return Err(invalid("request_uri cannot be pushed"));
         }
         let parameters = parameters.clone().with("client_id", proven.client().id().as_str());
-        let incoming = self.incoming(&parameters, Way::Pushed, now).await;
-        let Incoming { mut request, assertion } = incoming.map_err(|why| why.in_terms(refusal))?;
+        let incoming = self.incoming(&parameters, Way::Pushed, now);
+        let Incoming { request, assertion, hint } = incoming.map_err(|why| NotDone::Refused(refusal(why)))?;
         if assertion.is_some() {
             return Err(invalid("asserted_login_identity cannot be pushed"));
         }
+        let request = self.about(request, hint.as_deref(), now).await;
+        let mut request = request.map_err(|why| why.in_terms(|why| refusal(NotRead::Refused(why))))?;
         if request.key.is_some() && key.is_some() && request.key != key {
             return Err(invalid("dpop_jkt is not the key of the proof"));
         }

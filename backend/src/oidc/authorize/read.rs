@@ -12,6 +12,7 @@ use crate::oidc::registry::Registry;
 use crate::oidc::resource::Resources;
 use crate::oidc::scope::{Scope, Scopes};
 use crate::oidc::trust;
+use aldgate_core::assurance::Vector;
 use aldgate_core::language::Language;
 use aldgate_core::time::Timestamp;
 use base64::Engine as _;
@@ -122,12 +123,7 @@ impl Reading<'_> {
         let (state, nonce) = (self.kept("state")?, self.kept("nonce")?);
         let scopes = self.scopes()?;
         let resources = self.resources()?;
-        let words = self.client.profile().rules().trust;
-        let vectors = trust::requested(words, self.parameters.get("vtr"), self.client.vectors());
-        let vectors = vectors.map_err(|bad| self.invalid(bad))?;
-        if trust::are_beyond_everybody(&vectors) {
-            return Err(self.refusal(ErrorCode::Unmet, "vtr names only what nobody can show here"));
-        }
+        let vectors = self.vectors()?;
         let (prompt, max_age, challenge) = (self.prompt()?, self.max_age()?, self.challenge()?);
         self.display()?;
         let ClaimsRequest { claims, about } = self.claims()?;
@@ -186,9 +182,29 @@ impl Reading<'_> {
         }
     }
 
+    fn unmet(&self) -> ErrorCode {
+        ErrorCode::Unmet(self.client.profile().rules().unmet)
+    }
+
+    /// How well the person must be known.
+    fn vectors(&self) -> Result<Vec<Vector>, Refusal> {
+        let (rules, registered) = (self.client.profile().rules(), self.client.vectors());
+        let vectors = match self.parameters.get("vtr") {
+            None if rules.own_vectors && trust::lacks_default(rules.trust, registered) => registered.to_vec(),
+            vtr => trust::requested(rules.trust, vtr, registered).map_err(|bad| self.invalid(bad))?,
+        };
+        if trust::are_beyond_everybody(&vectors) {
+            return Err(self.refusal(self.unmet(), "vtr names only what nobody can show here"));
+        }
+        Ok(vectors)
+    }
+
     fn scopes(&self) -> Result<Scopes, Refusal> {
         let invalid = |description: &str| self.refusal(ErrorCode::InvalidScope, description);
         let text = self.parameters.get("scope").ok_or_else(|| self.invalid("scope is missing"))?;
+        if self.client.profile().rules().unknown_scope_refused && Scopes::names_unknown(text) {
+            return Err(invalid("scope holds one that is not known here"));
+        }
         let scopes = Scopes::requested(text);
         if !scopes.has(Scope::OpenId) {
             return Err(invalid("scope must contain openid"));
@@ -210,18 +226,31 @@ impl Reading<'_> {
     fn claims(&self) -> Result<ClaimsRequest, Refusal> {
         let read = self.parameters.get("claims").map(claims_request::read).transpose();
         let read = read.map_err(|bad| match bad {
-            BadClaims::Acr => self.refusal(ErrorCode::Unmet, bad),
+            BadClaims::Acr => self.refusal(self.unmet(), bad),
             BadClaims::Malformed | BadClaims::Subject => self.invalid(bad),
         });
         read.map(Option::unwrap_or_default)
     }
 
     fn prompt(&self) -> Result<Prompt, Refusal> {
-        match self.parameters.get("prompt").map(str::trim) {
-            None | Some("") => Ok(Prompt::AsNeeded),
-            Some("none") => Ok(Prompt::None),
-            Some("login") => Ok(Prompt::Login),
-            Some(_) => Err(self.invalid("prompt must be none or login")),
+        let more = self.client.profile().rules().prompts_more;
+        let text = self.parameters.get("prompt").unwrap_or_default();
+        let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+        let asks = |word: &&str| matches!(*word, "login" | "consent" | "select_account");
+        match words.as_slice() {
+            [] => Ok(Prompt::AsNeeded),
+            ["none"] => Ok(Prompt::None),
+            ["login"] => Ok(Prompt::Login),
+            // Whoever signs in anew has chosen an account.
+            several if more && several.iter().all(asks) => {
+                Ok(match (several.iter().any(|word| *word != "consent"), several.contains(&"consent")) {
+                    (true, true) => Prompt::LoginAndConsent,
+                    (false, true) => Prompt::Consent,
+                    (_, false) => Prompt::Login,
+                })
+            }
+            _ if more => Err(self.invalid("prompt must be none, or some of login, consent and select_account")),
+            _ => Err(self.invalid("prompt must be none or login")),
         }
     }
 

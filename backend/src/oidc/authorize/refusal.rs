@@ -1,6 +1,7 @@
 //! What is wrong with an authorization request, and who is told.
 
 use super::ObjectRefused;
+use crate::fault::Fault;
 use crate::oidc::client::{ConsentRefused, RedirectUri};
 use std::fmt;
 
@@ -19,12 +20,16 @@ pub(crate) enum ErrorCode {
     LoginRequired(&'static str),
     InteractionRequired,
     ConsentRequired,
-    /// Nobody, or not this person, can sign in as it is asked for.
-    Unmet,
+    /// Nobody, or not this person, can sign in as it is asked for: each profile has a word of its own.
+    Unmet(&'static str),
     RequestUriNotSupported,
     InvalidRequestUri,
     InvalidRequestObject,
     RegistrationNotSupported,
+    /// Something of ours is busy or down.
+    TemporarilyUnavailable,
+    /// Something of ours is broken.
+    ServerError,
 }
 
 impl ErrorCode {
@@ -37,14 +42,15 @@ impl ErrorCode {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
-            Self::LoginRequired(word) => word,
+            Self::LoginRequired(word) | Self::Unmet(word) => word,
             Self::InteractionRequired => "interaction_required",
             Self::ConsentRequired => "consent_required",
-            Self::Unmet => "unmet_authentication_requirements",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::InvalidRequestObject => "invalid_request_object",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::ServerError => "server_error",
         }
     }
 }
@@ -78,6 +84,35 @@ impl Refusal {
         parameters.extend(self.state.as_deref().map(|state| ("state", state)));
         parameters.push(("iss", issuer));
         self.redirect_uri.with(&parameters)
+    }
+}
+
+/// A request that its client may make and that we could not serve. The client is told: it can do more for the person than a
+/// page of ours, which could only ask them to try again.
+#[derive(Debug)]
+pub(crate) struct Unserved {
+    /// What failed.
+    pub(crate) fault: Fault,
+    /// Who is told.
+    pub(crate) told: Addressee,
+}
+
+/// A client, of whose request it is known where its answer goes.
+#[derive(Debug)]
+pub(crate) struct Addressee {
+    refusal: Refusal,
+    issuer: String,
+}
+
+impl Addressee {
+    /// Whoever would be told a refusal.
+    pub(super) fn of(refusal: Refusal, issuer: &str) -> Self {
+        Self { refusal, issuer: issuer.to_owned() }
+    }
+
+    /// The address that tells it of an error (RFC 6749, section 4.1.2.1).
+    pub(crate) fn address(self, error: ErrorCode) -> String {
+        Refusal { error, ..self.refusal }.address(&self.issuer)
     }
 }
 

@@ -9,6 +9,7 @@ use super::{BadRegistration, Client, PublicKeys, Registration};
 use crate::oidc::profile::Rules;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// What a client may exchange for tokens.
 const GRANT_TYPES: [&str; 5] = [
@@ -35,6 +36,8 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) backchannel_logout_uri: Option<String>,
+    /// OpenID Connect Back-Channel Logout's, section 2.2: whether it must be told which session has ended.
+    pub(crate) backchannel_logout_session_required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token_endpoint_auth_method: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,12 +69,19 @@ pub(crate) struct Metadata {
     /// Ours: the sector in which it knows people by one name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sector: Option<String>,
+    /// OpenID Connect Core's, section 8.1: an address whose host is that sector. It is an administrator who says that it is,
+    /// and nothing is fetched from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sector_identifier_uri: Option<String>,
     /// Ours: how well it may ask people to be known.
     pub(crate) vectors: Vec<String>,
     /// Ours: clients whose log-ins it may continue.
     pub(crate) sso_from: Vec<String>,
     /// Ours: what it may ask for itself.
     pub(crate) machine_scopes: Vec<String>,
+    /// Ours: what its access tokens say that the system is which asks for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) requesting_system: Option<String>,
     /// Ours: whether it may ask what tokens of other clients are worth.
     pub(crate) resource_server: bool,
     /// Ours: the services for which it may ask for tokens (RFC 8707).
@@ -103,7 +113,7 @@ impl Metadata {
             profile: self.profile.clone(),
             redirect_uris: self.redirect_uris.clone(),
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
-            sector: self.sector.clone(),
+            sector: self.sector_named(),
             scopes: self.scope.split_ascii_whitespace().map(str::to_owned).collect(),
             vectors: self.vectors.clone(),
             sso_from: self.sso_from.clone(),
@@ -117,11 +127,38 @@ impl Metadata {
             tls_client_certificate_bound_access_tokens: self.tls_client_certificate_bound_access_tokens,
             keys,
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+            backchannel_logout_session_required: self.backchannel_logout_session_required,
+            id_token_signed_response_alg: self.id_token_signed_response_alg.clone(),
+            requesting_system: self.requesting_system.clone(),
             request_object_signing_alg: self.request_object_signing_alg.clone(),
             require_signed_request_object: self.require_signed_request_object,
             consent_refused: self.consent_refused.clone(),
             ..Registration::default()
         }
+    }
+
+    /// The sector that it names, in one way or the other.
+    pub(crate) fn sector_named(&self) -> Option<String> {
+        self.sector.clone().or_else(|| self.sector_of_uri().map(str::to_owned))
+    }
+
+    /// The host of its `sector_identifier_uri`, if that is an address.
+    fn sector_of_uri(&self) -> Option<&str> {
+        let rest = self.sector_identifier_uri.as_deref()?.strip_prefix("https://")?;
+        let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
+        let plain = host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
+        (!host.is_empty() && plain).then_some(host)
+    }
+
+    /// The members by which it differs from others, by name.
+    pub(crate) fn unlike(&self, others: &Self) -> Vec<String> {
+        let members = |of: &Self| match serde_json::to_value(of) {
+            Ok(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
+        let (own, others) = (members(self), members(others));
+        let names: BTreeSet<&String> = own.keys().chain(others.keys()).collect();
+        names.into_iter().filter(|name| own.get(*name) != others.get(*name)).cloned().collect()
     }
 
     /// How it proves itself.
@@ -144,13 +181,19 @@ impl Metadata {
             field: "jwks_uri",
             message: "is not fetched: send the keys themselves as jwks".to_owned(),
         });
+        let host = self.sector_of_uri();
+        let another = host.is_none() || host != self.sector_named().as_deref();
+        let sector = (self.sector_identifier_uri.is_some() && another).then(|| BadRegistration {
+            field: "sector_identifier_uri",
+            message: "must be an https address whose host is the sector".to_owned(),
+        });
         let method = self.token_endpoint_auth_method.as_ref();
         [
             only("token_endpoint_auth_method", method, self.auth_method()),
-            only("id_token_signed_response_alg", self.id_token_signed_response_alg.as_ref(), rules.signing.as_str()),
             among("grant_types", self.grant_types.as_ref(), &GRANT_TYPES),
             among("response_types", self.response_types.as_ref(), &["code"]),
             fetched,
+            sector,
         ]
         .into_iter()
         .flatten()

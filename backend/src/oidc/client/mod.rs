@@ -18,7 +18,9 @@ pub use redirect_uri::{BadRedirectUri, RedirectUri};
 pub(crate) use redirect_uri::{DIGEST_BYTES, digest_of};
 pub(crate) use request_objects::RequestObjects;
 
+use super::claim::{Claim, ClaimSet};
 use super::client_assertion::ClientKeys;
+use super::keys::SigningAlgorithm;
 use super::logout::LogoutUri;
 use super::profile::{Profile, SubjectKind};
 use super::resource::{self, ResourceUri};
@@ -35,6 +37,9 @@ const NAME_CHARS_MAX: usize = 80;
 /// Most scopes that a client asks for itself, and the longest.
 const MACHINE_SCOPES_MAX: usize = 20;
 const MACHINE_SCOPE_BYTES_MAX: usize = 200;
+
+/// Longest name of a system; the national ones have about 60 characters.
+const REQUESTING_SYSTEM_BYTES_MAX: usize = 256;
 
 /// Longest name of a certificate.
 const CERTIFICATE_NAME_BYTES_MAX: usize = 253;
@@ -86,6 +91,12 @@ pub struct Registration {
     pub keys: Option<PublicKeys>,
     /// Where it is told of log-outs, without the browser.
     pub backchannel_logout_uri: Option<String>,
+    /// Whether it must be told which session has ended, where its profile does not tell everybody.
+    pub backchannel_logout_session_required: bool,
+    /// By what its ID tokens and log-out tokens are signed; its profile's algorithm if nothing is said.
+    pub id_token_signed_response_alg: Option<String>,
+    /// What its access tokens say that the system is which asks for a person (`requesting_system`); nothing if nothing is said.
+    pub requesting_system: Option<String>,
     /// The one algorithm of its request objects; any of its profile's if nothing is said.
     pub request_object_signing_alg: Option<String>,
     /// Whether each of its requests must be signed.
@@ -136,6 +147,9 @@ pub struct Client {
     keys: ClientKeys,
     encryption_key: Option<EncryptionKey>,
     logout: Option<LogoutUri>,
+    logout_session: bool,
+    id_token_signing: SigningAlgorithm,
+    requesting_system: Option<String>,
     request_objects: RequestObjects,
     consent_refused: ConsentRefused,
     disabled: bool,
@@ -167,7 +181,7 @@ impl Client {
         let profile = faults.keep("profile", profile);
         let redirect_uris = redirect_uris(&from.redirect_uris, profile, &mut faults);
         let post_logout_redirect_uris = post_logout_redirect_uris(&from.post_logout_redirect_uris, &mut faults);
-        let scopes = faults.keep("scopes", scopes(&from.scopes));
+        let scopes = faults.keep("scopes", scopes(&from.scopes, profile));
         let vectors = vectors(&from.vectors, profile, &mut faults);
         let sector = faults.keep("sector", sector(from.sector.as_deref(), &redirect_uris, profile));
         let others = from.sso_from.iter().map(|other| faults.keep("sso_from", ClientId::parse(other)));
@@ -183,6 +197,8 @@ impl Client {
         let exchange_for = self::resources("exchange_for", &from.exchange_for, &mut faults);
         let request_objects = request_objects(from, profile, &mut faults);
         let consent_refused = consent_refused(from, profile, &mut faults);
+        let id_token_signing = id_token_signing(from, profile, &mut faults);
+        let requesting_system = requesting_system(from, &mut faults);
         match (id, name, profile, scopes, keys, sector) {
             (Some(id), Some(name), Some(profile), Some(scopes), Some(keys), Some(sector)) if faults.0.is_empty() => {
                 Ok(Self {
@@ -207,6 +223,9 @@ impl Client {
                     keys,
                     encryption_key,
                     logout,
+                    logout_session: from.backchannel_logout_session_required || profile.rules().logout_session,
+                    id_token_signing,
+                    requesting_system,
                     request_objects,
                     consent_refused,
                     disabled: from.disabled,
@@ -258,6 +277,28 @@ impl Client {
         self.scopes
     }
 
+    /// What of some claims it may know, level aside: what its scopes tell, and who somebody is if it may ask for a level at
+    /// which that is known; of all of it what its profile tells.
+    pub(crate) fn may_know(&self, claims: ClaimSet) -> ClaimSet {
+        let by_name = ClaimSet::NONE.with(Claim::CoreIdentity);
+        let by_name = if self.level() >= Claim::CoreIdentity.least() { by_name } else { ClaimSet::NONE };
+        claims.told_by(self.scopes).or(claims.and(by_name)).and(self.profile.rules().claims)
+    }
+
+    /// Whether it may do less than another registration of it: what that was given must end then.
+    pub(crate) fn may_less_than(&self, before: &Self) -> bool {
+        let lacks = |own: &[ResourceUri], had: &[ResourceUri]| had.iter().any(|one| !own.contains(one));
+        self.profile != before.profile
+            || self.sector != before.sector
+            || !before.scopes.is_within(self.scopes)
+            || before.vectors.iter().any(|vector| !self.vectors.contains(vector))
+            || before.machine_scopes.iter().any(|scope| !self.machine_scopes.contains(scope))
+            || lacks(&self.resources, &before.resources)
+            || lacks(&self.exchange_for, &before.exchange_for)
+            || (self.key_bound && !before.key_bound)
+            || (self.certificate_bound && !before.certificate_bound)
+    }
+
     /// How well it may ask people to be known.
     pub(crate) fn vectors(&self) -> &[Vector] {
         &self.vectors
@@ -301,6 +342,21 @@ impl Client {
     /// Where it is told of log-outs, without the browser.
     pub(crate) const fn logout(&self) -> Option<&LogoutUri> {
         self.logout.as_ref()
+    }
+
+    /// Whether it is told which session has ended; else it is told whose sessions all have.
+    pub(crate) const fn is_told_the_session(&self) -> bool {
+        self.logout_session
+    }
+
+    /// By what its ID tokens and log-out tokens are signed.
+    pub(crate) const fn id_token_signing(&self) -> SigningAlgorithm {
+        self.id_token_signing
+    }
+
+    /// What its access tokens say that the system is which asks for a person.
+    pub(crate) fn requesting_system(&self) -> Option<&str> {
+        self.requesting_system.as_deref()
     }
 
     /// How it signs its requests.
@@ -387,9 +443,13 @@ fn post_logout_redirect_uris(texts: &[String], faults: &mut Faults) -> Vec<Redir
     texts.iter().filter_map(read).collect()
 }
 
-fn scopes(names: &[String]) -> Result<Scopes, String> {
+fn scopes(names: &[String], profile: Option<Profile>) -> Result<Scopes, String> {
     let scopes = Scopes::registered(names.iter().map(String::as_str)).map_err(|error| error.to_string())?;
-    if scopes.has(Scope::OpenId) { Ok(scopes) } else { Err("must contain \"openid\"".into()) }
+    let of_profile = profile.unwrap_or(Profile::Nhs).rules().scopes;
+    if !scopes.has(Scope::OpenId) {
+        return Err("must contain \"openid\"".into());
+    }
+    if scopes.is_within(of_profile) { Ok(scopes) } else { Err(format!("hold more than its profile has: {of_profile}")) }
 }
 
 /// Scopes of no meaning here: whoever takes the token knows them (RFC 6749, section 3.3).
@@ -426,6 +486,24 @@ fn consent_refused(from: &Registration, profile: Option<Profile>, faults: &mut F
     own.unwrap_or(profile.unwrap_or(Profile::Nhs).rules().consent_refused)
 }
 
+fn id_token_signing(from: &Registration, profile: Option<Profile>, faults: &mut Faults) -> SigningAlgorithm {
+    let rules = profile.unwrap_or(Profile::Nhs).rules();
+    let Some(named) = from.id_token_signed_response_alg.as_deref() else { return rules.signing };
+    let known = rules.id_token_signing.iter().copied().find(|one| one.as_str() == named);
+    let told = || rules.id_token_signing.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
+    let named = known.ok_or_else(|| format!("must be one of {}", told()));
+    faults.keep("id_token_signed_response_alg", named).unwrap_or(rules.signing)
+}
+
+fn requesting_system(from: &Registration, faults: &mut Faults) -> Option<String> {
+    let named = from.requesting_system.as_ref()?;
+    let fits = (1..=REQUESTING_SYSTEM_BYTES_MAX).contains(&named.len());
+    let plain = fits && named.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
+    let read =
+        if plain { Ok(named.clone()) } else { Err("must be 1 to 256 visible characters of ASCII, without quotes") };
+    faults.keep("requesting_system", read)
+}
+
 fn request_objects(from: &Registration, profile: Option<Profile>, faults: &mut Faults) -> RequestObjects {
     let (named, required) = (from.request_object_signing_alg.as_deref(), from.require_signed_request_object);
     let read = RequestObjects::read(named, required, profile.unwrap_or(Profile::Nhs));
@@ -452,7 +530,13 @@ fn vectors(texts: &[String], profile: Option<Profile>, faults: &mut Faults) -> V
     }
     let words = profile.unwrap_or(Profile::Nhs).rules().trust;
     let read = |text: &String| faults.keep("vectors", words.parse(text).map_err(|error| format!("{text:?}: {error}")));
-    texts.iter().filter_map(read).flatten().collect()
+    let mut vectors: Vec<Vector> = Vec::new();
+    for vector in texts.iter().filter_map(read).flatten() {
+        if !vectors.contains(&vector) {
+            vectors.push(vector);
+        }
+    }
+    vectors
 }
 
 /// The name by which a certificate is its own: as the gate reads names, so that one of a kind never passes for the other.
@@ -580,5 +664,66 @@ pub(crate) mod tests {
         assert_eq!(fields, expected);
         let query = Registration { redirect_uris: texts(&["https://rp.example/?a=1"]), ..registration("rp") };
         assert!(Client::register(&query).is_err(), "the NHS profile allows no query");
+    }
+
+    #[test]
+    fn each_profile_has_its_scopes_and_algorithms() {
+        let of = |profile: &str, vector: &str, scope: &str, algorithm: Option<&str>| {
+            Client::register(&Registration {
+                profile: Some(profile.into()),
+                vectors: vec![vector.into()],
+                scopes: vec!["openid".into(), scope.into()],
+                id_token_signed_response_alg: algorithm.map(str::to_owned),
+                ..registration("rp")
+            })
+        };
+        let signing =
+            |profile, vector, algorithm| of(profile, vector, "email", algorithm).map(|rp| rp.id_token_signing());
+        assert_eq!(signing("nhs", "P9.Cm", None).ok(), Some(SigningAlgorithm::Rs512));
+        assert_eq!(signing("cross-government", "Cl.Cm", None).ok(), Some(SigningAlgorithm::Es256));
+        assert_eq!(signing("cross-government", "Cl.Cm", Some("RS256")).ok(), Some(SigningAlgorithm::Rs256));
+        assert_eq!(signing("fapi2", "P9.Cm", Some("PS256")).ok(), Some(SigningAlgorithm::Ps256));
+        for (profile, vector, bad) in [
+            ("nhs", "P9.Cm", "RS256"),
+            ("fapi2", "P9.Cm", "RS256"),
+            ("cross-government", "Cl.Cm", "none"),
+            ("cross-government", "Cl.Cm", "HS256"),
+        ] {
+            let faults = signing(profile, vector, Some(bad)).expect_err("refused");
+            assert_eq!(faults[0].field, "id_token_signed_response_alg", "{profile} {bad}");
+        }
+        for of_health in ["profile", "gp_registration_details", "client_metadata", "landline"] {
+            let faults = of("cross-government", "Cl.Cm", of_health, None).expect_err("refused");
+            assert_eq!(faults[0].field, "scopes", "{of_health}");
+        }
+        assert!(of("cross-government", "Cl.Cm", "phone", None).is_ok());
+    }
+
+    #[test]
+    fn what_is_taken_from_a_client_is_told_from_what_is_given_to_it() {
+        let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let with = |from: Registration| Client::register(&from).expect("a client");
+        let plain = || Registration {
+            machine_scopes: texts(&["read"]),
+            resources: texts(&["https://api.example"]),
+            exchange_for: texts(&["https://b.example"]),
+            ..registration("rp")
+        };
+        let before = with(plain());
+        let less = |from: Registration| with(from).may_less_than(&before);
+        assert!(!less(plain()) && !less(Registration { name: "Letters".into(), ..plain() }));
+        assert!(!less(Registration { scopes: texts(&["openid", "profile", "email", "phone"]), ..plain() }));
+        for from in [
+            Registration { scopes: texts(&["openid", "email"]), ..plain() },
+            Registration { vectors: texts(&["P9.Cm"]), ..plain() },
+            Registration { machine_scopes: Vec::new(), ..plain() },
+            Registration { resources: texts(&["https://b.example"]), ..plain() },
+            Registration { exchange_for: Vec::new(), ..plain() },
+            Registration { sector: Some("other.example".into()), ..plain() },
+            Registration { tls_client_certificate_bound_access_tokens: true, ..plain() },
+        ] {
+            assert!(less(from.clone()), "{from:?}");
+        }
+        assert!(with(plain()).held_to(false, true).may_less_than(&before));
     }
 }

@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 
 /// What is not done at all: OpenID Connect Dynamic Client Registration, section 2; Front-Channel Logout, section 2; RFC 8705,
 /// section 2.1.2; RFC 9701, section 6; JARM, section 3.
-const NOT_DONE: [&str; 19] = [
-    "sector_identifier_uri",
+const NOT_DONE: [&str; 18] = [
     "userinfo_signed_response_alg",
     "userinfo_encrypted_response_alg",
     "userinfo_encrypted_response_enc",

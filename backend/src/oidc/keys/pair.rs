@@ -15,8 +15,8 @@ use rand_chacha::rand_core::SeedableRng as _;
 use ring::rand::SystemRandom;
 use ring::rsa::{KeyPair as RsaKeyPair, PublicKeyComponents};
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
-    RsaEncoding,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512,
+    RSA_PSS_SHA256, RsaEncoding,
 };
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::EncodePrivateKey as _;
@@ -58,7 +58,7 @@ pub(super) fn make(algorithm: SigningAlgorithm, bits: RsaBits, seed: &Seed) -> R
     let document = match algorithm {
         SigningAlgorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
         SigningAlgorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random),
-        SigningAlgorithm::Rs512 | SigningAlgorithm::Ps256 => return make_rsa(bits, seed),
+        SigningAlgorithm::Rs512 | SigningAlgorithm::Ps256 | SigningAlgorithm::Rs256 => return make_rsa(bits, seed),
     };
     document.map(|document| Zeroizing::new(document.as_ref().to_vec())).map_err(|_| BrokenKey)
 }
@@ -83,6 +83,7 @@ impl Pair {
             SigningAlgorithm::EdDsa => Ed25519KeyPair::from_pkcs8(pkcs8).map(Private::Edwards),
             SigningAlgorithm::Rs512 => rsa(&RSA_PKCS1_SHA512),
             SigningAlgorithm::Ps256 => rsa(&RSA_PSS_SHA256),
+            SigningAlgorithm::Rs256 => rsa(&RSA_PKCS1_SHA256),
         };
         let private = private.map_err(|_| BrokenKey)?;
         let mut public = public(&private);

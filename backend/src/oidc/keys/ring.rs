@@ -7,7 +7,7 @@ use super::schedule::{Rules, Schedule, Standing, Term};
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::verifying_key::VerifyingKey;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// A key that is published.
@@ -66,6 +66,11 @@ impl KeyRing {
     /// The public key of an ID: whatever it verifies, one of ours has signed.
     pub(crate) fn verifying(&self, key_id: &str) -> Option<&VerifyingKey> {
         self.keys.iter().find(|key| key.pair.key_id() == key_id).map(|key| key.pair.verifying())
+    }
+
+    /// The public keys of an algorithm, as they stand in the key set.
+    pub(crate) fn public(&self, algorithm: SigningAlgorithm) -> impl Iterator<Item = &Map<String, Value>> {
+        self.keys.iter().filter(move |key| key.algorithm == algorithm).map(|key| key.pair.public())
     }
 
     /// All of them, for an operator.

@@ -95,10 +95,10 @@ impl Logouts {
             iss: &self.on.issuer,
             sub: self.on.subjects.name(client, &notice.account),
             aud: client.id().as_str(),
-            sid: self.on.names.name(&notice.session, client.id().as_str()),
+            sid: client.is_told_the_session().then(|| self.on.names.name(&notice.session, client.id().as_str())),
         };
         let claims = claims.at(now, &*self.on.entropy)?;
-        Ok(self.on.keys.sign(client.profile().rules().signing, TokenKind::LogoutToken, &claims, now)?)
+        Ok(self.on.keys.sign(client.id_token_signing(), TokenKind::LogoutToken, &claims, now)?)
     }
 }
 

@@ -67,6 +67,7 @@ fn told_at(id: &str, profile: &str, uri: &str) -> RegisteredClient {
     let from = Registration {
         profile: Some(profile.into()),
         vectors,
+        scopes: vec!["openid".into()],
         backchannel_logout_uri: Some(uri.into()),
         keys: Some(PublicKeys::Set(key_set([&Signer::new("ES256", "key")]).into_bytes())),
         ..registration(id)
@@ -149,7 +150,9 @@ async fn a_client_is_told_once_by_a_token_that_is_nothing_but_a_log_out() {
         let registered = world.registry.find(id).expect("a client");
         let subject = Subjects::of(&master_key()).name(&registered, &ADA);
         assert_eq!(claims.text("sub"), Ok(Some(subject.as_str())), "as the client knows the person");
-        assert_eq!(claims.text("sid"), Ok(Some(names.name(&SessionId::from_bytes([1; 16]), id).as_str())));
+        // A department is told whose sessions end, all of them, as at GOV.UK One Login.
+        let session = names.name(&SessionId::from_bytes([1; 16]), id);
+        assert_eq!(claims.text("sid"), Ok((id == "rp1").then_some(session.as_str())));
         assert_eq!(claims.date("exp").expect("a date"), Some(NOW.plus(Duration::from_mins(2))));
         let event = serde_json::json!({"http://schemas.openid.net/event/backchannel-logout": {}});
         assert_eq!(claims.get("events"), Some(&event));

@@ -1,5 +1,5 @@
-//! The log-out token (OpenID Connect Back-Channel Logout 1.0, section 2.4): who is to be signed out, from which
-//! session, in the words of the ID token. It has a `typ` and an event of its own and no `nonce`, so that it can never be
+//! The log-out token (OpenID Connect Back-Channel Logout 1.0, section 2.4): who is to be signed out, and from which
+//! session, in the words of the ID token; without a session, from all of them, as at GOV.UK One Login. It has a `typ` and an event of its own and no `nonce`, so that it can never be
 //! taken for one.
 
 use aldgate_core::entropy::{Entropy, EntropyFailed};
@@ -24,8 +24,8 @@ pub(super) struct LogoutClaims<'a> {
     pub(super) sub: String,
     /// The client.
     pub(super) aud: &'a str,
-    /// The session, as the client knows it.
-    pub(super) sid: String,
+    /// The session, as the client knows it; nothing for a client that is told whose sessions all end.
+    pub(super) sid: Option<String>,
 }
 
 /// All its claims.
@@ -37,7 +37,8 @@ pub(super) struct Claims<'a> {
     iat: u64,
     exp: u64,
     jti: String,
-    sid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
     events: Value,
 }
 

@@ -97,21 +97,26 @@ impl Invitation {
     }
 
     /// What a client asks for, under this invitation: what it does not say is as the invitation says, and what goes
-    /// beyond is refused. Whose log-ins it may continue, it cannot say at all.
-    pub(super) fn limit(&self, asked: Metadata) -> Result<Metadata, Vec<BadRegistration>> {
+    /// beyond is refused. What an administrator alone decides stays as it `stands`, which the client may repeat, as whoever
+    /// changes a registration must (RFC 7592, section 2.2).
+    pub(super) fn limit(&self, asked: Metadata, stands: &Metadata) -> Result<Metadata, Vec<BadRegistration>> {
         let mut faults = Vec::new();
         let mut beyond = |field, message: &str| faults.push(BadRegistration { field, message: message.to_owned() });
         if asked.profile.is_some() && asked.profile != self.profile {
             beyond("profile", "is the administrator's to choose");
         }
+        let others_than = |asked: &[String], stands: &[String]| !asked.is_empty() && asked != stands;
+        let system = asked.requesting_system.is_some() && asked.requesting_system != stands.requesting_system;
         let others = [
-            ("sso_from", !asked.sso_from.is_empty()),
+            ("sso_from", others_than(&asked.sso_from, &stands.sso_from)),
             ("sector", asked.sector.is_some() && asked.sector != self.sector),
-            ("machine_scopes", !asked.machine_scopes.is_empty()),
-            ("resource_server", asked.resource_server),
-            ("resources", !asked.resources.is_empty()),
-            ("serves", !asked.serves.is_empty()),
-            ("exchange_for", !asked.exchange_for.is_empty()),
+            ("sector_identifier_uri", asked.sector_identifier_uri.is_some() && asked.sector_named() != self.sector),
+            ("machine_scopes", others_than(&asked.machine_scopes, &stands.machine_scopes)),
+            ("requesting_system", system),
+            ("resource_server", asked.resource_server && !stands.resource_server),
+            ("resources", others_than(&asked.resources, &stands.resources)),
+            ("serves", others_than(&asked.serves, &stands.serves)),
+            ("exchange_for", others_than(&asked.exchange_for, &stands.exchange_for)),
         ];
         for (field, _) in others.into_iter().filter(|(_, asked)| *asked) {
             beyond(field, "is the administrator's to choose");
@@ -128,7 +133,19 @@ impl Invitation {
         }
         let scope = if asked.scope.is_empty() { self.scope.clone() } else { asked.scope.clone() };
         let vectors = if asked.vectors.is_empty() { self.vectors.clone() } else { asked.vectors.clone() };
-        let (profile, sector) = (self.profile.clone(), self.sector.clone());
-        Ok(Metadata { profile, sector, scope, vectors, ..asked })
+        Ok(Metadata {
+            profile: self.profile.clone(),
+            sector: self.sector.clone(),
+            scope,
+            vectors,
+            sso_from: stands.sso_from.clone(),
+            machine_scopes: stands.machine_scopes.clone(),
+            requesting_system: stands.requesting_system.clone(),
+            resource_server: stands.resource_server,
+            resources: stands.resources.clone(),
+            serves: stands.serves.clone(),
+            exchange_for: stands.exchange_for.clone(),
+            ..asked
+        })
     }
 }

@@ -2,13 +2,15 @@
 //! (RFC 7591), who then change their own registration with a token of their own (RFC 7592).
 //!
 //! Whatever is registered is a [`Client`] by the same rules as one of the configuration. A token of an administrator's
-//! says for what a client may register itself at most.
+//! says for what a client may register itself at most. What administrators do afterwards is in [`administration`].
 
+mod administration;
 mod initial_access;
 #[cfg(test)]
 pub(crate) mod tests;
 mod token;
 
+pub(crate) use administration::Administered;
 pub(crate) use initial_access::{InitialAccess, Invitation};
 pub(crate) use token::RegistrationTokens;
 
@@ -16,10 +18,9 @@ use super::Provider;
 use super::client::metadata::Metadata;
 use super::client::{BadRegistration, Client, ClientId};
 use super::profile::{Profile, SubjectKind};
-use super::registry::Listed;
 use crate::fault::{Fault, NotDone};
 use crate::store::audit::{Act, Actor};
-use crate::store::client::StoredClient;
+use crate::store::client::{ClientChange, StoredClient, TokenOfClient};
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::Consumption;
 use base64::Engine as _;
@@ -36,7 +37,18 @@ pub(crate) enum RegistrationRefused {
     Taken,
     /// There is no such client.
     NotFound,
+    /// The configuration names it, and says what it is.
+    Configured,
+    /// It is not as it was when whoever asks has read it.
+    Overtaken,
+    /// It is out of use.
+    OutOfUse,
+    /// Its name has a slash, so that its registration has no address of its own.
+    WithoutAddress,
 }
+
+/// How often a client's own change is tried while others change the same client.
+const TRIES: usize = 3;
 
 type Registered<T> = Result<T, NotDone<RegistrationRefused>>;
 
@@ -74,7 +86,7 @@ impl Provider {
         let Some(access) = self.invitations.read(token, now) else {
             return refused(RegistrationRefused::InvalidToken);
         };
-        let metadata = access.invitation.limit(asked).map_err(of_metadata)?;
+        let metadata = access.invitation.limit(asked, &Metadata::default()).map_err(of_metadata)?;
         let id: [u8; 16] = self.entropy.bytes()?;
         let id = URL_SAFE_NO_PAD.encode(id);
         let client = self.checked(&id, &metadata).map_err(of_metadata)?;
@@ -103,48 +115,43 @@ impl Provider {
         asked: Metadata,
         now: Timestamp,
     ) -> Registered<Registration> {
-        let (stored, before) = self.owned(id, token).await?;
-        let metadata = Invitation::of(&before).limit(asked).map_err(of_metadata)?;
-        let client = self.checked(&stored.id, &metadata).map_err(of_metadata)?;
-        keeps_sector(&client, &before).map_err(of_metadata)?;
-        let record = written(&metadata)?;
-        let changed = self.store.change_client(&stored.id, stored.generation, record, by_itself(&client, now)).await?;
-        let Some(generation) = changed else { return refused(RegistrationRefused::InvalidToken) };
-        self.registry.look(&self.store).await?;
-        let token = self.registrations.write(&stored.id, generation);
-        Ok(Registration { id: client.id().clone(), metadata, token, created: stored.created })
+        // An administrator may change it at the same time, whose word is the limit of what the client may ask for.
+        for _ in 0..TRIES {
+            let (stored, before) = self.owned(id, token).await?;
+            let metadata = Invitation::of(&before).limit(asked.clone(), &before).map_err(of_metadata)?;
+            let client = self.checked(&stored.id, &metadata).map_err(of_metadata)?;
+            keeps_sector(&client, &before).map_err(of_metadata)?;
+            let change = ClientChange {
+                id: stored.id.clone(),
+                revision: stored.revision,
+                record: written(&metadata)?,
+                token: TokenOfClient::Renewed,
+                ends_tokens: false,
+                members: metadata.unlike(&before),
+                act: by_itself(&client, now),
+            };
+            if self.store.change_client(change).await? {
+                self.registry.look(&self.store).await?;
+                let token = self.registrations.write(&stored.id, stored.generation.saturating_add(1));
+                return Ok(Registration { id: client.id().clone(), metadata, token, created: stored.created });
+            }
+        }
+        refused(RegistrationRefused::Overtaken)
     }
 
     /// Forgets a client that shows its own token: whatever it was given is good for nothing from now on.
     pub(crate) async fn remove_own_registration(&self, id: &str, token: &str, now: Timestamp) -> Registered<()> {
         let (stored, _) = self.owned(id, token).await?;
         let act = Act { by: Actor::Client(stored.id.clone()), at: now };
-        self.store.remove_client(&stored.id, act).await?;
+        self.forget(&stored.id, act).await.map(drop)
+    }
+
+    /// Forgets a client. False if nothing was registered of it.
+    async fn forget(&self, id: &str, act: Act) -> Registered<bool> {
+        let forgotten = self.store.remove_client(id, act).await?;
         self.herald.tell().await;
-        Ok(self.registry.look(&self.store).await?)
-    }
-
-    /// Registers a client of an administrator's.
-    pub(crate) async fn register(&self, id: &str, metadata: &Metadata, now: Timestamp) -> Registered<()> {
-        let client = self.checked(id, metadata).map_err(of_metadata)?;
-        self.keep(&client, metadata, administrators(now)).await
-    }
-
-    /// Puts a client out of use, or into use again: from the moment at which this returns, nothing that it was given is
-    /// good here and in any gateway, and in other backends a second later.
-    pub(crate) async fn set_disabled(&self, id: &str, disabled: bool, now: Timestamp) -> Registered<()> {
         self.registry.look(&self.store).await?;
-        if self.registry.find(id).is_none() {
-            return refused(RegistrationRefused::NotFound);
-        }
-        self.store.set_client_disabled(id, disabled, administrators(now)).await?;
-        self.herald.tell().await;
-        Ok(self.registry.look(&self.store).await?)
-    }
-
-    /// All clients.
-    pub(crate) fn clients(&self) -> Vec<Listed> {
-        self.registry.list()
+        Ok(forgotten)
     }
 
     async fn keep(&self, client: &Client, metadata: &Metadata, act: Act) -> Registered<()> {
@@ -178,20 +185,19 @@ impl Provider {
         let stored = self.store.client(id).await?;
         let stored = stored.filter(|stored| !stored.disabled && stored.generation == generation);
         let Some(stored) = stored else { return refused(RegistrationRefused::InvalidToken) };
-        let metadata = stored.record.as_deref().and_then(|record| serde_json::from_slice(record).ok());
-        let metadata = metadata.ok_or(Fault::Invariant("what is registered of a client can be read"))?;
+        let metadata = metadata_of(&stored).ok_or(Fault::Invariant("what is registered of a client can be read"))?;
         Ok((stored, metadata))
     }
+}
+
+/// What is registered of a client that is stored.
+fn metadata_of(stored: &StoredClient) -> Option<Metadata> {
+    serde_json::from_slice(stored.record.as_deref()?).ok()
 }
 
 /// A client does it, with a token of its own.
 fn by_itself(client: &Client, at: Timestamp) -> Act {
     Act { by: Actor::Client(client.id().to_string()), at }
-}
-
-/// Whoever can open the administrators' socket does it: who that is, the socket does not say.
-const fn administrators(at: Timestamp) -> Act {
-    Act::system("admin-socket", at)
 }
 
 /// Whether a client still knows people by the names of the sector that it had: with those of another it could look people

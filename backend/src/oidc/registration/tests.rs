@@ -15,6 +15,7 @@ use crate::store::tests::Home;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::token_issuer::{Signer, key_set};
 use aldgate_core::testing::world::{NOW, master_key};
+use aldgate_core::token::family;
 use aldgate_core::warm::Warm;
 use aldgate_core::warm::memory::MemoryWarm;
 use serde_json::json;
@@ -209,13 +210,13 @@ async fn a_client_gets_no_more_than_its_invitation_and_is_told_all_that_is_wrong
     };
     let expected = [
         "token_endpoint_auth_method",
-        "id_token_signed_response_alg",
         "grant_types",
         "response_types",
         "jwks_uri",
         "redirect_uris",
         "keys",
         "backchannel_logout_uri",
+        "id_token_signed_response_alg",
     ];
     assert_eq!(fields(register(unsupported).await), expected);
     let unsaid = Metadata { scope: String::new(), vectors: Vec::new(), ..metadata() };
@@ -311,6 +312,30 @@ async fn a_client_cannot_move_into_another_departments_sector() {
     let same = Metadata { sector: Some("cars.example".into()), ..at("https://boats.example/other") };
     assert!(change(&boats, same).await.is_ok());
     assert_eq!(sector(&boats), "cars.example");
+    // Or in the words of OpenID Connect (Core, section 8.1), of which an administrator alone is believed.
+    let by_uri = |uri: &str| Metadata {
+        profile: Some("cross-government".into()),
+        sector_identifier_uri: Some(uri.into()),
+        redirect_uris: vec!["https://vans.example/cb".into(), "https://lorries.example/cb".into()],
+        vectors: vec!["Cl.Cm".into()],
+        ..metadata()
+    };
+    world.provider.register("vans", &by_uri("https://cars.example/sector.json"), NOW).await.expect("registered");
+    assert_eq!(world.provider.registry.find("vans").expect("a client").sector(), "cars.example");
+    for bad in
+        ["http://cars.example/", "https://user@cars.example/", "cars.example", "https://CARS.example/", "https:///x"]
+    {
+        let refused = fields(world.provider.register("bad", &by_uri(bad), NOW).await);
+        assert_eq!(refused[0], "sector_identifier_uri", "{bad}");
+    }
+    let two = Metadata { sector: Some("tax.example".into()), ..by_uri("https://cars.example/") };
+    assert_eq!(fields(world.provider.register("two", &two, NOW).await), ["sector_identifier_uri"]);
+    let itself =
+        Metadata { sector_identifier_uri: Some("https://tax.example/".into()), ..at("https://cars.example/cb") };
+    assert_eq!(
+        fields(world.provider.register_itself(&invited("cross-government", None), itself, NOW).await),
+        ["sector_identifier_uri"]
+    );
     // Where everybody has one name, a host is no more than a host.
     let letters = register(invited("nhs", None), "https://letters.example/cb").await;
     assert!(change(&letters, at("https://post.example/cb")).await.is_ok());
@@ -398,6 +423,149 @@ async fn an_administrator_registers_clients_under_names_that_are_free() {
     assert_eq!(refusal(world.provider.register("configured", &metadata(), NOW).await), RegistrationRefused::Taken);
 }
 
+/// Whether the access tokens of a client's last minutes have ended in every gateway.
+async fn tokens_have_ended(world: &World, id: &str) -> bool {
+    let mut ended = Vec::new();
+    for digest in family::all_of_client(id, NOW) {
+        ended.push(world.warm.token_revoked(&digest).await.expect("warm"));
+    }
+    assert!(ended.iter().all(|one| *one == ended[0]), "{ended:?}");
+    ended[0]
+}
+
+#[tokio::test]
+async fn an_administrator_changes_a_client_and_what_is_taken_from_it_ends_at_once() {
+    let world = World::new().await;
+    let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let whole = Metadata { scope: "openid email".into(), vectors: texts(&["P0.Cm", "P9.Cm"]), ..metadata() };
+    world.provider.register("letters", &whole, NOW).await.expect("registered");
+    let read = world.provider.client("letters").await.expect("read");
+    let (stored, kept) = read.stored.expect("registered while it runs");
+    assert_eq!((kept, stored.revision, read.listed.configured), (whole.clone(), 0, false));
+
+    let renamed = Metadata { client_name: "Post".into(), sso_from: texts(&["configured"]), ..whole.clone() };
+    world.provider.change("letters", &renamed, Some(0), NOW).await.expect("changed");
+    let client = world.other().await.registry.in_use("letters").expect("a client");
+    assert_eq!((client.name(), client.continues(&ClientId::parse("configured").expect("a name"))), ("Post", true));
+    assert!(!tokens_have_ended(&world, "letters").await, "nothing was taken from it");
+
+    let narrow = Metadata { scope: "openid".into(), ..renamed.clone() };
+    assert_eq!(
+        refusal(world.provider.change("letters", &narrow, Some(0), NOW).await),
+        RegistrationRefused::Overtaken,
+        "whoever has read an older one does not undo what was done since"
+    );
+    world.provider.change("letters", &narrow, None, NOW).await.expect("changed");
+    assert!(tokens_have_ended(&world, "letters").await);
+    assert!(!tokens_have_ended(&world, "configured").await);
+    let before = world.provider.client("letters").await.expect("read").stored.expect("registered").0.revision;
+    for bad in [
+        Metadata { redirect_uris: texts(&["http://rp.example/cb"]), ..whole.clone() },
+        Metadata { jwks_uri: Some("https://rp.example/jwks".into()), ..whole.clone() },
+        Metadata { vectors: Vec::new(), ..whole.clone() },
+    ] {
+        assert_eq!(fields(world.provider.change("letters", &bad, None, NOW).await).len(), 1);
+    }
+    let after = world.provider.client("letters").await.expect("read").stored.expect("registered").0.revision;
+    assert_eq!(before, after, "what is wrong changes nothing");
+    assert_eq!(refusal(world.provider.change("nobody", &whole, None, NOW).await), RegistrationRefused::NotFound);
+}
+
+#[tokio::test]
+async fn the_configuration_alone_changes_what_it_names() {
+    let world = World::new().await;
+    let read = world.provider.client("configured").await.expect("read");
+    assert!(read.listed.configured && read.stored.is_none());
+    let configured = |result| assert_eq!(result, RegistrationRefused::Configured);
+    configured(refusal(world.provider.change("configured", &metadata(), None, NOW).await));
+    configured(refusal(world.provider.remove("configured", NOW).await));
+    configured(refusal(world.provider.renew_token("configured", NOW).await));
+    assert!(world.provider.registry.in_use("configured").is_some());
+}
+
+/// People have allowed the name something, which nobody else may have by it.
+#[tokio::test]
+async fn the_name_of_a_client_that_is_removed_is_nobodys_ever_after() {
+    let world = World::new().await;
+    world.provider.register("letters", &metadata(), NOW).await.expect("registered");
+    let own = world.provider.register_itself(&world.invite(), metadata(), NOW).await.expect("registered");
+    world.provider.remove("letters", NOW).await.expect("removed");
+    world.provider.remove_own_registration(own.id.as_str(), &own.token, NOW).await.expect("removed");
+    for id in ["letters", own.id.as_str()] {
+        assert!(tokens_have_ended(&world, id).await, "{id}");
+        for provider in [&world.provider, &world.other().await] {
+            assert!(provider.registry.find(id).is_none() && provider.clients().len() == 1, "{id}");
+            assert_eq!(refusal(provider.register(id, &metadata(), NOW).await), RegistrationRefused::Taken);
+            for disabled in [true, false] {
+                assert_eq!(refusal(provider.set_disabled(id, disabled, NOW).await), RegistrationRefused::NotFound);
+            }
+            assert_eq!(refusal(provider.client(id).await), RegistrationRefused::NotFound);
+            assert_eq!(refusal(provider.change(id, &metadata(), None, NOW).await), RegistrationRefused::NotFound);
+            assert_eq!(refusal(provider.remove(id, NOW).await), RegistrationRefused::NotFound);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_lost_its_token_is_given_another_and_keeps_what_administrators_decided() {
+    let world = World::new().await;
+    let own = world.provider.register_itself(&world.invite(), metadata(), NOW).await.expect("registered");
+    let id = own.id.as_str();
+    world.provider.set_disabled(id, true, NOW).await.expect("disabled");
+    assert_eq!(refusal(world.provider.renew_token(id, NOW).await), RegistrationRefused::OutOfUse);
+    world.provider.set_disabled(id, false, NOW).await.expect("enabled");
+    assert_eq!(refusal(world.provider.own_registration(id, &own.token).await), RegistrationRefused::InvalidToken);
+    let first = world.provider.renew_token(id, NOW).await.expect("a token");
+    let token = world.provider.renew_token(id, NOW).await.expect("a token");
+    for lost in [&own.token, &first] {
+        assert_eq!(refusal(world.provider.own_registration(id, lost).await), RegistrationRefused::InvalidToken);
+    }
+    let read = world.provider.own_registration(id, &token).await.expect("read");
+    let decided = Metadata {
+        machine_scopes: vec!["read".into()],
+        requesting_system: Some("urn:x".into()),
+        resource_server: true,
+        ..read.metadata
+    };
+    world.provider.change(id, &decided, None, NOW).await.expect("changed");
+    // It may put back what it reads, or say less; what an administrator decided stays, and is not its own to change.
+    let read = world.provider.own_registration(id, &token).await.expect("its token is as good as before");
+    assert_eq!(read.metadata, decided);
+    let put = world.provider.change_own_registration(id, &token, decided.clone(), NOW).await.expect("changed");
+    let less = Metadata { client_name: "Post".into(), ..metadata() };
+    let put = world.provider.change_own_registration(id, &put.token, less, NOW).await.expect("changed");
+    assert_eq!(put.metadata, Metadata { client_name: "Post".into(), ..decided.clone() });
+    let more = Metadata { machine_scopes: vec!["write".into()], requesting_system: Some("urn:y".into()), ..metadata() };
+    let refused = world.provider.change_own_registration(id, &put.token, more, NOW).await;
+    assert_eq!(fields(refused), ["machine_scopes", "requesting_system"]);
+    world.provider.register("https://rp.example/x", &metadata(), NOW).await.expect("registered");
+    let without = world.provider.renew_token("https://rp.example/x", NOW).await;
+    assert_eq!(refusal(without), RegistrationRefused::WithoutAddress);
+}
+
+/// A client that changes itself has read what it may ask for before: what an administrator takes from it meanwhile stays taken.
+#[tokio::test]
+async fn of_a_client_and_an_administrator_who_change_it_at_once_the_administrator_says_what_it_may() {
+    for _ in 0..20 {
+        let world = World::new().await;
+        let wide = Metadata { scope: "openid email".into(), ..metadata() };
+        let own = world.provider.register_itself(&world.invite(), wide.clone(), NOW).await.expect("registered");
+        let id = own.id.as_str();
+        let (renamed, narrow) = (Metadata { client_name: "Post".into(), ..wide.clone() }, metadata());
+        let (own, ours) = tokio::join!(
+            world.provider.change_own_registration(id, &own.token, renamed, NOW),
+            world.provider.change(id, &narrow, None, NOW)
+        );
+        let left = world.provider.registry.find(id).expect("a client").scopes().to_string();
+        match (own, ours) {
+            // It came first; the administrator has to look at what it is now.
+            (Ok(_), Err(NotDone::Refused(RegistrationRefused::Overtaken))) => assert_eq!(left, "openid email"),
+            (Ok(_) | Err(NotDone::Refused(RegistrationRefused::Metadata(_))), Ok(())) => assert_eq!(left, "openid"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
 fn metadata_that_are_not_known_are_passed_over() {
     let text = json!({"client_name": "A", "software_id": "x", "client_uri": {"a": 1}}).to_string();
@@ -418,22 +586,34 @@ async fn who_registered_changed_and_disabled_clients_stands_in_the_audit() {
     let generation = world.home.store.client(id).await.expect("read").expect("a client").generation;
     let token = world.provider.registrations.write(id, generation);
     world.provider.remove_own_registration(id, &token, NOW).await.expect("removed");
+    world.provider.register("letters", &metadata(), NOW).await.expect("registered");
+    let renamed = Metadata { client_name: "Post".into(), scope: "openid email".into(), ..metadata() };
+    world.provider.change("letters", &renamed, None, NOW).await.expect("changed");
+    world.provider.renew_token("letters", NOW).await.expect("a token");
+    world.provider.remove("letters", NOW).await.expect("removed");
     let entries = world.home.store.audited(crate::store::audit::CHAINS - 1, 0, 100).await.expect("read");
     let said: Vec<_> = entries
         .iter()
         .map(crate::store::audit::Audited::json)
         .map(|entry| {
-            assert_eq!(entry["detail"], json!({ "client": id }), "and no secret");
-            [&entry["action"], &entry["actor"]].map(|text| text.as_str().expect("a text").to_owned())
+            let detail = entry["detail"].to_string(); // And no secret.
+            [entry["action"].clone(), entry["actor"].clone(), detail.into()]
+                .map(|text| text.as_str().unwrap_or("").to_owned())
         })
         .collect();
     let (itself, administrator) = (format!("client:{id}"), "system:admin-socket".to_owned());
+    let (own, letters) = (json!({ "client": id }).to_string(), r#"{"client":"letters"}"#.to_owned());
+    let changed = r#"{"client":"letters","members":"client_name scope"}"#.to_owned();
     let wanted = [
-        ("client.registered", &itself),
-        ("client.changed", &itself),
-        ("client.disabled", &administrator),
-        ("client.enabled", &administrator),
-        ("client.removed", &itself),
+        ("client.registered", &itself, &own),
+        ("client.changed", &itself, &own),
+        ("client.disabled", &administrator, &own),
+        ("client.enabled", &administrator, &own),
+        ("client.removed", &itself, &own),
+        ("client.registered", &administrator, &letters),
+        ("client.changed", &administrator, &changed),
+        ("client.token-renewed", &administrator, &letters),
+        ("client.removed", &administrator, &letters),
     ];
-    assert_eq!(said, wanted.map(|(action, actor)| [action.to_owned(), actor.clone()]));
+    assert_eq!(said, wanted.map(|(action, actor, detail)| [action.to_owned(), actor.clone(), detail.clone()]));
 }

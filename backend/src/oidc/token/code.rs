@@ -112,7 +112,7 @@ impl Provider {
             person: &person,
             scopes: record.scopes,
             audience: resources.audience(&self.issuer),
-            in_id_token: code.claims.id_token.told_by(proven.client().scopes()),
+            in_id_token: proven.client().may_know(code.claims.id_token),
             vector: record.vector,
             authenticated: code.authenticated,
             binding,

@@ -101,6 +101,7 @@ impl Minting<'_> {
             scopes: self.scopes,
             asked: self.in_id_token,
             level: self.vector.identity,
+            rules: self.client.profile().rules(),
         }
     }
 }
@@ -126,6 +127,7 @@ impl Provider {
 
     /// What every token says.
     fn common(&self, of: &Minting<'_>, kind: Named, expires: Timestamp) -> Result<Map<String, Value>, Fault> {
+        let words = of.client.profile().rules().trust;
         let claims = json!({
             "iss": self.issuer,
             "sub": self.subject(of.client, &of.account.id),
@@ -133,8 +135,8 @@ impl Provider {
             "exp": expires.as_secs(),
             "jti": self.names.name(kind, &of.grant, &*self.entropy)?,
             "auth_time": of.authenticated.as_secs(),
-            "vot": of.client.profile().rules().trust.tell(of.vector),
-            "vtm": self.trustmark(),
+            "vot": words.tell(of.vector),
+            "vtm": self.trustmark(words),
         });
         let Value::Object(claims) = claims else { return Err(Fault::Invariant("an object is an object")) };
         Ok(claims)
@@ -157,6 +159,9 @@ impl Provider {
             if of.act.is_none() {
                 put("reason_for_request", "patientaccess".into());
                 put("requesting_patient", number.into());
+                if let Some(system) = of.client.requesting_system() {
+                    put("requesting_system", system.into());
+                }
             }
         }
         if let Some(act) = &of.act {
@@ -167,8 +172,8 @@ impl Provider {
 
     /// An ID token (OpenID Connect Core, section 2).
     pub(super) fn id_token(&self, of: &Minting<'_>, session: &SessionId, nonce: Option<&str>) -> Result<String, Fault> {
-        let rules = of.client.profile().rules();
-        let mut claims = self.common(of, Named::Id, of.now.plus(rules.id_token))?;
+        let life = of.client.profile().rules().id_token;
+        let mut claims = self.common(of, Named::Id, of.now.plus(life))?;
         claims.extend(of.telling().in_id_token());
         claims.insert("aud".into(), of.client.id().as_str().into());
         claims.insert("token_use".into(), "id".into());
@@ -178,6 +183,6 @@ impl Provider {
         if let Some(nonce) = nonce {
             claims.insert("nonce".into(), nonce.into());
         }
-        Ok(self.keys.sign(rules.signing, Kind::Jwt, &claims, of.now)?)
+        Ok(self.keys.sign(of.client.id_token_signing(), Kind::Jwt, &claims, of.now)?)
     }
 }

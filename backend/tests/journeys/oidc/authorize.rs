@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::world::PASSWORD;
+use aldgate_backend::AUDIENCE;
 use aldgate_core::session::cookie;
 use std::time::Duration;
 
@@ -339,4 +340,33 @@ async fn whoever_comes_from_a_welsh_service_signs_in_and_agrees_in_welsh() {
     let mut browser = world.browser();
     let english = browser.get(&RP.request(&[("ui_locales", "fr se")])).await;
     assert!(!english.location().contains("ui_locales"), "a language that we do not speak is passed over: {english:?}");
+}
+
+/// Once it is known whose address it is, the service is told that we have failed (RFC 6749, section 4.1.2.1): a page of ours
+/// could only keep the person from it.
+#[tokio::test]
+async fn when_something_of_ours_is_down_the_service_is_told_and_nobody_else() {
+    let world = provider().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let page = browser.get(&RP.request(&[])).await;
+    let agreed = form(&[("question", &question(&page)), ("decision", "agree")]);
+    let session = browser.session().await.expect("a session");
+    let record = world.warm.session(&session).await.expect("warm").expect("a record");
+    let identity = world.gate.mint(ISSUER, AUDIENCE, session, &record, world.now()).expect("an assertion");
+    world.store.close().await;
+    let as_her = [("aldgate-identity", identity.as_str()), ("origin", ISSUER)];
+    let posted = [&as_her[..], &[("content-type", "application/x-www-form-urlencoded")]].concat();
+    for answer in [
+        send(&world, "GET", &RP.request(&[]), &as_her, "").await,
+        send(&world, "GET", &RP.request(&[("prompt", "none")]), &as_her, "").await,
+        send(&world, "POST", "/authorize/consent", &posted, &agreed).await,
+    ] {
+        let told = query_of(answer.location());
+        assert!(answer.status == 303 && answer.location().starts_with("https://rp.example/cb?error="), "{answer:?}");
+        assert!(["server_error", "temporarily_unavailable"].contains(&told["error"].as_str()), "{told:?}");
+        assert_eq!((told["state"].as_str(), told["iss"].as_str()), ("the state", ISSUER));
+    }
+    let elsewhere = RP.request(&[("redirect_uri", "https://evil.example/cb")]);
+    let answer = send(&world, "GET", &elsewhere, &as_her, "").await;
+    assert_eq!((answer.status, answer.location()), (400, ""), "nobody's address is believed the more for it");
 }

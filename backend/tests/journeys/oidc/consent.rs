@@ -6,6 +6,13 @@ use std::time::Duration;
 
 const EMAIL: &str = "ada@example.org";
 
+/// What a service is told that a token of its own is worth now.
+async fn worth(world: &World, token: &str) -> Value {
+    let assertion = RP.assertion(world);
+    let by = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str()), ("token", token)];
+    post(world, "/introspect", &form(&by)).await.json()
+}
+
 async fn is_asked(browser: &mut Browser<'_>, changes: &[(&str, &str)]) -> bool {
     let answer = browser.get(&RP.request(changes)).await;
     match answer.status {
@@ -147,6 +154,8 @@ async fn whoever_allows_less_tells_no_more_by_what_they_allowed_before() {
     let assertion = RP.assertion(&world);
     let by = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str()), ("token", &refresh)];
     assert_eq!(post(&world, "/introspect", &form(&by)).await.json()["scope"], "openid email");
+    assert_eq!(verified(&world, &access).await["scope"], "openid email profile", "as it was given");
+    assert_eq!(worth(&world, &access).await["scope"], "openid email", "and what is left of it");
     let more = [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("scope", "openid profile")];
     assert_eq!(error(&RP.exchange(&world, &more).await), (400, "invalid_scope".into()));
     let refreshed = RP.refresh(&world, &refresh).await.json();
@@ -164,6 +173,7 @@ async fn whoever_allows_a_lower_level_tells_no_more_at_the_higher_one() {
     RP.tokens(&world, &mut browser, &[("scope", "openid profile email"), ("vtr", r#"["P0.Cm"]"#)]).await;
     let info = userinfo(&world, &text(&tokens, "access_token")).await.json();
     assert!(info.get("nhs_number").is_none(), "{info}");
+    assert_eq!(worth(&world, &text(&tokens, "access_token")).await["vot"], "P0.Cm");
     let refreshed = RP.refresh(&world, &text(&tokens, "refresh_token")).await.json();
     let access_token = verified(&world, &text(&refreshed, "access_token")).await;
     assert_eq!((access_token["vot"].as_str(), access_token.get("nhs_number")), (Some("P0.Cm"), None));

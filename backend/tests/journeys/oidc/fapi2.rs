@@ -56,6 +56,37 @@ async fn given(
 }
 
 #[tokio::test]
+async fn a_client_may_have_its_person_asked_again() {
+    let world = bank().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    assert!(given(&world, &mut browser, &[], None, &[]).await.contains_key("code"));
+    world.after(std::time::Duration::from_secs(5));
+    assert_eq!(led(&world, &mut browser, &[], None, &[]).await.status, 303, "allowed once for all");
+    let asked = led(&world, &mut browser, &[("prompt", "consent")], None, &[]).await;
+    assert_eq!(asked.status, 200, "{asked:?}");
+    assert!(query_of(agree(&mut browser, &asked).await.location()).contains_key("code"));
+    for prompt in ["login consent", "select_account"] {
+        let led = led(&world, &mut browser, &[("prompt", prompt)], None, &[]).await;
+        assert!(led.location().starts_with("/sign-in?"), "{prompt}: {led:?}");
+    }
+    for bad in ["none consent", "create", "Consent"] {
+        let refused = posted(&world, "bank", "/par", &fields(&[("prompt", bad)]), None).await;
+        assert_eq!(error(&refused), (400, "invalid_request".into()), "{bad}");
+    }
+}
+
+/// A client that knows OpenID Connect alone sends none: NHS login's default, P9, would be nothing that it is registered for.
+#[tokio::test]
+async fn without_vtr_a_client_that_is_registered_for_no_part_of_the_default_means_what_it_is_registered_for() {
+    let world = bank().await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    assert!(given(&world, &mut browser, &[("vtr", "")], None, &[]).await.contains_key("code"));
+    let both = super::profiles::with(&[super::profiles::of_profile("bank", "fapi2", &["P0.Cm", "P9.Cm"])]).await;
+    let refused = posted(&both, "bank", "/par", &fields(&[("vtr", "")]), None).await;
+    assert_eq!(error(&refused), (400, "invalid_request".into()), "P9 was meant, and not all of it may be asked for");
+}
+
+#[tokio::test]
 async fn what_may_be_left_out_may_be_and_what_comes_beside_the_pushed_request_counts_for_nothing() {
     let world = bank().await;
     let (mut browser, _) = somebody(&world, EMAIL, 1).await;
@@ -246,8 +277,9 @@ async fn a_token_that_is_shown_with_a_proof_is_refused_in_the_same_scheme() {
     };
     let algs = r#"algs="ES256 ES384 EdDSA PS256""#;
     let invalid = (401, format!(r#"DPoP error="invalid_token", {algs}"#));
+    let bad_proof = (401, format!(r#"DPoP error="invalid_dpop_proof", {algs}"#));
     for method in ["GET", "POST", "PATCH"] {
-        assert_eq!(refused(method, "DPoP", Some("x")).await, invalid, "{method}");
+        assert_eq!(refused(method, "DPoP", Some("x")).await, bad_proof, "{method}");
         assert_eq!(refused(method, "dpop", None).await, invalid, "{method} without a proof");
         let bearer = refused(method, "Bearer", None).await;
         assert_eq!(bearer, (401, r#"Bearer error="invalid_token""#.to_owned()), "{method}");

@@ -4,6 +4,7 @@
 mod authorize;
 mod claims;
 mod consent;
+mod disabled;
 mod end_session;
 mod ended;
 mod fapi2;
@@ -32,7 +33,8 @@ use aldgate_backend::model;
 use aldgate_backend::oidc::client::{Client, PublicKeys, Registration};
 use aldgate_backend::oidc::keys::{Rules, SigningKeys};
 use aldgate_backend::oidc::registry::Registry;
-use aldgate_backend::store::Store;
+use aldgate_backend::store::audit::Act;
+use aldgate_backend::store::{Store, Verification};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::AccountId;
 use aldgate_core::testing::authenticator::Authenticator;
@@ -307,5 +309,6 @@ pub(crate) async fn somebody<'w>(world: &'w World, email: &str, user: u64) -> (B
 
 /// Verifies somebody's identity.
 pub(crate) async fn prove(world: &World, account: &AccountId, level: IdentityLevel) {
-    assert_eq!(world.store.set_person(account, level, &facts()).await, Ok(true));
+    let act = Act::system("test", world.now());
+    assert_eq!(world.store.set_person(account, level, &facts(), act).await, Ok(Verification::Written));
 }

@@ -15,8 +15,11 @@ pub(super) static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::new("ES256"
 pub(super) static DPOP: LazyLock<Signer> = LazyLock::new(|| Signer::new("ES256", "d1"));
 
 pub(super) fn of_profile(id: &str, profile: &str, vectors: &[&str]) -> Registration {
+    let department = ["openid", "email", "phone"];
+    let scopes = if profile == "cross-government" { &department[..] } else { &SCOPES };
     Registration {
         profile: Some(profile.into()),
+        scopes: scopes.iter().map(|text| (*text).to_owned()).collect(),
         vectors: vectors.iter().map(|text| (*text).to_owned()).collect(),
         keys: Some(PublicKeys::Set(key_set([&*ES256]).into_bytes())),
         ..registration(id)
@@ -126,6 +129,12 @@ async fn a_fapi_client_pushes_its_request_and_gets_tokens_bound_to_its_key() {
     assert_eq!(ask("DPoP", &good).await.status, 200);
     assert_eq!(ask("DPoP", &good).await.status, 401, "a proof is good once");
     let thief = Signer::new("ES256", "t");
+    let stolen = ask("DPoP", &thief.proof("GET", &url, &token, "7", world.now())).await;
+    let told = stolen.header("www-authenticate").to_owned();
+    assert!(
+        told.starts_with("DPoP ") && told.contains("error=\"invalid_dpop_proof\""),
+        "RFC 9449, section 7.1: {told}"
+    );
     for (what, scheme, proof) in [
         ("another key", "DPoP", thief.proof("GET", &url, &token, "2", world.now())),
         ("another method", "DPoP", DPOP.proof("POST", &url, &token, "3", world.now())),
@@ -289,23 +298,148 @@ async fn departments_know_a_person_by_names_that_they_cannot_compare() {
         assert_eq!(header_of(&id_token)["alg"], "ES256");
         let claims = verified(&world, &id_token).await;
         assert_eq!((claims["vot"].as_str(), claims["aud"].as_str()), (Some("Cl.Cm"), Some(id)));
+        assert_eq!(claims["vtm"], format!("{ISSUER}/trustmark"), "what these words mean");
         let info = userinfo(&world, &text(&tokens, "access_token")).await.json();
         assert_eq!((&info["sub"], info["email"].as_str()), (&claims["sub"], Some(EMAIL)));
         names.push(text(&claims, "sub"));
     }
     assert_ne!(names[0], names[1]);
     assert_eq!(names[1], names[2], "one sector, one name");
+    for name in &names {
+        let digest = name.strip_prefix("urn:fdc:gov.uk:2022:").expect("a name as departments know it");
+        assert_eq!(URL_SAFE_NO_PAD.decode(digest).map(|bytes| bytes.len()), Ok(32), "{name}");
+    }
     assert!(!names.contains(&account.to_string()));
     let said = send(&world, "GET", "/.well-known/openid-configuration", &[], "").await.json();
     assert_eq!(said["subject_types_supported"], json!(["public", "pairwise"]));
     assert_eq!(said["backchannel_logout_supported"], true);
+    assert_eq!(said["trustmarks"], format!("{ISSUER}/trustmark"));
+    assert_eq!(
+        said["id_token_signing_alg_values_supported"],
+        json!(["RS512", "ES256", "PS256", "EdDSA", "RS256"]),
+        "RS256 among them (OpenID Connect Discovery, section 3)"
+    );
+    let trustmark = send(&world, "GET", "/trustmark", &[], "").await.json();
+    assert_eq!((&trustmark["C"], &trustmark["idp"]), (&json!(["Cl", "Cl.Cm"]), &json!(ISSUER)));
     let signing = json!(["RS512", "ES256", "PS256", "EdDSA", "RS256"]);
     assert_eq!(said["request_object_signing_alg_values_supported"], signing);
     assert_eq!(said["end_session_endpoint"], format!("{ISSUER}/logout"));
     assert_eq!(said["pushed_authorization_request_endpoint"], format!("{ISSUER}/par"));
-    let answer = browser.get(&Service("tax").request(&[("vtr", r#"["Cl.Cm.P2"]"#)])).await;
+    let answer = browser.get(&Service("tax").request(&[("scope", "openid"), ("vtr", r#"["Cl.Cm.P2"]"#)])).await;
     assert_eq!(query_of(answer.location())["error"], "invalid_request", "not registered for it");
     let silent =
         world.browser().get(&Service("tax").request(&[("vtr", ""), ("prompt", "none"), ("scope", "openid")])).await;
     assert_eq!(query_of(silent.location())["error"], "login_required");
+}
+
+/// The claim by which a department learns who somebody is.
+const CORE_IDENTITY: &str = "https://vocab.account.gov.uk/v1/coreIdentityJWT";
+
+/// Tokens for a department, for a code that it was given.
+async fn redeemed(world: &World, id: &str, code: &str) -> Value {
+    let uri = format!("https://{id}.example/cb");
+    let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &uri)];
+    let answer = posted(world, id, "/token", &fields, None).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+fn names(json: &Value) -> Vec<&str> {
+    json.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn who_somebody_is_is_told_a_department_in_a_token_of_its_own() {
+    let tax = of_profile("tax", "cross-government", &["Cl.Cm", "Cl.Cm.P2"]);
+    let world = with(&[tax, of_profile("cars", "cross-government", &["Cl.Cm"])]).await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    prove(&world, &account, IdentityLevel::P9).await;
+    let claims = format!(r#"{{"userinfo":{{"{CORE_IDENTITY}":null,"birthdate":null,"nhs_number":null}}}}"#);
+    let asked = |vtr| [("scope", "openid"), ("vtr", vtr), ("claims", claims.as_str())];
+    let (high, low) = (asked(r#"["Cl.Cm.P2"]"#), asked(r#"["Cl.Cm"]"#));
+    let page = browser.get(&Service("tax").request(&high)).await;
+    assert!(page.body.contains("your name and date of birth, and that we have checked them"), "{}", page.body);
+    assert!(!page.body.contains("NHS number"), "{}", page.body);
+    let tokens = redeemed(&world, "tax", &Service("tax").code(&mut browser, &high).await).await;
+    let id_token = verified(&world, &text(&tokens, "id_token")).await;
+    assert_eq!(id_token["vot"], "Cl.Cm", "how one signed in, and no more");
+    assert!(id_token.get("id_status").is_none() && id_token.get("nhs_number").is_none(), "{id_token}");
+    let access_token = verified(&world, &text(&tokens, "access_token")).await;
+    assert!(access_token.get("nhs_number").is_none(), "{access_token}");
+    let info = userinfo(&world, &text(&tokens, "access_token")).await.json();
+    assert_eq!(names(&info), ["aud", CORE_IDENTITY, "iss", "sub"]);
+
+    let token = text(&info, CORE_IDENTITY);
+    let key_id = text(&header_of(&token), "kid");
+    let document = send(&world, "GET", "/.well-known/did.json", &[], "").await.json();
+    assert_eq!(
+        (&document["id"], header_of(&token)["alg"].as_str()),
+        (&json!("did:web:localhost%3A8080"), Some("ES256"))
+    );
+    let methods = document["assertionMethod"].as_array().expect("keys");
+    let method = methods.iter().find(|method| method["id"] == key_id).expect("the key that signed");
+    assert_eq!(method["controller"], document["id"]);
+    let set = KeySet::parse(json!({"keys": [method["publicKeyJwk"]]}).to_string().as_bytes()).expect("a key");
+    let jws = Compact::parse(&token).expect("a JWS");
+    let payload = set.find(method["publicKeyJwk"]["kid"].as_str()).expect("a key").verify(&jws).expect("verified");
+    let said: Value = serde_json::from_slice(payload).expect("claims");
+    assert_eq!((&said["sub"], &said["aud"], &said["iss"]), (&info["sub"], &json!("tax"), &json!(ISSUER)));
+    assert_eq!((&said["vot"], &said["vtm"]), (&json!("P2"), &json!(format!("{ISSUER}/trustmark"))));
+    let now = world.now().as_secs();
+    assert_eq!((&said["nbf"], &said["iat"], &said["exp"]), (&json!(now), &json!(now), &json!(now + 1_800)));
+    let credential = &said["vc"]["credentialSubject"];
+    let parts = json!([{"type": "GivenName", "value": "Ada"}, {"type": "FamilyName", "value": "Lovelace"}]);
+    assert_eq!(
+        (&credential["name"][0]["nameParts"], &credential["birthDate"][0]["value"]),
+        (&parts, &json!("1970-01-31"))
+    );
+    assert_eq!(userinfo(&world, &token).await.status, 401, "it opens nothing");
+
+    // Neither a client nor a log-in that is not for that level is told it, nor is anybody once it is not so any more.
+    let cars = redeemed(&world, "cars", &Service("cars").code(&mut browser, &low).await).await;
+    let info = userinfo(&world, &text(&cars, "access_token")).await.json();
+    assert_eq!(names(&info), ["aud", "iss", "sub"]);
+    prove(&world, &account, IdentityLevel::P5).await;
+    let info = userinfo(&world, &text(&tokens, "access_token")).await.json();
+    assert_eq!(names(&info), ["aud", "iss", "sub"]);
+    let (mut eve, _) = somebody(&world, "eve@example.org", 2).await;
+    let refused = eve.get(&Service("tax").request(&high)).await;
+    assert_eq!(query_of(refused.location())["error"], "access_denied", "the level is not reached");
+}
+
+#[tokio::test]
+async fn a_department_is_answered_in_the_words_and_by_the_algorithm_that_it_knows() {
+    let tax = Registration {
+        id_token_signed_response_alg: Some("RS256".into()),
+        ..of_profile("tax", "cross-government", &["Cl", "Cl.Cm"])
+    };
+    let world = with(&[tax]).await;
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let (tax, vtr) = (Service("tax"), r#"["Cl"]"#);
+    for (changes, code) in [
+        ([("scope", "openid profile"), ("vtr", vtr)], "invalid_scope"),
+        ([("scope", "openid wallet-subject-id"), ("vtr", vtr)], "invalid_scope"),
+        ([("scope", "openid email"), ("vtr", r#"["P2"]"#)], "invalid_request"),
+        ([("scope", "openid email"), ("vtr", r#"["Cl.P1"]"#)], "invalid_request"),
+        ([("scope", "openid email"), ("vtr", r#"["Cl.Cm.P1"]"#)], "invalid_request"),
+    ] {
+        let told = query_of(browser.get(&tax.request(&changes)).await.location());
+        assert_eq!((told["error"].as_str(), told["state"].as_str()), (code, "the state"), "{changes:?}");
+    }
+    let acr = r#"{"id_token":{"acr":{"essential":true,"value":"x"}}}"#;
+    let told = browser.get(&tax.request(&[("scope", "openid"), ("vtr", vtr), ("claims", acr)])).await;
+    assert_eq!(query_of(told.location())["error"], "access_denied", "One Login has no other word for it");
+    let code = tax.code(&mut browser, &[("scope", "openid email offline_access"), ("vtr", vtr)]).await;
+    let tokens = redeemed(&world, "tax", &code).await;
+    assert_eq!((&tokens["scope"], tokens.get("refresh_token")), (&json!("openid email"), None));
+    let id_token = text(&tokens, "id_token");
+    assert_eq!(header_of(&id_token)["alg"], "RS256");
+    assert_eq!(verified(&world, &id_token).await["aud"], "tax");
+    assert_eq!(header_of(&text(&tokens, "access_token"))["alg"], "ES256");
+    let mut alone = world.with_password("eve@example.org").await;
+    let page = alone.get(&tax.request(&[("scope", "openid"), ("vtr", r#"["Cl.Cm"]"#)])).await;
+    let (_, rest) = page.body.split_once("name=\"request\" value=\"").expect("a request");
+    let waiting = rest.split('"').next().expect("a value").to_owned();
+    let told = alone.post("/authorize/without", &[("request", &waiting)]).await;
+    assert_eq!(query_of(told.location())["error"], "access_denied");
 }

@@ -131,3 +131,94 @@ async fn a_client_is_held_to_what_it_demands_of_itself() {
     let given = posted("/token", &fields, Some(&proof(&DPOP, "/token", world.now()))).await;
     assert_eq!((given.status, &given.json()["token_type"]), (200, &json!("DPoP")), "{given:?}");
 }
+
+#[tokio::test]
+async fn an_administrator_reads_changes_and_removes_a_client() {
+    let world = provider().await;
+    let (letters, asked) = (Service("letters"), [("scope", "openid email"), ("vtr", r#"["P0.Cm"]"#)]);
+    let of = |more: &Value| {
+        let mut all = metadata(&json!({"redirect_uris": ["https://letters.example/cb"], "software_id": "x"}));
+        more.as_object().expect("members").iter().for_each(|(name, value)| all[name] = value.clone());
+        all.to_string()
+    };
+    let admin = async |method: &str, path: &str, body: &str| world.administer(method, path, body).await;
+    let made = of(&json!({"client_id": "letters"}));
+    assert_eq!(admin("POST", "/clients", &made).await.status, 201);
+    let read = admin("GET", "/clients/letters", "").await;
+    assert_eq!((read.status, read.header("etag")), (200, "\"0\""), "{read:?}");
+    let told = read.json();
+    for (name, value) in [
+        ("client_id", json!("letters")),
+        ("client_name", json!("Appointments")),
+        ("token_endpoint_auth_method", json!("private_key_jwt")),
+        ("configured", json!(false)),
+        ("disabled", json!(false)),
+        ("scope", json!("openid email")),
+    ] {
+        assert_eq!(told[name], value, "{name}");
+    }
+    let (mut browser, _) = somebody(&world, EMAIL, 1).await;
+    let tokens = letters.tokens(&world, &mut browser, &asked).await;
+    let info = async || userinfo(&world, &text(&tokens, "access_token")).await;
+    assert_eq!(info().await.json()["email"], EMAIL);
+
+    let put = admin("PUT", "/clients/letters", &read.body).await;
+    assert_eq!((put.status, put.header("etag")), (200, "\"1\""), "what was read may be put back: {put:?}");
+    let put = admin("PUT", "/clients/letters", &of(&json!({"scope": "openid", "client_name": "Letters"}))).await;
+    assert_eq!((put.status, &put.json()["client_name"]), (200, &json!("Letters")), "{put:?}");
+    assert!(info().await.json().get("email").is_none(), "what is taken from it is taken from what it was given");
+    for (body, told) in [
+        (of(&json!({"redirect_uris": ["http://letters.example/cb"]})), "redirect_uris"),
+        (of(&json!({"client_id": "other"})), "client_id"),
+        (of(&json!({"scope": "openid x"})), "scope"),
+        ("[]".into(), "JSON"),
+    ] {
+        let bad = admin("PUT", "/clients/letters", &body).await;
+        assert_eq!((bad.status, bad.header("content-type")), (400, "application/problem+json"), "{bad:?}");
+        assert!(text(&bad.json(), "detail").contains(told), "{bad:?}");
+    }
+    for method in ["PUT", "DELETE"] {
+        assert_eq!(admin(method, "/clients/rp", &of(&json!({}))).await.status, 409, "the file says what it is");
+        assert_eq!(admin(method, "/clients/nobody", &of(&json!({}))).await.status, 404);
+    }
+    let rp = admin("GET", "/clients/rp", "").await;
+    assert_eq!((rp.status, &rp.json()["configured"]), (200, &json!(true)));
+    let first = admin("GET", "/clients?limit=2", "").await.json();
+    let of_page = |page: &Value| -> Vec<String> {
+        page["clients"].as_array().expect("clients").iter().map(|client| text(client, "client_id")).collect()
+    };
+    assert_eq!((of_page(&first), &first["next"]), (vec!["letters".into(), "other".into()], &json!("other")));
+    let rest = admin("GET", "/clients?limit=2&after=other", "").await.json();
+    assert_eq!((of_page(&rest), rest.get("next")), (vec!["rp".into(), "third".into()], None));
+    for bad in ["0", "1001", "x"] {
+        assert_eq!(admin("GET", &format!("/clients?limit={bad}"), "").await.status, 400, "{bad}");
+    }
+
+    assert_eq!(admin("DELETE", "/clients/letters", "").await.status, 204);
+    assert_eq!(info().await.status, 401);
+    assert_eq!(error(&letters.refresh(&world, &text(&tokens, "refresh_token")).await), (400, "invalid_client".into()));
+    assert_eq!(admin("GET", "/clients/letters", "").await.status, 404);
+    assert_eq!(admin("POST", "/clients", &made).await.status, 409, "what people have allowed it is nobody else's");
+}
+
+#[tokio::test]
+async fn a_client_that_was_out_of_use_is_given_a_token_again() {
+    let world = provider().await;
+    let made = registered(&world, &json!({})).await.json();
+    let (id, (path, before)) = (text(&made, "client_id"), own(&made));
+    let at = |verb: &str| format!("/clients/{id}/{verb}");
+    assert_eq!(world.administer("POST", &at("disable"), "").await.status, 204);
+    assert_eq!(world.administer("POST", &at("registration-access-token"), "").await.status, 409);
+    assert_eq!(world.administer("POST", &at("enable"), "").await.status, 204);
+    assert_eq!(asked(&world, "GET", &path, &before, "").await.status, 401);
+    let told = world.administer("POST", &at("registration-access-token"), "").await;
+    assert_eq!(told.status, 201, "{told:?}");
+    let told = told.json();
+    assert_eq!(told["registration_client_uri"], format!("{ISSUER}{path}"));
+    let token = text(&told, "registration_access_token");
+    let read = asked(&world, "GET", &path, &token, "").await;
+    assert_eq!(asked(&world, "PUT", &path, &token, &read.body).await.status, 200);
+    assert_eq!(asked(&world, "GET", &path, &before, "").await.status, 401);
+    assert_eq!(world.administer("POST", "/clients/rp/registration-access-token", "").await.status, 409);
+    assert_eq!(world.administer("POST", "/clients/nobody/registration-access-token", "").await.status, 404);
+}

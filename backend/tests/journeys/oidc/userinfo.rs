@@ -1,6 +1,8 @@
 //! What an access token tells, to whom, and until when.
 
 use super::*;
+use aldgate_backend::AUDIENCE;
+use aldgate_core::identity_header::CERTIFICATE_ASSERTION;
 use base64::engine::general_purpose::STANDARD;
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::{Oaep, RsaPrivateKey};
@@ -192,15 +194,42 @@ async fn what_a_client_has_not_kept_yet_is_a_random_number_for_it_alone() {
 
 #[tokio::test]
 async fn a_client_without_a_key_of_rsa_is_given_no_number() {
-    let elliptic = super::profiles::of_profile("tax", "cross-government", &["Cl.Cm"]);
-    let world = super::profiles::with(&[elliptic]).await;
+    let (name, sha256) = ("rp.example".to_owned(), [7; 32]);
+    let keyless = Registration { keys: None, tls_client_auth_san_dns: Some(name.clone()), ..registration("rp") };
+    let world = super::profiles::with(&[keyless]).await;
     let (mut browser, _) = somebody(&world, EMAIL, 1).await;
-    let code = Service("tax").code(&mut browser, &[METADATA[0], ("vtr", "")]).await;
-    let fields = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", "https://tax.example/cb")];
-    let token = text(&super::profiles::posted(&world, "tax", "/token", &fields, None).await.json(), "access_token");
+    let (code, uri) = (RP.code(&mut browser, &METADATA).await, RP.redirect_uri());
+    let fields =
+        [("grant_type", "authorization_code"), ("client_id", "rp"), ("code", &code), ("redirect_uri", uri.as_str())];
+    let shown = world.gate.mint_for_certificate(ISSUER, AUDIENCE, &sha256, &[name], world.now()).expect("signed");
+    let headers = [("content-type", "application/x-www-form-urlencoded"), (CERTIFICATE_ASSERTION, shown.as_str())];
+    let token = text(&send(&world, "POST", "/token", &headers, &form(&fields)).await.json(), "access_token");
     assert_eq!(kept(&world, &token).await, None);
     let refused = patch(&world, &token, r#"{"client_user_metadata":"auto"}"#).await;
     assert_eq!(error(&refused), (400, "invalid_request".into()));
     assert_eq!(patch(&world, &token, r#"{"client_user_metadata":"own"}"#).await.status, 204);
     assert_eq!(kept(&world, &token).await.as_deref(), Some("own"));
+}
+
+#[tokio::test]
+async fn a_token_says_which_system_asks_for_a_patient_where_that_is_registered() {
+    let system = "https://fhir.nhs.uk/Id/accredited-system|200000000001";
+    let rp = Registration { requesting_system: Some(system.into()), ..registration("rp") };
+    let world = super::profiles::with(&[rp, registration("other")]).await;
+    let (mut browser, account) = somebody(&world, EMAIL, 1).await;
+    let said = async |service: Service, browser: &mut Browser<'_>| {
+        let tokens = service.tokens(&world, browser, &[]).await;
+        let claims = verified(&world, &text(&tokens, "access_token")).await;
+        ["reason_for_request", "requesting_patient", "requesting_system"].map(|name| claims.get(name).cloned())
+    };
+    assert_eq!(said(RP, &mut browser).await, [None, None, None], "nobody's number is known");
+    prove(&world, &account, IdentityLevel::P9).await;
+    let patient = [Some(json!("patientaccess")), Some(json!("9434765919"))];
+    let [reason, number] = patient.clone();
+    assert_eq!(said(RP, &mut browser).await, [reason, number, Some(json!(system))]);
+    let [reason, number] = patient;
+    assert_eq!(said(OTHER, &mut browser).await, [reason, number, None]);
+    for bad in ["", "a system", "a\"b", &"x".repeat(257)] {
+        assert!(Client::register(&Registration { requesting_system: Some(bad.into()), ..registration("rp") }).is_err());
+    }
 }
