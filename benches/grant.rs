@@ -16,7 +16,7 @@ use aldgate_backend::oidc::logout::reach::Reach;
 use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::{Rotation, Store};
 use aldgate_backend::warm::embedded::EmbeddedWarm;
-use aldgate_backend::{Backend, Carrier, Config};
+use aldgate_backend::{Backend, Breached, Carrier, Config};
 use aldgate_benches::cpu_time::CpuTime;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::AccountId;
@@ -216,10 +216,11 @@ impl Endpoint {
             outbox: folder.path().join("outbox"),
             email: Carrier::Outbox,
             text: Carrier::Outbox,
+            voice: Carrier::Outbox,
             countries: Countries::default(),
             argon2_threads: 1,
             password_alone_chars_min: 15,
-            breached: None,
+            breached: Arc::new(Breached::bundled().expect("a filter")),
             models: None,
             clients,
             signing_keys: Rules::default(),

@@ -3,16 +3,20 @@
 //! Text from outside becomes a type here or nowhere (parse, don't validate): who holds an [`EmailAddress`] need not
 //! look at it again. Nothing here knows a database, a page or a status code.
 
+mod disabled;
 mod ending;
 mod grant;
+mod nhs_number;
 mod person;
 
+pub use disabled::{DisabledAccount, DisabledFor, NoReason};
 pub use ending::{Ending, Farewell, LogoutNotice};
 pub use grant::{Consent, EndedTokens, Grant, GrantId, UsedService};
+pub use nhs_number::{BadNhsNumber, NhsNumber};
 pub use person::{GpAccount, GpRegistration, Person, Telephone};
 
 use aldgate_core::assurance::IdentityLevel;
-use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
+use aldgate_core::id::{AccountId, CredentialDigest, Lane, SessionId};
 use aldgate_core::secret::Secret;
 use aldgate_core::time::Timestamp;
 use aldgate_core::webauthn::credential::CredentialRecord;
@@ -203,6 +207,17 @@ pub struct Account {
     pub identity: IdentityLevel,
     /// Its password, if it has one.
     pub password: Option<PasswordHash>,
+    /// Whether a second step is asked for after the password.
+    pub has_second_step: bool,
+    /// Whether an administrator has disabled it: nothing opens it, and whoever shows what would is told so.
+    pub disabled: bool,
+}
+
+impl Account {
+    /// Whether the same opens it with a password as when it was read before.
+    pub fn asks_for_the_same(&self, before: &Self) -> bool {
+        self.password == before.password && self.has_second_step == before.has_second_step
+    }
 }
 
 /// A passkey as its owner's list shows it.
@@ -224,6 +239,37 @@ pub struct Passkey {
     pub backup_state: bool,
     /// The authenticator's model; zeros where it does not tell.
     pub aaguid: [u8; 16],
+}
+
+/// Something that the shared tier must be told because a fact has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// Passkeys are worth another thing than before.
+    Passkeys(ChangedPasskeys),
+    /// Sessions end.
+    Sessions(Revocation),
+    /// Access tokens end.
+    Tokens(EndedTokens),
+}
+
+impl News {
+    /// In which lane of the tier it is.
+    pub(crate) const fn lane(&self) -> Lane {
+        match self {
+            Self::Passkeys(changed) => changed.account.lane(),
+            Self::Sessions(revocation) => revocation.account.lane(),
+            Self::Tokens(ended) => ended.digest.lane(),
+        }
+    }
+}
+
+/// An account whose passkeys are worth another thing to the shared tier than before: at another level, or nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangedPasskeys {
+    /// Whose.
+    pub account: AccountId,
+    /// Whether every session ends when the tier knows: one may have been opened meanwhile by what they were worth before.
+    pub ends_all: bool,
 }
 
 /// What the shared tier must end because a fact has changed.

@@ -1,5 +1,6 @@
 //! Facts about a person, as far as they were verified: what clients may be told, if the person's level and consent allow it.
 
+use super::NhsNumber;
 use serde::{Deserialize, Serialize};
 
 /// A telephone number and what is known of it.
@@ -43,8 +44,8 @@ impl std::fmt::Debug for GpAccount {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Person {
-    /// The ten digits of the NHS number.
-    pub nhs_number: Option<String>,
+    /// The NHS number: no two accounts have the same.
+    pub nhs_number: Option<NhsNumber>,
     /// The family name; for who has one name, that.
     pub family_name: Option<String>,
     /// The given names.

@@ -21,6 +21,34 @@ pub(crate) struct StoredClient {
     pub(crate) created: Timestamp,
 }
 
+/// What becomes of the token by which a client changes its registration, when that is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenOfClient {
+    /// It stays good.
+    Kept,
+    /// Another one is good from now on.
+    Renewed,
+}
+
+/// What is to be registered of a client from now on.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientChange {
+    /// Its name on the wire.
+    pub(crate) id: String,
+    /// As it was when it was read.
+    pub(crate) revision: u32,
+    /// What is registered.
+    pub(crate) record: Vec<u8>,
+    /// Its own token.
+    pub(crate) token: TokenOfClient,
+    /// Whether the access tokens end that it has been given.
+    pub(crate) ends_tokens: bool,
+    /// The names of what is other than before, for the audit.
+    pub(crate) members: Vec<String>,
+    /// Who changes it.
+    pub(crate) act: Act,
+}
+
 /// Clients.
 impl Store {
     /// All of them, with their revisions.
@@ -47,19 +75,21 @@ impl Store {
         self.writer.write(sql::client::Add { id: id.to_owned(), record, act }).await
     }
 
-    /// Replaces what is registered of a client by its token of a generation. Gives the generation that is good from now on;
-    /// nothing if there is no client of this name, it is out of use, or its token is of another generation.
+    /// Replaces what is registered of a client. False if nothing is, or it is of another revision by now.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn change_client(
-        &self,
-        id: &str,
-        generation: u32,
-        record: Vec<u8>,
-        act: Act,
-    ) -> Result<Option<u32>, StoreError> {
-        self.writer.write(sql::client::Change { id: id.to_owned(), generation, record, act }).await
+    pub(crate) async fn change_client(&self, change: ClientChange) -> Result<bool, StoreError> {
+        self.writer.write(sql::client::Change(change)).await
+    }
+
+    /// Makes the token of a client's that it has good no more, and gives the generation of the one that is; nothing if
+    /// nothing is registered of a client of this name, or it is out of use.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn renew_client_token(&self, id: &str, act: Act) -> Result<Option<u32>, StoreError> {
+        self.writer.write(sql::client::RenewToken { id: id.to_owned(), act }).await
     }
 
     /// Puts a client out of use, or into use again; also one of the configuration. Whoever has its token keeps nothing by
@@ -71,7 +101,7 @@ impl Store {
         self.writer.write(sql::client::SetDisabled { id: id.to_owned(), disabled, act }).await
     }
 
-    /// Forgets a client that was registered. False if there is none of this name.
+    /// Forgets what was registered of a client, and puts its name out of use for good. False if nothing was registered.
     ///
     /// # Errors
     /// [`StoreError`].

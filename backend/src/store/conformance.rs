@@ -2,18 +2,22 @@
 //!
 //! PostgreSQL is started by the tests; each case has a database of its own.
 
-use super::audit::{AuditEntry, Break, Head, SESSIONS_ENDED};
+use super::audit::{Actor, AuditEntry, Break, Head, SESSIONS_ENDED};
+use super::client::{ClientChange, TokenOfClient};
 use super::data_key::tests::MemoryKeys;
-use super::delivery::Kind;
+use super::delivery::{Kind, Outgoing};
 use super::reseal::Step;
 use super::tests::{ACT, credential, email, race, with_passkey, with_password};
 use super::*;
 use crate::model::second_step::{AppKey, RememberedBrowser, SecondStep, StepKind};
 use crate::model::telephone::PhoneNumber;
-use crate::model::{Consent, Grant, GrantId, LogoutNotice, UsedService};
+use crate::model::{
+    ChangedPasskeys, Consent, Grant, GrantId, LogoutNotice, NhsNumber, Person, Revocation, UsedService,
+};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::device::Device;
 use aldgate_core::id::TokenDigest;
+use aldgate_core::language::Language;
 use aldgate_core::testing::SeededEntropy;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::world::{self, NOW};
@@ -75,14 +79,24 @@ on_both! {
     a_population_is_inserted_whole_or_not_at_all
     a_failing_job_spoils_none_of_its_batch
     log_ins_of_another_tier_are_settled_once_and_never_backwards
+    of_a_log_in_in_a_new_browser_somebody_is_told_once
     a_revocation_is_noted_with_its_fact_until_it_is_told
     whatever_ends_a_grant_or_stops_a_client_notes_that_gateways_must_hear
+    a_client_is_changed_as_it_was_read_and_its_name_is_nobodys_when_it_is_gone
+    a_disabled_account_is_so_at_once_in_everything_and_an_enabled_one_begins_anew
+    disabling_overtakes_whatever_races
     a_fact_and_its_audit_entry_are_one
+    an_nhs_number_is_of_one_account_and_finds_it
+    of_many_who_have_one_nhs_number_one_gets_it
+    nhs_numbers_of_a_version_before_are_found_when_they_have_been_filled_in
+    what_is_verified_of_a_person_stands_in_the_audit_and_moves_their_passkeys
     a_chain_that_many_append_to_at_once_stays_whole
     refused_sign_ins_are_one_entry_an_account_and_window_whatever_an_attacker_does
     what_is_allowed_and_remembered_stands_in_the_audit_without_secrets
     what_is_due_is_taken_by_one_and_again_when_its_lease_ends
     a_new_data_key_takes_over_and_the_old_one_goes_when_nothing_needs_it
+    two_backends_seal_anew_through_two_rotations_at_once
+    of_many_who_rotate_at_once_one_has_made_the_key
     a_missing_or_wrong_data_key_seals_nothing_and_says_so
     a_new_data_key_reaches_second_steps_and_former_contacts
     a_value_that_does_not_open_holds_up_no_other_and_its_key_back
@@ -220,7 +234,7 @@ async fn a_password_stands_only_in_the_place_of_the_one_that_was_verified(store:
     assert_eq!(store.set_password(&account, stolen.as_ref(), &hash("a thief's"), None, ACT).await, Ok(false));
     assert_eq!(password().await, None);
     let recovered = store.recover(&account, None, &hash("the owner's"), None, ACT).await;
-    assert_eq!(recovered, Ok(Recovery::Recovered(Vec::new())));
+    assert_eq!(recovered, Ok(Recovery::Recovered));
     for verified in [None, stolen.as_ref()] {
         assert_eq!(store.set_password(&account, verified, &hash("a thief's"), None, ACT).await, Ok(false));
     }
@@ -259,21 +273,20 @@ async fn parallel_guesses_get_no_more_than_the_limit(store: Store) {
     let exhausted = Attempt::Exhausted { until: NOW.plus(WINDOW), at: 0 };
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == exhausted).count(), 45);
     let later = NOW.plus(WINDOW);
-    assert_eq!(store.reserve_attempt(under(9, 5), later).await, Ok(Attempt::Granted { left: 4 }));
-    let half_used = |limit| {
-        let store = store.clone();
-        async move { store.is_half_used(&under(9, limit), later).await }
-    };
-    assert_eq!((half_used(2).await, half_used(3).await), (Ok(true), Ok(false)), "one of them");
+    assert_eq!(store.reserve_attempt(under(9, 5), later).await, Ok(Attempt::Granted { left: vec![4] }));
     store.clear_attempts(vec![[9; 32]]).await.expect("written");
-    assert_eq!(store.reserve_attempt(under(9, 1), NOW).await, Ok(Attempt::Granted { left: 0 }));
+    assert_eq!(store.reserve_attempt(under(9, 1), NOW).await, Ok(Attempt::Granted { left: vec![0] }));
     assert_eq!(store.reserve_attempt(under(1, 0), NOW).await, Ok(exhausted));
     let several = [under(2, 5), under(9, 1), under(3, 5)].concat();
     let middle = Attempt::Exhausted { until: NOW.plus(WINDOW), at: 1 };
     assert_eq!(store.reserve_attempt(several, NOW).await, Ok(middle), "the one in the middle has none left");
     store.give_back_attempt(vec![[9; 32]]).await.expect("written");
     let counted = [under(3, 5), under(2, 5)].concat();
-    assert_eq!(store.reserve_attempt(counted, NOW).await, Ok(Attempt::Granted { left: 3 }), "and stood before it");
+    assert_eq!(
+        store.reserve_attempt(counted, NOW).await,
+        Ok(Attempt::Granted { left: vec![4, 3] }),
+        "and stood before it"
+    );
 }
 
 async fn a_population_is_inserted_whole_or_not_at_all(store: Store) {
@@ -308,7 +321,13 @@ fn log_in(sign_count: u32, at: u64, backup_state: bool) -> LoginEvent {
         account: record.account,
         session: SessionId::from_bytes([1; 16]),
         at: NOW.plus(Duration::from_secs(at)),
-        passkey: Some(PasskeyUsed { credential: record.digest, sign_count, backup_state, revision: at }),
+        passkey: Some(PasskeyUsed {
+            credential: record.digest,
+            sign_count,
+            backup_state,
+            revision: at,
+            new_browser: None,
+        }),
     }
 }
 
@@ -328,6 +347,31 @@ async fn log_ins_of_another_tier_are_settled_once_and_never_backwards(store: Sto
     assert_eq!(last_used, Some(NOW.plus(Duration::from_secs(2))));
 }
 
+async fn of_a_log_in_in_a_new_browser_somebody_is_told_once(store: Store) {
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let in_new_browser = |at, language| {
+        let mut event = log_in(1, at, false);
+        event.passkey = event.passkey.map(|used| PasskeyUsed { new_browser: language, ..used });
+        event
+    };
+    let account = log_in(1, 1, false).account;
+    let events = vec![(5, in_new_browser(1, None)), (6, in_new_browser(2, Some(Language::Welsh)))];
+    assert_eq!(store.settle_log_ins(account.lane(), events).await, Ok(2));
+    let untold = store.new_browsers(10).await.expect("read");
+    let [log_in] = untold[..] else { panic!("{untold:?}") };
+    let at = NOW.plus(Duration::from_secs(2));
+    assert_eq!((log_in.account, log_in.at, log_in.language), (account, at, Language::Welsh));
+    let told = race(8, |_| {
+        let message = Outgoing { kind: Kind("test"), payload: b"told".to_vec().into(), at: NOW, lifetime: MINUTE };
+        let store = store.telling(vec![message]);
+        async move { store.new_browser_told(&log_in).await.expect("written") }
+    })
+    .await;
+    assert_eq!(told.into_iter().filter(|first| *first).count(), 1);
+    assert_eq!(store.take_due(NOW, MINUTE, 10).await.expect("read").len(), 1, "and one message with it");
+    assert_eq!(store.new_browsers(10).await, Ok(Vec::new()));
+}
+
 async fn a_revocation_is_noted_with_its_fact_until_it_is_told(store: Store) {
     let account = with_passkey(1).id;
     let _ = store.create_account(&with_passkey(1)).await.expect("written");
@@ -337,22 +381,25 @@ async fn a_revocation_is_noted_with_its_fact_until_it_is_told(store: Store) {
     assert_eq!(store.set_password(&account, None, &hash, Some(keep), ACT).await, Ok(true));
     let digest = Authenticator::derived(1, 1).record().digest;
     assert_eq!(store.remove_passkey(&account, &digest, None, ACT).await, Ok(Removal::Removed));
-    let untold = store.untold_revocations(0, 10).await.expect("read");
-    let of_account: Vec<_> = untold.iter().filter(|(_, revocation)| revocation.account == account).collect();
-    assert_eq!(of_account[0].1, Revocation { account, credential: None, keep: Some(keep) });
-    assert_eq!(of_account[1].1, Revocation { account, credential: Some(digest), keep: None });
-    for (n, _) in &untold {
-        store.revocation_told(*n).await.expect("told");
-    }
-    assert_eq!(store.untold_revocations(0, 10).await, Ok(vec![]));
+    let (numbers, untold): (Vec<_>, Vec<_>) =
+        store.untold(Queue::Sessions, 0, 10).await.expect("read").into_iter().unzip();
+    let ends = |credential, keep| News::Sessions(Revocation { account, credential, keep });
+    assert_eq!(untold, [ends(None, Some(keep)), ends(Some(digest), None)]);
+    store.told(Queue::Sessions, numbers[..1].to_vec()).await.expect("told");
+    assert_eq!(store.untold(Queue::Sessions, 0, 10).await, Ok(vec![(numbers[1], untold[1])]), "the other waits");
+    store.told(Queue::Sessions, numbers[1..].to_vec()).await.expect("told");
+    assert_eq!(store.untold(Queue::Sessions, 0, 10).await, Ok(vec![]));
 }
 
 /// What gateways must hear of the ends of access tokens; it is forgotten by this.
 async fn take_untold(store: &Store) -> Vec<TokenDigest> {
-    let untold = store.untold_tokens(0, 1_000).await.expect("read");
-    assert!(untold.iter().all(|(_, ended)| ended.until > NOW.plus(family::LIFE_MAX)), "{untold:?}");
-    store.ended_tokens_told(untold.iter().map(|(n, _)| *n).collect()).await.expect("told");
-    untold.into_iter().map(|(_, ended)| ended.digest).collect()
+    let untold = store.untold(Queue::Tokens, 0, 1_000).await.expect("read");
+    store.told(Queue::Tokens, untold.iter().map(|(n, _)| *n).collect()).await.expect("told");
+    let digest = |news: News| match news {
+        News::Tokens(ended) if ended.until > NOW.plus(family::LIFE_MAX) => ended.digest,
+        other => panic!("{other:?} among the ends of tokens"),
+    };
+    untold.into_iter().map(|(_, news)| digest(news)).collect()
 }
 
 async fn whatever_ends_a_grant_or_stops_a_client_notes_that_gateways_must_hear(store: Store) {
@@ -407,6 +454,288 @@ async fn whatever_ends_a_grant_or_stops_a_client_notes_that_gateways_must_hear(s
         assert_eq!(store.remove_client("odd", act()).await, Ok(removed));
         let stopped: Vec<_> = if removed { family::all_of_client("odd", NOW).collect() } else { Vec::new() };
         assert_eq!(take_untold(&store).await, stopped, "{removed}");
+    }
+}
+
+async fn a_client_is_changed_as_it_was_read_and_its_name_is_nobodys_when_it_is_gone(store: Store) {
+    let act = || Act { by: Actor::System("test"), at: NOW };
+    let change = |revision, record: u8, ends_tokens| ClientChange {
+        id: "rp".into(),
+        revision,
+        record: vec![record],
+        token: TokenOfClient::Kept,
+        ends_tokens,
+        members: Vec::new(),
+        act: act(),
+    };
+    assert_eq!(store.change_client(change(0, 0, true)).await, Ok(false), "there is none");
+    assert_eq!(store.add_client("rp", vec![0], act()).await, Ok(true));
+    let changed = race(8, |_| {
+        let (store, change) = (store.clone(), change(0, 1, false));
+        async move { store.change_client(change).await.expect("written") }
+    })
+    .await;
+    assert_eq!(changed.iter().filter(|changed| **changed).count(), 1, "of many who have read the same");
+    let standing = async || {
+        let stored = store.client("rp").await.expect("read").expect("a row");
+        (stored.record, stored.revision, stored.generation, stored.disabled)
+    };
+    assert_eq!(standing().await, (Some(vec![1]), 1, 0, false));
+    assert_eq!(take_untold(&store).await, []);
+    assert_eq!(store.change_client(change(1, 2, true)).await, Ok(true));
+    assert_eq!(take_untold(&store).await, family::all_of_client("rp", NOW).collect::<Vec<_>>());
+    let by_itself = ClientChange { token: TokenOfClient::Renewed, ..change(2, 3, false) };
+    assert_eq!(store.change_client(by_itself).await, Ok(true));
+    assert_eq!(store.renew_client_token("rp", act()).await, Ok(Some(2)));
+    assert_eq!(standing().await, (Some(vec![3]), 4, 2, false));
+    store.set_client_disabled("rp", true, act()).await.expect("written");
+    assert_eq!(store.renew_client_token("rp", act()).await, Ok(None), "it is out of use");
+    store.set_client_disabled("rp", false, act()).await.expect("written");
+    assert_eq!(store.remove_client("rp", act()).await, Ok(true));
+    assert_eq!(standing().await, (None, 7, 4, true), "its name stays behind, out of use");
+    assert_eq!(store.add_client("rp", vec![9], act()).await, Ok(false));
+    assert_eq!(store.change_client(change(7, 9, false)).await, Ok(false));
+    assert_eq!(store.renew_client_token("rp", act()).await, Ok(None));
+    assert_eq!(store.remove_client("rp", act()).await, Ok(false));
+}
+
+async fn a_disabled_account_is_so_at_once_in_everything_and_an_enabled_one_begins_anew(store: Store) {
+    let account = with_passkey(1).id;
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let digest = Authenticator::derived(1, 1).record().digest;
+    let at = |secs| NOW.plus(Duration::from_secs(secs));
+    let act = |secs| Act { by: Actor::Operator("ada".into()), at: at(secs) };
+    let session = |secs| InSession { account, session: SessionId::from_bytes([1; 16]), authenticated: at(secs) };
+    let grant = |n, session: Option<SessionId>| Grant {
+        id: GrantId::from_bytes([n; 16]),
+        account,
+        session,
+        client: "rp".into(),
+        record: Vec::new(),
+        generation: 0,
+        created: NOW,
+        expires: at(1_000),
+        revoked: false,
+    };
+    for n in [1, 2] {
+        let grant = grant(n, (n == 1).then_some(session(0).session));
+        assert_eq!(store.redeem(&grant, None).await, Ok(Redemption::Redeemed));
+    }
+    let browser = RememberedBrowser { id: [5; 32], device: Device::default(), created: NOW, used: NOW };
+    store.remember_browser(&account, browser).await.expect("written");
+    let nobody = AccountId::from_bytes([9; 16]);
+    assert_eq!(store.disable_account(&nobody, DisabledFor::Fraud, act(1)).await, Ok(Switching::NoAccount));
+    assert_eq!(store.enable_account(&nobody, act(1)).await, Ok(Switching::NoAccount));
+    assert_eq!(store.enable_account(&account, act(1)).await, Ok(Switching::AsItWas));
+
+    assert_eq!(store.disable_account(&account, DisabledFor::Fraud, act(10)).await, Ok(Switching::Done));
+    assert_eq!(store.disable_account(&account, DisabledFor::Death, act(11)).await, Ok(Switching::AsItWas));
+    let told = DisabledAccount { at: at(10), reason: DisabledFor::Fraud, actor: "operator:ada".into() };
+    assert_eq!(store.disabled_account(&account).await, Ok(Some(told)));
+    let disabled = async || {
+        let by_email = store.account_by_email(&email("user1@example.org")).await.expect("read").expect("an account");
+        let passkey = store.credential(&digest).await.expect("read").expect("a passkey");
+        let by_id = store.account(&account).await.expect("read").expect("an account");
+        [by_id.disabled, by_email.disabled, passkey.disabled]
+    };
+    assert_eq!(disabled().await, [true; 3]);
+    for n in [1, 2] {
+        let id = GrantId::from_bytes([n; 16]);
+        assert!(store.grant(&id).await.expect("read").expect("a grant").revoked, "{n}");
+        let rotated = store.rotate(&grant(n, None), 0, at(2_000), at(12)).await;
+        assert_eq!(rotated, Ok(Rotation::Gone));
+    }
+    assert_eq!(store.remembered_browsers(&account).await, Ok(vec![]));
+    assert_eq!(take_untold(&store).await.len(), 2, "every gateway hears of both grants");
+    let ends = News::Sessions(Revocation { account, credential: None, keep: None });
+    let worth_nothing = News::Passkeys(ChangedPasskeys { account, ends_all: true });
+    let newest = async |queue| store.untold(queue, 0, 10).await.expect("read").last().map(|(_, news)| *news);
+    assert_eq!([newest(Queue::Sessions).await, newest(Queue::Passkeys).await], [Some(ends), Some(worth_nothing)]);
+
+    // Nothing that its owner does, or whoever has what opens it, changes that; nor does a session that opened too late.
+    let new = PasswordHash::new("$argon2id$new".into());
+    assert_eq!(store.recover(&account, None, &new, None, Act::system("link", at(20))).await, Ok(Recovery::Recovered));
+    assert_eq!(store.lock(&account, NOW, None, Act::system("link", at(30))).await, Ok(true));
+    let store_within = store.within(session(1_000));
+    let phone = phone("07700 900123");
+    assert_eq!(store_within.set_phone(&account, &phone, [1; 16], at(40)).await, Err(StoreError::SessionEnded));
+    let needed = Consent { scopes: 1, claims: 0, level: IdentityLevel::P0, at: NOW };
+    store.give_consent(&account, "rp", needed).await.expect("written");
+    let late = grant(3, Some(session(1_000).session));
+    assert_eq!(store.redeem_resting_on(&late, session(1_000), needed, None).await, Ok(Redemption::Gone));
+    assert_eq!(store.account(&account).await.expect("read").map(|account| account.disabled), Some(true));
+
+    let before = store.credential(&digest).await.expect("read").map(|passkey| passkey.revision);
+    assert_eq!(before, None, "the lock took what had been added in the day before");
+    assert_eq!(store.add_passkey(&account, &credential(&Authenticator::derived(1, 1))).await, Ok(Addition::Added));
+    assert_eq!(store.enable_account(&account, act(50)).await, Ok(Switching::Done));
+    assert_eq!(disabled().await, [false; 3]);
+    assert_eq!(store.disabled_account(&account).await, Ok(None));
+    assert_eq!(newest(Queue::Passkeys).await, Some(News::Passkeys(ChangedPasskeys { account, ends_all: false })));
+    let rested_on = GrantId::from_bytes([1; 16]);
+    assert!(store.grant(&rested_on).await.expect("read").expect("a grant").revoked, "what has ended stays so");
+    assert_eq!(store_within.set_phone(&account, &phone, [1; 16], at(60)).await, Ok(None));
+    let actions = actions(&store, &account).await;
+    let disablings: Vec<_> = actions.iter().filter(|action| action.contains("abled")).collect();
+    assert_eq!(disablings, ["account.disabled", "account.enabled"]);
+    let entries = store.audited_of(&account, 100).await.expect("read");
+    let entry = entries.iter().map(audit::Audited::json).find(|entry| entry["action"] == "account.disabled");
+    let entry = entry.expect("an entry");
+    assert_eq!((&entry["actor"], &entry["detail"]["reason"]), (&"operator:ada".into(), &"fraud".into()));
+    // An account that is closed leaves nothing of it.
+    assert_eq!(store.disable_account(&account, DisabledFor::Request, act(70)).await, Ok(Switching::Done));
+    assert_eq!(store.close_account(&account, act(80)).await, Ok(true));
+    assert_eq!(store.disabled_account(&account).await, Ok(None));
+}
+
+async fn disabling_overtakes_whatever_races(store: Store) {
+    let account = with_password(1).id;
+    let _ = store.create_account(&with_password(1)).await.expect("written");
+    let session =
+        InSession { account, session: SessionId::from_bytes([1; 16]), authenticated: NOW.plus(Duration::from_secs(1)) };
+    let needed = Consent { scopes: 1, claims: 0, level: IdentityLevel::P0, at: NOW };
+    store.give_consent(&account, "rp", needed).await.expect("written");
+    let left = race(20, |n| {
+        let store = store.clone();
+        let grant = Grant {
+            id: GrantId::from_bytes([u8::try_from(n).expect("few"); 16]),
+            account,
+            session: Some(session.session),
+            client: "rp".into(),
+            record: Vec::new(),
+            generation: 0,
+            created: NOW,
+            expires: NOW.plus(MINUTE),
+            revoked: false,
+        };
+        async move {
+            if n == 10 {
+                let done = store.disable_account(&account, DisabledFor::Compromise, ACT).await;
+                assert_eq!(done, Ok(Switching::Done));
+            } else {
+                let _ = store.redeem_resting_on(&grant, session, needed, None).await.expect("written");
+            }
+            grant.id
+        }
+    })
+    .await;
+    for id in left {
+        assert!(store.grant(&id).await.expect("read").is_none_or(|grant| grant.revoked));
+    }
+}
+
+fn person(number: &str) -> Person {
+    Person { nhs_number: Some(NhsNumber::parse(number).expect("a number")), ..Person::default() }
+}
+
+async fn an_nhs_number_is_of_one_account_and_finds_it(store: Store) {
+    let (one, other) = (with_passkey(1).id, with_passkey(2).id);
+    for user in [1, 2] {
+        let _ = store.create_account(&with_passkey(user)).await.expect("written");
+    }
+    let ada = person("9000000009");
+    let set = async |account, facts: &Person| store.set_person(account, IdentityLevel::P9, facts, ACT).await;
+    let found = async |text| {
+        let number = NhsNumber::parse(text).expect("a number");
+        store.account_by_nhs_number(&number).await.expect("read").map(|account| account.id)
+    };
+    let nobody = AccountId::from_bytes([9; 16]);
+    assert_eq!(set(&nobody, &ada).await, Ok(Verification::NoAccount));
+    assert_eq!(found("9000000009").await, None);
+    assert_eq!(set(&one, &ada).await, Ok(Verification::Written));
+    assert_eq!(set(&one, &ada).await, Ok(Verification::Written), "it is the same account's");
+    assert_eq!(set(&other, &ada).await, Ok(Verification::NumberTaken));
+    assert_eq!(store.person(&other).await, Ok(Person::default()), "nothing was changed");
+    let account = store.account(&other).await.expect("read").expect("an account");
+    assert_eq!(account.identity, IdentityLevel::P0);
+    let refused = store.audited_of(&other, 1).await.expect("read")[0].json();
+    assert_eq!((&refused["action"], &refused["outcome"]), (&"person.verified".into(), &"refused".into()));
+    assert_eq!(refused["detail"]["why"], "nhs-number-taken");
+    assert_eq!((found("900 000 0009").await, found("9000000017").await), (Some(one), None));
+    // A number that was corrected, and one of an account that is closed, are free again.
+    assert_eq!(set(&one, &person("9000000017")).await, Ok(Verification::Written));
+    assert_eq!((found("9000000009").await, found("9000000017").await), (None, Some(one)));
+    assert_eq!(set(&other, &ada).await, Ok(Verification::Written));
+    assert_eq!(store.close_account(&one, Act::own(one, NOW)).await, Ok(true));
+    assert_eq!(found("9000000017").await, None);
+    assert_eq!(set(&other, &person("9000000017")).await, Ok(Verification::Written));
+    assert_eq!(set(&other, &Person::default()).await, Ok(Verification::Written));
+    assert_eq!(found("9000000017").await, None);
+}
+
+async fn of_many_who_have_one_nhs_number_one_gets_it(store: Store) {
+    let population: Vec<_> = (0..20).map(with_passkey).collect();
+    store.insert_accounts(&population).await.expect("inserted");
+    let outcomes = race(20, |user| {
+        let (store, account) = (store.clone(), population[usize::try_from(user).expect("few")].id);
+        async move {
+            let set = store.set_person(&account, IdentityLevel::P5, &person("9912003071"), ACT).await;
+            set.expect("written")
+        }
+    })
+    .await;
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Verification::Written).count(), 1, "{outcomes:?}");
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Verification::NumberTaken).count(), 19);
+}
+
+async fn nhs_numbers_of_a_version_before_are_found_when_they_have_been_filled_in(store: Store) {
+    let (one, none) = (with_passkey(1).id, with_passkey(2).id);
+    for user in [1, 2] {
+        let _ = store.create_account(&with_passkey(user)).await.expect("written");
+    }
+    let number = NhsNumber::parse("9000000009").expect("a number");
+    let set = async |account, facts: &Person| store.set_person(account, IdentityLevel::P9, facts, ACT).await;
+    assert_eq!(set(&one, &person("9000000009")).await, Ok(Verification::Written));
+    assert_eq!(set(&none, &Person::default()).await, Ok(Verification::Written));
+    store.writer.write(sql::person::Unfill).await.expect("as before");
+    let found = async || store.account_by_nhs_number(&number).await.expect("read").map(|account| account.id);
+    assert_eq!(found().await, None);
+    assert_eq!(store.fill_nhs_numbers().await, Ok(false), "all that there are");
+    assert_eq!(found().await, Some(one));
+    assert_eq!(set(&none, &person("9000000009")).await, Ok(Verification::NumberTaken));
+    // Two that a version before had given one number: the first is found, and neither is changed or held up.
+    store.writer.write(sql::person::Unfill).await.expect("as before");
+    assert_eq!(set(&none, &person("9000000009")).await, Ok(Verification::Written), "it is not known yet");
+    assert_eq!(store.fill_nhs_numbers().await, Ok(false));
+    assert_eq!(found().await, Some(none));
+    assert_eq!(store.person(&one).await, Ok(person("9000000009")));
+    assert_eq!(store.fill_nhs_numbers().await, Ok(false), "it is not gone through again");
+}
+
+async fn what_is_verified_of_a_person_stands_in_the_audit_and_moves_their_passkeys(store: Store) {
+    let account = with_passkey(1).id;
+    let _ = store.create_account(&with_passkey(1)).await.expect("written");
+    let digest = Authenticator::derived(1, 1).record().digest;
+    let act = |secs| Act { by: Actor::Operator("ada".into()), at: NOW.plus(Duration::from_secs(secs)) };
+    let untold = async || {
+        let untold = store.untold(Queue::Passkeys, 0, 10).await.expect("read");
+        store.told(Queue::Passkeys, untold.iter().map(|(n, _)| *n).collect()).await.expect("told");
+        untold.into_iter().map(|(_, news)| news).collect::<Vec<_>>()
+    };
+    let mut revision = 1;
+    for (n, level, ends_all) in [
+        (1, IdentityLevel::P9, Some(false)),
+        (2, IdentityLevel::P9, None),
+        (3, IdentityLevel::P5, Some(true)),
+        (4, IdentityLevel::P5, None),
+    ] {
+        let set = store.set_person(&account, level, &person("9000000009"), act(n)).await;
+        assert_eq!(set, Ok(Verification::Written));
+        let moved: Vec<_> =
+            ends_all.map(|ends_all| News::Passkeys(ChangedPasskeys { account, ends_all })).into_iter().collect();
+        revision += u64::try_from(moved.len()).expect("one or none");
+        assert_eq!(untold().await, moved, "{n}");
+        let passkey = store.credential(&digest).await.expect("read").expect("a passkey");
+        assert_eq!((passkey.identity, passkey.revision), (level, revision), "{n}");
+    }
+    let entries = store.audited_of(&account, 4).await.expect("read");
+    let levels: Vec<_> = entries.iter().rev().map(|entry| entry.json()["detail"]["level"].clone()).collect();
+    assert_eq!(levels, ["P9", "P9", "P5", "P5"]);
+    for entry in entries {
+        let entry = entry.json();
+        assert_eq!((&entry["actor"], &entry["outcome"]), (&"operator:ada".into(), &"done".into()));
+        assert_eq!((&entry["action"], &entry["subject"]), (&"person.verified".into(), &account.to_string().into()));
+        assert!(!entry.to_string().contains("9000000009"), "{entry}");
     }
 }
 
@@ -623,9 +952,68 @@ async fn a_new_data_key_takes_over_and_the_old_one_goes_when_nothing_needs_it(st
     store.look_at_keys(&keys, later).await.expect("in order");
     reseal(&store, later.plus(MINUTE)).await;
     assert_eq!(dropping(1).await, Ok(()));
-    assert!(keys.load(KeyId(1)).expect("read").is_none(), "it is destroyed");
+    assert!(keys.load(KeyId(1)).await.expect("read").is_none(), "it is destroyed");
     store.look_at_keys(&keys, later).await.expect("in order without it");
     assert!(store.account(&population[7].id).await.expect("read").is_some());
+}
+
+/// Two backends on one database, of which one is late: it hears of the second key when the other has sealed under it for a
+/// while, and its clock is behind. Each does a step in turn.
+async fn two_backends_seal_anew_through_two_rotations_at_once(store: Store) {
+    let (keys, act) = (MemoryKeys::default(), Act::system("test", NOW));
+    let population: Vec<_> = (0..1_000).map(with_passkey).collect();
+    store.insert_accounts(&population).await.expect("inserted");
+    let late = store.another(&world::master_key(), Arc::new(SeededEntropy::new(2)));
+    let minutes = |n: u32| NOW.plus(MINUTE * n);
+    assert_eq!(store.make_data_key(&keys, NOW, act.clone()).await, Ok(KeyId(1)));
+    assert_eq!(store.make_data_key(&keys, minutes(10), act.clone()).await, Ok(KeyId(2)));
+    late.look_at_keys(&keys, minutes(1)).await.expect("in order");
+    for _ in 0..2 {
+        assert_eq!(late.reseal_step(minutes(1)).await, Ok(Step::More), "the first is under way");
+    }
+    store.look_at_keys(&keys, minutes(11)).await.expect("in order");
+    let (mut steps, mut behind) = (0, 0);
+    while store.reseal_step(minutes(11)).await.expect("resealed") == Step::More {
+        behind += usize::from(late.reseal_step(minutes(1)).await.expect("resealed") == Step::More);
+        steps += 1;
+        assert!(steps < 40, "neither comes to an end");
+    }
+    assert_eq!(behind, 0, "who is late leaves it to the other");
+    let values = async || store.data_keys().await.expect("read").iter().map(|key| key.values).collect::<Vec<_>>();
+    assert_eq!(values().await, [0, 0, 1_000]);
+    // Late to the end: what it seals goes under the old key until it looks, and the newest is what the rest stays under.
+    assert_eq!(late.reseal_step(minutes(5)).await, Ok(Step::Nothing));
+    assert_eq!(values().await, [0, 0, 1_000], "nothing goes back under the old one");
+    assert_eq!(store.drop_data_key(&keys, KeyId(1), act).await, Ok(Ok(())));
+    late.look_at_keys(&keys, minutes(12)).await.expect("in order");
+    assert!(late.account(&population[7].id).await.expect("read").is_some());
+}
+
+async fn of_many_who_rotate_at_once_one_has_made_the_key(store: Store) {
+    let (shared, act) = (Arc::new(MemoryKeys::default()), Act::system("test", NOW));
+    let made = race(8, |_| {
+        let (store, shared, act) = (store.clone(), shared.clone(), act.clone());
+        async move { store.make_data_key(&*shared, NOW, act).await.expect("made") }
+    })
+    .await;
+    // Whoever came when it was made has made the next one, and nobody has made one of the same number.
+    let keys = store.data_keys().await.expect("read");
+    assert_eq!(u16::try_from(keys.len() - 1).expect("few"), made.iter().map(|id| id.0).max().expect("eight"));
+    store.look_at_keys(&*shared, NOW).await.expect("each is the one of its number");
+    // On machines of their own, each has another key in mind.
+    let before = keys.len();
+    let apart = race(8, |_| {
+        let (store, act) = (store.clone(), act.clone());
+        async move {
+            let own = MemoryKeys::default();
+            let made = store.make_data_key(&own, NOW, act).await;
+            let id = KeyId(u16::try_from(before).expect("few"));
+            (made.is_ok(), own.load(id).await.expect("read").is_some())
+        }
+    })
+    .await;
+    assert!(apart.iter().any(|(made, _)| *made), "{apart:?}");
+    assert!(apart.iter().all(|(made, left)| *made || !left), "who was late keeps no key that is of nothing: {apart:?}");
 }
 
 async fn a_missing_or_wrong_data_key_seals_nothing_and_says_so(store: Store) {
@@ -865,7 +1253,7 @@ async fn what_is_done_once_is_done_once_whatever_races(store: Store) {
     assert_eq!(locked.iter().filter(|locked| **locked).count(), 1);
     let hash = PasswordHash::new("$argon2id$".into());
     let recovered = store.recover(&account, None, &hash, once(2), ACT).await;
-    assert_eq!(recovered, Ok(Recovery::Recovered(Vec::new())));
+    assert_eq!(recovered, Ok(Recovery::Recovered));
     assert_eq!(store.lock(&account, NOW, None, Act::system("link", NOW)).await, Ok(true));
     assert_eq!(store.recover(&account, None, &hash, once(2), ACT).await, Ok(Recovery::Overtaken));
     assert_eq!(store.account(&account).await.expect("read").expect("an account").password, None);

@@ -10,7 +10,6 @@ use crate::model::telephone::PhoneNumber;
 use crate::model::{EmailAddress, Ending, PasswordHash};
 use aldgate_core::id::{AccountId, SessionId, SingleUse};
 use aldgate_core::time::Timestamp;
-use aldgate_core::webauthn::credential::CredentialRecord;
 use std::time::Duration;
 
 /// How long a change of contact can be taken back.
@@ -33,6 +32,21 @@ pub struct Once {
     pub value: SingleUse,
     /// Until when that must be remembered: it is good for nothing then.
     pub until: Timestamp,
+}
+
+/// What is not trusted of an account whose owner says that something was not done by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Distrust {
+    /// What was added from then on.
+    pub since: Timestamp,
+    /// The passkey of the log-in of that moment, if there was one: whoever has a copy of it would come back with it.
+    pub log_in: Option<Timestamp>,
+}
+
+impl From<Timestamp> for Distrust {
+    fn from(since: Timestamp) -> Self {
+        Self { since, log_in: None }
+    }
 }
 
 /// A change of contact, by which a link names it.
@@ -78,11 +92,11 @@ pub struct TakenAway {
 }
 
 /// How the replacing of a forgotten password ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Recovery {
-    /// It is replaced, and everybody is out; these passkeys are worth less than before.
-    Recovered(Vec<CredentialRecord>),
+    /// It is replaced, and everybody is out.
+    Recovered,
     /// The password is another than the one that was forgotten.
     Overtaken,
 }
@@ -234,11 +248,11 @@ impl Store {
     pub async fn lock(
         &self,
         account: &AccountId,
-        since: Timestamp,
+        distrust: impl Into<Distrust>,
         once: Option<Once>,
         act: Act,
     ) -> Result<bool, StoreError> {
-        self.writer.write(sql::ending::Lock { account: *account, since, once, act }).await
+        self.writer.write(sql::ending::Lock { account: *account, distrust: distrust.into(), once, act }).await
     }
 
     /// Closes an account: nothing of it stays but the log-ins that happened. False if there is none.
@@ -252,8 +266,10 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Queue;
     use super::super::tests::{ACT, Home, open, with_passkey};
     use super::*;
+    use crate::model::{ChangedPasskeys, News};
     use aldgate_core::assurance::IdentityLevel;
     use aldgate_core::testing::authenticator::Authenticator;
     use aldgate_core::testing::world::NOW;
@@ -279,12 +295,12 @@ mod tests {
         let digest = authenticator.record().digest;
         let before = store.credential(&digest).await.expect("read").expect("a passkey");
         assert_eq!(before.identity, IdentityLevel::P9);
-        let Ok(Recovery::Recovered(lowered)) = store.recover(&account, None, &hash("new"), None, ACT).await else {
-            panic!("recovered")
-        };
+        assert_eq!(store.recover(&account, None, &hash("new"), None, ACT).await, Ok(Recovery::Recovered));
         let after = store.credential(&digest).await.expect("read").expect("a passkey");
         assert_eq!((after.identity, after.revision), (IdentityLevel::P0, before.revision + 1));
-        assert_eq!(lowered, [after]);
+        let news = store.untold(Queue::Passkeys, 0, 10).await.expect("read");
+        let changed = ChangedPasskeys { account, ends_all: true };
+        assert_eq!(news.into_iter().map(|(_, news)| news).collect::<Vec<_>>(), [News::Passkeys(changed)]);
         let account = store.account(&account).await.expect("read").expect("an account");
         assert_eq!((account.identity, account.password), (IdentityLevel::P0, Some(hash("new"))));
     }
@@ -294,7 +310,7 @@ mod tests {
         let (_home, store, account, _) = with_p9().await;
         let number = PhoneNumber::parse("07700 900123").expect("a number");
         assert_eq!(store.set_phone(&account, &number, [1; 16], NOW).await, Ok(None));
-        assert_eq!(store.recover(&account, None, &hash("new"), None, ACT).await, Ok(Recovery::Recovered(Vec::new())));
+        assert_eq!(store.recover(&account, None, &hash("new"), None, ACT).await, Ok(Recovery::Recovered));
         let identity = store.account(&account).await.expect("read").expect("an account").identity;
         assert_eq!(identity, IdentityLevel::P9);
     }

@@ -1,8 +1,8 @@
 //! Data keys: under which what is personal stands sealed, one after the other.
 //!
 //! Key 0 is derived from the master key; a deployment that never rotates has no other. A new key is made by
-//! `aldgate keys rotate`: it lies with the deployment's keys ([`DataKeys`]: files in `keys.dir`, or one day a KMS), its
-//! number and the moment from which it seals stand in the database. Every process looks there every few seconds, so that
+//! `aldgate keys rotate`: it lies with the deployment's keys ([`DataKeys`]: files in `keys.dir`, plain or wrapped by a
+//! KMS), its number and the moment from which it seals stand in the database. Every process looks there every few seconds, so that
 //! all have it before it is used. From that moment on everything new is sealed under it, and what is older is sealed anew
 //! step by step ([`super::reseal`]). An old key goes only when nothing is sealed under it any more.
 //!
@@ -21,6 +21,7 @@ use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use ring::hmac;
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Bytes of a data key.
@@ -54,25 +55,29 @@ impl fmt::Display for KeyId {
 #[error("{0}")]
 pub struct KeysFailed(pub String);
 
-/// Where data keys lie.
+/// Where data keys lie. A place may be far away: it is asked a few times in the life of a process, and never for a request.
+#[async_trait]
 pub trait DataKeys: Send + Sync {
     /// A key; `None` if there is none of this number.
     ///
     /// # Errors
     /// [`KeysFailed`].
-    fn load(&self, id: KeyId) -> Result<Option<Secret<[u8; DATA_KEY_BYTES]>>, KeysFailed>;
+    async fn load(&self, id: KeyId) -> Result<Option<Secret<[u8; DATA_KEY_BYTES]>>, KeysFailed>;
 
     /// Keeps a new key.
     ///
     /// # Errors
     /// [`KeysFailed`], also if there is one of this number: a key that is in use is never replaced.
-    fn keep(&self, id: KeyId, key: &Secret<[u8; DATA_KEY_BYTES]>) -> Result<(), KeysFailed>;
+    async fn keep(&self, id: KeyId, key: &Secret<[u8; DATA_KEY_BYTES]>) -> Result<(), KeysFailed>;
 
     /// Destroys a key.
     ///
     /// # Errors
     /// [`KeysFailed`].
-    fn destroy(&self, id: KeyId) -> Result<(), KeysFailed>;
+    async fn destroy(&self, id: KeyId) -> Result<(), KeysFailed>;
+
+    /// Where it lies, or would: for an operator, who copies it to the other backends.
+    fn place(&self, id: KeyId) -> PathBuf;
 }
 
 /// The keys that a process has.
@@ -200,7 +205,8 @@ impl Store {
         ring.retain(&rows.iter().map(|row| row.id).collect::<Vec<_>>());
         let mut missing = Ok(());
         for row in rows.iter().filter(|row| ring.opening(row.id).is_none()) {
-            missing = missing.and(load(keys, row).and_then(|key| ring.put(row.id, &key)));
+            let loaded = load(keys, row).await;
+            missing = missing.and(loaded.and_then(|key| ring.put(row.id, &key)));
         }
         let active = rows.iter().filter(|row| row.active_from <= now).map(|row| row.id).max();
         // Also where it is missing: nothing may be sealed under an old one that might be dropped.
@@ -208,7 +214,8 @@ impl Store {
         missing
     }
 
-    /// Makes the next key, which seals from `active_from` on.
+    /// Makes the next key, which seals from `active_from` on. Of several who make one at once, one has made it: whoever shares
+    /// its place for keys is given the same number, and nobody else is given any.
     ///
     /// # Errors
     /// [`StoreError`]. A key that was kept and not written down is taken up by the next call.
@@ -221,18 +228,41 @@ impl Store {
         let newest = sql::data_key::all(&self.readers).await?.iter().map(|row| row.id.0).max().unwrap_or(0);
         let id = newest.checked_add(1).ok_or_else(|| StoreError::Broken("there are 65,535 data keys".into()))?;
         let id = KeyId(id);
-        let key = match keys.load(id).map_err(broken)? {
-            Some(left) => left,
-            None => {
-                let bytes = self.sealer.entropy().bytes();
-                let key = Secret::new(bytes.map_err(|failed: EntropyFailed| StoreError::Broken(failed.to_string()))?);
-                keys.keep(id, &key).map_err(broken)?;
-                key
-            }
-        };
-        let row = KeyRow { id, check_value: check_value(&key).to_vec(), active_from, resealed_at: None };
-        self.writer.write(Make { row, act }).await?;
-        Ok(id)
+        let (key, is_new) = self.next_key(keys, id).await?;
+        let check_value = check_value(&key).to_vec();
+        let row = KeyRow { id, check_value: check_value.clone(), active_from, resealed_at: None };
+        if self.writer.write(Make { row, act }).await? {
+            return Ok(id);
+        }
+        let there = sql::data_key::all(&self.readers).await?.into_iter().find(|row| row.id == id);
+        if there.is_some_and(|there| there.check_value == check_value) {
+            return Ok(id);
+        }
+        if is_new {
+            keys.destroy(id).await.map_err(broken)?;
+        }
+        Err(StoreError::Broken(format!("data key {id} was made somewhere else at this moment: copy it to keys.dir")))
+    }
+
+    /// The key that is next in its place, which may have been left there, and whether it was made just now.
+    async fn next_key(
+        &self,
+        keys: &dyn DataKeys,
+        id: KeyId,
+    ) -> Result<(Secret<[u8; DATA_KEY_BYTES]>, bool), StoreError> {
+        if let Some(left) = keys.load(id).await.map_err(broken)? {
+            return Ok((left, false));
+        }
+        let bytes = self.sealer.entropy().bytes();
+        let key = Secret::new(bytes.map_err(|failed: EntropyFailed| StoreError::Broken(failed.to_string()))?);
+        match keys.keep(id, &key).await {
+            Ok(()) => Ok((key, true)),
+            // Somebody who shares the place was faster.
+            Err(failed) => match keys.load(id).await.map_err(broken)? {
+                Some(theirs) => Ok((theirs, false)),
+                None => Err(broken(failed)),
+            },
+        }
     }
 
     /// The keys, the derived one first, and how much is sealed under each. Goes through everything that is sealed.
@@ -305,17 +335,17 @@ impl Store {
                 return Ok(Err(NotDropped::InUse { values, unopened: unopened.min(values) }));
             }
             self.writer.write(Drop { id, act }).await?;
-        } else if id > newest.id || keys.load(id).map_err(broken)?.is_none() {
+        } else if id > newest.id || keys.load(id).await.map_err(broken)?.is_none() {
             return Ok(Err(NotDropped::Unknown));
         }
-        keys.destroy(id).map_err(broken)?;
+        keys.destroy(id).await.map_err(broken)?;
         Ok(Ok(()))
     }
 }
 
-fn load(keys: &dyn DataKeys, row: &KeyRow) -> Result<Secret<[u8; DATA_KEY_BYTES]>, StoreError> {
+async fn load(keys: &dyn DataKeys, row: &KeyRow) -> Result<Secret<[u8; DATA_KEY_BYTES]>, StoreError> {
     let id = row.id;
-    let key = keys.load(id).map_err(broken)?;
+    let key = keys.load(id).await.map_err(broken)?;
     let key = key.ok_or_else(|| StoreError::Broken(format!("data key {id} is missing: copy it to keys.dir")))?;
     if check_value(&key)[..] == row.check_value[..] {
         Ok(key)
@@ -335,11 +365,15 @@ struct Make {
 
 #[async_trait]
 impl Write for Make {
-    type Outcome = ();
+    /// False if there is one of this number.
+    type Outcome = bool;
 
-    async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        sql::data_key::add(tx.connection, &self.row).await?;
-        tx.audit(AuditEntry::done(self.act.clone(), DATA_KEY_MADE).with("key", self.row.id)).await
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        if !sql::data_key::add(tx.connection, &self.row).await? {
+            return Ok(false);
+        }
+        tx.audit(AuditEntry::done(self.act.clone(), DATA_KEY_MADE).with("key", self.row.id)).await?;
+        Ok(true)
     }
 }
 
@@ -361,6 +395,7 @@ impl Write for Drop {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use std::collections::hash_map::Entry;
     use std::sync::Mutex;
 
     /// Keys in memory.
@@ -377,21 +412,27 @@ pub(crate) mod tests {
         }
     }
 
+    #[async_trait]
     impl DataKeys for MemoryKeys {
-        fn load(&self, id: KeyId) -> Result<Option<Secret<[u8; DATA_KEY_BYTES]>>, KeysFailed> {
+        async fn load(&self, id: KeyId) -> Result<Option<Secret<[u8; DATA_KEY_BYTES]>>, KeysFailed> {
             Ok(self.0.lock().expect("no panic").get(&id.0).copied().map(Secret::new))
         }
 
-        fn keep(&self, id: KeyId, key: &Secret<[u8; DATA_KEY_BYTES]>) -> Result<(), KeysFailed> {
-            match self.0.lock().expect("no panic").insert(id.0, *key.expose()) {
-                None => Ok(()),
-                Some(_) => Err(KeysFailed("it is taken".into())),
+        async fn keep(&self, id: KeyId, key: &Secret<[u8; DATA_KEY_BYTES]>) -> Result<(), KeysFailed> {
+            match self.0.lock().expect("no panic").entry(id.0) {
+                Entry::Vacant(place) => drop(place.insert(*key.expose())),
+                Entry::Occupied(_) => return Err(KeysFailed("it is taken".into())),
             }
+            Ok(())
         }
 
-        fn destroy(&self, id: KeyId) -> Result<(), KeysFailed> {
+        async fn destroy(&self, id: KeyId) -> Result<(), KeysFailed> {
             self.0.lock().expect("no panic").remove(&id.0);
             Ok(())
+        }
+
+        fn place(&self, _: KeyId) -> PathBuf {
+            PathBuf::new()
         }
     }
 }

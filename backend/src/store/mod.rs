@@ -23,8 +23,11 @@ pub mod delivery;
 mod grant;
 mod job;
 mod key_files;
+mod key_program;
+mod new_browser;
 mod open;
 mod person;
+mod pulse;
 mod reseal;
 mod seal;
 mod second_step;
@@ -34,11 +37,13 @@ mod sql;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transactions;
+mod wrapped_keys;
 mod writer;
 mod writes;
 
 use crate::model::{
-    Account, EmailAddress, EndedTokens, Ending, NewAccount, NewCredential, Passkey, PasswordHash, Revocation, WayIn,
+    Account, DisabledAccount, DisabledFor, EmailAddress, Ending, NewAccount, NewCredential, News, Passkey,
+    PasswordHash, WayIn,
 };
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::{AccountId, CredentialDigest, Lane, SessionId, SingleUse};
@@ -58,14 +63,18 @@ pub use client_session::ServedFrom;
 pub(crate) use client_session::TOLD_FOR;
 pub(crate) use client_session::{FAREWELL, LOGOUT};
 pub(crate) use contact::distrusted_from;
-pub use contact::{ChangeId, ContactKind, EmailChange, Once, Recovery, TakenAway, UNDO_WITHIN, Undoing};
+pub use contact::{ChangeId, ContactKind, Distrust, EmailChange, Once, Recovery, TakenAway, UNDO_WITHIN, Undoing};
 pub use data_key::{DATA_KEY_BYTES, DataKey, DataKeys, KeyId, KeysFailed, NotDropped, Unopened};
 use delivery::Outgoing;
 pub use grant::{Redemption, Rotation};
 use job::Given;
 pub use key_files::KeyFiles;
+pub use key_program::{BadProgram, KeyProgram};
+pub use new_browser::NewBrowser;
 pub use open::OpenError;
 pub use open::postgres::{BadUrl, Server, ServerOptions};
+pub use person::Verification;
+use pulse::Pulse;
 use seal::Sealer;
 pub use second_step::StepRemoval;
 use settling::Settling;
@@ -77,6 +86,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use transactions::Transactions;
+pub use wrapped_keys::WrappedKeys;
 use writer::Writer;
 use writes::{Database, Writes};
 
@@ -151,6 +161,34 @@ pub enum Removal {
     NotFound,
 }
 
+/// How the disabling or enabling of an account ended. Only `Done` has changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Switching {
+    /// It is as was wanted.
+    Done,
+    /// It was so already.
+    AsItWas,
+    /// There is no such account.
+    NoAccount,
+}
+
+/// What the shared tier has not been told of: a kind of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Queue {
+    /// Passkeys that are worth another thing than before.
+    Passkeys,
+    /// Sessions that end.
+    Sessions,
+    /// Access tokens that end.
+    Tokens,
+}
+
+impl Queue {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Passkeys, Self::Sessions, Self::Tokens];
+}
+
 /// What an attempt counts for: at most `limit` under `key` in a `window`, which opens with the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reservation {
@@ -187,13 +225,13 @@ pub struct PastLogIn {
 }
 
 /// Whether an attempt may be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Attempt {
     /// It may, and is counted already.
     Granted {
-        /// How many are left after it, where the fewest are left.
-        left: u32,
+        /// How many are left after it under each of the keys, in their order.
+        left: Vec<u32>,
     },
     /// None is left.
     Exhausted {
@@ -212,6 +250,7 @@ pub struct Store {
     sealer: Arc<Sealer>,
     audit_key: Arc<AuditKey>,
     followers: Arc<Followers>,
+    pulse: Arc<Pulse>,
 }
 
 /// Opening and closing.
@@ -228,10 +267,12 @@ impl Store {
         let given = Given { followers: followers.clone(), audit_key: audit_key.clone(), sealer: sealer.clone() };
         let writer = Writer::start(writer, Checkpointer::start(checkpoints), given);
         let writer = Writes::by(Database::Embedded(writer));
-        Ok(Self { readers: Readers::Sqlite(readers), writer, sealer, audit_key, followers })
+        let pulse = Arc::new(Pulse::of_this_process());
+        Ok(Self { readers: Readers::Sqlite(readers), writer, sealer, audit_key, followers, pulse })
     }
 
-    /// Connects to a database on PostgreSQL, which is brought up to date if need be, by at most so many connections.
+    /// Connects to a database on PostgreSQL, which is brought up to date if need be, by at most so many connections, and
+    /// one more for [`Store::watch_database`].
     ///
     /// # Errors
     /// [`OpenError`].
@@ -248,7 +289,14 @@ impl Store {
         let (followers, audit_key) = (Arc::new(Followers::default()), Arc::new(AuditKey::of(master)));
         let given = Given { followers: followers.clone(), audit_key: audit_key.clone(), sealer: sealer.clone() };
         let writer = Writes::by(Database::Postgres(Transactions::new(pool.clone(), given)));
-        Ok(Self { readers: Readers::Postgres(pool), writer, sealer, audit_key, followers })
+        let pulse = Arc::new(Pulse::of(server));
+        Ok(Self { readers: Readers::Postgres(pool), writer, sealer, audit_key, followers, pulse })
+    }
+
+    /// A store on the same database with a ring of data keys of its own, as another process has one.
+    #[cfg(test)]
+    pub(crate) fn another(&self, master: &MasterKey, entropy: Arc<dyn Entropy>) -> Self {
+        Self { sealer: Arc::new(Sealer::new(master, entropy).expect("a sealer")), ..self.clone() }
     }
 
     /// The same store, which has these delivered of whatever it changes: for the one write of a fact that somebody must
@@ -260,6 +308,17 @@ impl Store {
     /// The same store, for whoever is in this session: while it stands, else every write is [`StoreError::SessionEnded`].
     pub fn within(&self, session: InSession) -> Self {
         Self { writer: self.writer.within(session), ..self.clone() }
+    }
+
+    /// Whether the database was there when it was asked last, by [`Store::watch_database`]. It need not be able to do
+    /// anything.
+    pub fn answers(&self) -> bool {
+        self.pulse.beats()
+    }
+
+    /// Asks for ever whether the database is there.
+    pub(crate) async fn watch_database(&self) {
+        self.pulse.watch().await;
     }
 
     /// Writes what waits and closes the database. Every later call fails.
@@ -357,6 +416,14 @@ impl Store {
         sql::passkey::credential(&self.readers, digest).await
     }
 
+    /// What log-ins need of the passkeys of an account.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn credentials_of(&self, account: &AccountId) -> Result<Vec<CredentialRecord>, StoreError> {
+        sql::passkey::records(&self.readers, account).await
+    }
+
     /// The passkeys of an account, oldest first.
     ///
     /// # Errors
@@ -403,39 +470,55 @@ impl Store {
     }
 }
 
-/// Revocations that the shared tier has not been told of ([`crate::herald`]).
+/// What the shared tier has not been told of ([`crate::herald`]).
 impl Store {
-    /// The oldest of them after number `after`, with the numbers by which [`Store::revocation_told`] forgets them.
+    /// The oldest of a queue after the number `after`, with the numbers by which [`Store::told`] forgets them.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn untold_revocations(&self, after: i64, max: u32) -> Result<Vec<(i64, Revocation)>, StoreError> {
-        sql::revocation::untold(&self.readers, after, max).await
+    pub(crate) async fn untold(&self, queue: Queue, after: i64, max: u32) -> Result<Vec<(i64, News)>, StoreError> {
+        sql::untold::of_queue(&self.readers, queue, after, max).await
     }
 
-    /// Forgets one: the shared tier knows.
-    ///
-    /// # Errors
-    /// [`StoreError`]. It is told again then.
-    pub(crate) async fn revocation_told(&self, n: i64) -> Result<(), StoreError> {
-        self.writer.write(sql::revocation::Told(n)).await
-    }
-
-    /// The oldest ends of access tokens after number `after`, with the numbers by which [`Store::ended_tokens_told`]
-    /// forgets them.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub(crate) async fn untold_tokens(&self, after: i64, max: u32) -> Result<Vec<(i64, EndedTokens)>, StoreError> {
-        sql::revocation::untold_tokens(&self.readers, after, max).await
-    }
-
-    /// Forgets some of them: the shared tier knows.
+    /// Forgets some of a queue: the shared tier knows.
     ///
     /// # Errors
     /// [`StoreError`]. They are told again then.
-    pub(crate) async fn ended_tokens_told(&self, told: Vec<i64>) -> Result<(), StoreError> {
-        self.writer.write(sql::revocation::TokensTold(told)).await
+    pub(crate) async fn told(&self, queue: Queue, numbers: Vec<i64>) -> Result<(), StoreError> {
+        self.writer.write(sql::untold::Told { queue, numbers }).await
+    }
+}
+
+/// Disabled accounts.
+impl Store {
+    /// Disables an account: nothing opens it from now on, every session of it ends and every grant, and nothing that its
+    /// owner can do changes that.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn disable_account(
+        &self,
+        account: &AccountId,
+        reason: DisabledFor,
+        act: Act,
+    ) -> Result<Switching, StoreError> {
+        self.writer.write(sql::disabled::Disable { account: *account, reason, act }).await
+    }
+
+    /// Enables an account again. Its owner signs in anew, and services ask anew for what they were given.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn enable_account(&self, account: &AccountId, act: Act) -> Result<Switching, StoreError> {
+        self.writer.write(sql::disabled::Enable { account: *account, act }).await
+    }
+
+    /// Since when and why an account is disabled, if it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn disabled_account(&self, account: &AccountId) -> Result<Option<DisabledAccount>, StoreError> {
+        sql::disabled::by_id(&self.readers, account).await
     }
 }
 
@@ -508,14 +591,6 @@ impl Store {
         let throttled = refusal == SignInRefusal::Throttled;
         let ends = now.plus(REFUSALS_WINDOW);
         self.writer.write(sql::refusal::Count { digest: self.sealer.digest(email), throttled, now, ends }).await
-    }
-
-    /// Whether half of what may be tried under one of these keys, or more, is counted.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn is_half_used(&self, under: &[Reservation], now: Timestamp) -> Result<bool, StoreError> {
-        sql::attempt::is_half_used(&self.readers, under, now).await
     }
 
     /// Forgets the attempts that were counted under these keys.

@@ -1,11 +1,27 @@
 //! Facts about people, and what clients keep with us about them.
 
-use super::sql::client_text;
+use super::audit::Act;
 use super::sql::person::{self, PLACE};
+use super::sql::{self, client_text, hex};
 use super::{Store, StoreError};
-use crate::model::Person;
+use crate::model::{Account, NhsNumber, Person};
 use aldgate_core::assurance::IdentityLevel;
 use aldgate_core::id::AccountId;
+
+/// Rows of one step of filling in: a few milliseconds of the writer's time.
+const STEP_ROWS_MAX: u32 = 200;
+
+/// How the writing down of what was verified of a person ended. Only `Written` has changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Verification {
+    /// It stands.
+    Written,
+    /// The NHS number is another account's. The audit says that it was tried.
+    NumberTaken,
+    /// There is no such account.
+    NoAccount,
+}
 
 impl Store {
     /// What was verified of the person whose account it is; nothing of somebody who has proven no more than an address.
@@ -15,11 +31,11 @@ impl Store {
     pub async fn person(&self, account: &AccountId) -> Result<Person, StoreError> {
         let Some(sealed) = person::sealed(&self.readers, account).await? else { return Ok(Person::default()) };
         let facts = self.sealer.open_bytes(PLACE, account.as_bytes(), &sealed)?;
-        serde_json::from_slice(&facts).map_err(|_| StoreError::Broken("facts about a person cannot be read".into()))
+        read(&facts)
     }
 
-    /// Writes down what was verified of a person, and the level that it supports, together. False if there is no such
-    /// account.
+    /// Writes down what was verified of a person, and the level that it supports, together, unless the NHS number is
+    /// another account's. A lower level than before ends the account's sessions: they were opened at the old one.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -28,10 +44,50 @@ impl Store {
         account: &AccountId,
         level: IdentityLevel,
         facts: &Person,
-    ) -> Result<bool, StoreError> {
+        act: Act,
+    ) -> Result<Verification, StoreError> {
+        let nhs_number = facts.nhs_number.as_ref().map(|number| self.sealer.nhs_digest(number));
         let facts = serde_json::to_vec(facts).map_err(|error| StoreError::Broken(error.to_string()))?;
         let sealed = self.sealer.seal_bytes(PLACE, account.as_bytes(), &facts)?;
-        self.writer.write(person::Set { account: *account, level, sealed }).await
+        self.writer.write(person::Set { account: *account, level, sealed, nhs_number, act }).await
+    }
+
+    /// The account of whoever has this NHS number, if it was verified that somebody has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account_by_nhs_number(&self, number: &NhsNumber) -> Result<Option<Account>, StoreError> {
+        sql::account::by_nhs_number(&self.readers, &self.sealer, self.sealer.nhs_digest(number)).await
+    }
+
+    /// Fills in by what people are found from their NHS numbers, some rows at a time, where a version before this one has
+    /// written down the facts. Gives whether there may be more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn fill_nhs_numbers(&self) -> Result<bool, StoreError> {
+        let (after, done) = person::filled(&self.readers).await?;
+        if done {
+            return Ok(false);
+        }
+        let rows = person::unfilled(&self.readers, &after, STEP_ROWS_MAX).await?;
+        let done = rows.len() < usize::try_from(STEP_ROWS_MAX).unwrap_or(usize::MAX);
+        let after = rows.last().map_or(after, |(account, _)| account.clone());
+        let mut digests = Vec::new();
+        for (account, record) in rows {
+            // One that does not open is told of where it is sealed anew; it has no number that could be known.
+            let facts = self.sealer.open_bytes(PLACE, &account, &record).and_then(|facts| read(&facts));
+            if let Some(number) = facts.ok().and_then(|facts| facts.nhs_number) {
+                digests.push((account, record, self.sealer.nhs_digest(&number)));
+            }
+        }
+        for account in self.writer.write(person::Fill { digests, after, done }).await? {
+            tracing::error!(
+                account = hex(&account),
+                "another account has the same NHS number: this one is not found by it"
+            );
+        }
+        Ok(!done)
     }
 
     /// What a client keeps about a person, if it ever did; empty where it has cleared that.
@@ -109,4 +165,8 @@ impl Store {
         }
         Ok(some)
     }
+}
+
+fn read(facts: &[u8]) -> Result<Person, StoreError> {
+    serde_json::from_slice(facts).map_err(|_| StoreError::Broken("facts about a person cannot be read".into()))
 }

@@ -2,8 +2,11 @@
 //!
 //! In steps of some hundred rows, each a write of its own that also notes how far it has come: a process that ends is
 //! followed by another that goes on there, and of two at once neither harms the other (a value is replaced only while it
-//! is what was read). A new key's time must have come for a while, so that no process seals under an older one any more.
-//! At the end everything is counted; what somebody has put under an older key meanwhile is found by another round.
+//! is what was read). Where the next key comes into use meanwhile, the work under this one ends: nothing that is under a
+//! newer key is put under an older one, and how far the newer has come is not noted away, however far apart the clocks of
+//! two processes are.
+//! A new key's time must have come for a while, so that no process seals under an older one any more. At the end
+//! everything is counted; what somebody has put under an older key meanwhile is found by another round.
 //!
 //! A value that does not open (it was altered) holds up no other: it is noted, said once in the log, and passed over. It
 //! keeps its key from being dropped, which `aldgate keys list` says; and it is tried again, so that one that was mended
@@ -11,6 +14,7 @@
 
 use super::data_key::{DataKeys, KeyId};
 use super::job::{Tx, Write};
+use super::sql::data_key::KeyRow;
 use super::sql::hex;
 use super::sql::reseal::{PLACES, Replacement, Sealed, UnopenedRow};
 use super::{Store, StoreError, sql};
@@ -62,6 +66,9 @@ impl Store {
         while self.seal_client_metadata().await? {
             tokio::time::sleep(PAUSE).await;
         }
+        while self.fill_nhs_numbers().await? {
+            tokio::time::sleep(PAUSE).await;
+        }
         while self.reseal_step(clock.now()).await? == Step::More {
             tokio::time::sleep(PAUSE).await;
         }
@@ -74,27 +81,32 @@ impl Store {
     /// [`StoreError`].
     pub(crate) async fn reseal_step(&self, now: Timestamp) -> Result<Step, StoreError> {
         let (key, _) = self.sealer.ring().sealing()?;
-        self.try_unopened_again().await?;
         let rows = sql::data_key::all(&self.readers).await?;
+        let newer: Vec<&KeyRow> = rows.iter().filter(|row| row.id > key).collect();
+        if newer.iter().any(|row| row.active_from <= now) || sql::reseal::is_overtaken(&self.readers, key).await? {
+            return Ok(Step::Nothing); // Another key seals by now: here from the next look on, or elsewhere already.
+        }
+        self.try_unopened_again().await?;
         let Some(row) = rows.iter().find(|row| row.id == key) else { return Ok(Step::Nothing) };
         if row.resealed_at.is_some() || row.active_from.plus(SETTLED_AFTER) > now {
             return Ok(Step::Nothing);
         }
+        let newer: Vec<KeyId> = newer.iter().map(|row| row.id).collect();
         for (at, sealed) in PLACES.iter().enumerate() {
             let (after, done) = sql::reseal::progress(&self.readers, sealed.place, key).await?;
             if !done {
-                self.reseal_rows(at, sealed, (key, now), &after).await?;
+                self.reseal_rows((at, sealed), (key, now), &newer, &after).await?;
                 return Ok(Step::More);
             }
         }
-        self.finish(key, now).await
+        self.finish(key, &newer, now).await
     }
 
     async fn reseal_rows(
         &self,
-        at: usize,
-        sealed: &Sealed,
+        (at, sealed): (usize, &Sealed),
         (key, now): (KeyId, Timestamp),
+        newer: &[KeyId],
         after: &[u8],
     ) -> Result<(), StoreError> {
         let rows = sql::reseal::after(&self.readers, sealed, after, STEP_ROWS_MAX).await?;
@@ -102,7 +114,7 @@ impl Store {
         let after = rows.last().map_or_else(|| after.to_vec(), |(row, _)| row.clone());
         let (mut replacements, mut unopened) = (Vec::new(), Vec::new());
         for (row, old) in rows {
-            if self.sealer.key_of(sealed.place, &row, &old) != Some(key) {
+            if !newer.contains(&said_key(&old)) && self.sealer.key_of(sealed.place, &row, &old) != Some(key) {
                 match self.sealer.seal_anew(sealed.place, &row, &old)? {
                     Some(new) => replacements.push((row, old, new)),
                     None => unopened.push((row, said_key(&old))),
@@ -135,12 +147,15 @@ impl Store {
     }
 
     /// Counts; what is under another key still is found by another round.
-    async fn finish(&self, key: KeyId, now: Timestamp) -> Result<Step, StoreError> {
+    async fn finish(&self, key: KeyId, newer: &[KeyId], now: Timestamp) -> Result<Step, StoreError> {
         let mut again = Vec::new();
         for (at, sealed) in PLACES.iter().enumerate() {
             let all = sql::reseal::count(&self.readers, sealed).await?;
-            let unopened = sql::reseal::count_unopened(&self.readers, sealed, key).await?;
-            if sql::reseal::count_under(&self.readers, sealed, key).await? + unopened < all {
+            let mut done = sql::reseal::count_unopened(&self.readers, sealed, key).await?;
+            for key in [key].iter().chain(newer) {
+                done += sql::reseal::count_under(&self.readers, sealed, *key).await?;
+            }
+            if done < all {
                 again.push(at);
             }
         }
@@ -194,6 +209,9 @@ impl Write for Reseal {
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Self::Outcome, StoreError> {
         let Some(sealed) = PLACES.get(self.at) else { return Ok(Vec::new()) };
+        if sql::reseal::is_overtaken(&mut *tx.connection, self.key).await? {
+            return Ok(Vec::new());
+        }
         sql::reseal::replace(tx.connection, sealed, &self.replacements).await?;
         let mut found = Vec::new();
         for (row, key) in &self.unopened {

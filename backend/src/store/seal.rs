@@ -5,16 +5,17 @@
 //! associated data: a value moved to another row or column does not open. Nonces are random: 2^32 values under one key
 //! leave a collision less likely than 2^-32 (NIST SP 800-38D, section 8.3), a hundred times a nation.
 //!
-//! The digest is HMAC-SHA-256 of the canonical form: without the key, addresses cannot even be guessed and compared. Its
-//! key is another, derived from the master key for good: a look-up needs one digest and not one for each key there was,
-//! and a digest under a new key could only be made from the address itself. It opens nothing.
+//! The digest is HMAC-SHA-256 of the canonical form: without the key, addresses and NHS numbers, of which there are few,
+//! cannot even be guessed and compared. Its key is another, derived from the master key for good: a look-up needs one
+//! digest and not one for each key there was, and a digest under a new key could only be made from the value itself. It
+//! opens nothing.
 //!
 //! Versions before data keys had no `key ‖` in front, and an account's id alone as associated data; such values open
 //! still, and are sealed anew with all others.
 
 use super::StoreError;
 use super::data_key::{KeyId, Ring};
-use crate::model::EmailAddress;
+use crate::model::{EmailAddress, NhsNumber};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::AccountId;
 use aldgate_core::secret::{MasterKey, Purpose};
@@ -36,6 +37,10 @@ impl Place {
         [self.0.as_bytes(), &[0], row].concat()
     }
 }
+
+/// By what a person is found from their NHS number: enough that no two numbers of a nation meet, and no more, since it stands
+/// twice for each person (in its row and in the index).
+pub(super) type NhsDigest = [u8; 16];
 
 /// Seals, opens and finds.
 pub(super) struct Sealer {
@@ -144,6 +149,15 @@ impl Sealer {
         digest.copy_from_slice(hmac::sign(&self.finder, email.canonical().as_bytes()).as_ref());
         digest
     }
+
+    /// By what a person is found from their NHS number. An address holds no zero: no text is of both kinds.
+    pub(super) fn nhs_digest(&self, number: &NhsNumber) -> NhsDigest {
+        let mut context = hmac::Context::with_key(&self.finder);
+        [b"nhs-number\0".as_slice(), number.as_str().as_bytes()].iter().for_each(|part| context.update(part));
+        let mut digest = [0; size_of::<NhsDigest>()];
+        digest.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        digest
+    }
 }
 
 /// Opens `nonce ‖ AES-256-GCM ‖ tag`.
@@ -227,6 +241,20 @@ mod tests {
         rotated.ring().put(KeyId(1), &MemoryKeys::key(1)).expect("a key");
         rotated.ring().seal_under(KeyId(1));
         assert_eq!(rotated.digest(&email()), sealer().digest(&email()));
+    }
+
+    #[test]
+    fn an_nhs_number_is_found_by_another_digest_than_any_text_and_whatever_key_seals() {
+        let number = |text| NhsNumber::parse(text).expect("a number");
+        let digest = sealer().nhs_digest(&number("943 476 5919"));
+        assert_eq!(digest, sealer().nhs_digest(&number("9434765919")));
+        assert_ne!(digest, sealer().nhs_digest(&number("9000000009")));
+        let rotated = sealer();
+        rotated.ring().put(KeyId(1), &MemoryKeys::key(1)).expect("a key");
+        rotated.ring().seal_under(KeyId(1));
+        assert_eq!(digest, rotated.nhs_digest(&number("9434765919")));
+        let bare = hmac::sign(&sealer().finder, b"9434765919");
+        assert_ne!(digest, bare.as_ref()[..16]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! in `aldgate_core::warm::memory`: challenge, then credential, then counter; only `Settled` changes anything.
 
 use aldgate_core::id::{CredentialDigest, SingleUse};
+use aldgate_core::language::Language;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::change::Change;
 use aldgate_core::warm::{Opening, PasskeyLogin, Settlement};
@@ -23,6 +24,8 @@ pub(super) struct Settling {
     pub(super) passkey: Option<PasskeyUse>,
     /// A session to open.
     pub(super) opening: Option<Opening>,
+    /// In which language somebody is to be told that it was opened in a new browser, if it was.
+    pub(super) new_browser: Option<Language>,
 }
 
 /// What an authenticator reported of a passkey.
@@ -46,20 +49,28 @@ impl Settling {
             single_use: Some((login.challenge, login.challenge_expires)),
             passkey: Some(passkey),
             opening: Some(login.opening.clone()),
+            new_browser: login.new_browser,
         }
     }
 
     pub(super) fn opening(opening: &Opening) -> Self {
-        Self { single_use: None, passkey: None, opening: Some(opening.clone()) }
+        Self { single_use: None, passkey: None, opening: Some(opening.clone()), new_browser: None }
     }
 
     pub(super) const fn consumption(value: SingleUse, until: Timestamp) -> Self {
-        Self { single_use: Some((value, until)), passkey: None, opening: None }
+        Self { single_use: Some((value, until)), passkey: None, opening: None, new_browser: None }
+    }
+}
+
+impl Settling {
+    /// Whether what the database holds decides on it. An opening alone always takes place.
+    pub(super) const fn depends(&self) -> bool {
+        self.single_use.is_some() || self.passkey.is_some()
     }
 }
 
 /// What the database holds on one settling.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) used: bool,
     pub(super) credential: Option<CredentialRecord>,
@@ -70,7 +81,8 @@ pub(super) struct Found {
 pub(super) struct Judgement<'a> {
     pub(super) outcomes: Vec<Settlement>,
     pub(super) consumed: Vec<(SingleUse, Timestamp)>,
-    pub(super) opened: Vec<&'a Opening>,
+    /// The sessions, and in which language somebody is told of each, if anybody is.
+    pub(super) opened: Vec<(&'a Opening, Option<Language>)>,
     /// The passkeys that were used, as they are now, and when.
     pub(super) used: HashMap<CredentialDigest, (CredentialRecord, Timestamp)>,
     pub(super) changes: Vec<Change>,
@@ -101,13 +113,16 @@ impl<'a> Judgement<'a> {
             self.seen.insert(value);
             self.consumed.push((value, until));
         }
-        self.opened.extend(&settling.opening);
+        self.opened.extend(settling.opening.iter().map(|opening| (opening, settling.new_browser)));
         Settlement::Settled
     }
 
     fn use_passkey(&mut self, passkey: &PasskeyUse, stored: Option<CredentialRecord>) -> Result<(), Settlement> {
         let before = self.used.get(&passkey.credential).map(|(record, _)| record.clone());
         let mut record = before.or(stored).ok_or(Settlement::CredentialGone)?;
+        if record.disabled {
+            return Err(Settlement::AccountDisabled);
+        }
         if !counter_grows(record.sign_count, passkey.sign_count) {
             return Err(Settlement::CounterRegressed);
         }

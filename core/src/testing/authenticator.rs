@@ -78,6 +78,7 @@ impl Authenticator {
             sign_count: 0,
             backup_eligible: false,
             backup_state: false,
+            disabled: false,
             revision: 1,
         }
     }

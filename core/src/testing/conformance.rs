@@ -7,6 +7,7 @@
 #![expect(clippy::expect_used, reason = "testing code: a failed expectation is a failed case")]
 
 use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
+use crate::language::Language;
 use crate::session::record::SessionRecord;
 use crate::testing::authenticator::Authenticator;
 use crate::testing::world::{self, NOW};
@@ -27,6 +28,8 @@ pub trait Registry: Send + Sync {
     async fn register(&self, user: u64) -> CredentialRecord;
     /// Removes a passkey, and retires it.
     async fn remove(&self, record: &CredentialRecord);
+    /// Disables the account of a passkey, or enables it again, and publishes that; gives the record as it is then.
+    async fn set_disabled(&self, record: &CredentialRecord, disabled: bool) -> CredentialRecord;
 }
 
 /// A tier that has no home for passkeys apart from itself: publishing one is all there is to registering it.
@@ -43,6 +46,12 @@ impl<W: Warm> Registry for Publishing<W> {
 
     async fn remove(&self, record: &CredentialRecord) {
         self.0.retire_credential(&record.account, &record.digest).await.expect("warm answers");
+    }
+
+    async fn set_disabled(&self, record: &CredentialRecord, disabled: bool) -> CredentialRecord {
+        let record = CredentialRecord { disabled, revision: record.revision + 1, ..record.clone() };
+        self.0.publish_credential(&record).await.expect("warm answers");
+        record
     }
 }
 
@@ -96,6 +105,7 @@ fn login(case: &str, n: u64, record: &CredentialRecord, sign_count: u32) -> Pass
         sign_count,
         backup_state: false,
         opening: opening(case, n, record.account, Some(record.digest)),
+        new_browser: None,
     }
 }
 
@@ -106,6 +116,7 @@ pub async fn suite(warm: Arc<dyn Warm>, registry: Arc<dyn Registry>) {
     let suite = Suite { warm, registry, notebook };
     suite.a_settled_login_has_its_session_and_its_counter().await;
     suite.refusals_come_in_order_and_change_nothing().await;
+    suite.a_disabled_account_is_opened_by_no_passkey_whatever_copy_it_was_verified_against().await;
     suite.one_challenge_opens_one_session().await;
     suite.one_counter_value_opens_one_session().await;
     suite.passkeys_without_a_counter_log_in_at_once().await;
@@ -131,7 +142,9 @@ pub async fn login_events<W: Warm + LoginEvents>(tier: Arc<W>, registry: Arc<dyn
         before = *last;
     }
     let settled = async |n: u32| {
-        let login = login("events", n.into(), &record, n);
+        // One of them in a browser that was new to the account: the cold tier learns that, and in which language.
+        let new_browser = (n == 2).then_some(Language::Welsh);
+        let login = PasskeyLogin { new_browser, ..login("events", n.into(), &record, n) };
         assert_eq!(tier.settle(&login).await, Ok(Settlement::Settled));
         login
     };
@@ -169,6 +182,7 @@ fn used(login: &PasskeyLogin) -> PasskeyUsed {
         credential: login.credential.digest,
         sign_count: login.sign_count,
         backup_state: login.backup_state,
+        new_browser: login.new_browser,
         revision: login.credential.revision + u64::from(login.sign_count),
     }
 }
@@ -229,6 +243,23 @@ impl Suite {
         assert_eq!(self.session(&gone.opening.session).await, None);
         let used = PasskeyLogin { challenge: unconsumed.challenge, ..gone };
         assert_eq!(self.settle(&used).await, Settlement::ChallengeUsed, "the challenge is judged first");
+    }
+
+    async fn a_disabled_account_is_opened_by_no_passkey_whatever_copy_it_was_verified_against(&self) {
+        let before = self.registry.register(11).await;
+        let disabled = self.registry.set_disabled(&before, true).await;
+        let found = self.credential(&before.digest).await.expect("a passkey");
+        assert!(found.disabled && disabled.disabled, "{found:?}");
+        for (n, copy) in (1..).zip([&before, &disabled]) {
+            let login = login("disabled", n, copy, 1);
+            assert_eq!(self.settle(&login).await, Settlement::AccountDisabled, "{copy:?}");
+            assert_eq!(self.session(&login.opening.session).await, None);
+        }
+        let enabled = self.registry.set_disabled(&disabled, false).await;
+        assert!(!self.credential(&before.digest).await.expect("a passkey").disabled);
+        // A gateway may have missed that, and says so with what it knows: the tier knows better.
+        assert_eq!(self.settle(&login("disabled", 3, &disabled, 2)).await, Settlement::Settled, "{enabled:?}");
+        assert_eq!(self.settle(&login("disabled", 4, &enabled, 3)).await, Settlement::Settled);
     }
 
     async fn one_challenge_opens_one_session(&self) {

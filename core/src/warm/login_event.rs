@@ -2,6 +2,7 @@
 //! read by the backend, and settled there once, however often they are read.
 
 use crate::id::{AccountId, CredentialDigest, Lane, SessionId};
+use crate::language::Language;
 use crate::time::Timestamp;
 use crate::warm::Unavailable;
 use async_trait::async_trait;
@@ -30,6 +31,8 @@ pub struct PasskeyUsed {
     pub backup_state: bool,
     /// The revision of its record since then.
     pub revision: u64,
+    /// In which language the account's owner is to be told of it, if the account was not opened in this browser before.
+    pub new_browser: Option<Language>,
 }
 
 /// A tier that keeps log-ins until the cold tier has settled them. Each lane numbers its own: later ones are higher,

@@ -104,6 +104,9 @@ impl Warm for MemoryWarm {
             let Some(credential) = state.credentials.get_mut(&login.credential.digest) else {
                 return Ok(Settlement::CredentialGone);
             };
+            if credential.disabled {
+                return Ok(Settlement::AccountDisabled);
+            }
             if !counter_grows(credential.sign_count, login.sign_count) {
                 return Ok(Settlement::CounterRegressed);
             }

@@ -14,6 +14,7 @@ pub mod memory;
 pub mod redis;
 
 use crate::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
+use crate::language::Language;
 use crate::session::record::SessionRecord;
 use crate::time::Timestamp;
 use crate::webauthn::credential::CredentialRecord;
@@ -54,6 +55,9 @@ pub struct PasskeyLogin {
     pub backup_state: bool,
     /// The session to open.
     pub opening: Opening,
+    /// In which language the account's owner is to be told of it, if the account was not opened in this browser before
+    /// ([`crate::session::opened_here`]).
+    pub new_browser: Option<Language>,
 }
 
 /// How the settling of a log-in ended. Only `Settled` has opened a session; the others have changed nothing.
@@ -68,6 +72,8 @@ pub enum Settlement {
     CounterRegressed,
     /// The passkey has meanwhile been removed.
     CredentialGone,
+    /// The passkey's account is disabled.
+    AccountDisabled,
 }
 
 /// Whether a single-use value was still unused.
@@ -92,7 +98,8 @@ pub trait Warm: Send + Sync {
     /// Settles a passkey log-in, all of it or nothing.
     async fn settle(&self, login: &PasskeyLogin) -> Result<Settlement, Unavailable>;
 
-    /// Opens a session and ends the one it replaces.
+    /// Opens a session and ends the one it replaces. A tier keeps at most 1,000 sessions of an account, so that nobody fills it
+    /// and all of them are soon ended: beyond that the one that would expire first ends, here as at a log-in.
     async fn open_session(&self, opening: &Opening) -> Result<(), Unavailable>;
 
     /// Notes when sessions were last used. Never moves a time back, never revives an ended session.

@@ -9,6 +9,10 @@ use crate::webauthn::public_key::PublicKey;
 const VERSION: u8 = 1;
 const FLAG_BACKUP_ELIGIBLE: u8 = 1;
 const FLAG_BACKUP_STATE: u8 = 2;
+const FLAG_DISABLED: u8 = 4;
+
+/// All of them: a record with another is of a later version, and not believed.
+const FLAGS: u8 = FLAG_BACKUP_ELIGIBLE | FLAG_BACKUP_STATE | FLAG_DISABLED;
 
 /// A registered passkey, as the hot path needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub struct CredentialRecord {
     pub backup_eligible: bool,
     /// Whether it was synchronised at the last log-in.
     pub backup_state: bool,
+    /// Whether its account is disabled: it opens nothing then. Who proves to hold it is told so.
+    pub disabled: bool,
     /// Grows with each change of the record, so that a late copy never replaces a newer one.
     pub revision: u64,
 }
@@ -38,7 +44,9 @@ impl CredentialRecord {
         out.push(VERSION);
         out.extend_from_slice(self.account.as_bytes());
         let flag = |set, bit| if set { bit } else { 0 };
-        let flags = flag(self.backup_eligible, FLAG_BACKUP_ELIGIBLE) | flag(self.backup_state, FLAG_BACKUP_STATE);
+        let flags = flag(self.backup_eligible, FLAG_BACKUP_ELIGIBLE)
+            | flag(self.backup_state, FLAG_BACKUP_STATE)
+            | flag(self.disabled, FLAG_DISABLED);
         out.extend_from_slice(&[self.identity as u8, flags]);
         out.extend_from_slice(&self.sign_count.to_be_bytes());
         out.extend_from_slice(&self.revision.to_be_bytes());
@@ -53,7 +61,7 @@ impl CredentialRecord {
         let ([identity, flags], rest) = rest.split_first_chunk::<2>()?;
         let (sign_count, rest) = rest.split_first_chunk::<4>()?;
         let (revision, key) = rest.split_first_chunk::<8>()?;
-        (*version == VERSION && flags & !(FLAG_BACKUP_ELIGIBLE | FLAG_BACKUP_STATE) == 0).then_some(())?;
+        (*version == VERSION && flags & !FLAGS == 0).then_some(())?;
         Some(Self {
             digest,
             account: AccountId::from_bytes(*account),
@@ -62,6 +70,7 @@ impl CredentialRecord {
             sign_count: u32::from_be_bytes(*sign_count),
             backup_eligible: flags & FLAG_BACKUP_ELIGIBLE != 0,
             backup_state: flags & FLAG_BACKUP_STATE != 0,
+            disabled: flags & FLAG_DISABLED != 0,
             revision: u64::from_be_bytes(*revision),
         })
     }
@@ -88,9 +97,12 @@ mod tests {
                 sign_count: 77,
                 backup_eligible: true,
                 backup_state: false,
+                disabled: false,
                 revision: 3,
             };
-            assert_eq!(CredentialRecord::decode(digest, &record.encode()), Some(record));
+            for record in [CredentialRecord { disabled: true, ..record.clone() }, record] {
+                assert_eq!(CredentialRecord::decode(digest, &record.encode()), Some(record));
+            }
         }
         assert_eq!(CredentialRecord::decode(digest, &[]), None);
     }

@@ -203,7 +203,8 @@ fn key_files(dir: &Path) -> Result<Vec<String>, CannotStart> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed(dir))? {
         let name = entry.map_err(failed(dir))?.file_name();
-        if let Some(name) = name.to_str().filter(|name| name.ends_with(".key") || name.ends_with(".p8")) {
+        let is_key = |name: &&str| [".key", ".p8", ".wrapped"].iter().any(|ending| name.ends_with(ending));
+        if let Some(name) = name.to_str().filter(is_key) {
             names.push(name.to_owned());
         }
     }

@@ -50,10 +50,10 @@ fn line(key: &DataKey) -> String {
 pub(crate) async fn rotate(config: Config, wait: u32) -> Result<(), CannotStart> {
     let operator = Operator::open(config).await?;
     let active_from = now().plus(Duration::from_secs(wait.into()));
-    let made = operator.store.make_data_key(&operator.data_keys, active_from, Operator::act()).await;
+    let made = operator.store.make_data_key(&*operator.data_keys, active_from, Operator::act()).await;
     let id = made.map_err(failed)?;
     operator.store.close().await;
-    say(format!("Key {id} is in {} and seals in {} s.", operator.data_keys.path(id).display(), wait));
+    say(format!("Key {id} is in {} and seals in {} s.", operator.data_keys.place(id).display(), wait));
     say("Copy it to the keys.dir of every other backend before that, and into the backup of the keys.");
     Ok(())
 }
@@ -64,7 +64,7 @@ pub(crate) async fn rotate(config: Config, wait: u32) -> Result<(), CannotStart>
 /// Why it stays.
 pub(crate) async fn drop_key(config: Config, id: u16) -> Result<(), CannotStart> {
     let operator = Operator::open(config).await?;
-    let dropped = operator.store.drop_data_key(&operator.data_keys, KeyId(id), Operator::act()).await;
+    let dropped = operator.store.drop_data_key(&*operator.data_keys, KeyId(id), Operator::act()).await;
     dropped.map_err(failed)?.map_err(|stays| CannotStart(format!("key {id} stays: {stays}")))?;
     operator.store.close().await;
     say(format!("Key {id} is gone. Backups that were made before everything was sealed anew need it still."));

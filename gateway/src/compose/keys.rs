@@ -3,16 +3,30 @@
 //! of a deployment have the same: a gateway alone makes none.
 
 use super::CannotStart;
+use aldgate_backend::store::{DataKeys, KeyFiles, KeyProgram, WrappedKeys};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::secret::{MASTER_KEY_BYTES, MasterKey};
 use aldgate_core::token::identity_assertion::SigningKey;
+use aldgate_gateway::config::Config;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
 use zeroize::Zeroize as _;
+
+/// Where the data keys lie: in files of the same directory, plain or wrapped.
+///
+/// # Errors
+/// One line that names the key of the configuration.
+pub(crate) fn data_keys(config: &Config) -> Result<Arc<dyn DataKeys>, CannotStart> {
+    let dir = config.keys.clone();
+    let Some(command) = &config.key_program else { return Ok(Arc::new(KeyFiles::new(dir))) };
+    let program = KeyProgram::new(command).map_err(|bad| CannotStart(format!("keys.wrap {bad}")))?;
+    Ok(Arc::new(WrappedKeys::new(dir, program)))
+}
 
 /// Makes a directory that only its owner may enter.
 ///

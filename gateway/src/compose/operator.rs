@@ -3,7 +3,7 @@
 
 use super::{CannotStart, database, keys, report_faults, runtime};
 use aldgate_backend::store::audit::{Act, Actor};
-use aldgate_backend::store::{KeyFiles, Store};
+use aldgate_backend::store::{DataKeys, Store};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::time::{Clock, Timestamp};
 use aldgate_gateway::clock::{SystemClock, SystemEntropy};
@@ -22,7 +22,7 @@ pub(crate) struct Operator {
     /// The database.
     pub(crate) store: Store,
     /// Where the data keys lie.
-    pub(crate) data_keys: KeyFiles,
+    pub(crate) data_keys: Arc<dyn DataKeys>,
 }
 
 impl Operator {
@@ -39,8 +39,8 @@ impl Operator {
             return Err(CannotStart(format!("{} is missing: no backend has run on this data.dir", database.display())));
         }
         let store = database::open(&config, &master, entropy).await?;
-        let data_keys = KeyFiles::new(config.keys.clone());
-        let looked = store.look_at_keys(&data_keys, now()).await;
+        let data_keys = keys::data_keys(&config)?;
+        let looked = store.look_at_keys(&*data_keys, now()).await;
         looked.map_err(|error| CannotStart(error.to_string()))?;
         Ok(Self { config, store, data_keys })
     }

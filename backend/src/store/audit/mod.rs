@@ -101,8 +101,14 @@ pub const EMAIL_CHANGED: Action = Action("email.changed");
 pub const CONTACT_CHANGE_UNDONE: Action = Action("contact-change.undone");
 /// An account was locked by its owner, since something was not done by them.
 pub const ACCOUNT_LOCKED: Action = Action("account.locked");
+/// An account was disabled by an administrator.
+pub const ACCOUNT_DISABLED: Action = Action("account.disabled");
+/// An account was enabled again.
+pub const ACCOUNT_ENABLED: Action = Action("account.enabled");
 /// An account was closed.
 pub const ACCOUNT_CLOSED: Action = Action("account.closed");
+/// It was written down what was verified of a person, and at which level.
+pub const PERSON_VERIFIED: Action = Action("person.verified");
 /// A browser was remembered, in which no second step is asked for.
 pub const BROWSER_REMEMBERED: Action = Action("browser.remembered");
 /// A remembered browser was forgotten: by its owner, or because too many were remembered.
@@ -123,6 +129,8 @@ pub const CLIENT_CHANGED: Action = Action("client.changed");
 pub const CLIENT_DISABLED: Action = Action("client.disabled");
 /// A client was put into use again.
 pub const CLIENT_ENABLED: Action = Action("client.enabled");
+/// A client was given another token for its own registration.
+pub const CLIENT_TOKEN_RENEWED: Action = Action("client.token-renewed");
 /// A client was forgotten.
 pub const CLIENT_REMOVED: Action = Action("client.removed");
 /// A key was made that signs tokens.

@@ -6,8 +6,8 @@
 use super::OpenError;
 use crate::store::sql::schema::{Schema, postgres};
 use aldgate_core::secret::Secret;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -101,6 +101,11 @@ impl Server {
     /// The server and the database, for people.
     pub fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// A connection beside those of the pool.
+    pub(in crate::store) async fn dial(&self) -> Result<PgConnection, sqlx::Error> {
+        PgConnection::connect_with(&self.options).await
     }
 
     fn failed(&self, cause: impl std::fmt::Display) -> OpenError {

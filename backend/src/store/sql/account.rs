@@ -11,7 +11,7 @@ use super::{
 use crate::model::{Account, Ending, PASSWORD_CHARS_MIN, PasswordHash};
 use crate::store::audit::{ACCOUNT_CREATED, Act, AuditEntry, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
-use crate::store::seal::Sealer;
+use crate::store::seal::{NhsDigest, Sealer};
 use crate::store::{Creation, StoreError};
 use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::time::Timestamp;
@@ -117,13 +117,24 @@ pub(super) fn number(chars: usize) -> i64 {
     i64::try_from(chars).unwrap_or(i64::MAX)
 }
 
-type Row = (Vec<u8>, Vec<u8>, i64, i64, Option<String>);
+type Row = (Vec<u8>, Vec<u8>, i64, i64, Option<String>, bool, bool);
 
-const BY_ID: &str = "SELECT id, email, created, identity, password FROM account WHERE id = $1";
+/// What is read of an account, found in one way or another.
+macro_rules! account_found {
+    ($found:literal) => {
+        concat!(
+            "SELECT a.id, a.email, a.created, a.identity, a.password,
+                    EXISTS (SELECT 1 FROM second_step s WHERE s.account = a.id),
+                    EXISTS (SELECT 1 FROM disabled_account d WHERE d.account = a.id)
+             FROM ",
+            $found
+        )
+    };
+}
 
-const BY_EMAIL: &str = "
-    SELECT a.id, a.email, a.created, a.identity, a.password
-    FROM identifier i JOIN account a ON a.n = i.account WHERE i.digest = $1";
+const BY_ID: &str = account_found!("account a WHERE a.id = $1");
+const BY_EMAIL: &str = account_found!("identifier i JOIN account a ON a.n = i.account WHERE i.digest = $1");
+const BY_NHS_NUMBER: &str = account_found!("person p JOIN account a ON a.id = p.account WHERE p.nhs_number = $1");
 
 /// A few accounts, with their sealed addresses.
 pub(in crate::store) async fn some(readers: &Readers) -> Result<Vec<(AccountId, Vec<u8>)>, StoreError> {
@@ -152,7 +163,18 @@ pub(in crate::store) async fn by_email(
     row.map(|row| account(sealer, row)).transpose()
 }
 
-fn account(sealer: &Sealer, (id, email, created, identity, password): Row) -> Result<Account, StoreError> {
+/// The account of whose owner this is the digest of the NHS number.
+pub(in crate::store) async fn by_nhs_number(
+    readers: &Readers,
+    sealer: &Sealer,
+    digest: NhsDigest,
+) -> Result<Option<Account>, StoreError> {
+    let row: Option<Row> = query(BY_NHS_NUMBER).bind(digest).optional(readers).await?;
+    row.map(|row| account(sealer, row)).transpose()
+}
+
+fn account(sealer: &Sealer, row: Row) -> Result<Account, StoreError> {
+    let (id, email, created, identity, password, has_second_step, disabled) = row;
     let id = account_id(&id)?;
     Ok(Account {
         id,
@@ -160,6 +182,8 @@ fn account(sealer: &Sealer, (id, email, created, identity, password): Row) -> Re
         created: timestamp(created),
         identity: identity_level(identity)?,
         password: password.map(PasswordHash::new),
+        has_second_step,
+        disabled,
     })
 }
 

@@ -5,7 +5,7 @@
 //! order of kinds, one of a kind.
 
 use super::connection::Isolation;
-use super::{Connection, Readers, query, timestamp};
+use super::{Connection, Value, query, rows_query, timestamp, unreadable};
 use crate::store::job::{Tx, Write};
 use crate::store::{Attempt, Once, Reservation, StoreError};
 use aldgate_core::time::Timestamp;
@@ -17,31 +17,39 @@ pub(in crate::store) struct Reserve {
     pub(in crate::store) now: Timestamp,
 }
 
-/// The count stops one above the limit: what was refused need not be counted for ever.
+/// Counts one under each key. A window that is over begins anew.
 const RESERVE: &str = "
-    INSERT INTO attempt (key, used, resets) VALUES ($1, 1, $4)
+    INSERT INTO attempt (key, used, resets) VALUES {rows}
     ON CONFLICT (key) DO UPDATE SET
-        used = CASE WHEN attempt.resets <= $3 THEN 1 WHEN attempt.used > $2 THEN attempt.used
-                    ELSE attempt.used + 1 END,
-        resets = CASE WHEN attempt.resets <= $3 THEN $4 ELSE attempt.resets END
-    RETURNING used, resets";
+        used = CASE WHEN attempt.resets <= {next} THEN 1 ELSE attempt.used + 1 END,
+        resets = CASE WHEN attempt.resets <= {next} THEN excluded.resets ELSE attempt.resets END
+    RETURNING key, used, resets";
 
 #[async_trait]
 impl Write for Reserve {
     type Outcome = Attempt;
     const ISOLATION: Isolation = Isolation::ReadCommitted;
 
+    /// Counts under all keys, in one statement, and takes back what stands behind one that has none left.
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Attempt, StoreError> {
-        let mut least = u32::MAX;
-        for (at, Reservation { key, limit, window }) in self.under.iter().enumerate() {
-            let reserve = query(RESERVE).bind(*key).bind(*limit).bind(self.now).bind(self.now.plus(*window));
-            let (used, resets): (i64, i64) = reserve.one(&mut *tx.connection).await?;
+        let row = |under: &Reservation| [under.key.into(), 1_i64.into(), self.now.plus(under.window).into()];
+        let rows: Vec<[Value; 3]> = self.under.iter().map(row).collect();
+        let counted = rows_query(RESERVE, &rows).kept().bind(self.now);
+        let counted: Vec<(Vec<u8>, i64, i64)> = counted.all(&mut *tx.connection).await?;
+        let mut left = Vec::with_capacity(rows.len());
+        for (at, Reservation { key, limit, .. }) in self.under.iter().enumerate() {
+            let its = counted.iter().find(|(counted, ..)| counted == key);
+            let (_, used, resets) = its.ok_or_else(|| unreadable("no attempt that was just counted"))?;
             match u32::try_from(i64::from(*limit) - used) {
-                Ok(left) => least = least.min(left),
-                Err(_) => return Ok(Attempt::Exhausted { until: timestamp(resets), at }),
+                Ok(more) => left.push(more),
+                Err(_) => {
+                    let behind: Vec<_> = self.under.iter().skip(at + 1).map(|under| under.key).collect();
+                    give_back(tx.connection, &behind).await?;
+                    return Ok(Attempt::Exhausted { until: timestamp(*resets), at });
+                }
             }
         }
-        Ok(Attempt::Granted { left: least })
+        Ok(Attempt::Granted { left })
     }
 }
 
@@ -53,22 +61,6 @@ pub(super) async fn is_first(connection: &mut Connection, once: &Once) -> Result
     Ok(first.execute(connection).await? > 0)
 }
 
-/// Whether half of the attempts of one of these windows, or more, are counted.
-pub(in crate::store) async fn is_half_used(
-    readers: &Readers,
-    under: &[Reservation],
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    for Reservation { key, limit, .. } in under {
-        let used = query("SELECT used FROM attempt WHERE key = $1 AND resets > $2").bind(*key).bind(now);
-        let used: Option<(i64,)> = used.optional(readers).await?;
-        if used.is_some_and(|(used,)| used * 2 >= i64::from(*limit)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// Takes back one attempt of each key.
 pub(in crate::store) struct GiveBack(pub(in crate::store) Vec<[u8; 32]>);
 
@@ -78,12 +70,16 @@ impl Write for GiveBack {
     const ISOLATION: Isolation = Isolation::ReadCommitted;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        for key in &self.0 {
-            let update = query("UPDATE attempt SET used = used - 1 WHERE key = $1 AND used > 0");
-            update.bind(*key).execute(&mut *tx.connection).await?;
-        }
-        Ok(())
+        give_back(tx.connection, &self.0).await
     }
+}
+
+async fn give_back(connection: &mut Connection, keys: &[[u8; 32]]) -> Result<(), StoreError> {
+    for key in keys {
+        let update = query("UPDATE attempt SET used = used - 1 WHERE key = $1 AND used > 0");
+        update.bind(*key).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Forgets the attempts of these keys.

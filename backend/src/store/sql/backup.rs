@@ -1,7 +1,7 @@
 //! Copying an SQLite database, and looking whether a database is whole.
 
 use super::connection::Readers;
-use super::{Connection, query};
+use super::{Connection, query, untold};
 use crate::store::StoreError;
 use sqlx::SqlitePool;
 use std::fs::OpenOptions;
@@ -24,12 +24,13 @@ const WHAT_LETS_IN: [&str; 3] = [
     "DELETE FROM remembered_browser",
 ];
 
-/// Takes away by what somebody is in or comes in with less than they showed first, whatever account it is of.
+/// Takes away by what somebody is in or comes in with less than they showed first, whatever account it is of. A shared tier may
+/// know a later time, in which an account was enabled that is disabled here: it is told what is here.
 pub(in crate::store) async fn nobody_is_in(connection: &mut Connection) -> Result<(), StoreError> {
     for statement in WHAT_LETS_IN {
         query(statement).execute(&mut *connection).await?;
     }
-    Ok(())
+    untold::note_all_disabled(connection).await
 }
 
 /// What is damaged, if anything is. PostgreSQL looks after its own files.

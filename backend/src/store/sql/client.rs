@@ -1,11 +1,12 @@
 //! Clients of the OpenID provider.
 
-use super::{Readers, query, revocation, timestamp, unreadable};
+use super::{Readers, query, timestamp, unreadable, untold};
 use crate::store::StoreError;
 use crate::store::audit::{
     Act, Action, AuditEntry, CLIENT_CHANGED, CLIENT_DISABLED, CLIENT_ENABLED, CLIENT_REGISTERED, CLIENT_REMOVED,
+    CLIENT_TOKEN_RENEWED,
 };
-use crate::store::client::StoredClient;
+use crate::store::client::{ClientChange, StoredClient, TokenOfClient};
 use crate::store::job::{Tx, Write};
 use async_trait::async_trait;
 
@@ -66,29 +67,51 @@ impl Write for Add {
     }
 }
 
-/// What is registered of a client from now on, if its token is of this generation: the next is good then.
-pub(in crate::store) struct Change {
-    pub(in crate::store) id: String,
-    pub(in crate::store) generation: u32,
-    pub(in crate::store) record: Vec<u8>,
-    pub(in crate::store) act: Act,
-}
+/// What is registered of a client from now on.
+pub(in crate::store) struct Change(pub(in crate::store) ClientChange);
 
-const CHANGE: &str = "UPDATE client SET record = $2, revision = revision + 1, generation = $4
-                      WHERE id = $1 AND record IS NOT NULL AND disabled = 0 AND generation = $3";
+/// Whatever becomes of a client, its disabling too, raises its revision.
+const CHANGE: &str = "UPDATE client SET record = $2, revision = revision + 1, generation = generation + $4
+                      WHERE id = $1 AND record IS NOT NULL AND revision = $3";
 
 #[async_trait]
 impl Write for Change {
+    type Outcome = bool;
+
+    async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let ClientChange { id, revision, record, token, ends_tokens, members, act } = &self.0;
+        let change = query(CHANGE).bind(id.clone()).bind(record.clone()).bind(*revision);
+        let change = change.bind(i64::from(*token == TokenOfClient::Renewed));
+        if change.execute(&mut *tx.connection).await? == 0 {
+            return Ok(false);
+        }
+        if *ends_tokens {
+            untold::note_client(tx.connection, id, act.at).await?;
+        }
+        let entry = entry(act, CLIENT_CHANGED, id);
+        tx.audit(if members.is_empty() { entry } else { entry.with("members", members.join(" ")) }).await?;
+        Ok(true)
+    }
+}
+
+/// Another token of a client's, for its own registration.
+pub(in crate::store) struct RenewToken {
+    pub(in crate::store) id: String,
+    pub(in crate::store) act: Act,
+}
+
+const RENEW_TOKEN: &str = "UPDATE client SET generation = generation + 1, revision = revision + 1
+                           WHERE id = $1 AND record IS NOT NULL AND disabled = 0 RETURNING generation";
+
+#[async_trait]
+impl Write for RenewToken {
     type Outcome = Option<u32>;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Option<u32>, StoreError> {
-        let next = self.generation.saturating_add(1);
-        let change = query(CHANGE).bind(self.id.clone()).bind(self.record.clone()).bind(self.generation).bind(next);
-        if change.execute(&mut *tx.connection).await? == 0 {
-            return Ok(None);
-        }
-        tx.audit(entry(&self.act, CLIENT_CHANGED, &self.id)).await?;
-        Ok(Some(next))
+        let renewed: Vec<(i64,)> = query(RENEW_TOKEN).bind(self.id.clone()).all(&mut *tx.connection).await?;
+        let Some((generation,)) = renewed.first() else { return Ok(None) };
+        tx.audit(entry(&self.act, CLIENT_TOKEN_RENEWED, &self.id)).await?;
+        number(*generation).map(Some)
     }
 }
 
@@ -113,28 +136,32 @@ impl Write for SetDisabled {
         let set = query(SET_DISABLED).bind(self.id.clone()).bind(i64::from(self.disabled)).bind(self.act.at);
         set.execute(&mut *tx.connection).await?;
         if self.disabled {
-            revocation::note_client(tx.connection, &self.id, self.act.at).await?;
+            untold::note_client(tx.connection, &self.id, self.act.at).await?;
         }
         let action = if self.disabled { CLIENT_DISABLED } else { CLIENT_ENABLED };
         tx.audit(entry(&self.act, action, &self.id)).await
     }
 }
 
-/// A client to forget.
+/// A client to forget. Its name stays behind, out of use: people have allowed that name something, and whoever were given
+/// it next would have it from them.
 pub(in crate::store) struct Remove {
     pub(in crate::store) id: String,
     pub(in crate::store) act: Act,
 }
+
+const REMOVE: &str =
+    "UPDATE client SET record = NULL, disabled = 1, revision = revision + 1, generation = generation + 1
+                      WHERE id = $1 AND record IS NOT NULL";
 
 #[async_trait]
 impl Write for Remove {
     type Outcome = bool;
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let remove = query("DELETE FROM client WHERE id = $1 AND record IS NOT NULL").bind(self.id.clone());
-        let removed = remove.execute(&mut *tx.connection).await? == 1;
+        let removed = query(REMOVE).bind(self.id.clone()).execute(&mut *tx.connection).await? == 1;
         if removed {
-            revocation::note_client(tx.connection, &self.id, self.act.at).await?;
+            untold::note_client(tx.connection, &self.id, self.act.at).await?;
             tx.audit(entry(&self.act, CLIENT_REMOVED, &self.id)).await?;
         }
         Ok(removed)

@@ -32,12 +32,13 @@ fn key_row((id, check_value, active_from, resealed_at): Row) -> Result<KeyRow, S
     })
 }
 
-/// Adds one.
-pub(in crate::store) async fn add(connection: &mut Connection, row: &KeyRow) -> Result<(), StoreError> {
-    let add = query("INSERT INTO data_key (id, check_value, active_from) VALUES ($1, $2, $3)");
-    let add = add.bind(i64::from(row.id.0)).bind(row.check_value.as_slice()).bind(row.active_from);
-    add.execute(connection).await?;
-    Ok(())
+const ADD: &str = "
+    INSERT INTO data_key (id, check_value, active_from) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING";
+
+/// Adds one. False if there is one of this number.
+pub(in crate::store) async fn add(connection: &mut Connection, row: &KeyRow) -> Result<bool, StoreError> {
+    let add = query(ADD).bind(i64::from(row.id.0)).bind(row.check_value.as_slice()).bind(row.active_from);
+    Ok(add.execute(connection).await? > 0)
 }
 
 /// Removes one.

@@ -8,16 +8,15 @@ use super::attempt::is_first;
 use super::contact::take_back_since;
 use super::passkey;
 use super::session::End;
-use super::{Connection, client_session, credential_digest, query, revocation, standing};
+use super::{Connection, client_session, credential_digest, query, standing, untold};
 use crate::model::{Ending, Farewell, PasswordHash, Revocation};
 use crate::store::audit::{ACCOUNT_CLOSED, ACCOUNT_LOCKED, Act, AuditEntry, PASSKEY_REMOVED, PASSWORD_SET};
 use crate::store::job::{Tx, Write};
-use crate::store::{Once, Recovery, StoreError, TakenAway};
+use crate::store::{Distrust, Once, Recovery, StoreError, TakenAway};
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::change::Change;
 use async_trait::async_trait;
-use std::sync::Arc;
 
 /// Ends sessions of an account: here, if they are in this tier; else that tier is told, unless it is of a single one,
 /// which whoever ends it tells it at once. Services that serve the person from them are told later. Gives how many were
@@ -35,7 +34,7 @@ pub(super) async fn end_sessions(
         Ending::OfCredential(credential, keep) => Some((Some(credential), keep)),
     };
     if let Some((credential, keep)) = revoked {
-        revocation::note(tx.connection, &Revocation { account: *account, credential, keep }).await?;
+        untold::note_revocation(tx.connection, &Revocation { account: *account, credential, keep }).await?;
     }
     if let Ending::AllBut(keep) = ending {
         standing::put_out(tx.connection, account, keep, at).await?;
@@ -88,15 +87,13 @@ pub(in crate::store) struct Recover {
 
 const VOUCHED: &str = "SELECT EXISTS (SELECT 1 FROM second_step WHERE account = $1)";
 const LOWER: &str = "UPDATE account SET identity = 0 WHERE id = $1 AND identity <> 0";
-const REVISE: &str = "
-    UPDATE credential SET revision = revision + 1 WHERE account = (SELECT n FROM account WHERE id = $1)";
 
 #[async_trait]
 impl Write for Recover {
     type Outcome = Recovery;
 
     fn is_done(outcome: &Recovery) -> bool {
-        matches!(outcome, Recovery::Recovered(_))
+        *outcome == Recovery::Recovered
     }
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<Recovery, StoreError> {
@@ -108,28 +105,24 @@ impl Write for Recover {
             return Ok(Recovery::Overtaken);
         }
         let (vouched,): (bool,) = query(VOUCHED).bind(account).one(&mut *tx.connection).await?;
-        let mut lowered = Vec::new();
-        if !vouched {
-            let lower = query(LOWER).bind(account).execute(&mut *tx.connection).await?;
-            if lower > 0 {
-                delete(tx.connection, REVISE, &self.account).await?;
-                lowered = passkey::records(tx.connection, &self.account).await?;
-                tx.changes.extend(lowered.iter().map(|record| Change::CredentialChanged(Arc::new(record.clone()))));
-            }
+        let lowered = !vouched && query(LOWER).bind(account).execute(&mut *tx.connection).await? > 0;
+        if lowered {
+            passkey::revise(tx, &account, true).await?;
         }
         everybody_out(tx, &self.account, self.act.at).await?;
-        let identity = if lowered.is_empty() { "kept" } else { "lowered" };
+        let identity = if lowered { "lowered" } else { "kept" };
         let entry = AuditEntry::done(self.act.clone(), PASSWORD_SET).about(self.account);
         tx.audit(entry.with("how", "recovered").with("identity", identity)).await?;
-        Ok(Recovery::Recovered(lowered))
+        Ok(Recovery::Recovered)
     }
 }
 
 /// Locks an account whose owner says that something was not done by them: everybody is out, its password and its
-/// recovery codes open nothing, and neither does what was added since then; its address and telephones are what they were.
+/// recovery codes open nothing, and neither does what was added since then, or the passkey of the log-in that was not
+/// theirs; its address and telephones are what they were.
 pub(in crate::store) struct Lock {
     pub(in crate::store) account: AccountId,
-    pub(in crate::store) since: Timestamp,
+    pub(in crate::store) distrust: Distrust,
     pub(in crate::store) once: Option<Once>,
     pub(in crate::store) act: Act,
 }
@@ -145,6 +138,10 @@ async fn may_go_on(connection: &mut Connection, once: Option<&Once>) -> Result<b
 const NEW_PASSKEYS: &str = "
     SELECT c.digest FROM account a JOIN credential c ON c.account = a.n WHERE a.id = $1 AND c.created >= $2";
 
+const PASSKEYS_OF_LOG_IN: &str = "
+    SELECT DISTINCT c.digest FROM login_event e JOIN credential c ON c.digest = e.credential
+    WHERE e.account = $1 AND e.at = $2";
+
 #[async_trait]
 impl Write for Lock {
     type Outcome = bool;
@@ -157,8 +154,12 @@ impl Write for Lock {
         if !may_go_on(tx.connection, self.once.as_ref()).await? {
             return Ok(false);
         }
-        take_away_since(tx, &self.account, self.since, &self.act).await?;
-        take_back_since(tx, &self.account, self.since).await?;
+        let Distrust { since, log_in } = self.distrust;
+        if let Some(at) = log_in {
+            retire(tx, PASSKEYS_OF_LOG_IN, &self.account, at, &self.act).await?;
+        }
+        take_away_since(tx, &self.account, since, &self.act).await?;
+        take_back_since(tx, &self.account, since).await?;
         everybody_out(tx, &self.account, self.act.at).await?;
         tx.audit(AuditEntry::done(self.act.clone(), ACCOUNT_LOCKED).about(self.account)).await?;
         Ok(true)
@@ -189,13 +190,19 @@ pub(super) async fn take_away_since(
         password: forget.execute(&mut *tx.connection).await? > 0,
         recovery_codes: codes.execute(&mut *tx.connection).await? > 0,
         second_steps: drop_second_steps(tx.connection, account, since).await?,
-        passkeys: retire_since(tx, account, since, act).await?,
+        passkeys: retire(tx, NEW_PASSKEYS, account, since, act).await?,
     })
 }
 
-/// Retires the passkeys of an account that were added since then: here, and in every gateway. Gives how many.
-async fn retire_since(tx: &mut Tx<'_>, account: &AccountId, since: Timestamp, act: &Act) -> Result<u64, StoreError> {
-    let found = query(NEW_PASSKEYS).bind(*account).bind(since);
+/// Retires those passkeys of an account that a statement finds by a moment: here, and in every gateway. Gives how many.
+async fn retire(
+    tx: &mut Tx<'_>,
+    which: &'static str,
+    account: &AccountId,
+    moment: Timestamp,
+    act: &Act,
+) -> Result<u64, StoreError> {
+    let found = query(which).bind(*account).bind(moment);
     let passkeys: Vec<(Vec<u8>,)> = found.all(&mut *tx.connection).await?;
     let count = u64::try_from(passkeys.len()).unwrap_or(u64::MAX);
     for (bytes,) in passkeys {
@@ -204,7 +211,7 @@ async fn retire_since(tx: &mut Tx<'_>, account: &AccountId, since: Timestamp, ac
         delete.execute(&mut *tx.connection).await?;
         tx.changes.push(Change::CredentialRetired(digest));
         let revocation = Revocation { account: *account, credential: Some(digest), keep: None };
-        revocation::note(tx.connection, &revocation).await?;
+        untold::note_revocation(tx.connection, &revocation).await?;
         let entry = AuditEntry::done(act.clone(), PASSKEY_REMOVED).about(*account);
         tx.audit(entry.with("passkey", digest)).await?;
     }
@@ -217,7 +224,7 @@ pub(in crate::store) struct Close {
     pub(in crate::store) act: Act,
 }
 
-const OF_ACCOUNT: [&str; 7] = [
+const OF_ACCOUNT: [&str; 8] = [
     "DELETE FROM consent WHERE account = $1",
     "DELETE FROM client_metadata WHERE account = $1",
     "DELETE FROM client_text WHERE account = $1",
@@ -225,6 +232,7 @@ const OF_ACCOUNT: [&str; 7] = [
     "DELETE FROM second_step WHERE account = $1",
     "DELETE FROM recovery_code WHERE account = $1",
     "DELETE FROM contact_change WHERE account = $1",
+    "DELETE FROM disabled_account WHERE account = $1",
 ];
 
 #[async_trait]
@@ -236,7 +244,7 @@ impl Write for Close {
     }
 
     async fn write(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        retire_since(tx, &self.account, Timestamp::default(), &self.act).await?;
+        retire(tx, NEW_PASSKEYS, &self.account, Timestamp::default(), &self.act).await?;
         everybody_out(tx, &self.account, self.act.at).await?;
         for statement in OF_ACCOUNT {
             delete(tx.connection, statement, &self.account).await?;

@@ -1,8 +1,8 @@
 //! Grants: made once, replaced by compare-and-set, ended for good.
 
 use super::{
-    Connection, Query, Readers, account_id, client_session, consent, query, revocation, session_id, standing,
-    timestamp, unreadable,
+    Connection, Query, Readers, account_id, client_session, consent, query, session_id, standing, timestamp,
+    unreadable, untold,
 };
 use crate::model::{Consent, Grant, GrantId};
 use crate::store::job::{Tx, Write};
@@ -70,7 +70,7 @@ const INSERT: &str = "
 pub(super) async fn end(connection: &mut Connection, ending: Query, at: Timestamp) -> Result<usize, StoreError> {
     let ended: Vec<(Vec<u8>,)> = ending.all(&mut *connection).await?;
     let ended: Vec<GrantId> = ended.iter().map(|(id,)| grant_id(id)).collect::<Result<_, _>>()?;
-    revocation::note_grants(connection, &ended, at).await?;
+    untold::note_grants(connection, &ended, at).await?;
     Ok(ended.len())
 }
 

@@ -60,7 +60,7 @@ const USE: &str = "
                          ELSE credential.last_used END
     FROM (VALUES {rows}) AS used WHERE credential.digest = used.column1";
 
-const APPEND: &str = "INSERT INTO login_event (account, credential, session, at) VALUES {rows}";
+const APPEND: &str = "INSERT INTO login_event (account, credential, session, at, untold) VALUES {rows}";
 
 const ADVANCE: &str = "
     INSERT INTO settled (lane, through) VALUES ($1, $2) ON CONFLICT (lane) DO UPDATE SET through = excluded.through";
@@ -97,11 +97,12 @@ async fn note_uses(connection: &mut Connection, fresh: &[&(u64, LoginEvent)]) ->
 }
 
 async fn append(connection: &mut Connection, fresh: &[&(u64, LoginEvent)]) -> Result<(), StoreError> {
-    let events: Vec<[Value; 4]> = fresh
+    let events: Vec<[Value; 5]> = fresh
         .iter()
         .map(|(_, event)| {
             let credential = event.passkey.map(|used| used.credential);
-            [event.account.into(), credential.into(), event.session.into(), event.at.into()]
+            let untold = event.passkey.and_then(|used| used.new_browser).map(|language| i64::from(language.number()));
+            [event.account.into(), credential.into(), event.session.into(), event.at.into(), untold.into()]
         })
         .collect();
     write_rows(connection, APPEND, &events).await?;

@@ -1,10 +1,12 @@
 //! Passkeys: the credential rows, as a log-in needs them and as their owner's list shows them.
 
+use super::connection::On;
 use super::ending::end_sessions;
 use super::{
-    Connection, Readers, Value, account_id, credential_digest, identity_level, query, timestamp, unreadable, write_rows,
+    Connection, Readers, Value, account_id, credential_digest, identity_level, query, timestamp, unreadable, untold,
+    write_rows,
 };
-use crate::model::{Ending, NewCredential, Passkey};
+use crate::model::{ChangedPasskeys, Ending, NewCredential, Passkey};
 use crate::store::audit::{Act, AuditEntry, PASSKEY_ADDED, PASSKEY_REMOVED, PASSKEY_RENAMED};
 use crate::store::job::{Tx, Write};
 use crate::store::{Addition, PASSKEYS_MAX, Removal, StoreError};
@@ -13,6 +15,7 @@ use aldgate_core::warm::change::Change;
 use aldgate_core::webauthn::credential::CredentialRecord;
 use aldgate_core::webauthn::public_key::PublicKey;
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// A passkey to write.
 #[derive(Clone)]
@@ -61,11 +64,12 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// A credential row as a log-in needs it: account, identity, key, counter, eligible, backed up, revision.
-pub(super) type RecordRow = (Vec<u8>, i64, Vec<u8>, i64, i64, i64, i64);
+/// A credential row as a log-in needs it: account, identity, key, counter, eligible, backed up, revision, whether the account is
+/// disabled.
+pub(super) type RecordRow = (Vec<u8>, i64, Vec<u8>, i64, i64, i64, i64, bool);
 
 pub(super) fn record(digest: CredentialDigest, row: RecordRow) -> Result<CredentialRecord, StoreError> {
-    let (account, identity, key, sign_count, backup_eligible, backup_state, revision) = row;
+    let (account, identity, key, sign_count, backup_eligible, backup_state, revision, disabled) = row;
     Ok(CredentialRecord {
         digest,
         account: account_id(&account)?,
@@ -74,12 +78,14 @@ pub(super) fn record(digest: CredentialDigest, row: RecordRow) -> Result<Credent
         sign_count: u32::try_from(sign_count).map_err(|_| unreadable("a signature counter"))?,
         backup_eligible: backup_eligible != 0,
         backup_state: backup_state != 0,
+        disabled,
         revision: u64::try_from(revision).map_err(|_| unreadable("a revision"))?,
     })
 }
 
 const RECORD: &str = "
-    SELECT a.id, a.identity, c.public_key, c.sign_count, c.backup_eligible, c.backup_state, c.revision
+    SELECT a.id, a.identity, c.public_key, c.sign_count, c.backup_eligible, c.backup_state, c.revision,
+           EXISTS (SELECT 1 FROM disabled_account d WHERE d.account = a.id)
     FROM credential c JOIN account a ON a.n = c.account WHERE c.digest = $1";
 
 /// The record of a passkey.
@@ -92,20 +98,35 @@ pub(in crate::store) async fn credential(
 }
 
 const RECORDS: &str = "
-    SELECT c.digest, a.id, a.identity, c.public_key, c.sign_count, c.backup_eligible, c.backup_state, c.revision
+    SELECT c.digest, a.id, a.identity, c.public_key, c.sign_count, c.backup_eligible, c.backup_state, c.revision,
+           EXISTS (SELECT 1 FROM disabled_account d WHERE d.account = a.id)
     FROM account a JOIN credential c ON c.account = a.n WHERE a.id = $1";
 
 /// What log-ins need of the passkeys of an account.
-pub(super) async fn records(
-    connection: &mut Connection,
+pub(in crate::store) async fn records<'a>(
+    on: impl Into<On<'a>>,
     account: &AccountId,
 ) -> Result<Vec<CredentialRecord>, StoreError> {
-    type Row = (Vec<u8>, Vec<u8>, i64, Vec<u8>, i64, i64, i64, i64);
-    let rows: Vec<Row> = query(RECORDS).bind(*account).all(connection).await?;
-    let read = |(digest, account, identity, key, count, eligible, state, revision): Row| {
-        record(credential_digest(&digest)?, (account, identity, key, count, eligible, state, revision))
+    type Row = (Vec<u8>, Vec<u8>, i64, Vec<u8>, i64, i64, i64, i64, bool);
+    let rows: Vec<Row> = query(RECORDS).bind(*account).all(on).await?;
+    let read = |(digest, account, identity, key, count, eligible, state, revision, disabled): Row| {
+        record(credential_digest(&digest)?, (account, identity, key, count, eligible, state, revision, disabled))
     };
     rows.into_iter().map(read).collect()
+}
+
+const REVISE: &str = "
+    UPDATE credential SET revision = revision + 1 WHERE account = (SELECT n FROM account WHERE id = $1)";
+
+/// Makes known that the passkeys of an account are worth another thing from now on: here at once, to a tier elsewhere as soon as
+/// it can be told. With `ends_all`, whatever they open there until then ends when it is.
+pub(super) async fn revise(tx: &mut Tx<'_>, account: &AccountId, ends_all: bool) -> Result<(), StoreError> {
+    if query(REVISE).bind(*account).execute(&mut *tx.connection).await? == 0 {
+        return Ok(());
+    }
+    let records = records(&mut *tx.connection, account).await?;
+    tx.changes.extend(records.into_iter().map(|record| Change::CredentialChanged(Arc::new(record))));
+    untold::note_passkeys(tx.connection, &ChangedPasskeys { account: *account, ends_all }).await
 }
 
 type ListRow = (Vec<u8>, Vec<u8>, String, i64, Option<i64>, i64, i64, Option<Vec<u8>>);

@@ -195,6 +195,13 @@ pub(in crate::store) async fn progress<'a>(
     Ok(row.map_or_else(Default::default, |(after, done)| (after, done != 0)))
 }
 
+/// Whether somebody has begun to seal anew under a newer key.
+pub(in crate::store) async fn is_overtaken<'a>(on: impl Into<On<'a>>, key: KeyId) -> Result<bool, StoreError> {
+    let newer = query("SELECT EXISTS (SELECT 1 FROM reseal WHERE key > $1)").bind(i64::from(key.0));
+    let (newer,): (bool,) = newer.one(on).await?;
+    Ok(newer)
+}
+
 const ADVANCE: &str = "
     INSERT INTO reseal (place, key, after, done) VALUES ($1, $2, $3, $4)
     ON CONFLICT (place) DO UPDATE SET key = excluded.key, after = excluded.after, done = excluded.done";

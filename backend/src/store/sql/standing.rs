@@ -29,11 +29,13 @@ pub(super) async fn put_out(
 
 /// The gate says in seconds when somebody has signed in: one of the second in which all were ended may be of after that.
 const STANDS: &str = "
-    SELECT EXISTS (SELECT 1 FROM account WHERE id = $1 AND (out_at < $2 OR out_keep = $3))";
+    SELECT EXISTS (
+        SELECT 1 FROM account WHERE id = $1 AND (out_at < $2 OR out_keep = $3)
+            AND NOT EXISTS (SELECT 1 FROM disabled_account d WHERE d.account = $1))";
 
 const SECOND: u64 = 1_000;
 
-/// Whether a session was not among those that were ended.
+/// Whether a session was not among those that were ended. None stands of a disabled account.
 pub(in crate::store) async fn stands(connection: &mut Connection, session: &InSession) -> Result<bool, StoreError> {
     let InSession { account, session, authenticated } = session;
     let second_over = Timestamp::from_millis((authenticated.as_millis() / SECOND + 1) * SECOND);

@@ -51,7 +51,8 @@ pub(in crate::store) fn query(text: &'static str) -> Query {
     Query { text: text.into_sql_str(), values: Vec::new(), keep: true }
 }
 
-/// A statement over rows: `{rows}` in the text stands for `($1, $2), ($3, $4)` and so on. At most [`rows_max`] of them.
+/// A statement over rows: `{rows}` in the text stands for `($1, $2), ($3, $4)` and so on, and `{next}` for the parameter
+/// after them, which is bound next. At most [`rows_max`] of them.
 pub(in crate::store) fn rows_query<const N: usize>(text: &'static str, rows: &[[Value; N]]) -> Query {
     let mut list = String::with_capacity(rows.len() * N * 7);
     for row in 0..rows.len() {
@@ -65,7 +66,9 @@ pub(in crate::store) fn rows_query<const N: usize>(text: &'static str, rows: &[[
         }
         list.push(')');
     }
-    let text = AssertSqlSafe(text.replace("{rows}", &list)).into_sql_str(); // Numbers only were put in.
+    let next = format!("${}", rows.len() * N + 1);
+    // Numbers only are put in.
+    let text = AssertSqlSafe(text.replace("{rows}", &list).replace("{next}", &next)).into_sql_str();
     Query { text, values: rows.iter().flatten().cloned().collect(), keep: rows.len() == 1 || rows.len() == rows_max(N) }
 }
 
@@ -103,6 +106,12 @@ impl Query {
     /// Binds the next value.
     pub(in crate::store) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
+        self
+    }
+
+    /// Says that it comes again with as many rows.
+    pub(in crate::store) const fn kept(mut self) -> Self {
+        self.keep = true;
         self
     }
 

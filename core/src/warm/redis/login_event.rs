@@ -10,6 +10,7 @@ use super::key::Slot;
 use super::server::Reach;
 use super::tag::Forged;
 use crate::id::{AccountId, CredentialDigest, Lane, SessionId};
+use crate::language::Language;
 use crate::time::Timestamp;
 use crate::warm::login_event::{LoginEvent, LoginEvents, PasskeyUsed};
 use crate::warm::{Opening, Unavailable};
@@ -35,11 +36,11 @@ impl LoginEvent {
     pub(super) fn encode(&self) -> Vec<u8> {
         let at = self.at.as_millis().to_be_bytes();
         let mut out = [self.account.as_bytes().as_slice(), self.session.as_bytes(), &at].concat();
-        if let Some(PasskeyUsed { credential, sign_count, backup_state, revision }) = &self.passkey {
+        if let Some(PasskeyUsed { credential, sign_count, backup_state, revision, new_browser }) = &self.passkey {
             out.extend_from_slice(credential.as_bytes());
             out.extend_from_slice(&sign_count.to_be_bytes());
             out.extend_from_slice(&revision.to_be_bytes());
-            out.push(u8::from(*backup_state));
+            out.push(u8::from(*backup_state) | new_browser.map_or(0, Language::number) << 1);
         }
         out
     }
@@ -63,12 +64,17 @@ fn decode_passkey(bytes: &[u8]) -> Option<PasskeyUsed> {
     let (credential, rest) = bytes.split_first_chunk::<32>()?;
     let (sign_count, rest) = rest.split_first_chunk::<4>()?;
     let (revision, rest) = rest.split_first_chunk::<8>()?;
-    let &[backup_state @ (0 | 1)] = rest else { return None };
+    let &[flags] = rest else { return None };
+    let new_browser = match flags >> 1 {
+        0 => None,
+        number => Some(Language::of_number(number)?),
+    };
     Some(PasskeyUsed {
         credential: CredentialDigest::from_bytes(*credential),
         sign_count: u32::from_be_bytes(*sign_count),
-        backup_state: backup_state == 1,
+        backup_state: flags & 1 == 1,
         revision: u64::from_be_bytes(*revision),
+        new_browser,
     })
 }
 
@@ -166,8 +172,13 @@ mod tests {
 
     #[test]
     fn bytes_and_back() {
-        let passkey =
-            PasskeyUsed { credential: CredentialDigest::of(b"c"), sign_count: 4, backup_state: true, revision: 5 };
+        let passkey = PasskeyUsed {
+            credential: CredentialDigest::of(b"c"),
+            sign_count: 4,
+            backup_state: true,
+            revision: 5,
+            new_browser: None,
+        };
         let with = LoginEvent {
             account: AccountId::from_bytes([1; 16]),
             session: SessionId::from_bytes([2; 16]),
@@ -175,6 +186,14 @@ mod tests {
             passkey: Some(passkey),
         };
         assert_eq!(LoginEvent::decode(&with.encode()), Some(with));
+        for language in Language::ALL {
+            let passkey = PasskeyUsed { new_browser: Some(language), backup_state: false, ..passkey };
+            let in_new_browser = LoginEvent { passkey: Some(passkey), ..with };
+            assert_eq!(LoginEvent::decode(&in_new_browser.encode()), Some(in_new_browser));
+        }
+        let mut of_later_version = with.encode();
+        *of_later_version.last_mut().expect("a byte") |= 6;
+        assert_eq!(LoginEvent::decode(&of_later_version), None);
         let without = LoginEvent { passkey: None, ..with };
         assert_eq!(LoginEvent::decode(&without.encode()), Some(without));
         assert_eq!(LoginEvent::decode(&with.encode()[1..]), None);

@@ -13,12 +13,14 @@
 //! # What is acknowledged, and what may be lost
 //! With `appendonly yes` and `appendfsync always`, what a primary has acknowledged survives its crash and that of its
 //! machine; with `everysec` up to two seconds may be lost, even with the process alone. Replication is asynchronous: a
-//! primary that is lost for good takes with it what its replica had not received, milliseconds as a rule. A revocation
-//! that is lost so leaves a session standing, until its end, in gateways that had not heard of it; the feed notices
-//! that the log was cut (`feed`). Where that is too much, run with `min-replicas-to-write 1` and keep the sessions
-//! short. The passkeys have their home in the cold tier, and are restored from there. `maxmemory-policy` must be
-//! `noeviction`: a revocation must not make room for a session. While a cluster moves a lane's slot, what needs more of
-//! the lane than one key is refused until the last key has arrived.
+//! primary that is lost for good takes with it what its replica had not received, milliseconds as a rule. What was used up
+//! ([`Warm::consume`]) is the exception: it counts once a replica has it, where the primary has one (`witness`), so that
+//! nothing is used twice over a failover. A revocation that is lost so leaves a session standing, until its end, in
+//! gateways that had not heard of it; the feed notices that the log was cut (`feed`). Where that is too much, run with
+//! `min-replicas-to-write 1` and keep the sessions short. The passkeys have their home in the cold tier, and are restored
+//! from there. `maxmemory-policy` must be `noeviction`: a revocation must not make room for a session. While a cluster moves
+//! a lane's slot, what needs more of the lane than one key is refused until the last key has arrived, and so is what can be
+//! used once and lies in the slot.
 //!
 //! A gateway that is cut off from the world together with a primary which was replaced meanwhile goes on with that one,
 //! and hears nothing of what ends at the other, until the two meet again: `min-replicas-to-write` keeps new log-ins out
@@ -45,6 +47,7 @@ mod options;
 mod passkey;
 mod server;
 mod tag;
+mod witness;
 
 pub use feed::{FeedState, Place, SILENCE};
 pub use options::{Address, DEADLINE, NotAnAddress, NotConnected, Options, Tls};
@@ -303,12 +306,16 @@ impl Warm for RedisWarm {
     }
 
     async fn consume(&self, value: &SingleUse, until: Timestamp) -> Result<Consumption, Unavailable> {
-        let key = self.keys.single_use(value);
+        let (key, life, since) = (self.keys.single_use(value), self.remembered_for(until), self.servers.generation());
         let mut call = cmd("SET");
-        call.arg(&key.name).arg(1).arg("NX").arg("PX").arg(self.remembered_for(until));
+        call.arg(&key.name).arg(1).arg("NX").arg("PX").arg(life);
         // Not repeated: the second time would find what the first has used up.
         let set: Option<String> = self.servers.call(key.slot, Reach::KeyOnce, &call).await?;
-        Ok(if set.is_some() { Consumption::Consumed } else { Consumption::AlreadyUsed })
+        if set.is_none() {
+            return Ok(Consumption::AlreadyUsed);
+        }
+        self.servers.witnessed(&key, life, since).await?;
+        Ok(Consumption::Consumed)
     }
 
     async fn publish_credential(&self, record: &CredentialRecord) -> Result<(), Unavailable> {

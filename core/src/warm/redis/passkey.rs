@@ -1,9 +1,10 @@
 //! Passkeys in Redis: a published record, found by the digest alone, and a cell in the account's lane.
 //!
 //! The record holds what is fixed when a passkey is registered (key, account); the cell holds what changes (counter,
-//! backup state, identity level, revision). A log-in moves the cell by compare-and-set: the caller brings the state
-//! from which it judged and the tagged cell that follows from it; if the state is another by now, the function gives
-//! the cell back, and the caller judges anew. So a log-in is one round trip, unless two with one passkey meet.
+//! backup state, identity level, whether the account is disabled, revision). A log-in moves the cell by
+//! compare-and-set: the caller brings the state from which it judged and the tagged cell that follows from it; if the
+//! state is another by now, the function gives the cell back, and the caller judges anew. So a log-in is one round trip,
+//! unless two with one passkey meet. One whose account is disabled never gets as far as the function.
 
 use super::RedisWarm;
 use super::key::Key;
@@ -210,6 +211,12 @@ impl RedisWarm {
         let lane = record.account.lane();
         let mut state = CellState::of(record);
         for _ in 0..ATTEMPTS {
+            if newest(record, state).disabled {
+                match self.state_if_enabled(record).await? {
+                    Ok(enabled) => state = enabled,
+                    Err(refused) => return Ok(refused),
+                }
+            }
             let (call, change) = self.settle_call(login, state);
             match Answer::read(self.lane_call(lane, &call).await?)? {
                 Answer::Done(ended) => {
@@ -240,21 +247,30 @@ impl RedisWarm {
         Err(Unavailable("others log in with this passkey all the time".into()))
     }
 
-    /// The call that settles a log-in if the passkey is in state `here`, and what changes by it. A state that is older
-    /// than the one which the assertion was verified against is not gone back to: the server has lost the newer one, or
-    /// somebody has put the older one there.
+    /// The state of a passkey whose account a copy says is disabled, if it is not any more: what is here is looked at, and
+    /// not a copy that may have missed it.
+    async fn state_if_enabled(&self, record: &CredentialRecord) -> Result<Result<CellState, Settlement>, Unavailable> {
+        let found = self.find_credential(&record.digest).await?;
+        let Some(found) = found.filter(|found| found.account == record.account) else {
+            return Ok(Err(Settlement::CredentialGone));
+        };
+        let here = CellState::of(&found);
+        Ok(if newest(record, here).disabled { Err(Settlement::AccountDisabled) } else { Ok(here) })
+    }
+
+    /// The call that settles a log-in if the passkey is in state `here`, and what changes by it.
     fn settle_call(&self, login: &PasskeyLogin, here: CellState) -> (Cmd, Option<Change>) {
         let record = &login.credential;
         let lane = record.account.lane();
-        let verified = CellState::of(record);
-        let state = if verified.revision > here.revision { verified } else { here };
+        let state = newest(record, here);
         let (sign_count, backup_state) = (login.sign_count, login.backup_state);
         let grows = counter_grows(state.sign_count, sign_count);
         let moves = (state.sign_count, state.backup_state) != (sign_count, backup_state);
         let next = CellState { sign_count, backup_state, revision: state.revision.saturating_add(1), ..state };
         let change = (grows && moves).then(|| Change::CredentialChanged(Arc::new(next.onto(record))));
         let revision = if moves { next.revision } else { state.revision };
-        let used = PasskeyUsed { credential: record.digest, sign_count, backup_state, revision };
+        let new_browser = login.new_browser;
+        let used = PasskeyUsed { credential: record.digest, sign_count, backup_state, revision, new_browser };
         let event = LoginEvent { passkey: Some(used), ..LoginEvent::of(&login.opening) };
         let mut call = self.function("settle", lane);
         self.add_opening(&mut call, &login.opening, &event);
@@ -267,11 +283,17 @@ impl RedisWarm {
     }
 }
 
-/// What is left of two states of one passkey: the identity level that was published, and the counter that came
-/// furthest.
+/// The state that counts. One that is older than that which the assertion was verified against is not gone back to: the
+/// server has lost the newer one, or somebody has put the older one there.
+const fn newest(verified: &CredentialRecord, here: CellState) -> CellState {
+    if verified.revision > here.revision { CellState::of(verified) } else { here }
+}
+
+/// What is left of two states of one passkey: what was published of its account, and the counter that came furthest.
 fn merged(here: CellState, published: CellState) -> CellState {
     let ahead = if published.sign_count > here.sign_count { published } else { here };
-    let merged = CellState { identity: published.identity, revision: here.revision, ..ahead };
+    let CellState { identity, disabled, .. } = published;
+    let merged = CellState { identity, disabled, revision: here.revision, ..ahead };
     let known = merged == here && published.revision <= here.revision;
     let revision = if known { here.revision } else { here.revision.max(published.revision).saturating_add(1) };
     CellState { revision, ..merged }
@@ -288,11 +310,20 @@ mod tests {
 
     #[test]
     fn a_publication_never_moves_a_counter_back() {
-        let state = |identity, sign_count, revision| CellState { identity, backup_state: false, sign_count, revision };
+        let state = |identity, sign_count, revision| CellState {
+            identity,
+            backup_state: false,
+            disabled: false,
+            sign_count,
+            revision,
+        };
         let here = state(IdentityLevel::P0, 7, 9);
         assert_eq!(merged(here, state(IdentityLevel::P0, 0, 1)), here);
         assert_eq!(merged(here, state(IdentityLevel::P5, 0, 2)), state(IdentityLevel::P5, 7, 10));
         assert_eq!(merged(here, state(IdentityLevel::P0, 8, 20)), state(IdentityLevel::P0, 8, 21));
         assert_eq!(merged(here, state(IdentityLevel::P0, 7, 20)), state(IdentityLevel::P0, 7, 21), "it is newer");
+        let disabled = CellState { disabled: true, ..state(IdentityLevel::P0, 0, 2) };
+        assert_eq!(merged(here, disabled), CellState { disabled: true, ..state(IdentityLevel::P0, 7, 10) });
+        assert_eq!(merged(merged(here, disabled), state(IdentityLevel::P0, 0, 3)), state(IdentityLevel::P0, 7, 11));
     }
 }

@@ -1,16 +1,17 @@
 //! The servers: which of them is the primary of a slot, and one connection to each primary.
 //!
-//! One multiplexed connection a primary carries all calls of the process, pipelined; there is no pool. A task of its
-//! own, the keeper, finds the primaries, opens the connections, and does so anew whenever a call complains. Calls never
+//! One multiplexed connection a primary carries all calls of the process, pipelined, and another one asks what its replicas
+//! have (`witness`); there is no pool. A task of its own, the keeper, finds the primaries, opens the connections, and does so anew whenever a call complains. Calls never
 //! dial: they take the connection that there is, or wait for the next *fleet* until their deadline.
 //!
 //! A cluster's slots are followed here rather than by the library's cluster client, because a call that may have been
 //! executed must not be sent again behind the caller's back, every step must end at its deadline, and the feed needs to
 //! know the primary of each lane anyway.
 
-use super::key::Slot;
+use super::key::{Key, Slot};
 use super::library;
 use super::options::{Address, NotConnected, Options};
+use super::witness::{Unwitnessed, Witness};
 use crate::warm::Unavailable;
 use futures_util::future::join_all;
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
@@ -57,6 +58,7 @@ pub(super) enum Reach {
 pub(super) struct Primary {
     pub(super) address: Address,
     link: MultiplexedConnection,
+    witness: Witness,
 }
 
 /// The primaries as they were found at one moment.
@@ -212,6 +214,32 @@ impl Servers {
         answers.into_iter().next().ok_or(error)
     }
 
+    /// The number of the fleet of this moment: another one later may have other primaries.
+    pub(super) fn generation(&self) -> u64 {
+        self.fleet.borrow().generation
+    }
+
+    /// Waits until a replica has what was written under a key, where its primary has one. `since` is the fleet in which it
+    /// was begun to write it: what another primary was told, this one must have.
+    pub(super) async fn witnessed(&self, key: &Key, life: u64, since: u64) -> Result<(), Unavailable> {
+        let fleet = self.fleet.borrow().clone();
+        let primary = fleet.primary(key.slot).ok_or_else(|| Unavailable("no primary is known for this key".into()))?;
+        if !primary.witness.is_replicated() && !self.is_cluster() && fleet.generation == since {
+            return Ok(());
+        }
+        let patience = self.dialler.0.deadline.saturating_mul(2);
+        let seen = timeout(patience, primary.witness.saw(&key.name, life)).await;
+        let Err(why) = seen.unwrap_or(Err(Unwitnessed::NotReplicated)) else { return Ok(()) };
+        match &why {
+            Unwitnessed::NotReplicated => {}
+            Unwitnessed::Gone => self.complain(fleet.generation, None),
+            Unwitnessed::NotAllowed | Unwitnessed::Broken(_) => {
+                self.complain(fleet.generation, Some(primary.address.clone()));
+            }
+        }
+        Err(why.into())
+    }
+
     /// The primary of a slot, as it is known now.
     pub(super) fn primary(&self, slot: Slot) -> Option<(u64, Address)> {
         let fleet = self.fleet.borrow();
@@ -349,6 +377,12 @@ impl Dialler {
         timeout(CONNECT, dialling).await.map_err(|_| RedisError::from((ErrorKind::Io, "no connection in time")))?
     }
 
+    /// Whoever says what the replicas of a primary have.
+    async fn witness(&self, address: &Address) -> Result<Witness, String> {
+        let link = self.dial(address, None).await.map_err(|error| format!("{address}: {error}"))?;
+        Witness::over(link, self.0.deadline).await.map_err(|why| format!("{address}: {why}"))
+    }
+
     /// Looks at every server that is known. Connections of `before` are kept, but for a broken one.
     async fn find(&self, before: &Fleet, broken: Option<&Address>) -> Result<Fleet, String> {
         let fleet = if self.0.cluster { self.find_cluster(before, broken).await } else { self.find_one().await }?;
@@ -385,9 +419,10 @@ impl Dialler {
         }
         let (_, address, mut link) = masters.into_iter().max_by_key(|master| master.0).ok_or(said.join("; "))?;
         library::ensure(&mut link, address).await?;
+        let witness = self.witness(address).await?;
         Ok(Fleet {
             generation: 0,
-            primaries: vec![Primary { address: address.clone(), link }],
+            primaries: vec![Primary { address: address.clone(), link, witness }],
             ranges: vec![(Slot(0), Slot(u16::MAX), 0)],
             known: Vec::new(),
             whole: true,
@@ -420,7 +455,8 @@ impl Dialler {
             let dialled = self.dial(address, Some(self.0.deadline)).await;
             let mut link = dialled.map_err(|error| format!("{address}: {error}"))?;
             library::ensure(&mut link, address).await?;
-            Ok::<_, String>(Primary { address: address.clone(), link })
+            let witness = self.witness(address).await?;
+            Ok::<_, String>(Primary { address: address.clone(), link, witness })
         }))
         .await;
         let (opened, failed): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);

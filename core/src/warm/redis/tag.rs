@@ -61,6 +61,7 @@ enum Kind {
 pub(super) struct CellState {
     pub(super) identity: IdentityLevel,
     pub(super) backup_state: bool,
+    pub(super) disabled: bool,
     pub(super) sign_count: u32,
     pub(super) revision: u64,
 }
@@ -70,6 +71,7 @@ impl CellState {
         Self {
             identity: record.identity,
             backup_state: record.backup_state,
+            disabled: record.disabled,
             sign_count: record.sign_count,
             revision: record.revision,
         }
@@ -77,24 +79,26 @@ impl CellState {
 
     /// The record, with this state.
     pub(super) fn onto(self, record: &CredentialRecord) -> CredentialRecord {
-        let Self { identity, backup_state, sign_count, revision } = self;
-        CredentialRecord { identity, backup_state, sign_count, revision, ..record.clone() }
+        let Self { identity, backup_state, disabled, sign_count, revision } = self;
+        CredentialRecord { identity, backup_state, disabled, sign_count, revision, ..record.clone() }
     }
 
     pub(super) fn encode(self) -> [u8; STATE_BYTES] {
         let mut out = [0; STATE_BYTES];
-        out[..3].copy_from_slice(&[b'C', self.identity as u8, u8::from(self.backup_state)]);
+        let flags = u8::from(self.backup_state) | u8::from(self.disabled) << 1;
+        out[..3].copy_from_slice(&[b'C', self.identity as u8, flags]);
         out[3..7].copy_from_slice(&self.sign_count.to_be_bytes());
         out[7..].copy_from_slice(&self.revision.to_be_bytes());
         out
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let (&[kind, identity, backup], rest) = bytes.split_first_chunk::<3>()?;
+        let (&[kind, identity, flags], rest) = bytes.split_first_chunk::<3>()?;
         let (sign_count, revision) = rest.split_first_chunk::<4>()?;
-        (kind == b'C' && backup <= 1).then_some(Self {
+        (kind == b'C' && flags <= 3).then_some(Self {
             identity: IdentityLevel::from_byte(identity)?,
-            backup_state: backup == 1,
+            backup_state: flags & 1 != 0,
+            disabled: flags & 2 != 0,
             sign_count: u32::from_be_bytes(*sign_count),
             revision: u64::from_be_bytes(revision.try_into().ok()?),
         })
@@ -298,10 +302,13 @@ mod tests {
     #[test]
     fn a_cell_is_of_one_passkey_of_one_account() {
         let record = Authenticator::derived(1, 1).record();
-        let state =
-            CellState::of(&CredentialRecord { sign_count: 7, backup_state: true, revision: 9, ..record.clone() });
+        let used = CredentialRecord { sign_count: 7, backup_state: true, revision: 9, ..record.clone() };
+        let state = CellState::of(&used);
         let cell = tags().cell(&record.account, &record.digest, state);
         assert_eq!(tags().read_cell(&record.account, &record.digest, &cell), Ok(state));
+        let disabled = CellState { disabled: true, ..state };
+        let of_disabled = tags().cell(&record.account, &record.digest, disabled);
+        assert_eq!(tags().read_cell(&record.account, &record.digest, &of_disabled), Ok(disabled));
         assert_eq!(tags().read_cell(&AccountId::from_bytes([0; 16]), &record.digest, &cell), Err(Forged));
         assert_eq!(state.encode().len(), STATE_BYTES);
     }

@@ -9,7 +9,7 @@ pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// The schema, step by step, as SQLite reads it; [`dialect`] makes PostgreSQL's of it.
-pub(in crate::store) const MIGRATIONS: [&str; 27] = [
+pub(in crate::store) const MIGRATIONS: [&str; 31] = [
     include_str!("../../../../migrations/0001_account.sql"),
     include_str!("../../../../migrations/0002_warm.sql"),
     include_str!("../../../../migrations/0003_shared_tier.sql"),
@@ -37,6 +37,10 @@ pub(in crate::store) const MIGRATIONS: [&str; 27] = [
     include_str!("../../../../migrations/0032_password_chars.sql"),
     include_str!("../../../../migrations/0033_contact_stood.sql"),
     include_str!("../../../../migrations/0034_ended_tokens.sql"),
+    include_str!("../../../../migrations/0038_new_browser.sql"),
+    include_str!("../../../../migrations/0040_nhs_number.sql"),
+    include_str!("../../../../migrations/0041_disabled_account.sql"),
+    include_str!("../../../../migrations/0042_changed_passkeys.sql"),
 ];
 
 /// How a database was found.
