@@ -9,17 +9,18 @@
 use crate::fault::Fault;
 use crate::herald::Herald;
 use crate::link_token::LinkTokens;
-use crate::model::{Account, EmailAddress, Ending, NewAccount, NewCredential, Passkey, PasswordHash, WayIn};
-use crate::notifier::{Changed, Notice, Recipient};
+use crate::model::{
+    Account, DisabledFor, EmailAddress, Ending, NewAccount, NewCredential, Passkey, PasswordHash, WayIn,
+};
+use crate::notifier::{Changed, Fact, Recipient};
 use crate::store::audit::{Act, AuditEntry, SESSIONS_ENDED};
 use crate::store::delivery::Outgoing;
-use crate::store::{Addition, Creation, InSession, Removal, Store, StoreError};
+use crate::store::{Addition, Creation, InSession, Removal, Store, StoreError, Switching};
 use crate::words::Words;
 use aldgate_core::entropy::Entropy;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
 use aldgate_core::time::Timestamp;
 use aldgate_core::warm::Warm;
-use aldgate_core::webauthn::credential::CredentialRecord;
 use std::sync::Arc;
 
 /// Who changes an account, and when: its owner, in a session that stays.
@@ -167,18 +168,24 @@ impl Accounts {
         Ok(self.store.renew_hash(&account.id, old, hash).await?)
     }
 
-    /// Tells the shared tier of the revocations that were noted. What it cannot be told now, it is told later.
-    pub(crate) async fn told_of_revocations(&self) {
+    /// Disables an account, by an administrator: nothing opens it any more, here at once and in every gateway as soon as the
+    /// shared tier can be told. Its owner is not written to: who reads what is sent there may be why it is done.
+    pub(crate) async fn disable(&self, id: &AccountId, reason: DisabledFor, act: Act) -> Result<Switching, Fault> {
+        let how = self.store.disable_account(id, reason, act).await?;
         self.herald.tell().await;
+        Ok(how)
     }
 
-    /// Lets every gateway know that passkeys are worth another identity than before.
-    pub(crate) async fn publish_all(&self, records: &[CredentialRecord]) {
-        for record in records {
-            if let Err(error) = self.warm.publish_credential(record).await {
-                tracing::error!(%error, "a gateway may take a passkey for more than it is worth, until it forgets it");
-            }
-        }
+    /// Enables an account again.
+    pub(crate) async fn enable(&self, id: &AccountId, act: Act) -> Result<Switching, Fault> {
+        let how = self.store.enable_account(id, act).await?;
+        self.herald.tell().await;
+        Ok(how)
+    }
+
+    /// Tells the shared tier what was noted for it. What it cannot be told now, it is told later.
+    pub(crate) async fn told_of_revocations(&self) {
+        self.herald.tell().await;
     }
 
     /// The message by which the owner of an account hears of a change, to be written with it.
@@ -190,7 +197,7 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<Outgoing, Fault> {
         let not_me = self.letters.links.mint_not_me(account, now, &*self.letters.entropy)?;
-        Notice::Changed(what, not_me).later(Recipient::Email(&account.email), words, now)
+        Fact::Changed(what, not_me).later(Recipient::Email(&account.email), words, now)
     }
 
     /// The store for the one write of a change, which its owner hears of, and which is not made if its session has ended.

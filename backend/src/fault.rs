@@ -32,6 +32,9 @@ pub(crate) enum Fault {
     /// Signing with one of them.
     #[error(transparent)]
     NotSigned(#[from] NotSigned),
+    /// Something took too long: what it was for.
+    #[error("nothing came of {0} in time")]
+    Late(&'static str),
     /// Something that cannot be, was.
     #[error("an invariant does not hold: {0}")]
     Invariant(&'static str),

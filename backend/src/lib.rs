@@ -32,7 +32,7 @@ pub mod store;
 pub mod warm;
 mod words;
 
-pub use notifier::{BadCarrier, Carrier, Channel, GovUkNotify, Message, Smtp, SmtpSecurity};
+pub use notifier::{BadCarrier, Carrier, Channel, GovUkNotify, Message, Smtp, SmtpSecurity, Webhook};
 pub use passkey::metadata::{BadMetadata, Metadata};
 pub use password::{ALONE_CHARS_MIN, ARGON2ID, Breached, CHARS_MIN, NoFilter, PasswordCost};
 
@@ -40,6 +40,7 @@ use account::{Accounts, Letters};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::secret::MasterKey;
 use aldgate_core::seldom::Seldom;
+use aldgate_core::session::opened_here::OpenedHere;
 use aldgate_core::session::record::Lifetimes;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::Verifier;
@@ -47,6 +48,7 @@ use aldgate_core::warm::Warm;
 use aldgate_core::warm::login_event::LoginEvents;
 use aldgate_core::webauthn::relying_party::RelyingParty;
 use deliveries::Deliveries;
+use fault::Fault;
 use herald::Herald;
 use http::Front;
 use journey::Journeys;
@@ -98,6 +100,8 @@ pub struct Config {
     pub email: Carrier,
     /// Who carries text messages.
     pub text: Carrier,
+    /// Who makes calls.
+    pub voice: Carrier,
     /// Countries whose telephones are written to and called.
     pub countries: Countries,
     /// Threads that hash passwords: each takes 19 MiB and a core while it works.
@@ -112,8 +116,8 @@ pub struct Config {
     pub reach: Reach,
     /// Shortest password of an account that asks for nothing else, in characters; never less than 8.
     pub password_alone_chars_min: usize,
-    /// Passwords that were breached, if there is a list.
-    pub breached: Option<Arc<Breached>>,
+    /// Passwords that were breached.
+    pub breached: Arc<Breached>,
     /// What is known of models of authenticators, if there is a list.
     pub models: Option<Arc<Metadata>>,
 }
@@ -176,7 +180,7 @@ impl Backend {
         let verifier = Verifier::new(&config.key_set, &config.issuer, AUDIENCE).map_err(|_| BadConfig::KeySet)?;
         let outbox = FileOutbox::open(config.outbox, Arc::clone(&entropy)).map_err(BadConfig::Outbox)?;
         let outbox: Arc<dyn Notifier> = Arc::new(outbox);
-        let carriers = Carriers::new(config.email, config.text, outbox)?;
+        let carriers = Carriers::new(config.email, config.text, config.voice, &outbox)?;
         let post = Arc::new(Post::new(carriers, Links::new(config.issuer.clone()), on_message));
         let links = Arc::new(LinkTokens::of(&master));
         let registration = Registration::new(config.relying_party, config.models, &master, Arc::clone(&entropy));
@@ -213,7 +217,8 @@ impl Backend {
             registration: registration.map_err(|_| BadConfig::RelyingParty)?,
             sealer: Sealer::new(Arc::clone(&master), Arc::clone(&entropy)),
             known_devices: KnownDevices::of(&master),
-            links,
+            opened_here: OpenedHere::of(&master),
+            links: Arc::clone(&links),
             recovery_codes: RecoveryCodes::of(&master),
             master,
             entropy,
@@ -222,7 +227,7 @@ impl Backend {
             login_host: config.login_host,
         };
         let mut deliverers = provider.deliverers();
-        deliverers.push(Arc::new(Notices { post }));
+        deliverers.extend(Notices::all(&post, &links));
         let deliveries = Deliveries::new(store.clone(), deliverers, Arc::clone(&clock), randomness);
         let front = Arc::new(Front {
             journeys,
@@ -235,9 +240,9 @@ impl Backend {
         Ok(Self { front, store, herald, deliveries: Arc::new(deliveries) })
     }
 
-    /// Does what nobody asks for, as long as it is polled: deletes what has expired, tells the shared tier what it has
-    /// missed, makes signing keys in time, delivers what is due (log-outs to clients), and settles `log_ins`, where
-    /// that tier keeps any.
+    /// Does what nobody asks for, as long as it is polled: asks whether the database is there, deletes what has expired, tells the shared tier what it has
+    /// missed, makes signing keys in time, tells owners of accounts of new browsers, delivers what is due (messages,
+    /// log-outs to clients), and settles `log_ins`, where that tier keeps any.
     pub async fn tend(&self, log_ins: Option<Arc<dyn LoginEvents>>) {
         let settling = async {
             if let Some(log_ins) = log_ins {
@@ -246,24 +251,32 @@ impl Backend {
         };
         let clock = &*self.front.clock;
         tokio::join!(
+            self.store.watch_database(),
             self.store.run_sweeper(clock, SWEEP),
             self.herald.run(),
             self.deliveries.run(),
             self.front.provider.tend(clock),
+            self.front.journeys.tell_of_new_browsers(clock),
             settling,
         );
     }
 
-    /// Delivers what is due now, once; [`Backend::tend`] does so as long as it is polled.
+    /// Tells owners of accounts of new browsers, and delivers what is due now, once; [`Backend::tend`] does so as long as it
+    /// is polled.
     ///
     /// # Errors
     /// [`StoreError`]. What was taken is tried again later.
     pub async fn deliver(&self) -> Result<usize, StoreError> {
-        self.deliveries.deliver_due().await
+        let told = self.front.journeys.tell_of_those_there_are(self.front.clock.now()).await;
+        let told = told.map_err(|fault| match fault {
+            Fault::Store(error) => error,
+            _ => StoreError::Busy,
+        })?;
+        Ok(told + self.deliveries.deliver_due().await?)
     }
 
     /// Answers administrators on a socket of their own until `shutdown` is done. Whoever can open it may do everything
-    /// with clients.
+    /// with clients, and disable accounts.
     ///
     /// # Errors
     /// When the socket fails.

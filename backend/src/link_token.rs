@@ -109,10 +109,14 @@ impl LinkTokens {
     /// What changes with an account's password and with its address, and tells nothing of either: a link that was sent to
     /// an address which is no longer the account's is worth nothing.
     pub(crate) fn mark_of(&self, account: &Account) -> Mark {
+        self.mark(&account.email, account.password.as_ref())
+    }
+
+    fn mark(&self, email: &EmailAddress, password: Option<&PasswordHash>) -> Mark {
         let mut context = hmac::Context::with_key(&self.0);
-        context.update(account.email.canonical().as_bytes());
+        context.update(email.canonical().as_bytes());
         context.update(&[0]); // No address holds it.
-        context.update(account.password.as_ref().map_or("", PasswordHash::expose).as_bytes());
+        context.update(password.map_or("", PasswordHash::expose).as_bytes());
         context.sign().as_ref().first_chunk().copied().unwrap_or_default()
     }
 
@@ -122,6 +126,11 @@ impl LinkTokens {
         let head = [&[power.byte()][..], account.as_bytes(), &issued, &mark].concat();
         let tag = hmac::sign(&self.0, &head);
         Secret::new(URL_SAFE_NO_PAD.encode([&head, tag.as_ref()].concat()))
+    }
+
+    /// A token that sets the first password of an account which has none, while this is its address.
+    pub(crate) fn mint_way_back(&self, account: &AccountId, email: &EmailAddress, now: Timestamp) -> Secret<String> {
+        self.mint(Power::Reset, account, self.mark(email, None), now)
     }
 
     /// A token by which whoever reads the mail of an address says that something was not done by them. One for an address

@@ -128,6 +128,7 @@ mod tests {
                 sign_count,
                 backup_state: false,
                 revision: u64::from(sign_count),
+                new_browser: None,
             }),
         }
     }

@@ -50,6 +50,11 @@ impl Device {
         Self { browser: first_match(&BROWSERS, text), system: first_match(&SYSTEMS, text) }
     }
 
+    /// The browser and the system; each is empty where it is unknown.
+    pub fn names(self) -> (&'static str, &'static str) {
+        (name(&BROWSERS, self.browser), name(&SYSTEMS, self.system))
+    }
+
     /// The two bytes of a record.
     pub const fn to_bytes(self) -> [u8; 2] {
         [self.browser, self.system]
@@ -64,7 +69,7 @@ impl Device {
 impl fmt::Display for Device {
     /// "Chrome on Windows", or as much of it as is known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (name(&BROWSERS, self.browser), name(&SYSTEMS, self.system)) {
+        match self.names() {
             ("", "") => f.write_str("Unknown browser"),
             ("", system) => write!(f, "A browser on {system}"),
             (browser, "") => f.write_str(browser),

@@ -40,6 +40,19 @@ impl Language {
         }
     }
 
+    /// Its number, where a byte has to do. None is zero.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::English => 1,
+            Self::Welsh => 2,
+        }
+    }
+
+    /// The language of a number.
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| language.number() == number)
+    }
+
     /// The language of a tag, whatever its region: `cy`, `cy-GB`, `EN-us`.
     pub fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.split('-').next().unwrap_or_default();

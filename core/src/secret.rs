@@ -71,6 +71,8 @@ pub enum Purpose {
     TlsTicket,
     /// Cookies of browsers in which an account's password was right before.
     KnownDevice,
+    /// Cookies that say which accounts were opened in a browser before.
+    OpenedHere,
     /// Tokens of the links in messages.
     Link,
     /// Keyed digests of recovery codes.
@@ -115,6 +117,7 @@ impl Purpose {
             Self::DpopNonce => b"aldgate/dpop-nonce/1",
             Self::TlsTicket => b"aldgate/tls-ticket/1",
             Self::KnownDevice => b"aldgate/known-device/1",
+            Self::OpenedHere => b"aldgate/opened-here/1",
             Self::Link => b"aldgate/link/1",
             Self::RecoveryCode => b"aldgate/recovery-code/1",
             Self::Audit => b"aldgate/audit/1",

@@ -2,16 +2,29 @@
 //
 //   data-passkey="sign-in"   sign in, then go to the button's `data-return-to`; also offers passkeys in the e-mail field
 //   data-passkey="register"  create the first passkey of a new account
-//   data-passkey="add"       create one more passkey
+//   data-passkey="add"       create one more passkey, then go to the button's `data-return-to`, if it has one
 //
-// A page that lists an account's passkeys has an element with `data-passkeys-accepted`: what the device keeps beyond
-// that list is out of date, and is told so (WebAuthn Level 3, section 5.1.10, the Signal API).
+// A page that knows an account's passkeys has an element with `data-passkeys-accepted`: what the device keeps beyond
+// that list is out of date, and is told so (WebAuthn Level 3, section 5.1.10, the Signal API). After a log-in with a
+// passkey, which may lead to any page, the list is fetched for that, once a day.
+//
+// A form field with `data-passkeys-made-here` gets that value where a passkey can be made in this browser.
 //
 // Nothing is decided here. The server makes the challenge, checks the answer and says where to go; whatever fails
-// leads to /sign-in/problem, a page of the server's that says what to do. Without this module the buttons stay hidden.
+// leads to /sign-in/problem, a page of the server's that says what to do, or is said beside the button (`data-failed`).
+// Without this module the buttons stay hidden.
 
 /** A challenge lasts five minutes. One that is older than four is not begun with, to leave time to answer it. */
 const CHALLENGE_AGE_MAX_MS = 4 * 60 * 1000;
+
+/** How long somebody who has just signed in waits, once a day, for their device to be told what has changed. */
+const TELL_WAIT_MAX_MS = 800;
+
+/** How often it is told after a log-in. */
+const TELL_AGAIN_MS = 24 * 60 * 60 * 1000;
+
+/** When it was told last, in this browser: a time, and nothing about whom. */
+const TOLD_AT = "passkeys-told-at";
 
 /** How long the server may take to answer. */
 const ANSWER_WAIT_MAX_MS = 15 * 1000;
@@ -27,13 +40,17 @@ class Failure extends Error {
 // ---- Talking to the server
 
 /** Posts `body` as JSON and gives the answer's JSON, or throws a Failure with the problem document's slug. */
-async function post(path, body) {
+function post(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  return call(path, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function call(path, { headers, ...request }) {
   let response;
   try {
     response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json, application/problem+json" },
-      body: JSON.stringify(body),
+      ...request,
+      headers: { ...headers, Accept: "application/json, application/problem+json" },
       credentials: "same-origin",
       cache: "no-store",
       redirect: "error",
@@ -162,6 +179,7 @@ async function login(credential, button) {
     }
     throw error;
   }
+  await tellAfterLogin();
   location.assign(ownPath(button.dataset.returnTo, "/"));
 }
 
@@ -229,36 +247,107 @@ async function signal(method, what) {
   }
 }
 
-async function tellWhatIsAccepted(list) {
-  const { rpId, userId, name, passkeysAccepted } = list.dataset;
-  const allAcceptedCredentialIds = passkeysAccepted.split(" ").filter(Boolean);
+async function tellWhatIsAccepted({ rpId, userId, name, accepted }) {
+  const allAcceptedCredentialIds = accepted.split(" ").filter(Boolean);
   await signal("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds });
   await signal("signalCurrentUserDetails", { rpId, userId, name, displayName: name });
 }
 
+/** Of the lists that the page holds. */
+async function tellWhatThePageKnows() {
+  for (const list of document.querySelectorAll("[data-passkeys-accepted]")) {
+    await tellWhatIsAccepted({ ...list.dataset, accepted: list.dataset.passkeysAccepted });
+  }
+}
+
+/** Of the account that has just signed in; nobody waits long for that, and most not at all. */
+async function tellAfterLogin() {
+  if (!PublicKeyCredential.signalAllAcceptedCredentials || !isTimeToTell()) return;
+  const telling = call("/account/passkeys.json", { method: "GET" }).then(tellWhatIsAccepted).catch(() => {});
+  await Promise.race([telling, new Promise((resolve) => setTimeout(resolve, TELL_WAIT_MAX_MS))]);
+}
+
+/** Whether the last time was long ago; this one counts from now on, however it ends. */
+function isTimeToTell() {
+  try {
+    const since = Date.now() - Number(localStorage.getItem(TOLD_AT) ?? 0);
+    if (since >= 0 && since < TELL_AGAIN_MS) return false;
+    localStorage.setItem(TOLD_AT, String(Date.now()));
+    return true;
+  } catch {
+    return false; // A browser that keeps nothing would be asked at every log-in.
+  }
+}
+
 // ---- Creating a passkey
 
+/** Done when the device knows what the page knows. */
+let told = null;
+
+/** What the server says of a passkey that is no account's. Other refusals may be of one that is somebody's by now. */
+const NOT_TAKEN = ["registration-refused", "challenge-expired", "not-signed-in"];
+
+/** Gives a new passkey to the server, and where to go then. A device does not keep one that is not taken. */
+async function register(credential, rpId, more = {}) {
+  try {
+    return (await post("/passkey/register", { ...credentialJson(credential), ...more })).next;
+  } catch (error) {
+    if (NOT_TAKEN.includes(error.reason)) {
+      await signal("signalUnknownCredential", { rpId, credentialId: credential.id });
+    }
+    throw error;
+  }
+}
+
 async function create(button) {
+  if (await unasked.stop()) return;
   const publicKey = creationOptions(await post("/passkey/register/options", {}));
   const credential = await asked(() => navigator.credentials.create({ publicKey }));
   say(button, button.dataset.saving);
-  const { next } = await post("/passkey/register", credentialJson(credential));
-  location.assign(ownPath(next, button.dataset.passkey === "add" ? "/account/passkeys" : "/register/done"));
+  const next = await register(credential, publicKey.rp.id);
+  const otherwise = button.dataset.passkey === "add" ? "/account/passkeys" : "/register/done";
+  location.assign(ownPath(button.dataset.returnTo, ownPath(next, otherwise)));
 }
 
+const capabilities = async () => (await PublicKeyCredential.getClientCapabilities?.().catch(() => null)) ?? {};
+
 /** Where a password manager has just filled in a password, it may make a passkey by itself (mediation `conditional`). */
-async function createUnasked() {
-  const capabilities = await PublicKeyCredential.getClientCapabilities?.().catch(() => null);
-  if (!capabilities?.conditionalCreate) return;
-  try {
+const unasked = {
+  controller: null,
+  running: null,
+
+  start(place) {
+    this.controller = new AbortController();
+    this.running = this.run(place, this.controller.signal).catch(() => false); // Nobody asked for it.
+  },
+
+  /** Ends the request that is open. True if it has made a passkey all the same; the page is being left then. */
+  async stop() {
+    this.controller?.abort();
+    return (await this.running) ?? false;
+  },
+
+  async run(place, signal) {
+    await told; // Before there is one more than the page knows of.
+    if (!(await capabilities()).conditionalCreate) return false;
     const publicKey = creationOptions(await post("/passkey/register/options", { mediation: "conditional" }));
-    const credential = await navigator.credentials.create({ publicKey, mediation: "conditional" });
-    if (!credential) return;
-    const { next } = await post("/passkey/register", { ...credentialJson(credential), mediation: "conditional" });
-    location.assign(ownPath(next, "/account/passkeys"));
-  } catch {
-    // Nobody asked for it, so it fails in silence; the button beside it stays.
-  }
+    const credential = await navigator.credentials.create({ publicKey, mediation: "conditional", signal });
+    if (!credential) return false;
+    const next = await register(credential, publicKey.rp.id, { mediation: "conditional" });
+    location.assign(ownPath(place.dataset.returnTo, ownPath(next, "/account/passkeys")));
+    return true;
+  },
+};
+
+/** Whether a passkey can be made here: by the browser itself, or on a device that knows its user. */
+async function makesPasskeys() {
+  const { conditionalCreate, userVerifyingPlatformAuthenticator } = await capabilities();
+  if (conditionalCreate || userVerifyingPlatformAuthenticator) return true;
+  return (await PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable?.().catch(() => false)) ?? false;
+}
+
+async function sayWhatIsMadeHere(field) {
+  if (await makesPasskeys()) field.value = field.dataset.passkeysMadeHere;
 }
 
 // ---- The buttons
@@ -277,7 +366,7 @@ function free(button) {
   say(button, "");
 }
 
-/** Runs `work` with the button held, and goes to the problem page if it fails. */
+/** Runs `work` with the button held. If it fails, the button says so, or the problem page. */
 async function whileBusy(button, text, work) {
   if (button.disabled) return;
   button.disabled = true;
@@ -286,6 +375,11 @@ async function whileBusy(button, text, work) {
   try {
     await work();
   } catch (error) {
+    if (button.dataset.failed) {
+      free(button);
+      say(button, button.dataset.failed);
+      return;
+    }
     const query = new URLSearchParams({
       reason: error instanceof Failure ? error.reason : "refused",
       during: button.dataset.passkey,
@@ -314,8 +408,10 @@ function begin() {
     if (ceremony === signIn) autofill.start(button);
   }
   show("[data-passkey-only]");
-  if (document.querySelector("[data-passkey-conditional]")) createUnasked();
-  for (const list of document.querySelectorAll("[data-passkeys-accepted]")) tellWhatIsAccepted(list);
+  for (const field of document.querySelectorAll("[data-passkeys-made-here]")) sayWhatIsMadeHere(field);
+  told = tellWhatThePageKnows();
+  const place = document.querySelector("[data-passkey-conditional]");
+  if (place) unasked.start(place);
 
   // "Back" may bring the page as it was left, with a button held and an old challenge: begin afresh.
   window.addEventListener("pageshow", async (event) => {

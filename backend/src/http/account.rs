@@ -23,11 +23,13 @@ use crate::words::Words;
 use aldgate_core::assurance::Components;
 use aldgate_core::id::{CredentialDigest, SessionId};
 use aldgate_core::session::record::SessionRecord;
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
 use uuid::Uuid;
 
 const PASSKEYS: &str = "/account/passkeys";
@@ -36,7 +38,8 @@ const SESSIONS: &str = "/account/sessions";
 /// `GET /account`.
 pub(super) async fn show(words: Words, State(front): State<Shared>, owner: Owner, query: Query) -> Answer {
     let id = owner.identity.account();
-    let Overview { account, passkeys } = front.journeys.overview(id).await?;
+    let overview = front.journeys.overview(id).await?;
+    let Overview { account, passkeys } = &overview;
     let sessions = front.journeys.live_sessions(id, owner.caller.now).await?;
     answer::page(&Account {
         words,
@@ -46,6 +49,7 @@ pub(super) async fn show(words: Words, State(front): State<Shared>, owner: Owner
         has_password: account.password.is_some(),
         services: front.provider.services_of(&id).await?.len(),
         has_second_step: !front.journeys.second_steps(&id).await?.is_empty(),
+        signal: signal(&front, &overview),
         notice: Done::notice(&query, words),
     })
 }
@@ -55,15 +59,25 @@ pub(super) async fn show_passkeys(words: Words, State(front): State<Shared>, own
     let overview = front.journeys.overview(owner.identity.account()).await?;
     let removable = overview.is_passkey_removable();
     let rows = overview.passkeys.iter().map(|passkey| passkey_row(&front, passkey, removable, words)).collect();
-    let accepted: Vec<_> =
-        overview.passkeys.iter().map(|passkey| URL_SAFE_NO_PAD.encode(&passkey.credential_id)).collect();
-    let signal = PasskeySignal {
+    answer::page(&Passkeys { words, rows, signal: signal(&front, &overview), notice: Done::notice(&query, words) })
+}
+
+/// `GET /account/passkeys.json`: what a browser is told of an account's passkeys, by a page that does not show them.
+pub(super) async fn accepted_passkeys(State(front): State<Shared>, owner: Owner) -> Answer {
+    let overview = front.journeys.overview(owner.identity.account()).await?;
+    let PasskeySignal { rp_id, user, name, accepted } = signal(&front, &overview);
+    Ok(Json(json!({"rpId": rp_id, "userId": user, "name": name, "accepted": accepted})).into_response())
+}
+
+/// What a browser is told of an account's passkeys.
+pub(super) fn signal<'a>(front: &'a Shared, overview: &'a Overview) -> PasskeySignal<'a> {
+    let accepted = overview.passkeys.iter().map(|passkey| URL_SAFE_NO_PAD.encode(&passkey.credential_id));
+    PasskeySignal {
         rp_id: front.journeys.registration.rp_id(),
         user: URL_SAFE_NO_PAD.encode(overview.account.id.as_bytes()),
         name: overview.account.email.as_str(),
-        accepted: accepted.join(" "),
-    };
-    answer::page(&Passkeys { words, rows, signal, notice: Done::notice(&query, words) })
+        accepted: accepted.collect::<Vec<_>>().join(" "),
+    }
 }
 
 fn passkey_row(front: &Shared, passkey: &Passkey, removable: bool, words: Words) -> PasskeyRow {
@@ -190,7 +204,7 @@ fn session_row(id: SessionId, record: &SessionRecord, this_one: bool, words: Wor
     let by_passkey = record.components.meets(Components::PASSKEY);
     SessionRow {
         id: id.to_string(),
-        device: record.device.to_string(),
+        device: words.device(record.device),
         started: day_and_time(record.opened, words),
         last_seen: day_and_time(record.seen, words),
         how: if by_passkey { SignInMethod::Passkey } else { SignInMethod::Password },

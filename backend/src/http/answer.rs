@@ -7,7 +7,7 @@ use super::render::rendered;
 use crate::fault::Fault;
 use crate::journey::{Exhausted, Journey, OpenedSession, ReturnTo, known_device, remembered, sealed};
 use crate::model::EmailAddress;
-use aldgate_core::session::cookie;
+use aldgate_core::session::{cookie, opened_here};
 use aldgate_core::time::Timestamp;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -68,9 +68,11 @@ pub(super) fn without_journey(response: Response) -> Answer {
     with_cookie(response, &cookie::clear(sealed::COOKIE))
 }
 
-/// An answer after which the browser is in this session.
+/// An answer after which the browser is in this session, and says that its account was opened in it.
 pub(super) fn with_session(response: Response, session: &OpenedSession) -> Answer {
-    with_cookie(response, &cookie::set(cookie::SESSION, session.token(), None))
+    let response = with_cookie(response, &cookie::set(cookie::SESSION, session.token(), None))?;
+    let lifetime = opened_here::LIFETIME.as_secs();
+    with_cookie(response, &cookie::set(opened_here::COOKIE, session.opened_here(), Some(lifetime)))
 }
 
 /// An answer after which the browser is known for an account whose password was right in it.

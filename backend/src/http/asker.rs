@@ -3,12 +3,14 @@
 use super::Shared;
 use super::problem::Problem;
 use crate::journey::known_device::{self, ShownDevice};
+use crate::journey::offer;
 use crate::journey::remembered::{self, ShownBrowser};
 use crate::journey::{Caller, Journey, sealed};
 use aldgate_core::device::Device;
 use aldgate_core::identity_header::{ASSERTION, CERTIFICATE_ASSERTION};
 use aldgate_core::language::Language;
 use aldgate_core::session::cookie::{self, Found};
+use aldgate_core::session::opened_here::{self, Shown};
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::certificate_assertion::ShownCertificate;
 use aldgate_core::token::identity_assertion::{IdentityRefused, VerifiedIdentity};
@@ -106,7 +108,19 @@ impl FromRequestParts<Shared> for Asker {
         let language = parts.extensions.get::<Language>().copied().unwrap_or_default();
         let shown_browser = cookie(headers, remembered::COOKIE).and_then(ShownBrowser::parse);
         let (client, device) = (client(headers), device(headers));
-        let caller = Caller { now, client, device, shown_device, shown_browser, session, language };
+        let has_said_not_now = cookie(headers, offer::COOKIE).is_some();
+        let opened_here = cookie(headers, opened_here::COOKIE).map(Shown::parse).unwrap_or_default();
+        let caller = Caller {
+            now,
+            client,
+            device,
+            shown_device,
+            shown_browser,
+            opened_here,
+            has_said_not_now,
+            session,
+            language,
+        };
         let journey = cookie(headers, sealed::COOKIE).and_then(|value| front.journeys.open(value, now));
         Ok(Self { identity, journey, caller })
     }

@@ -3,6 +3,7 @@
 //! A handler is: extract (typed) › one call into a journey › map to an answer. Whatever is decided is decided below.
 
 mod account;
+mod account_admin;
 mod admin;
 mod answer;
 mod asker;
@@ -13,6 +14,7 @@ mod fields;
 mod guard;
 mod home;
 mod json;
+mod offer;
 mod oidc;
 mod own_data;
 mod page;
@@ -35,7 +37,7 @@ use crate::oidc::Provider;
 use aldgate_core::seldom::Seldom;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::Verifier;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, get, post};
@@ -107,6 +109,8 @@ fn pages() -> Router<Shared> {
         .route("/language/{tag}", get(speech::choose))
         .route("/account", get(account::show))
         .route("/account/passkeys", get(account::show_passkeys))
+        .route("/account/passkeys.json", get(account::accepted_passkeys))
+        .route("/account/passkey-offer", form(offer::show, offer::decline))
         .route("/account/passkeys/add", get(account::show_add))
         .route("/account/passkeys/{id}/rename", form(account::show_rename, account::rename))
         .route("/account/passkeys/{id}/remove", form(account::show_remove, account::remove))
@@ -143,6 +147,11 @@ fn ceremonies() -> Router<Shared> {
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
 }
 
+/// For gateways: whether it is of any use to send somebody here.
+async fn readiness(State(front): State<Shared>) -> StatusCode {
+    if front.journeys.store.answers() { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
 pub(crate) use admin::router as admin_router;
 
 /// All routes. The last layer is the first to see a request.
@@ -152,7 +161,8 @@ pub(crate) fn router(front: Shared) -> Router {
         .merge(oidc::routes())
         .route("/.well-known/webauthn", get(well_known::related_origins))
         .route("/.well-known/passkey-endpoints", get(well_known::passkey_endpoints))
-        .route("/livez", get(async || StatusCode::NO_CONTENT)) // For gateways: whether anybody is here at all.
+        .route("/livez", get(async || StatusCode::NO_CONTENT)) // What gateways of an earlier version ask.
+        .route("/readyz", get(readiness))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .layer(from_fn_with_state(Arc::clone(&front), guard::refuse_foreign_origins))

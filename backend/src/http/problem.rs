@@ -199,6 +199,7 @@ impl From<Fault> for Problem {
             Fault::Store(StoreError::Busy)
             | Fault::Keys(KeysFailed::Store(StoreError::Busy))
             | Fault::Warm(_)
+            | Fault::Late(_)
             | Fault::Hashing(HashingFault::Busy)
             | Fault::Entropy(_)
             | Fault::NotSent(_)

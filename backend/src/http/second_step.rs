@@ -326,7 +326,7 @@ pub(super) async fn show_browsers(words: Words, State(front): State<Shared>, own
     let browsers = front.journeys.remembered_browsers(&owner.identity.account(), owner.caller.now).await?;
     let rows = browsers.iter().map(|browser| BrowserRow {
         id: URL_SAFE_NO_PAD.encode(browser.id),
-        device: browser.device.to_string(),
+        device: words.device(browser.device),
         created: day(browser.created, words),
         used: day(browser.used, words),
     });

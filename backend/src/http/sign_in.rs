@@ -8,8 +8,8 @@ use super::done::Done;
 use super::fields::{Form, Query};
 use super::page::{Errors, FieldError, PasskeyCeremony, PasskeyProblem, PasskeyReason, SignIn, SignInPassword};
 use super::problem::{NOT_SIGNED_IN, Shown};
-use super::sign_in_step;
 use super::wrong::{bad_email, too_many_passwords};
+use super::{offer, sign_in_step};
 use crate::fault::NotDone;
 use crate::journey::{Caller, Journey, ReturnTo, SignInRefused, SignedIn, SigningIn, Stage};
 use crate::model::EmailAddress;
@@ -57,7 +57,8 @@ pub(super) async fn take_email(words: Words, State(front): State<Shared>, asker:
     match EmailAddress::parse(typed) {
         Ok(email) => {
             let next = format!("/sign-in/password?return_to={}", return_to.query_value());
-            let journey = front.journeys.begin_sign_in(email, return_to);
+            let makes_passkeys = form.optional("passkeys")? == Some(offer::MADE_HERE);
+            let journey = front.journeys.begin_sign_in(email, makes_passkeys, return_to);
             answer::with_journey(answer::see_other(&next)?, &front, &journey, asker.caller.now)
         }
         Err(bad) => {
@@ -109,7 +110,8 @@ pub(super) async fn take_password(words: Words, State(front): State<Shared>, ask
     }
     match front.journeys.sign_in(&stage, typed, &caller).await {
         Ok(SignedIn::Opened(session)) => {
-            let next = answer::with_session(answer::see_other(return_to.as_str())?, &session)?;
+            let next = offer::on_the_way_to(&return_to, stage.makes_passkeys(), &session, &front, &caller).await;
+            let next = answer::with_session(answer::see_other(&next)?, &session)?;
             let next = answer::with_known_device(next, &front, stage.email(), caller.now)?;
             answer::without_journey(next)
         }
@@ -120,6 +122,7 @@ pub(super) async fn take_password(words: Words, State(front): State<Shared>, ask
         Ok(SignedIn::NotAsked(step, refusal)) => {
             sign_in_step::not_asked(&front, step, return_to, refusal, &caller).await
         }
+        Err(NotDone::Refused(SignInRefused::Disabled)) => disabled(&return_to),
         Err(NotDone::Refused(SignInRefused::Wrong)) => {
             let error = FieldError::new("password", words.email_or_password_wrong());
             again(answer::page_as(Shown::WithErrors, &page(error.into())))
@@ -130,6 +133,12 @@ pub(super) async fn take_password(words: Words, State(front): State<Shared>, ask
         }
         Err(NotDone::Failed(fault)) => Err(fault.into()),
     }
+}
+
+/// To the page that says that an account is disabled: for whoever has shown all that it asks for, and nobody else.
+pub(super) fn disabled(return_to: &ReturnTo) -> Answer {
+    let (reason, return_to) = (PasskeyReason::AccountDisabled.slug(), return_to.query_value());
+    answer::without_journey(answer::see_other(&format!("/sign-in/problem?reason={reason}&return_to={return_to}"))?)
 }
 
 /// Where somebody goes on who has to sign in before a passkey can be made.

@@ -5,8 +5,10 @@ use super::answer::{self, Answer};
 use super::asker::Asker;
 use super::done::Done;
 use super::fields::{Form, Query};
+use super::offer;
 use super::page::{Errors, FieldError, SignInCode, SignInOther, SignInRecovery};
 use super::problem::{Problem, Shown};
+use super::sign_in;
 use super::wrong::{too_many, too_many_passwords};
 use crate::fault::NotDone;
 use crate::journey::{AwaitingStep, Caller, Journey, ReturnTo, SendingRefused, Stage, StepRefused, SteppedIn};
@@ -65,8 +67,9 @@ pub(super) async fn take_code(words: Words, State(front): State<Shared>, asker: 
     let Some(Waiting { stage, return_to, caller }) = waiting(asker) else { return answer::see_other(BEGIN_AGAIN) };
     let remember = form.optional("remember")? == Some("yes");
     match front.journeys.enter_step(&stage, form.text("code")?, remember, &caller).await {
-        Ok(done) => stepped_in(&front, &stage, &return_to, &done, &caller),
+        Ok(done) => stepped_in(&front, &stage, &return_to, &done, &caller).await,
         Err(NotDone::Refused(StepRefused::BeginAgain)) => begin_again(),
+        Err(NotDone::Refused(StepRefused::Disabled)) => sign_in::disabled(&return_to),
         Err(NotDone::Refused(refusal)) => {
             let (errors, shown) = code_refused("code", refusal, &caller);
             let again = code_page(&front, &stage, CodePage { words, errors, notice: None, shown }).await;
@@ -76,8 +79,15 @@ pub(super) async fn take_code(words: Words, State(front): State<Shared>, asker: 
     }
 }
 
-fn stepped_in(front: &Shared, stage: &AwaitingStep, return_to: &ReturnTo, done: &SteppedIn, caller: &Caller) -> Answer {
-    let next = answer::with_session(answer::see_other(return_to.as_str())?, &done.session)?;
+async fn stepped_in(
+    front: &Shared,
+    stage: &AwaitingStep,
+    return_to: &ReturnTo,
+    done: &SteppedIn,
+    caller: &Caller,
+) -> Answer {
+    let next = offer::on_the_way_to(return_to, stage.makes_passkeys(), &done.session, front, caller).await;
+    let next = answer::with_session(answer::see_other(&next)?, &done.session)?;
     let next = answer::with_known_device(next, front, stage.email(), caller.now)?;
     let next = answer::with_remembered(next, done.remembered.as_deref())?;
     answer::without_journey(next)
@@ -93,7 +103,7 @@ fn code_refused(field: &'static str, refusal: StepRefused, caller: &Caller) -> (
         StepRefused::Exhausted(refusal) => return (too_many_passwords(field, refusal, caller), Shown::Exhausted),
         StepRefused::Malformed => words.enter_the_code(),
         StepRefused::Wrong => words.step_code_wrong(),
-        StepRefused::Spent | StepRefused::BeginAgain => words.code_spent(),
+        StepRefused::Spent | StepRefused::BeginAgain | StepRefused::Disabled => words.code_spent(),
     };
     (FieldError::new(field, message).into(), Shown::WithErrors)
 }
@@ -180,8 +190,9 @@ pub(super) async fn show_recovery(words: Words, State(front): State<Shared>, ask
 pub(super) async fn take_recovery(words: Words, State(front): State<Shared>, asker: Asker, form: Form) -> Answer {
     let Some(Waiting { stage, return_to, caller }) = waiting(asker) else { return answer::see_other(BEGIN_AGAIN) };
     match front.journeys.enter_recovery_code(&stage, form.text("recovery_code")?, &caller).await {
-        Ok(done) => stepped_in(&front, &stage, &return_to, &done, &caller),
+        Ok(done) => stepped_in(&front, &stage, &return_to, &done, &caller).await,
         Err(NotDone::Refused(StepRefused::BeginAgain)) => begin_again(),
+        Err(NotDone::Refused(StepRefused::Disabled)) => sign_in::disabled(&return_to),
         Err(NotDone::Refused(refusal)) => {
             let (errors, shown) = recovery_refused(refusal, &caller);
             let again = answer::page_as(shown, &SignInRecovery { words, errors });
@@ -197,7 +208,9 @@ fn recovery_refused(refusal: StepRefused, caller: &Caller) -> (Errors, Shown) {
     let message = match refusal {
         StepRefused::Exhausted(_) => return code_refused(field, refusal, caller),
         StepRefused::Malformed => words.recovery_code_malformed(),
-        StepRefused::Wrong | StepRefused::Spent | StepRefused::BeginAgain => words.recovery_code_wrong(),
+        StepRefused::Wrong | StepRefused::Spent | StepRefused::BeginAgain | StepRefused::Disabled => {
+            words.recovery_code_wrong()
+        }
     };
     (FieldError::new(field, message).into(), Shown::WithErrors)
 }

@@ -147,6 +147,7 @@ fn network(client: IpAddr) -> Vec<u8> {
 }
 
 /// What a guess at what opens an account counts for.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct GuessLimits<'a> {
     /// For whoever guesses, at this account or another.
     pub(super) client: Limit<'a>,
@@ -156,9 +157,22 @@ pub(super) struct GuessLimits<'a> {
 
 impl<'a> GuessLimits<'a> {
     /// All, in the order in which they are reserved.
-    pub(super) fn all(&self) -> Vec<Limit<'a>> {
-        [self.client].into_iter().chain(self.account).collect()
+    const fn all(&self) -> [Limit<'a>; 3] {
+        let [first, second] = self.account;
+        [self.client, first, second]
     }
+}
+
+/// How many of the limits, the first, are the client's.
+const OF_CLIENT: usize = 1;
+
+/// A guess at what opens an account, which is counted. What becomes of the count, whoever has judged the guess decides.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Guess<'a> {
+    limits: GuessLimits<'a>,
+    /// Whether half of what there is for the account, or more, is counted, this one with it.
+    is_half_used: bool,
 }
 
 /// The counters.
@@ -178,19 +192,26 @@ impl Attempts<'_> {
 
     /// Reserves one attempt of each of these, for a guess at the account of an address. That there were too many at it is
     /// counted for the audit; not that a client has had too many in all, since it could name address after address then.
-    pub(super) async fn reserve_guess(
+    pub(super) async fn reserve_guess<'a>(
         &self,
-        limits: &GuessLimits<'_>,
+        limits: GuessLimits<'a>,
         email: &EmailAddress,
         now: Timestamp,
-    ) -> Result<(), NotDone<Exhausted>> {
-        let limits = limits.all();
-        let under = limits.iter().map(Limit::reservation).collect();
-        let Attempt::Exhausted { until, at } = self.0.reserve_attempt(under, now).await? else { return Ok(()) };
-        if !matches!(limits.get(at), Some(Limit::PasswordsFrom(_) | Limit::PasswordsOfKnownFrom(_))) {
-            self.refused(email, SignInRefusal::Throttled, now).await;
+    ) -> Result<Guess<'a>, NotDone<Exhausted>> {
+        let under: Vec<_> = limits.all().iter().map(Limit::reservation).collect();
+        let bounds: Vec<_> = under.iter().map(|reservation| reservation.limit).collect();
+        match self.0.reserve_attempt(under, now).await? {
+            Attempt::Granted { left } => {
+                let is_half_used = bounds.iter().zip(&left).skip(OF_CLIENT).any(|(limit, left)| left * 2 <= *limit);
+                Ok(Guess { limits, is_half_used })
+            }
+            Attempt::Exhausted { until, at } => {
+                if at >= OF_CLIENT {
+                    self.refused(email, SignInRefusal::Throttled, now).await;
+                }
+                Err(NotDone::Refused(Exhausted { until }))
+            }
         }
-        Err(NotDone::Refused(Exhausted { until }))
     }
 
     /// Counts a refused sign-in for the audit. Whoever is refused is so, whether it can be counted or not.
@@ -200,22 +221,32 @@ impl Attempts<'_> {
         }
     }
 
-    /// Gives back an attempt that could not be made, because something of ours is down or busy. Whoever tries again and
-    /// again meanwhile must not find themselves shut out when it is up. If it cannot be given back, it stays counted.
-    pub(super) async fn give_back(&self, limits: &[Limit<'_>]) {
+    /// Gives back a guess that could not be judged, because something of ours is down or busy. Whoever tries again and
+    /// again meanwhile must not find themselves shut out when it is up.
+    pub(super) async fn give_back(&self, guess: Guess<'_>) {
+        self.give_back_under(&guess.limits.all()).await;
+    }
+
+    /// Gives back one that was right, with more to be asked; for its client it stays counted.
+    pub(super) async fn give_back_to_account(&self, guess: Guess<'_>) {
+        self.give_back_under(&guess.limits.account).await;
+    }
+
+    /// If it cannot be given back, it stays counted.
+    async fn give_back_under(&self, limits: &[Limit<'_>]) {
         if let Err(error) = self.0.give_back_attempt(limits.iter().map(Limit::key).collect()).await {
             tracing::debug!(%error, "an attempt that was not made stays counted");
         }
     }
 
-    /// Forgets the attempts, if they are half used up: most who come in right have guessed wrong once or never, and need no
-    /// write. What stays counted is one's own, and makes nobody wait.
-    pub(super) async fn forget(&self, limits: &[Limit<'_>], now: Timestamp) -> Result<(), Fault> {
-        let under: Vec<_> = limits.iter().map(Limit::reservation).collect();
-        if !self.0.is_half_used(&under, now).await? {
+    /// Forgets what was counted for an account, when everything that it asks for was right; not what its client has tried
+    /// elsewhere. Nothing is forgotten unless half is used up: most who come in right have guessed wrong once or never, and
+    /// need no write. What stays counted is one's own, and makes nobody wait.
+    pub(super) async fn forget(&self, guess: Guess<'_>) -> Result<(), Fault> {
+        if !guess.is_half_used {
             return Ok(());
         }
-        Ok(self.0.clear_attempts(limits.iter().map(Limit::key).collect()).await?)
+        Ok(self.0.clear_attempts(guess.limits.account.iter().map(Limit::key).collect()).await?)
     }
 }
 

@@ -9,17 +9,16 @@ use super::stage::{AddingApp, CodeAccepted, Contact, JourneyId, ProvingContact};
 use super::{Caller, CodeRefused, Journey, Journeys, ResendRefused, Stage};
 use crate::authenticator_app::{self, Picture};
 use crate::fault::{Fault, NotDone};
-use crate::link_token::Power;
 use crate::model::second_step::{SecondStep, StepKind};
 use crate::model::telephone::{PhoneKind, PhoneNumber};
 use crate::model::{Account, EmailAddress};
-use crate::notifier::{Changed, Notice, Recipient};
+use crate::notifier::{Changed, Fact, Notice, Recipient};
 use crate::one_time_code::{Code, LIFETIME, Occasion, SPOKEN_LIFETIME};
 use crate::recovery_code::{CODES, RecoveryCode};
 use crate::store::audit::Act;
 use crate::store::delivery::Outgoing;
 use crate::store::{ChangeId, EmailChange, InSession, StepRemoval};
-use aldgate_core::assurance::IdentityLevel;
+use aldgate_core::assurance::{Components, IdentityLevel, Vector};
 use aldgate_core::id::SingleUse;
 use aldgate_core::secret::Secret;
 use aldgate_core::token::identity_assertion::VerifiedIdentity;
@@ -70,15 +69,21 @@ pub(super) fn in_session(identity: &VerifiedIdentity) -> InSession {
     InSession { account, session, authenticated: identity.authenticated() }
 }
 
-/// Whether a session shows more than a password.
-fn is_strong(identity: &VerifiedIdentity) -> bool {
-    identity.claims().vot.split('.').any(|component| matches!(component, "Cd" | "Ck" | "Cm"))
+/// Whether what was shown at sign-in is enough to add what opens an account of this level.
+pub(super) fn suffices(level: IdentityLevel, shown: Components) -> bool {
+    let more_than_a_password = [Components::DEVICE, Components::SHARED_KEY, Components::PASSKEY];
+    level == IdentityLevel::P0 || more_than_a_password.into_iter().any(|component| shown.meets(component))
+}
+
+/// What was shown when a session was opened; nothing where that cannot be read.
+fn shown(identity: &VerifiedIdentity) -> Components {
+    identity.claims().vot.parse().map_or(Components::NONE, |vector: Vector| vector.components)
 }
 
 impl Journeys {
     /// Whether a session may add what opens its account.
     pub(super) fn may_bind(&self, identity: &VerifiedIdentity, account: &Account) -> bool {
-        account.identity == IdentityLevel::P0 || is_strong(identity)
+        suffices(account.identity, shown(identity))
     }
 
     /// Begins to prove a new contact: sends a code there.
@@ -241,8 +246,7 @@ impl Journeys {
         to: Recipient<'_>,
         caller: &Caller,
     ) -> Result<Outgoing, Fault> {
-        let token = self.links.mint(Power::CancelChange, &account.id, change, caller.now);
-        Notice::ContactChanged(token).later(to, caller.words(), caller.now)
+        Fact::ContactChanged { account: account.id, change }.later(to, caller.words(), caller.now)
     }
 
     /// Begins to add an authenticator app.

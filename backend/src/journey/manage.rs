@@ -134,8 +134,9 @@ impl Journeys {
             let current = current.ok_or(NotDone::Refused(PasswordNotChanged::CurrentWrong))?;
             let known = KnownDevice::by_session(*identity.session().as_bytes());
             let verified = self.verify_password(&account.email, current, Some(known), caller).await;
-            account = verified.map_err(|refused| refused.in_terms(PasswordNotChanged::of))?;
-            self.forget_guesses(&self.limits(&account.email, Some(known), caller), caller).await?;
+            let (verified, guess) = verified.map_err(|refused| refused.in_terms(PasswordNotChanged::of))?;
+            self.attempts().forget(guess).await?;
+            account = verified;
         }
         let hash = self.passwords.hash(new).await?;
         // What was verified may be no longer true: hashing takes its time, and whoever locks the account takes less.
@@ -147,7 +148,7 @@ impl Journeys {
 impl PasswordNotChanged {
     const fn of(refusal: SignInRefused) -> Self {
         match refusal {
-            SignInRefused::Wrong => Self::CurrentWrong,
+            SignInRefused::Wrong | SignInRefused::Disabled => Self::CurrentWrong,
             SignInRefused::Exhausted(exhausted) => Self::Exhausted(exhausted),
         }
     }

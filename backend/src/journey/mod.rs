@@ -7,6 +7,8 @@ mod attempts;
 mod enrol;
 pub(crate) mod known_device;
 mod manage;
+mod new_browser;
+pub(crate) mod offer;
 pub(crate) mod own_data;
 mod passkeys;
 mod recover;
@@ -32,7 +34,7 @@ pub(crate) use stage::{
     AddingApp, AwaitingCode, AwaitingStep, Contact, Journey, Proven, ProvingContact, SigningIn, Stage,
 };
 
-use crate::account::{Accounts, Change, Noted};
+use crate::account::{Accounts, Change};
 use crate::fault::Fault;
 use crate::link_token::LinkTokens;
 use crate::model::telephone::Countries;
@@ -49,6 +51,7 @@ use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::id::{AccountId, SessionId};
 use aldgate_core::language::Language;
 use aldgate_core::secret::MasterKey;
+use aldgate_core::session::opened_here::{OpenedHere, Shown};
 use aldgate_core::session::record::{Authentication, Lifetimes, SessionRecord};
 use aldgate_core::session::token::TagKeys;
 use aldgate_core::time::Timestamp;
@@ -60,9 +63,6 @@ use remembered::ShownBrowser;
 use sealed::Sealer;
 use std::net::IpAddr;
 use std::sync::Arc;
-
-/// Most sessions of one account, so that nobody who knows a password fills the shared tier with them.
-const SESSIONS_MAX: usize = 100;
 
 /// Who asks, as far as the connection tells, and when.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +77,10 @@ pub(crate) struct Caller {
     pub(crate) shown_device: Option<ShownDevice>,
     /// What the browser shows for being remembered.
     pub(crate) shown_browser: Option<ShownBrowser>,
+    /// What the browser shows of the accounts that were opened in it.
+    pub(crate) opened_here: Shown,
+    /// Whether somebody has said in this browser lately that they want no passkey ([`offer`]).
+    pub(crate) has_said_not_now: bool,
     /// The session that the request came in, to be replaced by a new one.
     pub(crate) session: Option<SessionId>,
     /// The language that the person reads.
@@ -96,17 +100,24 @@ impl Caller {
     }
 }
 
-/// A session that was just opened: the token that goes into the browser's cookie.
+/// A session that was just opened: by what, and what goes into the browser's cookies.
 #[derive(Debug)]
 pub(crate) struct OpenedSession {
+    by: Authentication,
     session: SessionId,
     token: String,
+    opened_here: String,
 }
 
 impl OpenedSession {
     /// The token, for the one cookie that carries it.
     pub(crate) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// What the browser shows from now on of the accounts that were opened in it.
+    pub(crate) fn opened_here(&self) -> &str {
+        &self.opened_here
     }
 }
 
@@ -122,6 +133,7 @@ pub(crate) struct Journeys {
     pub(crate) registration: Registration,
     pub(crate) sealer: Sealer,
     pub(crate) known_devices: KnownDevices,
+    pub(crate) opened_here: OpenedHere,
     pub(crate) links: Arc<LinkTokens>,
     pub(crate) recovery_codes: RecoveryCodes,
     pub(crate) master: Arc<MasterKey>,
@@ -168,17 +180,9 @@ impl Journeys {
         let session = SessionId::random(&by.account, &*self.entropy)?;
         let record = SessionRecord::open(by, self.lifetimes, caller.device, caller.now);
         self.warm.open_session(&Opening { session, record, replaces: caller.session }).await?;
-        self.end_beyond_bound(&by.account, &session, caller.now).await?;
-        Ok(OpenedSession { session, token: TagKeys::at(&self.master, caller.now).token(session, &self.login_host) })
-    }
-
-    /// Ends the sessions that were opened longest ago, where an account has more than anybody needs.
-    async fn end_beyond_bound(&self, account: &AccountId, newest: &SessionId, now: Timestamp) -> Result<(), Fault> {
-        let sessions = self.warm.sessions_of(account).await?; // Newest first.
-        for (session, _) in sessions.iter().skip(SESSIONS_MAX).filter(|(session, _)| session != newest) {
-            self.accounts.end_session(*account, *session, Noted::Nowhere, now).await?;
-        }
-        Ok(())
+        let token = TagKeys::at(&self.master, caller.now).token(session, &self.login_host);
+        let opened_here = self.opened_here.noted(&caller.opened_here, &by.account, caller.now);
+        Ok(OpenedSession { by, session, token, opened_here })
     }
 
     /// The account of somebody who is signed in.

@@ -173,7 +173,7 @@ fn new_credential(
     caller: &Caller,
 ) -> NewCredential {
     let aaguid = verified.aaguid();
-    let name = first_name(model, aaguid, &response.transports, caller.device);
+    let name = first_name(model, aaguid, &response.transports, caller.device, caller.words());
     let (credential_id, record) = verified.into_parts();
     NewCredential {
         credential_id,

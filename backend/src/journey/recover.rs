@@ -11,10 +11,10 @@ use super::{Caller, Journeys};
 use crate::fault::{Fault, NotDone};
 use crate::link_token::{LinkRefused, OpenedLink, Power};
 use crate::model::{Account, EmailAddress};
-use crate::notifier::{Changed, Notice, Recipient};
+use crate::notifier::{Changed, Fact, Notice, Recipient};
 use crate::password::{Beside, PasswordRefused, Typed};
 use crate::store::audit::Act;
-use crate::store::{ContactKind, Once, Recovery, TakenAway, Undoing, distrusted_from};
+use crate::store::{ContactKind, Distrust, Once, Recovery, TakenAway, Undoing, distrusted_from};
 use aldgate_core::secret::Secret;
 use aldgate_core::time::Timestamp;
 use aldgate_core::token::identity_assertion::VerifiedIdentity;
@@ -93,10 +93,7 @@ impl Journeys {
         let store = self.store.telling(vec![told]);
         let once = Some(once(&link));
         match store.recover(&account.id, account.password.as_ref(), &hash, once, by_link(caller)).await? {
-            Recovery::Recovered(lowered) => {
-                self.accounts.told_of_revocations().await;
-                self.accounts.publish_all(&lowered).await;
-            }
+            Recovery::Recovered => self.accounts.told_of_revocations().await,
             Recovery::Overtaken => return Err(NotDone::Refused(ResetRefused::Link(LinkRefused::Used))),
         }
         Ok(account.email)
@@ -129,32 +126,32 @@ impl Journeys {
     /// Somebody says that it was not they: locks the account, and sends its owner the way back.
     pub(crate) async fn not_me(&self, token: &str, caller: &Caller) -> Result<(), NotDone<LinkRefused>> {
         let (link, account) = self.look_at_not_me(token, caller).await?;
-        let since = distrusted_from(link.issued());
-        let locked = self.lock(&account, since, Some(once(&link)), by_link(caller), caller).await?;
+        let issued = link.issued(); // When that was done of which its owner was told.
+        let distrust = Distrust { since: distrusted_from(issued), log_in: Some(issued) };
+        let locked = self.lock(&account, distrust, Some(once(&link)), by_link(caller), caller).await?;
         if locked { Ok(()) } else { Err(NotDone::Refused(LinkRefused::Used)) }
     }
 
     /// The same by whoever is signed in: what was added before stays, since they have just seen it.
     pub(crate) async fn lock_own(&self, identity: &VerifiedIdentity, caller: &Caller) -> Result<(), Fault> {
         let account = self.owner(identity.account()).await?;
-        self.lock(&account, caller.now, None, Act::own(account.id, caller.now), caller).await.map(drop)
+        self.lock(&account, caller.now.into(), None, Act::own(account.id, caller.now), caller).await.map(drop)
     }
 
     /// False if it was to be done once, and was.
     async fn lock(
         &self,
         account: &Account,
-        since: Timestamp,
+        distrust: Distrust,
         once: Option<Once>,
         act: Act,
         caller: &Caller,
     ) -> Result<bool, Fault> {
         // Whoever put another address there since then is not told where the way back leads.
-        let email = self.address_at(account, since).await?;
-        let locked = Account { password: None, email, ..account.clone() };
-        let notice = Notice::Locked(self.reset_token(&locked, caller.now));
-        let told = notice.later(Recipient::Email(&locked.email), caller.words(), caller.now)?;
-        let locked = self.store.telling(vec![told]).lock(&account.id, since, once, act).await?;
+        let email = self.address_at(account, distrust.since).await?;
+        let told = Fact::Locked { account: account.id };
+        let told = told.later(Recipient::Email(&email), caller.words(), caller.now)?;
+        let locked = self.store.telling(vec![told]).lock(&account.id, distrust, once, act).await?;
         self.accounts.told_of_revocations().await;
         Ok(locked)
     }
@@ -210,7 +207,7 @@ impl Journeys {
             return Err(NotDone::Refused(if has_step { CloseRefused::SecondStep } else { CloseRefused::Passkey }));
         }
         let to = Recipient::Email(&account.email);
-        let told = Notice::Closed.later(to, caller.words(), caller.now)?;
+        let told = Fact::Closed.later(to, caller.words(), caller.now)?;
         let store = self.store.within(in_session(identity)).telling(vec![told]);
         store.close_account(&account.id, Act::own(account.id, caller.now)).await?;
         self.accounts.told_of_revocations().await;

@@ -39,16 +39,31 @@ impl ReturnTo {
         &self.0
     }
 
+    /// Whether it leads to one of the account's own pages.
+    pub(crate) fn is_of_the_account(&self) -> bool {
+        is_at_or_below(self.path(), DEFAULT)
+    }
+
+    fn path(&self) -> &str {
+        path_of(&self.0)
+    }
+
     /// As the value of a query parameter.
     pub(crate) fn query_value(&self) -> QueryValue<'_> {
         QueryValue(&self.0)
     }
 }
 
+fn path_of(text: &str) -> &str {
+    text.split_once('?').map_or(text, |(path, _)| path)
+}
+
+fn is_at_or_below(path: &str, page: &str) -> bool {
+    path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn is_fit(text: &str) -> bool {
-    let path = text.split_once('?').map_or(text, |(path, _)| path);
-    let forbidden = |page: &&str| path.strip_prefix(*page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    is_path(text) && !NEVER.iter().any(forbidden)
+    is_path(text) && !NEVER.iter().any(|page| is_at_or_below(path_of(text), page))
 }
 
 fn is_path(text: &str) -> bool {
@@ -135,6 +150,15 @@ mod tests {
         assert_eq!(ReturnTo::parse(None), ReturnTo::default());
         let long = format!("/{}", "a".repeat(RETURN_TO_BYTES_MAX));
         assert_eq!(ReturnTo::parse(Some(&long)), ReturnTo::default());
+    }
+
+    #[test]
+    fn the_accounts_own_pages_are_told_from_others() {
+        for (path, own) in
+            [("/account", true), ("/account/passkeys?x", true), ("/accounts", false), ("/?/account", false)]
+        {
+            assert_eq!(ReturnTo::parse(Some(path)).is_of_the_account(), own, "{path}");
+        }
     }
 
     #[test]

@@ -65,7 +65,11 @@ enum StageContent {
     #[serde(rename = "r")]
     Registered,
     #[serde(rename = "s")]
-    SigningIn { email: String },
+    SigningIn {
+        email: String,
+        #[serde(rename = "k", default, skip_serializing_if = "std::ops::Not::not")]
+        makes_passkeys: bool,
+    },
     #[serde(rename = "2")]
     SecondStep {
         id: String,
@@ -76,6 +80,8 @@ enum StageContent {
         sendings: u8,
         sent: Timestamp,
         begun: Timestamp,
+        #[serde(rename = "k", default, skip_serializing_if = "std::ops::Not::not")]
+        makes_passkeys: bool,
     },
     #[serde(rename = "e")]
     ProvingEmail { id: String, account: String, email: String, sendings: u8, sent: Timestamp },
@@ -155,7 +161,9 @@ impl StageContent {
                 Self::Proven { id: text(id), email: email.as_str().to_owned(), account: account.to_string() }
             }
             Stage::Registered => Self::Registered,
-            Stage::SigningIn(SigningIn { email }) => Self::SigningIn { email: email.as_str().to_owned() },
+            Stage::SigningIn(SigningIn { email, makes_passkeys }) => {
+                Self::SigningIn { email: email.as_str().to_owned(), makes_passkeys: *makes_passkeys }
+            }
             Stage::SecondStep(stage) => Self::SecondStep {
                 id: text(&stage.id),
                 account: stage.account.to_string(),
@@ -165,6 +173,7 @@ impl StageContent {
                 sendings: stage.sendings,
                 sent: stage.sent,
                 begun: stage.begun,
+                makes_passkeys: stage.makes_passkeys,
             },
             Stage::ProvingContact(ProvingContact { id, account, contact, sendings, sent }) => {
                 let (id, account, sendings, sent) = (text(id), account.to_string(), *sendings, *sent);
@@ -196,8 +205,10 @@ impl StageContent {
                 Stage::Proven(Proven { id: journey_id(&id)?, email: address(&email)?, account })
             }
             Self::Registered => Stage::Registered,
-            Self::SigningIn { email } => Stage::SigningIn(SigningIn { email: address(&email)? }),
-            Self::SecondStep { id, account, email, mark, kind, sendings, sent, begun } => {
+            Self::SigningIn { email, makes_passkeys } => {
+                Stage::SigningIn(SigningIn { email: address(&email)?, makes_passkeys })
+            }
+            Self::SecondStep { id, account, email, mark, kind, sendings, sent, begun, makes_passkeys } => {
                 Stage::SecondStep(AwaitingStep {
                     id: journey_id(&id)?,
                     account: account.parse().ok()?,
@@ -207,6 +218,7 @@ impl StageContent {
                     sendings,
                     sent,
                     begun,
+                    makes_passkeys,
                 })
             }
             Self::ProvingEmail { id, account, email, sendings, sent } => Stage::ProvingContact(ProvingContact {
@@ -251,7 +263,8 @@ mod tests {
             Stage::AwaitingCode(AwaitingCode { id, email: email.clone(), sendings: 2, sent: NOW }),
             Stage::Proven(Proven { id, email: email.clone(), account }),
             Stage::Registered,
-            Stage::SigningIn(SigningIn { email: email.clone() }),
+            Stage::SigningIn(SigningIn { email: email.clone(), makes_passkeys: false }),
+            Stage::SigningIn(SigningIn { email: email.clone(), makes_passkeys: true }),
             Stage::SecondStep(AwaitingStep {
                 id,
                 account,
@@ -261,6 +274,7 @@ mod tests {
                 sendings: 1,
                 sent: NOW,
                 begun: NOW,
+                makes_passkeys: true,
             }),
             Stage::ProvingContact(ProvingContact {
                 id,
@@ -328,6 +342,7 @@ mod tests {
             sendings: 3,
             sent: NOW,
             begun: NOW,
+            makes_passkeys: true,
         });
         let return_to = ReturnTo::parse(Some(&format!("/{}", "a".repeat(2_047))));
         let cookie = sealer().seal(&Journey { return_to, stage }, NOW).expect("sealed");

@@ -3,8 +3,9 @@
 //! Its guesses count together with those at the password, by whatever way they are made: a right password gives nobody
 //! new ones. What was counted is forgotten only when both halves are done.
 
-use super::attempts::{Exhausted, Limit};
-use super::stage::{AwaitingStep, JourneyId};
+use super::attempts::{Exhausted, Guess, Limit};
+use super::sign_in::Overtaken;
+use super::stage::{AwaitingStep, JourneyId, SigningIn};
 use super::{Caller, Journeys, OpenedSession, SignedIn};
 use crate::authenticator_app;
 use crate::fault::{Fault, NotDone};
@@ -35,6 +36,8 @@ pub(crate) enum StepRefused {
     Exhausted(Exhausted),
     /// Too much time has gone by, or the account has changed: the password is asked for again.
     BeginAgain,
+    /// All that is asked for was right, and the account is disabled.
+    Disabled,
 }
 
 /// Why no code was sent.
@@ -65,10 +68,16 @@ impl Journeys {
         Ok(self.store.second_steps(account).await?)
     }
 
+    /// The same of an account that was just read: most have none, and are not looked at again.
+    pub(super) async fn second_steps_of(&self, account: &Account) -> Result<SecondSteps, Fault> {
+        if account.has_second_step { self.second_steps(&account.id).await } else { Ok(SecondSteps::default()) }
+    }
+
     /// Begins the second step of an account whose password was right just now. That stays so where no code can be sent:
     /// whoever can show another step, or has a recovery code, needs none.
     pub(super) async fn begin_second_step(
         &self,
+        before: &SigningIn,
         account: &Account,
         kind: StepKind,
         steps: &SecondSteps,
@@ -83,6 +92,7 @@ impl Journeys {
             sendings: 0,
             sent: caller.now,
             begun: caller.now,
+            makes_passkeys: before.makes_passkeys,
         };
         match self.ask_for(stage.clone(), kind, steps, caller).await {
             Ok(stage) => Ok(SignedIn::AwaitingStep(stage)),
@@ -151,14 +161,14 @@ impl Journeys {
     ) -> Result<SteppedIn, NotDone<StepRefused>> {
         let code = Code::parse(typed).map_err(|_| NotDone::Refused(StepRefused::Malformed))?;
         let account = self.still_signing_in(stage, caller).await?;
-        self.reserve_guess(stage, caller).await?;
+        let guess = self.reserve_guess(stage, caller).await?;
         let steps = self.second_steps(&account.id).await?;
         let taken = match steps.of(stage.kind).ok_or(NotDone::Refused(StepRefused::BeginAgain))? {
             SecondStep::App(key) => self.take_app_code(&account.id, key, &code, caller).await,
             SecondStep::Phone(number) => self.take_sent_code(stage, &code, number, caller).await,
         };
         self.counted(stage, taken, caller).await?;
-        self.step_in(stage, account, remember, caller).await
+        self.step_in(stage, account, guess, remember, caller).await
     }
 
     /// The same, with a wrong one counted for the audit.
@@ -219,14 +229,14 @@ impl Journeys {
     ) -> Result<SteppedIn, NotDone<StepRefused>> {
         let code = RecoveryCode::parse(typed).map_err(|_| NotDone::Refused(StepRefused::Malformed))?;
         let account = self.still_signing_in(stage, caller).await?;
-        self.reserve_guess(stage, caller).await?;
+        let guess = self.reserve_guess(stage, caller).await?;
         let digest = self.recovery_codes.digest(&account.id, &code);
         let told = self.accounts.notice(&account, Changed::RecoveryCodeUsed, caller.words(), caller.now)?;
         let store = self.store.telling(vec![told]);
         let used = store.use_recovery_code(&account.id, digest, Act::own(account.id, caller.now)).await?;
         let taken = if used { Ok(()) } else { Err(NotDone::Refused(StepRefused::Wrong)) };
         self.counted(stage, taken, caller).await?;
-        self.step_in(stage, account, false, caller).await
+        self.step_in(stage, account, guess, false, caller).await
     }
 
     /// The account, if its password is still the one that was right, and not too long ago.
@@ -239,9 +249,13 @@ impl Journeys {
         Ok(account)
     }
 
-    async fn reserve_guess(&self, stage: &AwaitingStep, caller: &Caller) -> Result<(), NotDone<StepRefused>> {
+    async fn reserve_guess<'a>(
+        &self,
+        stage: &'a AwaitingStep,
+        caller: &Caller,
+    ) -> Result<Guess<'a>, NotDone<StepRefused>> {
         let limits = self.limits(&stage.email, self.known(&stage.email, caller), caller);
-        let reserved = self.attempts().reserve_guess(&limits, &stage.email, caller.now).await;
+        let reserved = self.attempts().reserve_guess(limits, &stage.email, caller.now).await;
         reserved.map_err(|refused| refused.in_terms(StepRefused::Exhausted))
     }
 
@@ -249,24 +263,28 @@ impl Journeys {
         &self,
         stage: &AwaitingStep,
         account: Account,
+        guess: Guess<'_>,
         remember: bool,
         caller: &Caller,
     ) -> Result<SteppedIn, NotDone<StepRefused>> {
+        if account.disabled {
+            self.attempts().give_back_to_account(guess).await;
+            return Err(NotDone::Refused(StepRefused::Disabled));
+        }
         let by = Authentication {
             account: account.id,
             credential: None,
             identity: account.identity,
             components: Components::PASSWORD.with(Components::DEVICE),
         };
-        let known = self.known(&stage.email, caller);
         let session = self.open_session(by, caller).await?;
-        if !self.is_still_the_password(&account, &session).await? {
-            return Err(NotDone::Refused(StepRefused::BeginAgain));
+        match self.overtaken(&account, &session).await? {
+            None => {}
+            Some(Overtaken::Password) => return Err(NotDone::Refused(StepRefused::BeginAgain)),
+            Some(Overtaken::Disabled) => return Err(NotDone::Refused(StepRefused::Disabled)),
         }
-        self.forget_guesses(&self.limits(&stage.email, known, caller), caller).await?;
-        if known.is_none() {
-            self.tell_of_new_browser(&account, caller).await?;
-        }
+        self.attempts().forget(guess).await?;
+        self.tell_if_new(&account, self.known(&stage.email, caller).is_some(), caller).await?;
         let remembered = if remember { Some(self.remember_browser(&account.id, caller).await?) } else { None };
         Ok(SteppedIn { session, remembered })
     }

@@ -3,14 +3,13 @@
 //! An unknown address, an account without a password and a wrong password cannot be told apart: the same steps are
 //! taken, a hash is computed each time, and the refusal is the same.
 
-use super::attempts::{Exhausted, GuessLimits, Limit};
+use super::attempts::{Exhausted, Guess, GuessLimits, Limit};
 use super::known_device::KnownDevice;
 use super::second_step::SendingRefused;
 use super::stage::{AwaitingStep, SigningIn};
 use super::{Caller, Journey, Journeys, OpenedSession, ReturnTo, Stage};
 use crate::fault::{Fault, NotDone};
 use crate::model::{Account, EmailAddress};
-use crate::notifier::Changed;
 use crate::password::{Typed, Verdict};
 use aldgate_core::assurance::Components;
 use aldgate_core::session::record::Authentication;
@@ -22,6 +21,8 @@ pub(crate) enum SignInRefused {
     Wrong,
     /// Too many wrong ones: even the right one is refused now.
     Exhausted(Exhausted),
+    /// All that is asked for was right, and the account is disabled.
+    Disabled,
 }
 
 /// How the right password ended.
@@ -35,10 +36,19 @@ pub(crate) enum SignedIn {
     NotAsked(AwaitingStep, SendingRefused),
 }
 
+/// What has come between a right password and the session that it opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overtaken {
+    /// Another password, or a second step.
+    Password,
+    /// An administrator, who has disabled the account.
+    Disabled,
+}
+
 impl Journeys {
-    /// Begins: the address was given. Nothing is looked up.
-    pub(crate) fn begin_sign_in(&self, email: EmailAddress, return_to: ReturnTo) -> Journey {
-        Journey { return_to, stage: Stage::SigningIn(SigningIn { email }) }
+    /// Begins: the address was given, in a browser that says whether a passkey can be made in it. Nothing is looked up.
+    pub(crate) fn begin_sign_in(&self, email: EmailAddress, makes_passkeys: bool, return_to: ReturnTo) -> Journey {
+        Journey { return_to, stage: Stage::SigningIn(SigningIn { email, makes_passkeys }) }
     }
 
     /// Takes the password. An account that asks for nothing else, or not in this browser, has a session then.
@@ -49,14 +59,17 @@ impl Journeys {
         caller: &Caller,
     ) -> Result<SignedIn, NotDone<SignInRefused>> {
         let known = self.known(stage.email(), caller);
-        let account = self.verify_password(stage.email(), typed, known, caller).await?;
-        let steps = self.second_steps(&account.id).await?;
+        let (account, guess) = self.verify_password(stage.email(), typed, known, caller).await?;
+        let steps = self.second_steps_of(&account).await?;
         let first = steps.kinds().next();
         let remembered = first.is_some() && self.is_remembered(&account.id, caller).await?;
         if let Some(first) = first.filter(|_| !remembered) {
-            // It was no wrong one; for the client it stays counted.
-            self.attempts().give_back(&self.limits(stage.email(), known, caller).account).await;
-            return Ok(self.begin_second_step(&account, first, &steps, caller).await?);
+            self.attempts().give_back_to_account(guess).await;
+            return Ok(self.begin_second_step(stage, &account, first, &steps, caller).await?);
+        }
+        if account.disabled {
+            self.attempts().give_back(guess).await;
+            return Err(NotDone::Refused(SignInRefused::Disabled));
         }
         let device = if remembered { Components::DEVICE } else { Components::NONE };
         let components = Components::PASSWORD.with(device);
@@ -64,28 +77,18 @@ impl Journeys {
         let opened = match self.open_session(by, caller).await {
             Ok(opened) => opened,
             Err(fault) => {
-                self.attempts().give_back(&self.limits(stage.email(), known, caller).all()).await;
+                self.attempts().give_back(guess).await;
                 return Err(fault.into());
             }
         };
-        if !self.is_still_the_password(&account, &opened).await? {
-            return Err(NotDone::Refused(SignInRefused::Wrong));
+        match self.overtaken(&account, &opened).await? {
+            None => {}
+            Some(Overtaken::Password) => return Err(NotDone::Refused(SignInRefused::Wrong)),
+            Some(Overtaken::Disabled) => return Err(NotDone::Refused(SignInRefused::Disabled)),
         }
-        self.forget_guesses(&self.limits(stage.email(), known, caller), caller).await?;
-        if known.is_none() {
-            self.tell_of_new_browser(&account, caller).await?;
-        }
+        self.attempts().forget(guess).await?;
+        self.tell_if_new(&account, known.is_some(), caller).await?;
         Ok(SignedIn::Opened(opened))
-    }
-
-    /// Tells the owner of an account that somebody has signed in in a browser in which nobody had, unless they were told of
-    /// a few in the last hour. Nobody is given the session's token before that is written.
-    pub(super) async fn tell_of_new_browser(&self, account: &Account, caller: &Caller) -> Result<(), Fault> {
-        match self.attempts().reserve(&[Limit::NewBrowsersOf(&account.id)], caller.now).await {
-            Ok(()) => self.accounts.tell(account, Changed::NewBrowser, caller.words(), caller.now).await,
-            Err(NotDone::Refused(_)) => Ok(()),
-            Err(NotDone::Failed(fault)) => Err(fault),
-        }
     }
 
     /// The browser that asks, if it is known for this account.
@@ -94,48 +97,42 @@ impl Journeys {
         shown.and_then(|shown| self.known_devices.recognise(shown, email, caller.now))
     }
 
-    /// The password may have been changed, and every session ended, while this one was being verified: it ends then, and
-    /// this is false. Whoever changes it after this look ends this session with the others.
-    pub(super) async fn is_still_the_password(
+    /// The password may have been changed, or the account disabled, and every session ended, while this one was being verified:
+    /// it ends then, and this says by what. Whoever does so after this look ends this session with the others.
+    pub(super) async fn overtaken(
         &self,
         verified: &Account,
         opened: &OpenedSession,
-    ) -> Result<bool, Fault> {
-        let now = self.accounts.find(&verified.id).await?;
-        if now.is_some_and(|now| now.password == verified.password) {
-            return Ok(true);
-        }
+    ) -> Result<Option<Overtaken>, Fault> {
+        let by = match self.accounts.find(&verified.id).await? {
+            Some(now) if now.disabled => Overtaken::Disabled,
+            Some(now) if now.asks_for_the_same(verified) => return Ok(None),
+            _ => Overtaken::Password,
+        };
         self.warm.end_session(&verified.id, &opened.session).await?;
-        Ok(false)
+        Ok(Some(by))
     }
 
     /// The account whose password this is. Every route that takes a password comes through here, so that they count
     /// together. `known` is the browser, if it is known for this account. This one stays counted until the caller
     /// gives it back or forgets them all.
-    pub(super) async fn verify_password(
+    pub(super) async fn verify_password<'a>(
         &self,
-        email: &EmailAddress,
+        email: &'a EmailAddress,
         typed: Typed,
         known: Option<KnownDevice>,
         caller: &Caller,
-    ) -> Result<Account, NotDone<SignInRefused>> {
-        let limits = self.limits(email, known, caller);
-        let reserved = self.attempts().reserve_guess(&limits, email, caller.now).await;
-        reserved.map_err(|refused| refused.in_terms(SignInRefused::Exhausted))?;
-        let verified = match self.compare(email, typed).await {
-            Ok(verified) => verified.ok_or(NotDone::Refused(SignInRefused::Wrong))?,
+    ) -> Result<(Account, Guess<'a>), NotDone<SignInRefused>> {
+        let reserved = self.attempts().reserve_guess(self.limits(email, known, caller), email, caller.now).await;
+        let guess = reserved.map_err(|refused| refused.in_terms(SignInRefused::Exhausted))?;
+        match self.compare(email, typed).await {
+            Ok(Some(account)) => Ok((account, guess)),
+            Ok(None) => Err(NotDone::Refused(SignInRefused::Wrong)),
             Err(fault) => {
-                self.attempts().give_back(&limits.all()).await;
-                return Err(fault.into());
+                self.attempts().give_back(guess).await;
+                Err(fault.into())
             }
-        };
-        Ok(verified)
-    }
-
-    /// Forgets what was counted for an account, when everything that it asks for was right; not what its client has tried
-    /// elsewhere.
-    pub(super) async fn forget_guesses(&self, limits: &GuessLimits<'_>, caller: &Caller) -> Result<(), Fault> {
-        self.attempts().forget(&limits.account, caller.now).await
+        }
     }
 
     /// The account, if the password is right.

@@ -83,6 +83,8 @@ pub(crate) struct Proven {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SigningIn {
     pub(super) email: EmailAddress,
+    /// Whether the browser said that a passkey can be made in it.
+    pub(super) makes_passkeys: bool,
 }
 
 /// Signing in: the password was right, and the second step is asked for.
@@ -97,6 +99,8 @@ pub(crate) struct AwaitingStep {
     pub(super) sendings: u8,
     pub(super) sent: Timestamp,
     pub(super) begun: Timestamp,
+    /// As in [`SigningIn`].
+    pub(super) makes_passkeys: bool,
 }
 
 /// What somebody shows to be theirs.
@@ -186,6 +190,11 @@ impl Proven {
 }
 
 impl AwaitingStep {
+    /// Whether the browser said that a passkey can be made in it.
+    pub(crate) const fn makes_passkeys(&self) -> bool {
+        self.makes_passkeys
+    }
+
     /// Whose sign-in it is.
     pub(crate) const fn account(&self) -> &AccountId {
         &self.account
@@ -243,5 +252,10 @@ impl SigningIn {
     /// The address.
     pub(crate) const fn email(&self) -> &EmailAddress {
         &self.email
+    }
+
+    /// Whether the browser said that a passkey can be made in it.
+    pub(crate) const fn makes_passkeys(&self) -> bool {
+        self.makes_passkeys
     }
 }

@@ -5,6 +5,7 @@
 //! `iat`), made anew for each request. It takes 3,000 messages a minute of a service unless that was raised: beyond what
 //! is configured, we do not even ask.
 
+use super::per_minute::PerMinute;
 use super::{Channel, Message, NotSent, Notifier};
 use crate::outbound;
 use aldgate_core::secret::Secret;
@@ -15,7 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Client, StatusCode};
 use ring::hmac;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -56,14 +57,7 @@ pub(crate) struct NotifyNotifier {
     service: GovUkNotify,
     issuer: String,
     key: hmac::Key,
-    sent: Mutex<Minute>,
-}
-
-/// What was sent in one minute.
-#[derive(Default)]
-struct Minute {
-    number: u64,
-    sent: u32,
+    per_minute: PerMinute,
 }
 
 impl NotifyNotifier {
@@ -72,7 +66,8 @@ impl NotifyNotifier {
         let (issuer, secret) = parts(service.api_key.expose()).ok_or(BadNotify::Key)?;
         let (issuer, key) = (issuer.to_owned(), hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
         let client = outbound::client(DEADLINE, CONNECT).build().map_err(|_| BadNotify::Client)?;
-        Ok(Self { client, service, issuer, key, sent: Mutex::default() })
+        let per_minute = PerMinute::new(service.per_minute);
+        Ok(Self { client, service, issuer, key, per_minute })
     }
 
     /// A token for one request.
@@ -82,17 +77,6 @@ impl NotifyNotifier {
         let signed = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims));
         let tag = hmac::sign(&self.key, signed.as_bytes());
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))
-    }
-
-    /// Counts a message, if there is room for it in this minute.
-    fn reserve(&self, now: Timestamp) -> bool {
-        let mut minute = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = now.as_secs() / 60;
-        if minute.number != number {
-            *minute = Minute { number, sent: 0 };
-        }
-        minute.sent += 1;
-        minute.sent <= self.service.per_minute
     }
 
     fn request(&self, message: &Message) -> Option<(&'static str, Value)> {
@@ -128,7 +112,7 @@ fn parts(key: &str) -> Option<(&str, &str)> {
 impl Notifier for NotifyNotifier {
     async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotSent> {
         let (path, body) = self.request(message).ok_or(NotSent::Refused("GOV.UK Notify makes no calls"))?;
-        if !self.reserve(now) {
+        if !self.per_minute.reserve(now) {
             return Err(NotSent::Busy("GOV.UK Notify"));
         }
         let request = self.client.post(format!("{}{path}", self.service.url)).bearer_auth(self.token(now)).json(&body);
@@ -145,35 +129,13 @@ impl Notifier for NotifyNotifier {
 
 #[cfg(test)]
 mod tests {
+    use super::super::listener::answering;
     use super::super::retrying::Retrying;
     use super::*;
+    use aldgate_core::language::Language;
     use aldgate_core::testing::world;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
 
     const KEY: &str = "our_key-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0";
-
-    /// Notify, answering with these statuses in turn; gives the requests.
-    async fn notify(statuses: &'static [u16]) -> (String, tokio::task::JoinHandle<Vec<String>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
-        let url = format!("http://{}", listener.local_addr().expect("address"));
-        let requests = tokio::spawn(async move {
-            let mut requests = Vec::new();
-            for status in statuses {
-                let (mut stream, _) = listener.accept().await.expect("connection");
-                let (mut request, mut piece) = (String::new(), [0; 4096]);
-                while !request.contains("\"body\"") {
-                    let read = stream.read(&mut piece).await.expect("read");
-                    request.push_str(&String::from_utf8_lossy(&piece[..read]));
-                }
-                requests.push(request);
-                let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                stream.write_all(answer.as_bytes()).await.expect("written");
-            }
-            requests
-        });
-        (url, requests)
-    }
 
     fn notifier(url: String, per_minute: u32) -> NotifyNotifier {
         NotifyNotifier::new(GovUkNotify {
@@ -187,12 +149,13 @@ mod tests {
     }
 
     fn message(channel: Channel) -> Message {
-        Message { channel, to: "+447700900123".into(), subject: "s".into(), body: "b".into(), code: None }
+        let language = Language::English;
+        Message { channel, to: "+447700900123".into(), language, subject: "s".into(), body: "b".into(), code: None }
     }
 
     #[tokio::test]
     async fn a_text_message_is_asked_for_with_a_token_of_our_service() {
-        let (url, requests) = notify(&[201]).await;
+        let (url, requests) = answering(&[201]).await;
         notifier(url, 10).send(&message(Channel::Text), world::NOW).await.expect("sent");
         let request = requests.await.expect("requests").remove(0);
         assert!(request.starts_with("POST /v2/notifications/sms HTTP/1.1\r\n"), "{request}");
@@ -208,22 +171,22 @@ mod tests {
 
     #[tokio::test]
     async fn what_passes_is_tried_again_and_what_does_not_is_not() {
-        let (url, requests) = notify(&[500, 503, 201]).await;
+        let (url, requests) = answering(&[500, 503, 201]).await;
         let retrying = Retrying(Arc::new(notifier(url, 10)));
         retrying.send(&message(Channel::Email), world::NOW).await.expect("sent in the end");
         assert_eq!(requests.await.expect("requests").len(), 3);
-        let (url, requests) = notify(&[400]).await;
+        let (url, requests) = answering(&[400]).await;
         let refused = Retrying(Arc::new(notifier(url, 10))).send(&message(Channel::Email), world::NOW).await;
         assert!(matches!(refused, Err(NotSent::Refused(_))), "{refused:?}");
         assert_eq!(requests.await.expect("requests").len(), 1);
-        let (url, _requests) = notify(&[429, 429, 429]).await;
+        let (url, _requests) = answering(&[429, 429, 429]).await;
         let busy = Retrying(Arc::new(notifier(url, 10))).send(&message(Channel::Email), world::NOW).await;
         assert!(matches!(busy, Err(NotSent::Busy(_))), "{busy:?}");
     }
 
     #[tokio::test]
     async fn no_more_are_asked_for_than_a_minute_allows_and_no_calls_at_all() {
-        let (url, requests) = notify(&[201, 201]).await;
+        let (url, requests) = answering(&[201, 201]).await;
         let notifier = notifier(url, 1);
         notifier.send(&message(Channel::Text), world::NOW).await.expect("sent");
         assert!(matches!(notifier.send(&message(Channel::Text), world::NOW).await, Err(NotSent::Busy(_))));

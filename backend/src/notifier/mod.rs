@@ -5,10 +5,14 @@
 
 mod govuk_notify;
 mod link;
+#[cfg(test)]
+mod listener;
 mod notice;
 mod outbox;
+mod per_minute;
 mod retrying;
 mod smtp;
+mod webhook;
 mod written;
 
 pub use govuk_notify::GovUkNotify;
@@ -16,17 +20,20 @@ pub(crate) use link::Links;
 pub(crate) use notice::{Changed, Notice};
 pub(crate) use outbox::FileOutbox;
 pub use smtp::{Smtp, SmtpSecurity};
-pub(crate) use written::Notices;
+pub use webhook::Webhook;
+pub(crate) use written::{Fact, Notices};
 
 use crate::model::EmailAddress;
 use crate::model::telephone::{PhoneKind, PhoneNumber};
 use crate::words::Words;
+use aldgate_core::language::Language;
 use aldgate_core::time::Timestamp;
 use async_trait::async_trait;
 use govuk_notify::{BadNotify, NotifyNotifier};
 use retrying::Retrying;
 use smtp::{BadSmtp, SmtpNotifier};
 use std::sync::Arc;
+use webhook::{BadWebhook, WebhookNotifier};
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +53,8 @@ pub struct Message {
     pub channel: Channel,
     /// The address or number that it goes to.
     pub to: String,
+    /// The language that it is in.
+    pub language: Language,
     /// Its subject; a text message and a call show none.
     pub subject: String,
     /// Its text, in lines.
@@ -100,6 +109,8 @@ pub enum Carrier {
     Smtp(Smtp),
     /// GOV.UK Notify; of mail and text messages.
     GovUkNotify(GovUkNotify),
+    /// Whoever takes them over HTTPS; of text messages and calls.
+    Webhook(Webhook),
 }
 
 /// Why messages cannot be sent as the configuration says.
@@ -111,19 +122,28 @@ pub enum BadCarrier {
     /// GOV.UK Notify.
     #[error(transparent)]
     Notify(#[from] BadNotify),
+    /// The webhook.
+    #[error(transparent)]
+    Webhook(#[from] BadWebhook),
 }
 
 impl Carriers {
-    /// The carriers of a configuration. Calls go to the folder: whoever makes them takes them from there.
-    pub(crate) fn new(email: Carrier, text: Carrier, outbox: Arc<dyn Notifier>) -> Result<Self, BadCarrier> {
+    /// The carriers of a configuration.
+    pub(crate) fn new(
+        email: Carrier,
+        text: Carrier,
+        voice: Carrier,
+        outbox: &Arc<dyn Notifier>,
+    ) -> Result<Self, BadCarrier> {
         let carrier = |carrier| -> Result<Arc<dyn Notifier>, BadCarrier> {
             Ok(match carrier {
-                Carrier::Outbox => Arc::clone(&outbox),
+                Carrier::Outbox => Arc::clone(outbox),
                 Carrier::Smtp(smtp) => Arc::new(Retrying(Arc::new(SmtpNotifier::new(smtp)?))),
                 Carrier::GovUkNotify(service) => Arc::new(Retrying(Arc::new(NotifyNotifier::new(service)?))),
+                Carrier::Webhook(webhook) => Arc::new(Retrying(Arc::new(WebhookNotifier::new(webhook)?))),
             })
         };
-        Ok(Self { email: carrier(email)?, text: carrier(text)?, voice: Arc::clone(&outbox) })
+        Ok(Self { email: carrier(email)?, text: carrier(text)?, voice: carrier(voice)? })
     }
 }
 
@@ -188,7 +208,8 @@ impl Post {
         let channel = to.channel();
         let (subject, body) = notice.texts(channel, &self.links, words);
         let code = notice.code().map(str::to_owned);
-        let message = Message { channel, to: to.address().to_owned(), subject, body, code };
+        let (to, language) = (to.address().to_owned(), words.0);
+        let message = Message { channel, to, language, subject, body, code };
         let carrier = match channel {
             Channel::Email => &self.carriers.email,
             Channel::Text => &self.carriers.text,

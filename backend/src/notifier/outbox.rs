@@ -75,6 +75,7 @@ impl Notifier for FileOutbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aldgate_core::language::Language;
     use aldgate_core::testing::SeededEntropy;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
@@ -88,6 +89,7 @@ mod tests {
             let message = Message {
                 channel: Channel::Email,
                 to: "a@b.example".into(),
+                language: Language::English,
                 subject: subject.into(),
                 body: "Text.".into(),
                 code: None,

@@ -101,6 +101,7 @@ impl Notifier for SmtpNotifier {
 mod tests {
     use super::super::Channel;
     use super::*;
+    use aldgate_core::language::Language;
     use aldgate_core::testing::world;
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::TcpListener;
@@ -155,6 +156,7 @@ mod tests {
         Message {
             channel: Channel::Email,
             to: "ada@example.org".into(),
+            language: Language::Welsh,
             subject: "Eich cod\r\nBcc: eve@example.org".into(),
             body: "Eich cod yw 123456. Mae'n para.".into(),
             code: None,

@@ -6,6 +6,7 @@
 pub(crate) mod metadata;
 mod name;
 mod options;
+mod packed;
 mod response;
 mod statement;
 mod verify;

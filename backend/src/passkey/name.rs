@@ -1,8 +1,10 @@
 //! The name that a passkey has until its owner gives it another.
 //!
 //! The authenticator's model (AAGUID) names password managers that everybody knows, and whatever else is in the list of
-//! models, where there is one ([`super::metadata`]); without attestation it is only a hint, and so is the name. Otherwise the transports tell a security key from a device, and the browser says which.
+//! models, where there is one ([`super::metadata`]); without attestation it is only a hint, and so is the name. Otherwise
+//! the transports tell a security key from a device, and the browser says which, in the language of whoever makes it.
 
+use crate::words::Words;
 use aldgate_core::device::Device;
 
 /// Longest name of a passkey, in characters: one line of the list.
@@ -79,6 +81,7 @@ pub(crate) fn first_name(
     aaguid: [u8; 16],
     transports: &[String],
     device: Device,
+    words: Words,
 ) -> PasskeyName {
     if let Some(listed) = listed {
         return listed;
@@ -88,30 +91,37 @@ pub(crate) fn first_name(
     PasskeyName(if let Some((_, name)) = MODELS.iter().find(|(known, _)| *known == model) {
         (*name).to_owned()
     } else if has(&["usb", "nfc", "smart-card"]) && !has(&["internal", "hybrid"]) {
-        "Security key".to_owned()
+        words.security_key().to_owned()
     } else if device == Device::default() {
-        "Passkey".to_owned()
+        words.a_passkey().to_owned()
     } else {
-        format!("Passkey made on {device}")
+        words.passkey_made_on(&words.device(device))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aldgate_core::language::Language;
 
     #[test]
     fn a_new_passkey_is_named_after_its_model_its_kind_or_its_device() {
         let firefox = Device::from_user_agent("Firefox/130.0 Linux");
         let transports = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let name = |aaguid, names: &[&str], device| first_name(None, aaguid, &transports(names), device).0;
+        let named_in =
+            |aaguid, names: &[&str], device, words| first_name(None, aaguid, &transports(names), device, words).0;
+        let name = |aaguid, names: &[&str], device| named_in(aaguid, names, device, Words::ENGLISH);
         assert_eq!(name(0xbada5566_a7aa_401f_bd96_45619a55120d_u128.to_be_bytes(), &[], firefox), "1Password");
         assert_eq!(name([0; 16], &["usb", "nfc"], firefox), "Security key");
         assert_eq!(name([0; 16], &["internal", "usb"], firefox), "Passkey made on Firefox on Linux");
         assert_eq!(name([0; 16], &[], Device::default()), "Passkey");
+        let welsh = |names: &[&str], device| named_in([0; 16], names, device, Words(Language::Welsh));
+        assert_eq!(welsh(&["internal"], firefox), "Allwedd mynediad a grëwyd ar Firefox ar Linux");
+        assert_eq!(welsh(&["usb"], firefox), "Allwedd ddiogelwch");
+        assert_eq!(welsh(&[], Device::default()), "Allwedd mynediad");
         let listed = PasskeyName::shortened(" \u{202e}YubiKey 5 Series with NFC ");
         let aaguid = 0xbada5566_a7aa_401f_bd96_45619a55120d_u128.to_be_bytes();
-        assert_eq!(first_name(listed, aaguid, &[], firefox).0, "YubiKey 5 Series with NFC");
+        assert_eq!(first_name(listed, aaguid, &[], firefox, Words::ENGLISH).0, "YubiKey 5 Series with NFC");
         assert_eq!(PasskeyName::shortened(&"x".repeat(100)).map(|name| name.0.len()), Some(NAME_CHARS_MAX));
         assert_eq!(PasskeyName::shortened("\n"), None);
     }

@@ -4,8 +4,10 @@ use super::*;
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::testing::{SeededEntropy, world};
+use aldgate_core::webauthn::attestation_object::AttestationObject;
 use aldgate_core::webauthn::challenge::LIFETIME;
 use aldgate_core::webauthn::public_key::PublicKey;
+use ring::digest::{SHA256, digest};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use std::time::Duration;
 
@@ -183,13 +185,35 @@ fn ed25519() -> ([u8; 32], Vec<u8>) {
 }
 
 #[test]
-fn ed25519_is_registered_without_a_statement_only() {
+fn ed25519_is_registered_without_a_statement_or_with_one_of_its_own_and_with_no_other() {
     let (key, cose) = ed25519();
     let record = judge_key(&cose, "none", &[0xa0]).expect("record");
     assert_eq!(record.public_key, PublicKey::EdDsa(Box::new(key)));
-    let self_attested = [&b"\xa2\x63alg\x27\x63sig\x58\x40"[..], &[0; 64]].concat();
-    assert_eq!(judge_key(&cose, "packed", &self_attested), refused(RegistrationRefused::StatementRefused));
-    assert_eq!(judge_key(&cose, "none", b"\xa1\x61a\x01"), refused(RegistrationRefused::StatementRefused));
+    let forged = [&b"\xa2\x63alg\x27\x63sig\x58\x40"[..], &[0; 64]].concat();
+    for (format, statement) in [
+        ("packed", &forged[..]),
+        ("packed", b"\xa0"),
+        ("none", b"\xa1\x61a\x01"),
+        ("fido-u2f", &forged),
+        ("tpm", &forged),
+    ] {
+        assert_eq!(judge_key(&cose, format, statement), refused(RegistrationRefused::StatementRefused), "{format}");
+    }
+    // By the key itself, over these bytes and this challenge; `alg` says whose it is.
+    let registration = registration();
+    let client_data = Authenticator::client_data("webauthn.create", &challenge(&registration), ORIGIN);
+    let data_of = |object: &[u8]| AttestationObject::parse(object).expect("an object").authenticator_data.to_vec();
+    let data = data_of(&object(&cose, "none", &[0xa0]));
+    let signed = [&data[..], digest(&SHA256, client_data.as_bytes()).as_ref()].concat();
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).expect("seed");
+    let statement = |alg: &[u8]| [b"\xa2\x63alg", alg, b"\x63sig\x58\x40", pair.sign(&signed).as_ref()].concat();
+    let judged = |statement: &[u8], client_data: &str| {
+        judge(&registration, &response(&[5; 32], object(&cose, "packed", statement), client_data.to_owned()))
+    };
+    assert_eq!(judged(&statement(b"\x27"), &client_data).map(|record| record.digest), Ok(record.digest));
+    let other = client_data.replace("false", "false ");
+    assert_eq!(judged(&statement(b"\x27"), &other), refused(RegistrationRefused::StatementRefused));
+    assert_eq!(judged(&statement(b"\x26"), &client_data), refused(RegistrationRefused::StatementRefused));
 }
 
 #[test]

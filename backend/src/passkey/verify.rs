@@ -2,10 +2,11 @@
 //!
 //! The steps run for every algorithm, on core's strict parsers. The attestation statement (steps 22 and 23) is
 //! webauthn-rs' work, see [`super::statement`]: it judges the whole response once more and must agree. Only for
-//! Ed25519, which webauthn-rs refuses, there is no second opinion, and no statement is accepted.
+//! Ed25519, which webauthn-rs refuses, there is no second opinion, and a statement is none or `packed` ([`super::packed`]).
 
 use super::metadata::{Metadata, ModelRefused};
 use super::options::Binding;
+use super::packed::Packed;
 use super::response::RegistrationResponse;
 use super::statement::{StatementRefused, Statements};
 use aldgate_core::assurance::IdentityLevel;
@@ -20,6 +21,7 @@ use aldgate_core::webauthn::public_key::{EDDSA, OFFERED_ALGORITHMS};
 use aldgate_core::webauthn::relying_party::RelyingParty;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
 
 /// Why a registration was refused: one variant for each step that can refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -212,7 +214,7 @@ fn step_20_algorithm(attested: &AttestedCredential<'_>) -> Step {
     unless(OFFERED_ALGORITHMS.contains(&attested.public_key.algorithm()), Refused::AlgorithmNotOffered)
 }
 
-/// No statement is always well; any other is verified by webauthn-rs, which does not know Ed25519.
+/// No statement is always well; any other is verified, by webauthn-rs if it knows the algorithm.
 fn steps_21_22_statement(
     statements: &Statements,
     challenge: &OpenedChallenge,
@@ -221,10 +223,21 @@ fn steps_21_22_statement(
     attested: &AttestedCredential<'_>,
 ) -> Step {
     if attested.public_key.algorithm() == EDDSA {
-        return unless(object.is_none(), Refused::StatementRefused);
+        let stands = object.is_none() || is_packed_and_true(response, object, attested);
+        return unless(stands, Refused::StatementRefused);
     }
     let credential_id = statements.verify(challenge, response)?;
     unless(credential_id == attested.credential_id, Refused::CredentialIdMismatch)
+}
+
+fn is_packed_and_true(
+    response: &RegistrationResponse,
+    object: &AttestationObject<'_>,
+    attested: &AttestedCredential<'_>,
+) -> bool {
+    let hash = digest(&SHA256, &response.client_data); // Step 12.
+    let verify = |packed: Packed<'_>| packed.verify(object.authenticator_data, hash.as_ref(), attested);
+    object.format == "packed" && Packed::parse(object.statement).and_then(verify).is_ok()
 }
 
 /// Without a list of models attestation is not asked for, so none is trusted and none is needed.
@@ -260,6 +273,7 @@ fn record(data: &AuthenticatorData<'_>, attested: &AttestedCredential<'_>, accou
         sign_count: data.sign_count,
         backup_eligible: data.flags.backup_eligible(),
         backup_state: data.flags.backup_state(),
+        disabled: false,
         revision: 1,
     }
 }

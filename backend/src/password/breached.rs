@@ -6,6 +6,10 @@
 //! of the public lists (one `DIGEST:COUNT` a line), so that such a list can be taken as it is; it protects nothing here.
 //!
 //! A file holds: a line that says what it is, the filter's descriptor, its fingerprints, and the SHA-256 of all that.
+//!
+//! One such file is in the program, and asked where the configuration names none. It was built as any other is, of those of
+//! eight characters and more of the 20,000 passwords that were breached most often: the list that Django brings along
+//! (`django/contrib/auth/common-passwords.txt.gz` of version 5.2.19, by Royce Williams, from Have I Been Pwned; BSD 3-Clause).
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use std::io::{self, BufRead, Write};
@@ -20,6 +24,9 @@ const SHA1_HEX_CHARS: usize = 40;
 
 /// Longest line of a list: a password of 256 characters, or a digest with its count.
 const LINE_BYTES_MAX: usize = 4 * 1024;
+
+/// The filter that is in the program.
+const BUNDLED: &[u8] = include_bytes!("breached.filter");
 
 /// A filter.
 #[derive(Debug)]
@@ -76,6 +83,14 @@ impl Breached {
         }
         let filter = BinaryFuse16::try_from(&keys).map_err(NoFilter::Unbuildable)?;
         Ok((Self(filter), keys.len()))
+    }
+
+    /// The small one that is in the program.
+    ///
+    /// # Errors
+    /// [`NoFilter::Unreadable`], if the program is damaged.
+    pub fn bundled() -> Result<Self, NoFilter> {
+        Self::parse(BUNDLED)
     }
 
     /// Writes the filter.
@@ -181,6 +196,17 @@ mod tests {
         }
         let found = (0..10_000).filter(|n| filter.holds(&format!("never breached {n}"))).count();
         assert!(found < 10, "{found} of 10,000; one in 65,536 is to be expected");
+    }
+
+    #[test]
+    fn what_is_breached_most_often_is_in_the_program() {
+        let filter = Breached::bundled().expect("read");
+        for breached in ["password", "1q2w3e4r5t", "homelesspa", "zag12wsx", "target123"] {
+            assert!(filter.holds(breached), "{breached}");
+        }
+        let found = (0..10_000).filter(|n| filter.holds(&format!("never breached {n}"))).count();
+        assert!(found < 10, "{found} of 10,000; one in 65,536 is to be expected");
+        assert!(filter.0.fingerprints.len() > 8_359, "a place for each at least: {}", filter.0.fingerprints.len());
     }
 
     #[test]

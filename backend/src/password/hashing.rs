@@ -2,7 +2,8 @@
 //!
 //! A hash takes tens of milliseconds and 19 MiB on purpose, which is also a lever for whoever wants to stop the
 //! service. So only a few run at a time, a few wait, and the rest are told at once to come back. Whether an account
-//! has a password cannot be told from the time: without one, a hash of nobody's password is verified instead.
+//! has a password cannot be told from the time: without one, a hash of nobody's password is verified instead; and where
+//! a stored hash was made at less than today's cost, a wrong password costs what is missing besides.
 //!
 //! The threads are the system's last choice (`SCHED_IDLE`): they get what time the gate leaves over, which on one machine
 //! with it answers a hundred thousand times as many questions. A session check that wakes up does not wait for a hash.
@@ -41,6 +42,9 @@ pub const ARGON2ID: PasswordCost = PasswordCost { memory_kib: 19_456, passes: 2,
 
 const SALT_BYTES: usize = 16; // As RFC 9106, section 3.1, recommends.
 
+/// What a wrong password costs, whoever's it would be: KiB that are filled, as often as they are.
+const WORK: u64 = ARGON2ID.memory_kib as u64 * ARGON2ID.passes as u64;
+
 /// Hashes that may wait for a thread: at 40 ms each, two threads are through in 1.3 s, which a person still waits for.
 const WAITING_MAX: usize = 64;
 
@@ -66,14 +70,31 @@ pub(crate) enum Verdict {
 /// What one thread hashes in, again and again. Each hash fills it anew, whatever is there; to take it from the system and
 /// have it cleared for each would be a twentieth of the work.
 #[derive(Default)]
-struct Memory(Vec<Block>);
+struct Memory {
+    blocks: Vec<Block>,
+    /// KiB that were filled since the thread began.
+    filled: u64,
+}
 
 impl Memory {
     /// The output of a password, as long as `output` is.
     fn hash(&mut self, argon2: &Argon2<'_>, password: &[u8], salt: &[u8], output: &mut [u8]) -> argon2::Result<()> {
         let blocks = argon2.params().block_count();
-        self.0.resize(blocks.max(self.0.len()), Block::default());
-        argon2.hash_password_into_with_memory(password, salt, output, self.0.get_mut(..blocks).unwrap_or_default())
+        self.blocks.resize(blocks.max(self.blocks.len()), Block::default());
+        let memory = self.blocks.get_mut(..blocks).unwrap_or_default();
+        argon2.hash_password_into_with_memory(password, salt, output, memory)?;
+        self.filled = self.filled.saturating_add(blocks as u64 * u64::from(argon2.params().t_cost()));
+        Ok(())
+    }
+
+    /// Does what is missing to [`WORK`] since `filled` was as much.
+    fn make_up(&mut self, filled: u64) {
+        let missing = WORK.saturating_sub(self.filled.saturating_sub(filled));
+        let memory_kib = u32::try_from(missing / u64::from(ARGON2ID.passes)).unwrap_or(ARGON2ID.memory_kib);
+        let params = Params::new(memory_kib, ARGON2ID.passes, ARGON2ID.lanes, Some(ARGON2ID.hash_bytes));
+        let Ok(params) = params else { return }; // So little is missing that no hash costs as little.
+        let (argon2, mut output) = (Argon2::new(Algorithm::Argon2id, Version::V0x13, params), [0; ARGON2ID.hash_bytes]);
+        let _ = self.hash(&argon2, b"", &[0; SALT_BYTES], &mut output); // Nobody looks at it.
     }
 }
 
@@ -120,9 +141,7 @@ impl Passwords {
         let stored = phc::PasswordHash::new(stored).map_err(|_| HashingFault::Broken)?;
         let (argon2, salt) = (self.argon2.clone(), self.salt()?);
         self.run(move |memory| {
-            let password = typed.expose().as_bytes();
-            let password = password.get(..BYTES_MAX).unwrap_or(password);
-            if !is_of(&stored, password, memory).unwrap_or(false) || !exists {
+            if !is_right(&typed, &stored, exists, memory) {
                 return Ok(Verdict::Wrong);
             }
             let renewed = if is_weak(&stored) { Some(hash(&argon2, typed.expose(), &salt, memory)?) } else { None };
@@ -195,6 +214,18 @@ fn written(salt: &[u8], output: &[u8]) -> String {
     format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${output}")
 }
 
+/// Whether a password is that of a stored hash, where there is one. A wrong one costs [`WORK`] at least.
+fn is_right(typed: &Typed, stored: &phc::PasswordHash, exists: bool, memory: &mut Memory) -> bool {
+    let password = typed.expose().as_bytes();
+    let password = password.get(..BYTES_MAX).unwrap_or(password);
+    let filled = memory.filled;
+    let right = is_of(stored, password, memory).unwrap_or(false) && exists;
+    if !right {
+        memory.make_up(filled);
+    }
+    right
+}
+
 /// Whether a stored hash is this password's, at whatever cost it was made. `None` where it is no hash of Argon2's.
 fn is_of(stored: &phc::PasswordHash, password: &[u8], memory: &mut Memory) -> Option<bool> {
     let (salt, kept) = (stored.salt.as_ref()?, stored.hash.as_ref()?);
@@ -226,7 +257,7 @@ fn is_weak(hash: &phc::PasswordHash) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Beside, Rules};
+    use super::super::{Beside, Breached, Rules};
     use super::*;
     use crate::model::EmailAddress;
     use aldgate_core::testing::SeededEntropy;
@@ -242,7 +273,8 @@ mod tests {
 
     async fn stored(passwords: &Passwords, text: &str) -> PasswordHash {
         let email = EmailAddress::parse("a@b.example").expect("address");
-        let judged = Rules::new(8, None).judge(typed(text), &email, Beside::Nothing);
+        let judged =
+            Rules::new(8, Arc::new(Breached::bundled().expect("a filter"))).judge(typed(text), &email, Beside::Nothing);
         let Ok(new) = judged else { panic!("refused") };
         passwords.hash(new).await.expect("hash")
     }
@@ -288,6 +320,37 @@ mod tests {
         let verdict = passwords.verify(typed("three random words"), Some(&weak)).await;
         let Ok(Verdict::Right { renewed: Some(renewed) }) = verdict else { panic!("{verdict:?}") };
         assert!(renewed.expose().contains("m=19456,t=2,p=1"));
+    }
+
+    /// Counted, and not timed: what a thread fills is what it takes.
+    #[test]
+    fn a_wrong_password_costs_the_same_whatever_it_is_compared_with() {
+        let made_at = |memory_kib, passes, lanes| {
+            let params = Params::new(memory_kib, passes, lanes, Some(32)).expect("params");
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            argon2.hash_password_with_salt(b"three random words", &[7; 16]).expect("hash").to_string()
+        };
+        let nobodys = nobodys_hash(&SeededEntropy::new(1)).expect("a hash");
+        let of_another_kind =
+            "$pbkdf2-sha256$i=1000$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let todays = made_at(ARGON2ID.memory_kib, ARGON2ID.passes, ARGON2ID.lanes);
+        let weak = [made_at(8_192, 1, 1), made_at(19_456, 1, 1), made_at(65, 1, 1), made_at(4_096, 3, 4)];
+        for stored in [nobodys, of_another_kind.to_owned(), todays.clone()].into_iter().chain(weak) {
+            let hash = phc::PasswordHash::new(&stored).expect("a hash");
+            for (wrong, exists) in [("another password", true), ("three random words", false)] {
+                let mut memory = Memory::default();
+                assert!(!is_right(&typed(wrong), &hash, exists, &mut memory), "{stored}");
+                assert!(memory.filled.abs_diff(WORK) <= 16, "{stored}: {} of {WORK}", memory.filled);
+            }
+        }
+        let mut memory = Memory::default();
+        assert!(is_right(
+            &typed("three random words"),
+            &phc::PasswordHash::new(&todays).expect("hash"),
+            true,
+            &mut memory
+        ));
+        assert_eq!(memory.filled, WORK, "a right one costs no more");
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! Two small lists of our own: passwords as they stand, and words from which passwords are made. A guesser's program
 //! puts digits and signs around such a word, writes it twice, and swaps letters for figures; so does this. It is a
-//! floor, and no replacement for a list of breached passwords ([`super::breached`]), which holds a million times more.
+//! floor, and no replacement for a list of breached passwords ([`super::breached`]), which holds what nobody would think of.
 
 use std::collections::HashSet;
 

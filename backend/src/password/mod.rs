@@ -102,12 +102,12 @@ pub(crate) struct NewPassword {
 pub(crate) struct Rules {
     alone_chars_min: usize,
     known: Known,
-    breached: Option<Arc<Breached>>,
+    breached: Arc<Breached>,
 }
 
 impl Rules {
     /// Passwords that are the only factor have at least `alone_chars_min` characters.
-    pub(crate) fn new(alone_chars_min: usize, breached: Option<Arc<Breached>>) -> Self {
+    pub(crate) fn new(alone_chars_min: usize, breached: Arc<Breached>) -> Self {
         Self { alone_chars_min: alone_chars_min.max(CHARS_MIN), known: Known::new(), breached }
     }
 
@@ -143,7 +143,7 @@ impl Rules {
             Err(PasswordRefused::EmailAddress)
         } else if self.known.holds(lower) {
             Err(PasswordRefused::Common)
-        } else if self.breached.as_ref().is_some_and(|list| list.holds(text) || list.holds(lower)) {
+        } else if self.breached.holds(text) || self.breached.holds(lower) {
             Err(PasswordRefused::Breached)
         } else {
             let at_least = if chars >= self.alone_chars_min { self.alone_chars_min } else { CHARS_MIN };
@@ -161,7 +161,7 @@ mod tests {
     fn refusal(text: &str, beside: Beside) -> Option<PasswordRefused> {
         let (breached, _) = Breached::build(LIST.as_bytes()).expect("a filter");
         let email = EmailAddress::parse("Florence.Nightingale@hospital.example").expect("address");
-        Rules::new(ALONE_CHARS_MIN, Some(Arc::new(breached))).judge(Typed::new(text), &email, beside).err()
+        Rules::new(ALONE_CHARS_MIN, Arc::new(breached)).judge(Typed::new(text), &email, beside).err()
     }
 
     #[test]

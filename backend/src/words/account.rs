@@ -30,6 +30,9 @@ words! {
     of_this_one: "of this one", "o'r un hwn";
     of_device_since(device: &str, started: &str): "of {device}, signed in {started}",
         "o {device}, mewngofnodwyd {started}";
+    unknown_browser: "Unknown browser", "Porwr anhysbys";
+    a_browser_on(system: &str): "A browser on {system}", "Porwr ar {system}";
+    browser_on(browser: &str, system: &str): "{browser} on {system}", "{browser} ar {system}";
     with_a_passkey: "A passkey", "Allwedd mynediad";
     with_a_password: "A password", "Cyfrinair";
     current_password: "Current password", "Cyfrinair presennol";

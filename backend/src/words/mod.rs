@@ -7,6 +7,7 @@
 //! them (`{after}`). Numbers stand after a colon in Welsh where English counts ("Nifer: 3"): what follows a numeral
 //! there mutates, and no catalogue should have to know how.
 
+use aldgate_core::device::Device;
 use aldgate_core::language::Language;
 
 /// Declares messages: `key: "English", "Cymraeg";` or `key(argument: Type): "… {argument} …", "… {argument} …";`.
@@ -74,6 +75,16 @@ impl Words {
         }
     }
 
+    /// A browser and its system, as far as they are known.
+    pub(crate) fn device(self, device: Device) -> String {
+        match device.names() {
+            ("", "") => self.unknown_browser().to_owned(),
+            ("", system) => self.a_browser_on(system),
+            (browser, "") => browser.to_owned(),
+            (browser, system) => self.browser_on(browser, system),
+        }
+    }
+
     /// What stands before and after the `{}` of a message.
     pub(crate) fn around(self, message: &str) -> (&str, &str) {
         message.split_once("{}").unwrap_or((message, ""))
@@ -138,6 +149,20 @@ mod tests {
     fn no_key_stands_twice() {
         let keys: Vec<_> = all().map(|(key, ..)| key).collect();
         assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+    }
+
+    #[test]
+    fn a_browser_is_told_in_both_languages() {
+        for (agent, english, welsh) in [
+            ("Firefox/130.0 Linux", "Firefox on Linux", "Firefox ar Linux"),
+            ("Linux", "A browser on Linux", "Porwr ar Linux"),
+            ("Firefox/130.0", "Firefox", "Firefox"),
+            ("curl/8", "Unknown browser", "Porwr anhysbys"),
+        ] {
+            let device = Device::from_user_agent(agent);
+            assert_eq!((Words::ENGLISH.device(device), device.to_string()), (english.to_owned(), english.to_owned()));
+            assert_eq!(Words(Language::Welsh).device(device), welsh);
+        }
     }
 
     #[test]

@@ -15,5 +15,6 @@ words! {
     december: "December", "Rhagfyr";
     morning: "am", "yb";
     afternoon: "pm", "yp";
+    time_here(time: &str): "{time} UK time", "{time} amser y DU";
     day_at_time(day: &str, time: &str): "{day} at {time}", "{day} am {time}";
 }

@@ -22,6 +22,16 @@ words! {
     no_script_here_add: "Passkeys need JavaScript, and it is switched off in this browser.",
         "Mae angen JavaScript ar allweddi mynediad, ac mae wedi'i ddiffodd yn y porwr hwn.";
     you_can_use_a_password: "You can use a password instead", "Gallwch ddefnyddio cyfrinair yn lle hynny";
+    sign_in_faster: "Sign in faster next time", "Mewngofnodi'n gyflymach y tro nesaf";
+    only_on_your_own_device:
+        "Create one only on a device that is yours: whoever can unlock the device can use the passkey.",
+        "Dylech greu un dim ond ar ddyfais sy'n eiddo i chi: gall unrhyw un sy'n gallu datgloi'r ddyfais ddefnyddio'r allwedd mynediad.";
+    not_now: "Not now", "Nid nawr";
+    no_passkey_created: "No passkey was created. You can go on without one.",
+        "Ni chrëwyd allwedd mynediad. Gallwch barhau hebddi.";
+    security_key: "Security key", "Allwedd ddiogelwch";
+    a_passkey: "Passkey", "Allwedd mynediad";
+    passkey_made_on(device: &str): "Passkey made on {device}", "Allwedd mynediad a grëwyd ar {device}";
     your_passkeys: "Your passkeys", "Eich allweddi mynediad";
     you_have_no_passkeys: "You have no passkeys.", "Nid oes gennych allweddi mynediad.";
     created: "Created", "Crëwyd";
@@ -65,6 +75,12 @@ words! {
         "Nid yw'r allwedd mynediad a ddefnyddiwyd gennych yn perthyn i gyfrif Aldgate. Efallai ei bod wedi'i dileu.";
     unknown_credential_next: "Try again with another passkey, or sign in with a password.",
         "Rhowch gynnig arall arni gydag allwedd mynediad arall, neu mewngofnodwch gyda chyfrinair.";
+    account_disabled: "Your account has been stopped", "Mae eich cyfrif wedi'i atal";
+    account_disabled_why:
+        "Nobody can sign in to this account. A new password or passkey does not change that.",
+        "Ni all neb fewngofnodi i'r cyfrif hwn. Nid yw cyfrinair neu allwedd mynediad newydd yn newid hynny.";
+    account_disabled_next: "Ask the help desk of the service that you want to use. They can find out why.",
+        "Gofynnwch i ddesg gymorth y gwasanaeth rydych am ei ddefnyddio. Gallant ddarganfod pam.";
     bad_signature: "We could not check your passkey", "Nid oeddem yn gallu gwirio eich allwedd mynediad";
     bad_signature_why:
         "The answer from your device does not fit this passkey, so we could not be sure it was you.",

@@ -44,6 +44,8 @@ words! {
     fact_landline: "your landline number", "eich rhif ffôn llinell dir";
     fact_gp_surgery: "which GP surgery you are registered with", "gyda pha feddygfa rydych wedi cofrestru";
     fact_gp_record: "what opens your record at your GP surgery", "yr hyn sy'n agor eich cofnod yn eich meddygfa";
+    fact_core_identity: "your name and date of birth, and that we have checked them",
+        "eich enw a'ch dyddiad geni, a'n bod wedi'u gwirio";
     fact_metadata: "what it has noted about you before", "yr hyn y mae wedi'i nodi amdanoch chi o'r blaen";
 
     services: "Services", "Gwasanaethau";

@@ -1,10 +1,12 @@
 //! The account pages: passkeys, sessions, password.
 
 use crate::steps::with_phone;
-use crate::world::{Ear, PASSWORD, World};
+use crate::world::{Browser, Ear, PASSWORD, World};
 use aldgate_backend::model::Person;
+use aldgate_backend::store::Verification;
+use aldgate_backend::store::audit::Act;
 use aldgate_core::assurance::IdentityLevel;
-use aldgate_core::id::CredentialDigest;
+use aldgate_core::id::{AccountId, CredentialDigest};
 use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::warm::change::Change;
 use std::sync::Arc;
@@ -53,18 +55,31 @@ async fn the_last_way_in_cannot_be_removed() {
     assert!(browser.session().await.is_some(), "the session that it is done in stays");
 }
 
+/// The owner of the account that a browser is signed in to is identified, as highly as can be. Gives the account.
+pub(crate) async fn identified(owner: &Browser<'_>, world: &World) -> AccountId {
+    let session = owner.session().await.expect("a session");
+    let account = world.warm.session(&session).await.expect("warm").expect("a record").account;
+    let act = Act::system("test", world.now());
+    let known = world.store.set_person(&account, IdentityLevel::P9, &Person::default(), act).await;
+    assert_eq!(known, Ok(Verification::Written));
+    account
+}
+
+/// Somebody who was identified, with a passkey and a password, and a thief who is signed in with the password alone.
+async fn owner_and_thief<'w>(world: &'w World, passkey: &Authenticator) -> (Browser<'w>, Browser<'w>, AccountId) {
+    let mut owner = world.with_passkey(EMAIL, passkey).await;
+    assert_eq!(owner.post("/account/password", &[("new_password", PASSWORD)]).await.status, 303);
+    let account = identified(&owner, world).await;
+    let mut thief = world.browser();
+    assert_eq!(thief.sign_in(EMAIL, PASSWORD).await.status, 303);
+    (owner, thief, account)
+}
+
 #[tokio::test]
 async fn a_stolen_password_takes_no_passkey_from_whoever_was_identified() {
     let world = World::new().await;
     let one = Authenticator::derived(1, 1);
-    let mut owner = world.with_passkey(EMAIL, &one).await;
-    assert_eq!(owner.post("/account/password", &[("new_password", PASSWORD)]).await.status, 303);
-    let session = owner.session().await.expect("a session");
-    let account = world.warm.session(&session).await.expect("warm").expect("a record").account;
-    let known = world.store.set_person(&account, IdentityLevel::P9, &Person::default()).await;
-    assert_eq!(known, Ok(true));
-    let mut thief = world.browser();
-    assert_eq!(thief.sign_in(EMAIL, PASSWORD).await.status, 303);
+    let (mut owner, mut thief, _) = owner_and_thief(&world, &one).await;
     let path = format!("/account/passkeys/{}/remove", id_of(&one));
     let answer = thief.post(&path, &[]).await;
     assert_eq!(answer.location(), "/sign-in?return_to=%2Faccount%2Fpasskeys&why=second-step", "{answer:?}");
@@ -76,14 +91,7 @@ async fn a_stolen_password_takes_no_passkey_from_whoever_was_identified() {
 #[tokio::test]
 async fn a_stolen_password_closes_no_account_of_whoever_was_identified() {
     let world = World::new().await;
-    let mut owner = world.with_passkey(EMAIL, &Authenticator::derived(1, 1)).await;
-    assert_eq!(owner.post("/account/password", &[("new_password", PASSWORD)]).await.status, 303);
-    let session = owner.session().await.expect("a session");
-    let account = world.warm.session(&session).await.expect("warm").expect("a record").account;
-    let known = world.store.set_person(&account, IdentityLevel::P9, &Person::default()).await;
-    assert_eq!(known, Ok(true));
-    let mut thief = world.browser();
-    assert_eq!(thief.sign_in(EMAIL, PASSWORD).await.status, 303);
+    let (mut owner, mut thief, account) = owner_and_thief(&world, &Authenticator::derived(1, 1)).await;
     let answer = thief.post("/account/close", &[("email", EMAIL)]).await;
     assert_eq!(answer.location(), "/sign-in?return_to=%2Faccount%2Fclose&why=passkey", "{answer:?}");
     with_phone(&mut owner, &world, "07700 900123").await;
@@ -129,7 +137,7 @@ async fn sessions_are_listed_and_ended() {
     assert!(two.session().await.is_none() && one.session().await.is_some());
     let mine = one.session().await.expect("session");
     assert_eq!(one.post(&format!("/account/sessions/{mine}/end"), &[]).await.location(), "/signed-out");
-    assert!(one.cookies.keys().all(|name| name.contains("journey") || name.contains("device")));
+    assert!(one.cookies.keys().all(|name| ["journey", "device", "opened"].iter().any(|kind| name.contains(kind))));
 }
 
 #[tokio::test]

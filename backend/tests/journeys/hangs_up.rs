@@ -40,6 +40,43 @@ async fn what_no_mail_relay_takes_is_sent_when_one_does() {
     assert_eq!(world.messages().len(), before + 1, "once");
 }
 
+/// The relay was down for longer than the links live: they live from when they are sent.
+#[tokio::test]
+async fn a_late_message_brings_a_link_that_still_works_and_no_longer_than_any() {
+    let world = World::new().await;
+    let mut thief = world.with_password(EMAIL).await;
+    let late = async || {
+        world.after(Duration::from_hours(30));
+        world.mend_outbox();
+        world.deliver().await;
+    };
+    thief.post("/account/email", &[("email", "thief@evil.example")]).await;
+    let code = world.code();
+    world.break_outbox();
+    assert_eq!(thief.post("/account/prove", &[("code", &code)]).await.location(), "/account?done=email-changed");
+    late().await;
+    let undo = world.undo(EMAIL);
+    world.after(Duration::from_hours(24) - Duration::from_secs(1));
+    let page = world.browser().get(&format!("/cancel-change?token={undo}")).await;
+    assert!(page.body.contains("Take this change back?"), "{}", page.body);
+    world.after(Duration::from_secs(1));
+    let answer = world.browser().post("/cancel-change", &[("token", &undo)]).await;
+    assert!(answer.status == 409 && answer.body.contains("too old"), "{}", answer.body);
+
+    let mut owner = world.with_password("bob@example.org").await;
+    world.break_outbox();
+    assert!(owner.post("/account/lock", &[]).await.body.contains("Your account is locked"));
+    late().await;
+    let reset = world.token_sent_to("bob@example.org");
+    let choose = async || {
+        let fields = [("token", reset.as_str()), ("password", "another good password")];
+        world.browser().post("/reset/new", &fields).await
+    };
+    world.after(Duration::from_mins(59));
+    assert_eq!(choose().await.location(), "/sign-in?done=password-reset");
+    assert_eq!(choose().await.status, 409, "once");
+}
+
 fn email(text: &str) -> aldgate_backend::model::EmailAddress {
     aldgate_backend::model::EmailAddress::parse(text).expect("an address")
 }

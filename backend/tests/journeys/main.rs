@@ -7,6 +7,8 @@ mod abuse;
 mod account;
 mod hangs_up;
 mod language;
+mod new_browser;
+mod offer;
 mod oidc;
 mod overtaken;
 mod passkey;

@@ -1,12 +1,12 @@
-//! A password sign-in that is overtaken by a change of the password: what was verified is no longer true when the
-//! session is opened.
+//! A password sign-in that is overtaken: by a change of the password, so that what was verified is no longer true when the
+//! session is opened, or by an administrator who disables the account.
 //!
-//! Method: a warm tier that changes the password between the two, just before it opens the session.
+//! Method: a warm tier in which that happens between the two, just before it opens the session.
 
-use super::world::{PASSWORD, World};
-use aldgate_backend::model::PasswordHash;
-use aldgate_backend::store::Store;
+use super::world::{Answer, PASSWORD, World};
+use aldgate_backend::model::{DisabledFor, PasswordHash};
 use aldgate_backend::store::audit::Act;
+use aldgate_backend::store::{Store, Switching};
 use aldgate_backend::warm::embedded::EmbeddedWarm;
 use aldgate_core::id::{AccountId, CredentialDigest, SessionId, SingleUse, TokenDigest};
 use aldgate_core::session::record::SessionRecord;
@@ -18,21 +18,42 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// What comes between.
+#[derive(Debug, Clone, Copy)]
+enum Between {
+    NewPassword,
+    Disabling,
+}
+
 struct Overtaking {
     warm: EmbeddedWarm,
     store: Store,
     armed: Arc<AtomicBool>,
+    between: Between,
+}
+
+impl Overtaking {
+    async fn overtake(&self, id: AccountId, at: Timestamp) {
+        match self.between {
+            Between::NewPassword => {
+                let changed = PasswordHash::new("$argon2id$changed".into());
+                let present = self.store.account(&id).await.expect("read").expect("an account").password;
+                let done = self.store.set_password(&id, present.as_ref(), &changed, None, Act::own(id, at)).await;
+                assert_eq!(done, Ok(true));
+            }
+            Between::Disabling => {
+                let done = self.store.disable_account(&id, DisabledFor::Compromise, Act::system("test", at)).await;
+                assert_eq!(done, Ok(Switching::Done));
+            }
+        }
+    }
 }
 
 #[async_trait]
 impl Warm for Overtaking {
     async fn open_session(&self, opening: &Opening) -> Result<(), Unavailable> {
         if self.armed.load(Ordering::SeqCst) {
-            let changed = PasswordHash::new("$argon2id$changed".into());
-            let (id, act) = (opening.record.account, Act::own(opening.record.account, opening.record.opened));
-            let present = self.store.account(&id).await.expect("read").expect("an account").password;
-            let done = self.store.set_password(&id, present.as_ref(), &changed, None, act).await;
-            assert_eq!(done, Ok(true));
+            self.overtake(opening.record.account, opening.record.opened).await;
         }
         self.warm.open_session(opening).await
     }
@@ -103,13 +124,13 @@ impl Warm for Overtaking {
     }
 }
 
-#[tokio::test]
-async fn a_sign_in_that_a_new_password_overtakes_opens_nothing() {
+/// A sign-in with the right password that is overtaken; gives its answer. Nobody is in after it.
+async fn overtaken(between: Between) -> Answer {
     const EMAIL: &str = "ada@example.org";
     let armed = Arc::new(AtomicBool::new(false));
     let seam = armed.clone();
     let world = World::with_warm(move |store| {
-        Arc::new(Overtaking { warm: EmbeddedWarm::new(store.clone()), store, armed: seam })
+        Arc::new(Overtaking { warm: EmbeddedWarm::new(store.clone()), store, armed: seam, between })
     })
     .await;
     let owner = world.with_password(EMAIL).await;
@@ -117,7 +138,18 @@ async fn a_sign_in_that_a_new_password_overtakes_opens_nothing() {
     armed.store(true, Ordering::SeqCst);
     let mut thief = world.browser();
     let answer = thief.sign_in(EMAIL, PASSWORD).await;
-    assert_eq!(answer.status, 422, "as a wrong password");
     assert!(thief.session().await.is_none());
     assert!(owner.session().await.is_none(), "the change ended every session");
+    answer
+}
+
+#[tokio::test]
+async fn a_sign_in_that_a_new_password_overtakes_opens_nothing() {
+    assert_eq!(overtaken(Between::NewPassword).await.status, 422, "as a wrong password");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_an_administrator_overtakes_opens_nothing() {
+    let answer = overtaken(Between::Disabling).await;
+    assert!(answer.location().starts_with("/sign-in/problem?reason=account-disabled"), "{answer:?}");
 }

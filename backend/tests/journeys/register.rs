@@ -176,6 +176,18 @@ async fn where_there_is_an_account_no_code_is_right() {
 }
 
 #[tokio::test]
+async fn what_was_breached_most_often_is_refused_where_nobody_has_set_anything_up() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    browser.prove(EMAIL).await;
+    for breached in ["homelesspa", "HomelessPa"] {
+        let answer = browser.post("/register/password", &[("password", breached)]).await;
+        assert!(answer.status == 422 && answer.body.contains("was in a data breach"), "{}", answer.body);
+    }
+    assert_eq!(browser.post("/register/password", &[("password", PASSWORD)]).await.status, 303);
+}
+
+#[tokio::test]
 async fn no_letter_box_and_no_client_gets_too_many_messages() {
     let world = World::new().await;
     for client in 0..5 {

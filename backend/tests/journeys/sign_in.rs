@@ -3,11 +3,8 @@
 use crate::world::{PASSWORD, World};
 use aldgate_backend::model::PasswordHash;
 use aldgate_backend::store::audit::Act;
-use aldgate_core::id::SessionId;
 use aldgate_core::session::cookie;
-use aldgate_core::session::record::SessionRecord;
 use aldgate_core::testing::authenticator::Authenticator;
-use aldgate_core::warm::Opening;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
 use std::time::Duration;
 
@@ -115,28 +112,6 @@ async fn accounts_that_are_there_and_that_are_not_look_alike_when_too_many_passw
     }
     assert_eq!(looks[0].0, 429);
     assert_eq!(looks[0], looks[1]);
-}
-
-#[tokio::test]
-async fn an_account_has_so_many_sessions_and_the_oldest_go() {
-    let world = World::new().await;
-    let owner = world.with_password(EMAIL).await;
-    let first = owner.session().await.expect("a session");
-    let record = world.warm.session(&first).await.expect("warm").expect("a record");
-    for n in 0..120 {
-        let session = SessionId::from_bytes([n; 16]);
-        let opened = world.now().plus(Duration::from_secs(1 + u64::from(n)));
-        let record = SessionRecord { opened, ..record };
-        world.warm.open_session(&Opening { session, record, replaces: None }).await.expect("opened");
-    }
-    world.after(Duration::from_mins(5));
-    let mut browser = world.browser();
-    assert_eq!(browser.sign_in(EMAIL, PASSWORD).await.status, 303);
-    let sessions = world.warm.sessions_of(&record.account).await.expect("warm");
-    assert_eq!(sessions.len(), 100);
-    assert!(browser.session().await.is_some() && owner.session().await.is_none());
-    assert!(sessions.iter().all(|(session, _)| *session != SessionId::from_bytes([20; 16])));
-    assert!(sessions.iter().any(|(session, _)| *session == SessionId::from_bytes([21; 16])));
 }
 
 /// Runs all at once.

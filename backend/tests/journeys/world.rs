@@ -6,7 +6,7 @@ use aldgate_backend::oidc::logout::reach::Reach;
 use aldgate_backend::oidc::registry::Registry;
 use aldgate_backend::store::Store;
 use aldgate_backend::warm::embedded::EmbeddedWarm;
-use aldgate_backend::{AUDIENCE, Backend, Carrier, Config, Message};
+use aldgate_backend::{AUDIENCE, Backend, Breached, Carrier, Config, Message};
 use aldgate_core::id::SessionId;
 use aldgate_core::session::cookie;
 use aldgate_core::session::token::TagKeys;
@@ -90,6 +90,7 @@ impl World {
     pub(crate) async fn restarted(self, clients: Registry) -> Self {
         self.store.close().await;
         std::fs::remove_file(self.socket()).expect("the old socket");
+        let _ = std::fs::remove_file(self.folder.path().join("admin.sock")); // Where there was an administrator.
         let with = (13, PASSWORD_ALONE_CHARS_MIN);
         Self::on(self.folder, self.clock, clients, with, |store| Arc::new(EmbeddedWarm::new(store))).await
     }
@@ -118,6 +119,7 @@ impl World {
             outbox: folder.path().join("outbox"),
             email: Carrier::Outbox,
             text: Carrier::Outbox,
+            voice: Carrier::Outbox,
             countries: Countries::default(),
             argon2_threads: 2,
             clients,
@@ -125,7 +127,7 @@ impl World {
             mutual_tls: true,
             reach: Reach::beyond_public(vec!["127.0.0.0/8".parse().expect("a network")]), // Of services under test.
             password_alone_chars_min,
-            breached: None,
+            breached: Arc::new(Breached::bundled().expect("a filter")),
             models: None,
         };
         let heard = messages.clone();

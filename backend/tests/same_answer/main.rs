@@ -16,6 +16,9 @@ mod work;
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod world;
 
+use aldgate_backend::model::DisabledFor;
+use aldgate_backend::store::Switching;
+use aldgate_backend::store::audit::Act;
 use aldgate_core::testing::authenticator::Authenticator;
 use steps::with_phone;
 use work::{Did, alone, doing};
@@ -26,8 +29,9 @@ const WITH_PASSWORD: &str = "ada@example.org";
 const WITH_PASSKEY: &str = "gus@example.org";
 const WITH_BOTH_STEPS: &str = "bob@example.org";
 const CLOSED: &str = "zoe@example.org";
+const DISABLED: &str = "ned@example.org";
 const NOBODY: &str = "eve@example.org";
-const ALL: [&str; 5] = [NOBODY, WITH_PASSWORD, WITH_PASSKEY, WITH_BOTH_STEPS, CLOSED];
+const ALL: [&str; 6] = [NOBODY, WITH_PASSWORD, WITH_PASSKEY, WITH_BOTH_STEPS, CLOSED, DISABLED];
 
 const NUMBER_OF_BOB: &str = "07700 900 123";
 
@@ -43,6 +47,10 @@ async fn people() -> World {
     with_phone(&mut bob, &world, NUMBER_OF_BOB).await;
     let mut zoe = world.with_password(CLOSED).await;
     assert_eq!(zoe.post("/account/close", &[("email", CLOSED)]).await.status, 200);
+    let ned = world.with_password(DISABLED).await.session().await.expect("a session");
+    let ned = world.warm.session(&ned).await.expect("warm").expect("a record").account;
+    let disabled = world.store.disable_account(&ned, DisabledFor::Fraud, Act::system("test", world.now())).await;
+    assert_eq!(disabled, Ok(Switching::Done));
     // What was sent until now counts for nobody who is asked for below.
     world.after(std::time::Duration::from_hours(25));
     world

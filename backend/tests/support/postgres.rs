@@ -66,6 +66,12 @@ impl Postgres {
         panic!("PostgreSQL does not start");
     }
 
+    /// The server's process.
+    #[allow(dead_code, reason = "not every test sends signals")]
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().expect("it runs").id()
+    }
+
     /// Ends the server at once, and its own processes with it, which a killed one would leave to find out.
     pub fn stop(&mut self) {
         if let Some(mut server) = self.server.take() {

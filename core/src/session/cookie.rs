@@ -1,6 +1,7 @@
-//! The two cookies of the edge, and how they are read from and written to headers.
+//! The names of the edge's cookies (one more is [`super::opened_here`]'s), and how cookies are read from and written to
+//! headers.
 //!
-//! Both carry the `__Host-` prefix (RFC 6265bis, section 4.1.3): bound to one host, Secure, Path=/, so that no other
+//! All carry the `__Host-` prefix (RFC 6265bis, section 4.1.3): bound to one host, Secure, Path=/, so that no other
 //! host or plain-text page can plant one.
 
 use memchr::memchr;
@@ -11,7 +12,7 @@ pub const SESSION: &str = "__Host-aldgate";
 /// The ceremony cookie's name: a random value that binds a WebAuthn challenge to one browser.
 pub const CEREMONY: &str = "__Host-aldgate-ceremony";
 
-/// Longest `Cookie` header that is read. Browsers keep 4 KiB a cookie; ours are 44 characters.
+/// Longest `Cookie` header that is read. Browsers keep 4 KiB a cookie; ours are 128 characters at most.
 pub const COOKIE_HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// What a request holds under one cookie name.

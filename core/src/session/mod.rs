@@ -7,5 +7,6 @@
 
 pub mod cookie;
 pub mod hand_off;
+pub mod opened_here;
 pub mod record;
 pub mod token;

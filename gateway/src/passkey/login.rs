@@ -8,15 +8,19 @@ use crate::lookup::WARM_DEADLINE;
 use crate::metrics::LoginOutcome;
 use crate::passkey::{binding, body};
 use crate::problem::Problem;
-use crate::refusal::refusal_with;
+use crate::refusal::{refusal, refusal_with};
 use crate::reply::Reply;
+use crate::request::{cookies, language};
 use crate::state::EdgeState;
 use aldgate_core::assurance::Components;
 use aldgate_core::device::Device;
 use aldgate_core::entropy::EntropyFailed;
-use aldgate_core::id::{CredentialDigest, SessionId};
-use aldgate_core::session::cookie;
+use aldgate_core::id::{AccountId, CredentialDigest, SessionId};
+use aldgate_core::language::Language;
+use aldgate_core::session::cookie::{self, Found};
+use aldgate_core::session::opened_here::{self, Shown};
 use aldgate_core::session::record::{Authentication, SessionRecord};
+use aldgate_core::time::Timestamp;
 use aldgate_core::token::identity_assertion::vector_of_trust;
 use aldgate_core::verdict::Permit;
 use aldgate_core::warm::{Opening, PasskeyLogin, Settlement, Unavailable};
@@ -35,6 +39,7 @@ enum LoginRefused {
     UnknownCredential,
     Assertion(AssertionRefused),
     ChallengeUsed,
+    AccountDisabled,
     Unavailable(Unavailable),
     Entropy,
 }
@@ -77,6 +82,7 @@ impl LoginRefused {
             Self::UnknownCredential => LoginOutcome::UnknownCredential,
             Self::Assertion(step) => LoginOutcome::Refused(*step),
             Self::ChallengeUsed => LoginOutcome::ChallengeUsed,
+            Self::AccountDisabled => LoginOutcome::AccountDisabled,
             Self::Unavailable(_) | Self::Entropy => LoginOutcome::Unavailable,
         }
     }
@@ -94,54 +100,85 @@ impl LoginRefused {
             Self::Assertion(AssertionRefused::CounterRegressed) => Problem::CounterRegressed,
             Self::Assertion(_) => Problem::AssertionRefused,
             Self::ChallengeUsed => Problem::ChallengeUsed,
+            Self::AccountDisabled => Problem::AccountDisabled,
             Self::Unavailable(_) => Problem::Unavailable,
             Self::Entropy => Problem::Internal,
         }
     }
 }
 
-/// Answers a log-in.
+/// Reads what a log-in says, before it takes a place.
+///
+/// # Errors
+/// The answer to what cannot be read.
+pub async fn receive(
+    session: &mut ServerSession,
+    exchange: &mut Exchange,
+    state: &EdgeState,
+) -> Result<Vec<u8>, Reply> {
+    let read = body::read_json(session).await;
+    read.map_err(|problem| refuse(&LoginRefused::Body(problem), session, exchange, state))
+}
+
+/// Answers a log-in, whose body lies in the exchange.
 pub async fn answer(permit: &Permit, session: &mut ServerSession, exchange: &mut Exchange, state: &EdgeState) -> Reply {
-    match log_in(permit, session, exchange, state).await {
-        Ok((opened, record)) => {
+    let Some(body) = exchange.body.take() else {
+        return refusal(Problem::Internal, session.req_header(), exchange);
+    };
+    match log_in(permit, &body, session, exchange, state).await {
+        Ok(opened) => {
             state.metrics.login(LoginOutcome::Settled);
-            opened_reply(opened, &record, state)
+            opened_reply(opened, &shown(session), state, exchange.now)
         }
-        Err(refused) => {
-            state.metrics.login(refused.outcome());
-            if let LoginRefused::Unavailable(unavailable) = &refused
-                && state.log_ins_told.may(exchange.now)
-            {
-                tracing::warn!(%unavailable, "a passkey log-in could not be settled");
-            }
-            let (detail, field) = match &refused {
-                LoginRefused::Member(bad) => (Some(bad.to_string()), Some(bad.field)),
-                _ => (None, None),
-            };
-            refusal_with(refused.problem(), session.req_header(), exchange, detail.as_deref(), field)
-        }
+        Err(refused) => refuse(&refused, session, exchange, state),
     }
 }
 
-fn opened_reply(session: SessionId, record: &SessionRecord, state: &EdgeState) -> Reply {
-    let token = state.snapshot.load().tag_keys.token(session, &state.login_host);
+fn refuse(refused: &LoginRefused, session: &ServerSession, exchange: &mut Exchange, state: &EdgeState) -> Reply {
+    state.metrics.login(refused.outcome());
+    if let LoginRefused::Unavailable(unavailable) = refused
+        && state.log_ins_told.may(exchange.now)
+    {
+        tracing::warn!(%unavailable, "a passkey log-in could not be settled");
+    }
+    let (detail, field) = match refused {
+        LoginRefused::Member(bad) => (Some(bad.to_string()), Some(bad.field)),
+        _ => (None, None),
+    };
+    refusal_with(refused.problem(), session.req_header(), exchange, detail.as_deref(), field)
+}
+
+fn opened_reply(opened: (SessionId, SessionRecord), shown: &Shown, state: &EdgeState, now: Timestamp) -> Reply {
+    let (session, record) = &opened;
+    let token = state.snapshot.load().tag_keys.token(*session, &state.login_host);
     let body = format!(
         r#"{{"account":"{}","session":"{session}","vot":"{}","expires":{}}}"#,
         record.account,
         vector_of_trust(record),
         record.expires.as_secs()
     );
-    Reply::json(200, body).with("set-cookie", cookie::set(cookie::SESSION, &token, None))
+    let noted = state.opened_here.noted(shown, &record.account, now);
+    let opened_here = cookie::set(opened_here::COOKIE, &noted, Some(opened_here::LIFETIME.as_secs()));
+    let reply = Reply::json(200, body).with("set-cookie", cookie::set(cookie::SESSION, &token, None));
+    reply.with("set-cookie", opened_here)
+}
+
+/// What the browser shows of the accounts that were opened in it.
+fn shown(session: &ServerSession) -> Shown {
+    match cookie::find(cookies(session.req_header()), opened_here::COOKIE) {
+        Found::One(value) => Shown::parse(value),
+        Found::Nothing | Found::Several => Shown::default(),
+    }
 }
 
 async fn log_in(
     permit: &Permit,
-    session: &mut ServerSession,
+    body: &[u8],
+    session: &ServerSession,
     exchange: &Exchange,
     state: &EdgeState,
 ) -> Result<(SessionId, SessionRecord), LoginRefused> {
-    let body = body::read_json(session).await.map_err(LoginRefused::Body)?;
-    let response = AuthenticationResponse::parse(&body)?;
+    let response = AuthenticationResponse::parse(body)?;
     let response = response.as_assertion();
     let challenge = open_challenge(response.client_data, session, exchange, state)?;
     let asking = async {
@@ -185,6 +222,7 @@ async fn settle(
         sign_count: verified.sign_count(),
         backup_state: verified.backup_state(),
         opening: Opening { session: id, record, replaces: permit.session().map(|old| old.session) },
+        new_browser: new_browser(&record.account, session, exchange, state),
     };
     let asked = state.hot.ask(exchange.now);
     match state.warm.settle(&login).await? {
@@ -194,8 +232,20 @@ async fn settle(
         }
         Settlement::ChallengeUsed => Err(LoginRefused::ChallengeUsed),
         Settlement::CredentialGone => Err(LoginRefused::UnknownCredential),
+        Settlement::AccountDisabled => Err(LoginRefused::AccountDisabled),
         Settlement::CounterRegressed => Err(AssertionRefused::CounterRegressed.into()),
     }
+}
+
+/// In which language the account's owner is to be told of this browser, if it was not opened in it before.
+fn new_browser(
+    account: &AccountId,
+    session: &ServerSession,
+    exchange: &Exchange,
+    state: &EdgeState,
+) -> Option<Language> {
+    let is_new = !state.opened_here.knows(&shown(session), account, exchange.now);
+    is_new.then(|| language(session.req_header()))
 }
 
 fn session_record(

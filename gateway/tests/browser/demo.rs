@@ -6,6 +6,7 @@ use crate::person::{PASSWORD, World, give_password, sign_out};
 async fn the_demo_service_is_opened_through_the_gate() {
     let world = World::start().await;
     let page = world.page().await;
+    page.without_offers().await;
     world.register_with_password(&page, "eve@example.org").await;
     let account = page.session().await.expect("registering signs in")["account"].clone();
     sign_out(&page).await;

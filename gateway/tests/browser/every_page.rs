@@ -22,8 +22,17 @@ const BEFORE_SIGN_IN: [&str; 10] = [
     "sign_out",
     "signed_out",
 ];
-const OF_AN_ACCOUNT: [&str; 8] =
-    ["account", "demo", "passkey_add", "passkey_remove", "passkey_rename", "passkeys", "password_change", "sessions"];
+const OF_AN_ACCOUNT: [&str; 9] = [
+    "account",
+    "demo",
+    "passkey_add",
+    "passkey_offer",
+    "passkey_remove",
+    "passkey_rename",
+    "passkeys",
+    "password_change",
+    "sessions",
+];
 const OF_SECOND_STEPS: [&str; 11] = [
     "browsers",
     "confirm",
@@ -228,6 +237,8 @@ async fn every_page_of_an_account_is_accessible_in_every_state() {
     world.register_with_password(&page, LONG).await;
     let mut walk = Walk::begin(page.clone());
     walk.look("account", "with a password alone").await;
+    walk.at("/account/passkey-offer?return_to=/demo/", "Sign in faster next time", "passkey_offer", "first").await;
+    walk.at("/account", "Your account", "account", "again").await;
     walk.press("Manage passkeys", "Your passkeys", "passkeys", "none").await;
     walk.press("Add a passkey", "Add a passkey", "passkey_add", "first").await;
     let device = Authenticator::add(&page).await;
@@ -475,6 +486,7 @@ async fn every_page_about_a_problem_is_accessible_and_says_what_to_do() {
     .await;
     let page = world.page().await;
     page.without_autofill().await;
+    page.without_offers().await;
     world.register_with_password(&page, "ada@example.org").await;
     let mut walk = Walk::begin(page.clone());
 
@@ -530,6 +542,7 @@ async fn every_page_about_a_problem_is_accessible_and_says_what_to_do() {
     // Passkeys.
     for (reason, h1) in [
         ("unknown-credential", "We do not recognise this passkey"),
+        ("account-disabled", "Your account has been stopped"),
         ("bad-signature", "We could not check your passkey"),
         ("user-not-verified", "Your device did not check that it was you"),
         ("user-not-present", "Your device did not see you use the passkey"),

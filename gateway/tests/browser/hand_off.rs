@@ -151,6 +151,7 @@ async fn a_password_leads_back_to_a_services_host_and_a_step_up_to_the_passkey()
     let world = world().await;
     let page = world.page().await;
     page.without_autofill().await;
+    page.without_offers().await;
     world.register_with_password(&page, "ben@example.org").await;
     let account = page.session().await.expect("registering signs in")["account"].clone();
     sign_out(&page).await;

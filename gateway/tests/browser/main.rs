@@ -10,6 +10,7 @@ mod hand_off;
 mod https;
 mod keyboard;
 mod no_script;
+mod passkey_offer;
 mod passkey_problems;
 mod person;
 mod register_and_sign_in;

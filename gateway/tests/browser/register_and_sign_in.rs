@@ -25,8 +25,9 @@ async fn a_person_registers_with_a_passkey_and_signs_in_by_button_and_by_autofil
     page.take_passkey_calls().await;
     page.open_at("/sign-in", "Sign in").await;
     page.until("autofill waits", "sessionStorage.getItem('calls')?.includes('conditional asked')").await;
-    authenticator.set_presence(true).await;
     page.press("Sign in with a passkey").await;
+    page.until("the button asks", "sessionStorage.getItem('calls')?.includes('button asked')").await;
+    authenticator.set_presence(true).await;
     page.arrive("Your account").await;
     assert_eq!(page.path().await, "/account");
     let calls = page.take_passkey_calls().await;
@@ -45,6 +46,26 @@ async fn a_person_registers_with_a_passkey_and_signs_in_by_button_and_by_autofil
     page.press("Manage passkeys").await;
     page.arrive("Your passkeys").await;
     assert_ne!(page.summary("Last used").await, "Not used yet");
+}
+
+#[tokio::test]
+async fn the_owner_hears_of_a_passkey_in_a_browser_that_is_new_to_the_account_and_of_no_other() {
+    const NEW: &str = "a browser that had not been used for it before";
+    let world = World::start().await;
+    let page = world.page().await;
+    page.without_autofill().await;
+    let _authenticator = world.register_with_passkey(&page, "ivy@example.org").await;
+    for is_new in [false, true, false] {
+        sign_out(&page).await;
+        if is_new {
+            page.forget_cookie("__Host-aldgate-opened").await;
+        }
+        page.open_at("/sign-in", "Sign in").await;
+        page.press("Sign in with a passkey").await;
+        page.arrive("Your account").await;
+    }
+    world.instance.told("ivy@example.org", NEW).await;
+    assert_eq!(world.instance.messages_to("ivy@example.org", NEW), 1);
 }
 
 #[tokio::test]

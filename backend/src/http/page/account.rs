@@ -23,6 +23,8 @@ pub(crate) struct Account<'a> {
     pub(crate) has_second_step: bool,
     /// How many services it shares something with.
     pub(crate) services: usize,
+    /// What the browser's own list is told.
+    pub(crate) signal: PasskeySignal<'a>,
     /// What was just done.
     pub(crate) notice: Option<&'a str>,
 }
@@ -113,6 +115,19 @@ pub(crate) struct PasskeyRow {
 pub(crate) struct PasskeyAdd {
     /// In which language.
     pub(crate) words: Words,
+}
+
+/// `GET`, `POST /account/passkey-offer`: a passkey for whoever has just signed in with a password, on the way to where they
+/// go. Posts `return_to`: not now.
+#[derive(Debug, Template)]
+#[template(path = "passkey_offer.html")]
+pub(crate) struct PasskeyOffer<'a> {
+    /// In which language.
+    pub(crate) words: Words,
+    /// The path to go to in the end, already validated.
+    pub(crate) return_to: &'a str,
+    /// What the browser's own list is told.
+    pub(crate) signal: PasskeySignal<'a>,
 }
 
 /// `GET`, `POST /account/passkeys/{id}/rename`: a name for a passkey. Posts `name`.
@@ -220,8 +235,8 @@ mod tests {
     use super::super::Errors;
     use super::super::testing::{HOSTILE, one_error, rendered, rendered_with_error};
     use super::{
-        Account, PasskeyAdd, PasskeyRemove, PasskeyRename, PasskeyRow, PasskeySignal, Passkeys, PasswordChange,
-        SessionRow, Sessions, SignInMethod,
+        Account, PasskeyAdd, PasskeyOffer, PasskeyRemove, PasskeyRename, PasskeyRow, PasskeySignal, Passkeys,
+        PasswordChange, SessionRow, Sessions, SignInMethod,
     };
     use crate::words::Words;
 
@@ -262,6 +277,7 @@ mod tests {
             has_password: false,
             has_second_step: true,
             services: 2,
+            signal: signal(),
             notice: Some(HOSTILE),
         };
         let html = rendered(&page);
@@ -279,11 +295,24 @@ mod tests {
             has_password: true,
             has_second_step: false,
             services: 0,
+            signal: signal(),
             notice: None,
         };
         let html = rendered(&page);
         assert!(html.contains("href=\"/account/passkeys/add\"") && html.contains("Here only"), "{html}");
         assert!(!html.contains("role=\"alert\""), "{html}");
+    }
+
+    #[test]
+    fn an_offer_stands_in_nobodys_way() {
+        let html = rendered(&PasskeyOffer { words: Words::ENGLISH, return_to: "/demo?a=1&b=2", signal: signal() });
+        assert!(
+            html.contains("<noscript><meta http-equiv=\"refresh\" content=\"0; url=/demo?a=1&#38;b=2\"></noscript>"),
+            "{html}"
+        );
+        assert!(html.contains("name=\"return_to\" value=\"/demo?a=1&#38;b=2\"") && html.contains("Not now"), "{html}");
+        assert!(html.contains("data-passkey=\"add\"") && html.contains("data-failed=\""), "{html}");
+        rendered(&PasskeyOffer { words: Words::ENGLISH, return_to: HOSTILE, signal: signal() });
     }
 
     #[test]

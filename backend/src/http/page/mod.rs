@@ -18,8 +18,8 @@ mod sign_in_step;
 mod sign_out;
 
 pub(crate) use account::{
-    Account, PasskeyAdd, PasskeyRemove, PasskeyRename, PasskeyRow, PasskeySignal, Passkeys, PasswordChange, SessionRow,
-    Sessions, SignInMethod,
+    Account, PasskeyAdd, PasskeyOffer, PasskeyRemove, PasskeyRename, PasskeyRow, PasskeySignal, Passkeys,
+    PasswordChange, SessionRow, Sessions, SignInMethod,
 };
 pub(crate) use field_error::{Errors, FieldError};
 pub(crate) use home::Home;

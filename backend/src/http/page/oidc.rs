@@ -64,6 +64,7 @@ const fn fact(words: Words, claim: Claim) -> &'static str {
         Claim::GpRegistrationDetails => words.fact_gp_surgery(),
         Claim::GpIntegrationCredentials => words.fact_gp_record(),
         Claim::ClientUserMetadata => words.fact_metadata(),
+        Claim::CoreIdentity => words.fact_core_identity(),
     }
 }
 

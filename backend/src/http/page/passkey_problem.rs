@@ -1,4 +1,4 @@
-//! Why a passkey did not work, told to a person.
+//! Why a passkey did not work, told to a person; and that an account is disabled, however they wanted to sign in to it.
 //!
 //! `passkey.js` comes here with a slug: the last part of a problem document's type, or a reason of the browser's own.
 //! The slugs are a closed list, so that a link can make this page say nothing that we have not written.
@@ -47,6 +47,8 @@ impl PasskeyCeremony {
 pub(crate) enum PasskeyReason {
     /// No account has this passkey.
     UnknownCredential,
+    /// The passkey is right, or what else was shown, and its account is disabled.
+    AccountDisabled,
     /// The signature is not the passkey's.
     BadSignature,
     /// The authenticator did not check who used it.
@@ -75,8 +77,9 @@ pub(crate) enum PasskeyReason {
 
 impl PasskeyReason {
     /// Every reason.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::UnknownCredential,
+        Self::AccountDisabled,
         Self::BadSignature,
         Self::UserNotVerified,
         Self::UserNotPresent,
@@ -100,6 +103,7 @@ impl PasskeyReason {
     pub(crate) const fn slug(self) -> &'static str {
         match self {
             Self::UnknownCredential => "unknown-credential",
+            Self::AccountDisabled => "account-disabled",
             Self::BadSignature => "bad-signature",
             Self::UserNotVerified => "user-not-verified",
             Self::UserNotPresent => "user-not-present",
@@ -120,6 +124,9 @@ impl PasskeyReason {
         match self {
             Self::UnknownCredential => {
                 [words.unknown_credential(), words.unknown_credential_why(), words.unknown_credential_next()]
+            }
+            Self::AccountDisabled => {
+                [words.account_disabled(), words.account_disabled_why(), words.account_disabled_next()]
             }
             Self::BadSignature => [words.bad_signature(), words.bad_signature_why(), words.bad_signature_next()],
             Self::UserNotVerified => {
@@ -158,6 +165,11 @@ impl PasskeyProblem<'_> {
         self.reason.told(self.words)[1]
     }
 
+    /// Whether another way to sign in could help.
+    const fn offers_other_ways(&self) -> bool {
+        !matches!(self.reason, PasskeyReason::AccountDisabled)
+    }
+
     const fn what_next(&self) -> &'static str {
         self.reason.told(self.words)[2]
     }
@@ -183,6 +195,15 @@ mod tests {
                 PasskeyProblem { words: Words::ENGLISH, reason, ceremony: PasskeyCeremony::SignIn, return_to: HOSTILE };
             let html = rendered(&page);
             assert!(html.contains(page.title()) && html.contains(page.what_next()), "{html}");
+        }
+    }
+
+    #[test]
+    fn no_other_way_into_a_disabled_account_is_offered() {
+        for (reason, offered) in [(PasskeyReason::AccountDisabled, false), (PasskeyReason::Refused, true)] {
+            let (words, ceremony) = (Words::ENGLISH, PasskeyCeremony::SignIn);
+            let html = rendered(&PasskeyProblem { words, reason, ceremony, return_to: "/account" });
+            assert_eq!(html.contains("Create an account"), offered, "{html}");
         }
     }
 

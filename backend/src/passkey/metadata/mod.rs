@@ -19,12 +19,9 @@ mod tests;
 pub use blob::BadMetadata;
 pub(crate) use entry::Entry;
 
+use super::packed::Packed;
 use aldgate_core::time::Timestamp;
-use minicbor::Decoder;
 use std::collections::HashMap;
-
-/// Most certificates of one statement that are read.
-const CHAIN_MAX: usize = 8;
 
 /// The list, verified.
 #[derive(Debug)]
@@ -89,7 +86,11 @@ impl Metadata {
         now: Timestamp,
     ) -> Result<(), ModelRefused> {
         let Some(entry) = self.entry(aaguid) else { return Ok(()) };
-        let certificates = if format == "packed" { certificates(statement)? } else { Vec::new() };
+        let certificates = if format == "packed" {
+            Packed::parse(statement).map_err(|_| ModelRefused::AlienAttestation)?.certificates
+        } else {
+            Vec::new()
+        };
         if entry.is_withdrawn(&certificates) {
             return Err(ModelRefused::Withdrawn);
         }
@@ -102,29 +103,4 @@ impl Metadata {
             }
         }
     }
-}
-
-/// The certificates of a `packed` statement (WebAuthn Level 3, section 8.2), the leaf first; none of self attestation.
-fn certificates(statement: &[u8]) -> Result<Vec<&[u8]>, ModelRefused> {
-    read_certificates(statement).map_err(|_| ModelRefused::AlienAttestation)
-}
-
-fn read_certificates(statement: &[u8]) -> Result<Vec<&[u8]>, minicbor::decode::Error> {
-    let malformed = || minicbor::decode::Error::message("not a packed statement");
-    let mut cbor = Decoder::new(statement);
-    let members = cbor.map()?.ok_or_else(malformed)?;
-    let mut found = None;
-    for _ in 0..members {
-        if cbor.str()? != "x5c" {
-            cbor.skip()?;
-            continue;
-        }
-        let count = cbor.array()?.and_then(|count| usize::try_from(count).ok());
-        let count = count.filter(|count| (1..=CHAIN_MAX).contains(count)).ok_or_else(malformed)?;
-        let chain: Result<Vec<&[u8]>, _> = (0..count).map(|_| cbor.bytes()).collect();
-        if found.replace(chain?).is_some() {
-            return Err(malformed());
-        }
-    }
-    Ok(found.unwrap_or_default())
 }

@@ -1,5 +1,6 @@
 //! Lists and attestations by makers of our own, good and forged.
 
+use super::super::packed::CHAIN_MAX;
 use super::super::{AnswerRefused, Applicant, Binding, Registration, RegistrationRefused, RegistrationResponse};
 use super::*;
 use aldgate_core::id::{AccountId, CredentialDigest};
@@ -8,10 +9,14 @@ use aldgate_core::testing::token_issuer::{Signer, encoded, rsa_key};
 use aldgate_core::testing::{SeededEntropy, world};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use ring::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,12 +122,18 @@ struct Maker {
 
 impl Maker {
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// One whose certificate is another than it should be.
+    fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
         let (root, key) = (authority("Maker"), KeyPair::generate().expect("a key"));
         let mut params = params("Key 5 attestation");
         params.distinguished_name.push(DnType::CountryName, "GB");
         params.distinguished_name.push(DnType::OrganizationName, "Analytical");
         params.distinguished_name.push(DnType::OrganizationalUnitName, "Authenticator Attestation");
         params.is_ca = IsCa::ExplicitNoCa;
+        change(&mut params);
         let leaf = params.signed_by(&key, &root).expect("a certificate").der().to_vec();
         Self { root, key, leaf }
     }
@@ -144,8 +155,43 @@ impl Maker {
     }
 }
 
+/// What an authenticator makes: a passkey on P-256, or one of Ed25519.
+#[derive(Clone, Copy)]
+enum Made {
+    Es256,
+    Ed25519,
+}
+
+impl Made {
+    /// The credential ID, and the authenticator data of a model.
+    fn data(self, model: [u8; 16]) -> (Vec<u8>, Vec<u8>) {
+        let authenticator = Authenticator::derived(1, 1);
+        let id = authenticator.credential_id.to_vec();
+        let mut data = match self {
+            Self::Es256 => {
+                // The test authenticator is of no model and says nothing: its data stand at the end.
+                let object = authenticator.attestation_object("localhost", 0x05);
+                object[object.len() - 164..].to_vec()
+            }
+            Self::Ed25519 => {
+                let pair = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).expect("a seed");
+                let head = Authenticator::authenticator_data("localhost", 0x45, 0);
+                let length = u16::try_from(id.len()).expect("short").to_be_bytes();
+                let key = [0xa4, 0x01, 0x01, 0x03, 0x27, 0x20, 0x06, 0x21, 0x58, 0x20];
+                [&head[..], &[0; 16], &length[..], &id[..], &key[..], pair.public_key().as_ref()].concat()
+            }
+        };
+        data[37..53].copy_from_slice(&model);
+        (id, data)
+    }
+}
+
 /// Registers an authenticator that says which model it is, attested by a maker or not at all.
 fn register(models: Metadata, model: [u8; 16], by: Option<&Maker>) -> Result<[u8; 16], AnswerRefused> {
+    register_made(Made::Es256, models, model, by)
+}
+
+fn register_made(made: Made, models: Metadata, model: [u8; 16], by: Option<&Maker>) -> Result<[u8; 16], AnswerRefused> {
     let entropy = Arc::new(SeededEntropy::new(3));
     let registration = Registration::new(world::relying_party(), Some(Arc::new(models)), &world::master_key(), entropy)
         .expect("a relying party");
@@ -155,12 +201,7 @@ fn register(models: Metadata, model: [u8; 16], by: Option<&Maker>) -> Result<[u8
     assert_eq!((&options["attestation"], &options["attestationFormats"]), (&json!("direct"), &json!(["packed"])));
     let challenge = options["challenge"].as_str().expect("a challenge");
     let client_data = Authenticator::client_data("webauthn.create", challenge, "http://localhost:8080");
-    let authenticator = Authenticator::derived(1, 1);
-    let object = authenticator.attestation_object("localhost", 0x05);
-    // The test authenticator is of no model and says nothing: the model stands at 37 of its data.
-    let (_, data) = object.split_at(object.len() - 164);
-    let mut data = data.to_vec();
-    data[37..53].copy_from_slice(&model);
+    let (credential_id, data) = made.data(model);
     let (format, statement) = match by {
         Some(maker) => ("packed", maker.statement(&data, client_data.as_bytes(), &[&maker.leaf])),
         None => ("none", vec![0xa0]),
@@ -171,14 +212,14 @@ fn register(models: Metadata, model: [u8; 16], by: Option<&Maker>) -> Result<[u8
     cbor.str("authData").expect("written").bytes(&data).expect("written");
     let response = RegistrationResponse {
         conditional: false,
-        credential_id: authenticator.credential_id.to_vec(),
+        credential_id: credential_id.clone(),
         client_data: client_data.into_bytes(),
         attestation_object: cbor.into_writer(),
         transports: Vec::new(),
     };
     let verified = registration.verify(BINDING, &response, account, NOW)?;
     let aaguid = verified.aaguid();
-    assert_eq!(verified.into_parts().1.digest, CredentialDigest::of(&authenticator.credential_id));
+    assert_eq!(verified.into_parts().1.digest, CredentialDigest::of(&credential_id));
     Ok(aaguid)
 }
 
@@ -306,6 +347,61 @@ fn a_good_authenticator_of_a_known_maker_is_registered_and_so_is_one_of_no_list(
     assert_eq!(register(models(&[&maker.leaf]), MODEL, Some(&maker)), Ok(MODEL));
     assert_eq!(register(models(&[maker.root.der()]), MODEL, None), Ok(MODEL), "attestation is not demanded");
     assert_eq!(register(models(&[]), OTHER_MODEL, Some(&maker)), Ok(OTHER_MODEL), "of a model that nobody knows");
+}
+
+#[test]
+fn an_ed25519_passkey_is_held_against_the_list_as_any_other() {
+    let (root, publisher) = alliance();
+    let (maker, forger) = (Maker::new(), Maker::new());
+    let models = || read(&publisher.publish(&list(&[maker.root.der()], &certified())), &root).expect("a list");
+    let judged = |by: Option<&Maker>| register_made(Made::Ed25519, models(), MODEL, by);
+    assert_eq!(judged(None), Ok(MODEL));
+    assert_eq!(judged(Some(&maker)), Ok(MODEL));
+    assert_eq!(judged(Some(&forger)), refused(RegistrationRefused::AlienAttestation));
+    // The good certificate, another key.
+    let thief = Maker { root: authority("Thief"), key: KeyPair::generate().expect("a key"), leaf: maker.leaf.clone() };
+    assert_eq!(judged(Some(&thief)), refused(RegistrationRefused::StatementRefused));
+}
+
+/// WebAuthn Level 3, section 8.2.1.
+#[test]
+fn an_attestation_certificate_that_does_not_say_what_it_is_is_refused() {
+    let (root, publisher) = alliance();
+    let of_model =
+        |content: &[u8]| CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 45724, 1, 1, 4], content.to_vec());
+    let judged = |change: &dyn Fn(&mut CertificateParams)| {
+        let maker = Maker::with(change);
+        let models = read(&publisher.publish(&list(&[maker.root.der()], &certified())), &root).expect("a list");
+        register_made(Made::Ed25519, models, MODEL, Some(&maker))
+    };
+    let named = [&[0x04, 0x10], &MODEL[..]].concat();
+    assert_eq!(judged(&|params| params.custom_extensions.push(of_model(&named))), Ok(MODEL));
+    let other = [&[0x04, 0x10], &OTHER_MODEL[..]].concat();
+    let changes: [&dyn Fn(&mut CertificateParams); 8] = [
+        &|params| params.custom_extensions.push(of_model(&other)),
+        &|params| {
+            let mut critical = of_model(&named);
+            critical.set_criticality(true);
+            params.custom_extensions.push(critical);
+        },
+        &|params| params.is_ca = IsCa::NoCa,
+        &|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+        &|params| {
+            params.distinguished_name.remove(DnType::CountryName);
+        },
+        &|params| {
+            params.distinguished_name.remove(DnType::OrganizationName);
+        },
+        &|params| {
+            params.distinguished_name.remove(DnType::OrganizationalUnitName);
+        },
+        &|params| {
+            params.distinguished_name.remove(DnType::CommonName);
+        },
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        assert_eq!(judged(change), refused(RegistrationRefused::StatementRefused), "change {at}");
+    }
 }
 
 #[test]
