@@ -1,14 +1,19 @@
 //! Admission by class of cost: how often one address may ask, and how many requests may be under way at once.
 //!
 //! Each class has places of its own, so nobody who asks for something cheap is ever refused, or made to wait, because of
-//! what others ask for that is dear. A place is held by a [`Ticket`] until the request has ended. Where a queue is
-//! configured, whoever finds no place waits for one, in turn and not for long; beyond that, they are told at once.
+//! what others ask for that is dear. And each class has them twice: what is asked of services takes nothing from those
+//! who sign in, whatever cost a service's route says that it has. A place is held by a [`Ticket`] from the moment at
+//! which the work may begin until its answer does: how slowly a client sends what it asks, or reads what it is told, is
+//! nothing that others wait for. (An upload to a service streams, and so does hold one of the services' places.)
+//! Where a queue is configured, whoever finds no place waits for one, in turn and not for long; beyond that, they are told
+//! at once.
 
 use crate::config;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::limit::address::Prefix;
 use aldgate_core::limit::table::Table;
 use aldgate_core::policy::cost::CostClass;
+use aldgate_core::policy::route::Target;
 use aldgate_core::time::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,8 +31,28 @@ const COME_BACK: std::ops::Range<u64> = 5..15;
 /// Who may ask for what.
 pub struct Admission {
     many_behind: Vec<Prefix>,
-    classes: [Class; 4],
+    platform: [Class; 4],
+    services: [Class; 4],
     refused: AtomicU64,
+}
+
+/// Of whom something is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Of the gate or the backend.
+    Platform,
+    /// Of a service behind the gate.
+    Service,
+}
+
+impl Asked {
+    /// Of whom a route's target has something asked.
+    pub const fn of(target: &Target) -> Self {
+        match target {
+            Target::Edge(_) | Target::Backend => Self::Platform,
+            Target::Service(_) => Self::Service,
+        }
+    }
 }
 
 /// What holds for one class.
@@ -65,6 +90,15 @@ pub enum NotAdmitted {
     },
 }
 
+impl NotAdmitted {
+    /// When they may come back.
+    pub const fn retry_after(self) -> Duration {
+        match self {
+            Self::TooOften { retry_after } | Self::Full { retry_after } => retry_after,
+        }
+    }
+}
+
 impl Admission {
     /// Nobody has been admitted yet.
     ///
@@ -73,9 +107,11 @@ impl Admission {
     pub fn new(config: &config::Admission, entropy: &dyn Entropy) -> Result<Self, EntropyFailed> {
         let [check, passkey, refresh, password] = &config.classes;
         let class = |limits| Class::new(limits, entropy);
+        let classes = || Ok::<_, EntropyFailed>([class(check)?, class(passkey)?, class(refresh)?, class(password)?]);
         Ok(Self {
             many_behind: config.many_behind.iter().copied().map(Prefix::of).collect(),
-            classes: [class(check)?, class(passkey)?, class(refresh)?, class(password)?],
+            platform: classes()?,
+            services: classes()?,
             refused: AtomicU64::new(0),
         })
     }
@@ -84,29 +120,50 @@ impl Admission {
     ///
     /// # Errors
     /// [`NotAdmitted`].
-    pub async fn admit(&self, class: CostClass, client: Option<IpAddr>, now: Timestamp) -> Result<Ticket, NotAdmitted> {
-        let class = self.class(class);
-        if let (Some(addresses), Some(client)) = (&class.addresses, client) {
-            let address = Prefix::of(client);
-            if !self.many_behind.contains(&address) {
-                let spent = addresses.spend(address, now);
-                spent.map_err(|retry_after| NotAdmitted::TooOften { retry_after })?;
-            }
-        }
-        let Some(places) = &class.places else { return Ok(Ticket { _place: None }) };
+    pub async fn admit(
+        &self,
+        asked: Asked,
+        class: CostClass,
+        client: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Ticket, NotAdmitted> {
+        self.spend(asked, class, client, now)?;
+        let Some(places) = &self.class(asked, class).places else { return Ok(Ticket { _place: None }) };
         let place = places.take().await;
         place
             .map(|place| Ticket { _place: Some(place) })
             .ok_or_else(|| NotAdmitted::Full { retry_after: self.come_back() })
     }
 
-    /// How many requests of a class are under way, and how many wait.
-    pub fn under_way(&self, class: CostClass) -> (usize, usize) {
-        self.class(class).places.as_ref().map_or((0, 0), Places::taken)
+    /// Counts a request against its address, and gives it no place: for a proxy in front, which holds those itself.
+    ///
+    /// # Errors
+    /// [`NotAdmitted::TooOften`].
+    pub fn spend(
+        &self,
+        asked: Asked,
+        class: CostClass,
+        client: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), NotAdmitted> {
+        let (Some(addresses), Some(client)) = (&self.class(asked, class).addresses, client) else { return Ok(()) };
+        let address = Prefix::of(client);
+        if self.many_behind.contains(&address) {
+            return Ok(());
+        }
+        addresses.spend(address, now).map_err(|retry_after| NotAdmitted::TooOften { retry_after })
     }
 
-    const fn class(&self, class: CostClass) -> &Class {
-        let [check, passkey, refresh, password] = &self.classes;
+    /// How many requests of a class are under way, and how many wait.
+    pub fn under_way(&self, asked: Asked, class: CostClass) -> (usize, usize) {
+        self.class(asked, class).places.as_ref().map_or((0, 0), Places::taken)
+    }
+
+    const fn class(&self, asked: Asked, class: CostClass) -> &Class {
+        let [check, passkey, refresh, password] = match asked {
+            Asked::Platform => &self.platform,
+            Asked::Service => &self.services,
+        };
         match class {
             CostClass::Check => check,
             CostClass::Passkey => passkey,

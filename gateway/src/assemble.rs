@@ -19,6 +19,7 @@ use aldgate_core::entropy::{Entropy, EntropyFailed};
 use aldgate_core::hot::Hot;
 use aldgate_core::secret::MasterKey;
 use aldgate_core::seldom::Seldom;
+use aldgate_core::session::opened_here::OpenedHere;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
 use aldgate_core::token::kept::KeptTokens;
@@ -94,13 +95,19 @@ pub fn assemble(
         warm: shared.warm.clone(),
         touches,
         admission: Admission::new(&config.admission, &*shared.entropy)?,
-        waiting_room: WaitingRoom::new(config.waiting_room.as_ref(), &*shared.entropy, shared.clock.now())?,
+        waiting_room: WaitingRoom::new(
+            config.waiting_room.as_ref(),
+            &config.admission.many_behind,
+            &*shared.entropy,
+            shared.clock.now(),
+        )?,
         assets: Assets::default(),
         log_ins_told: Seldom::default(),
         breaker: Arc::new(Breaker::default()),
         backend_told: Seldom::default(),
         relying_party: config.relying_party.clone(),
         challenge_key: ChallengeKey::of(&shared.master),
+        opened_here: OpenedHere::of(&shared.master),
         key_set: signing_key.key_set(),
         signing_key,
         issuer: config.issuer.clone(),

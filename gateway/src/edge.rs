@@ -10,6 +10,7 @@ use crate::challenge;
 use crate::cors::{self, Crossing};
 use crate::deadline;
 use crate::exchange::Exchange;
+use crate::framing::Fault;
 use crate::general::{self, General};
 use crate::hsts;
 use crate::lane;
@@ -76,8 +77,8 @@ impl Edge {
             Ok(is_one) => is_one,
             Err(error) => {
                 tracing::debug!(%error, "no request on a connection");
-                if error.etype == ErrorType::InvalidHTTPHeader {
-                    let _ = session.respond_error(400).await; // The client may be gone.
+                if let Some(problem) = unreadable(session, &error) {
+                    let _ = session.respond_error(problem.status()).await; // The client may be gone.
                 }
                 session.shutdown().await;
                 false
@@ -197,7 +198,7 @@ impl Edge {
     }
 
     /// The end of a request that was answered here: its connection, if it may carry another.
-    async fn end(&self, session: ServerSession, exchange: &Exchange) -> Option<ReusedHttpStream> {
+    async fn end(&self, session: ServerSession, exchange: &mut Exchange) -> Option<ReusedHttpStream> {
         record::ended(&session, exchange, &self.state);
         let settings = HttpPersistentSettings::for_session(&session);
         let reusable = session.finish().await.ok()??;
@@ -213,11 +214,21 @@ impl Edge {
     }
 }
 
+/// Why a header could not be read, if its client is there to be told.
+fn unreadable(session: &ServerSession, error: &Error) -> Option<Problem> {
+    match deadline::fault(session) {
+        Some(Fault::TooLong) => Some(Problem::HeadersTooLarge),
+        Some(_) => Some(Problem::BadRequest),
+        None => (error.etype == ErrorType::InvalidHTTPHeader).then_some(Problem::BadRequest),
+    }
+}
+
 fn is_for_the_backend(exchange: &Exchange) -> bool {
     exchange.permit.as_ref().is_some_and(|permit| permit.route().target == Target::Backend)
 }
 
-async fn write(reply: Reply, session: &mut ServerSession, exchange: &Exchange) -> Result<Next> {
+async fn write(reply: Reply, session: &mut ServerSession, exchange: &mut Exchange) -> Result<Next> {
+    exchange.ticket = None; // However slowly it is read.
     hsts::on_reply(exchange, reply).write(session).await?;
     Ok(Next::Answered)
 }
@@ -235,7 +246,7 @@ impl HttpServerApp for Edge {
         let mut exchange = Box::new(Exchange::begin(&self.state));
         self.welcome(&mut session, &mut exchange, shutdown);
         match self.run(&mut session, &mut exchange).await {
-            Ok(Next::Answered) => self.end(session, &exchange).await,
+            Ok(Next::Answered) => self.end(session, &mut exchange).await,
             Ok(Next::Continue) => general::hand_over(&self.general, session, exchange, shutdown).await,
             Err(error) => {
                 self.fail(session, error, &mut exchange).await;

@@ -4,6 +4,7 @@ use crate::admission::Ticket;
 use crate::certificate::PeerCertificate;
 use crate::clock::Stopwatch;
 use crate::metrics::AnsweredBy;
+use crate::phase::record::Unfinished;
 use crate::problem::Problem;
 use crate::snapshot::Generation;
 use crate::state::EdgeState;
@@ -37,8 +38,13 @@ pub struct Exchange {
     pub sharing: Option<Sharing>,
     /// Proof that it may pass, once judged.
     pub permit: Option<Permit>,
-    /// Its place among the requests of its class, from its admission to its end.
+    /// Its place among the requests of its class, from its admission until its answer begins. Who reads slowly what they
+    /// are told holds nobody up.
     pub ticket: Option<Ticket>,
+    /// The body of a request to one of the edge's own endpoints that has places, read before it takes one.
+    pub body: Option<Vec<u8>>,
+    /// What is kept of it should it end in the middle of its body.
+    pub unfinished: Option<Unfinished>,
     /// The value of a `Set-Cookie` that goes with the backend's answer.
     pub cookie: Option<String>,
     /// Who answers.
@@ -70,6 +76,8 @@ impl Exchange {
             sharing: None,
             permit: None,
             ticket: None,
+            body: None,
+            unfinished: None,
             cookie: None,
             answered_by: AnsweredBy::Edge,
             problem: None,

@@ -4,7 +4,7 @@
 //! what stands in a chunk's extension. A proxy before the gate may read such bytes otherwise, and then each of the two
 //! sees another next request (request smuggling, RFC 9112, section 11.2). This reader stands on the connection itself,
 //! sees every byte before Pingora does and forgives nothing; whatever it does not understand is refused and ends the
-//! connection. It holds no more than a header that is not complete yet.
+//! connection. It holds no more than a header that is not complete yet, and lets no more of one through.
 
 mod chunk;
 mod head;
@@ -12,7 +12,8 @@ mod head;
 use chunk::Chunks;
 use head::Head;
 
-/// Longest header that is read. What Pingora takes beyond that is refused for its size.
+/// Longest header that is read, and most that is given out of one that is broken already: Pingora would take a
+/// megabyte, and reads it from its beginning at every packet.
 const HEAD_BYTES_MAX: usize = 64 * 1024; // Twice what `admit` lets pass.
 
 /// Why bytes are no request that means one thing.
@@ -65,13 +66,18 @@ enum Place {
     End,
     /// What follows is no HTTP any more, if the upstream agrees.
     Switching,
-    Broken(Fault),
+    /// In a header or in what came with its end, or later.
+    Broken {
+        fault: Fault,
+        in_head: bool,
+    },
 }
 
 /// Reads one connection.
 pub struct Reader {
     place: Place,
     partial: Vec<u8>,
+    /// The header's length; of one that is broken, how much has come since.
     head_bytes: usize,
     behind_head: Vec<u8>,
 }
@@ -83,22 +89,24 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// Reads on. A fault in or right behind a header is kept for [`Self::head`]; one that shows itself later is given
-    /// at once, and the bytes must go no further.
+    /// Reads on. A fault in or right behind a header is kept for [`Self::head`], as long as the header is not too long;
+    /// one that shows itself later is given at once. What it is given for must go no further.
     ///
     /// # Errors
-    /// The fault of a body.
+    /// The fault of a body, or of a header that is too long.
     pub fn read(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let behind_head = !matches!(self.place, Place::Head | Place::Broken(_));
+        let in_head = match self.place {
+            Place::Broken { in_head, .. } => in_head,
+            Place::Head => true,
+            Place::Length(_) | Place::Chunks(_) | Place::End | Place::Switching => false,
+        };
         let read = if matches!(self.place, Place::Head) { self.read_head(bytes) } else { self.read_body(bytes) };
-        match (read, &self.place) {
-            (Err(fault), _) => {
-                self.place = Place::Broken(fault);
-                self.partial = Vec::new();
-                if behind_head { Err(fault) } else { Ok(()) }
-            }
-            (Ok(()), _) => Ok(()),
-        }
+        let Err(fault) = read else { return Ok(()) };
+        self.place = Place::Broken { fault, in_head };
+        self.partial = Vec::new();
+        self.head_bytes += bytes.len();
+        let kept = in_head && fault != Fault::TooLong && self.head_bytes <= HEAD_BYTES_MAX;
+        if kept { Ok(()) } else { Err(fault) }
     }
 
     fn read_head(&mut self, bytes: &[u8]) -> Result<(), Fault> {
@@ -158,7 +166,7 @@ impl Reader {
                     self.place = Place::End;
                 }
             }
-            Place::Broken(fault) => return Err(*fault),
+            Place::Broken { fault, .. } => return Err(*fault),
             Place::Head | Place::End | Place::Switching => {}
         }
         Ok(())
@@ -178,7 +186,7 @@ impl Reader {
     /// The fault; [`Fault::Disagreement`] if the header has another length than what was sent.
     pub fn head(&self, bytes: usize) -> Result<(), Fault> {
         match &self.place {
-            Place::Broken(fault) => Err(*fault),
+            Place::Broken { fault, .. } => Err(*fault),
             Place::Head => Err(Fault::Disagreement),
             _ if self.head_bytes != bytes => Err(Fault::Disagreement),
             _ => Ok(()),
@@ -191,10 +199,10 @@ impl Reader {
         &self.behind_head
     }
 
-    /// What is wrong with the body, as far as it has come.
+    /// What is wrong with the request, as far as it has come.
     pub const fn fault(&self) -> Option<Fault> {
         match self.place {
-            Place::Broken(fault) => Some(fault),
+            Place::Broken { fault, .. } => Some(fault),
             _ => None,
         }
     }
@@ -279,10 +287,28 @@ mod tests {
     #[test]
     fn headers_are_bounded() {
         let mut reader = Reader::default();
-        for _ in 0..70 {
-            reader.read(&[b'x'; 1024]).expect("kept for the header's end");
-        }
+        let pieces = (0..70).map(|_| reader.read(&[b'x'; 1024])).collect::<Vec<_>>();
+        assert_eq!(pieces.iter().position(Result::is_err), Some(64), "kept for the header's end, and no longer");
+        assert!(pieces[64..].iter().all(|piece| *piece == Err(Fault::TooLong)));
         assert_eq!(reader.fault(), Some(Fault::TooLong));
         assert!(reader.partial.capacity() == 0);
+    }
+
+    #[test]
+    fn a_header_that_is_broken_already_is_bounded_too() {
+        let mut reader = Reader::default();
+        reader.read(b"GET / HTTP/1.1\nhost: a\r\n").expect("kept for the header's end");
+        let pieces = (0..70).map(|_| reader.read(&[b'x'; 1024])).collect::<Vec<_>>();
+        assert_eq!(pieces.iter().position(Result::is_err), Some(63));
+        assert!(pieces[63..].iter().all(|piece| *piece == Err(Fault::Control)));
+    }
+
+    #[test]
+    fn nothing_of_a_body_is_given_out_after_its_fault() {
+        let mut reader = Reader::default();
+        reader.read(format!("{POST}transfer-encoding: chunked\r\n\r\n").as_bytes()).expect("a header");
+        for piece in ["x\r\n", "0\r\n\r\n", "GET / HTTP/1.1\r\n"] {
+            assert_eq!(reader.read(piece.as_bytes()), Err(Fault::Chunk), "{piece:?}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::exchange::Exchange;
 use crate::hsts;
 use crate::metrics::AnsweredBy;
 use crate::passkey::body::BODY_BYTES_MAX;
+use crate::phase::record::Unfinished;
 use crate::phase::{Next, admit, forward, limit, record};
 use crate::problem::Problem;
 use crate::receive;
@@ -21,6 +22,7 @@ use crate::state::EdgeState;
 use crate::upstream::UPGRADED_IDLE;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use pingora::apps::{HttpServerApp as _, ReusedHttpStream};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -103,6 +105,7 @@ impl General {
     }
 
     async fn refuse(&self, problem: Problem, session: &mut ServerSession, exchange: &mut Exchange) -> Result<Next> {
+        exchange.ticket = None; // However slowly the answer is read.
         let reply = refusal(problem, session.req_header(), exchange);
         hsts::on_reply(exchange, reply).write(session).await?;
         Ok(Next::Answered)
@@ -147,6 +150,7 @@ impl General {
     async fn receive(&self, session: &mut ServerSession, exchange: &mut Exchange) -> Result<Next> {
         // A form for the backend has its deadline where it is read ([`receive::whole`]).
         if exchange.answered_by == AnsweredBy::Service && !session.is_upgrade_req() && !session.is_body_done() {
+            exchange.unfinished = Some(Unfinished::begin(session.req_header(), exchange, &self.state));
             watch::body_begins(watch::UPLOAD_DEADLINE);
         }
         let received = match exchange.answered_by {
@@ -239,6 +243,9 @@ impl ProxyHttp for General {
         exchange.body_bytes += bytes;
         if is_over {
             watch::body_is_over();
+            if let Some(unfinished) = &mut exchange.unfinished {
+                unfinished.body_has_come();
+            }
         } else if exchange.answered_by == AnsweredBy::Service {
             watch::upload_goes_on(bytes);
         }
@@ -252,6 +259,9 @@ impl ProxyHttp for General {
         response: &mut ResponseHeader,
         exchange: &mut Box<Exchange>,
     ) -> Result<()> {
+        if !response.status.is_informational() || response.status == StatusCode::SWITCHING_PROTOCOLS {
+            exchange.ticket = None; // The work is done, however slowly its answer is read.
+        }
         if !forward::is_clear(response) {
             let unclear = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream's answer can be read in two ways");
             return Err(unclear.into_up());
@@ -292,6 +302,7 @@ pub async fn fail(session: &mut ServerSession, error: &Error, exchange: &mut Exc
         tracing::warn!(%error, request = exchange.reference, "the backend did not answer a request");
     }
     session.set_keepalive(None);
+    exchange.ticket = None;
     if session.response_written().is_none() {
         let reply = refusal(problem, session.req_header(), exchange);
         if let Err(error) = hsts::on_reply(exchange, reply).write(session).await {

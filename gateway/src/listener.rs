@@ -1,6 +1,6 @@
 //! The listeners, with the defaults that a careful gateway must change: bounded buffers, bounded streams, deadlines.
 
-use crate::authz::envoy_grpc;
+use crate::authz::envoy_grpc::EnvoyGrpc;
 use crate::config;
 use crate::deadline::WithDeadline;
 use crate::door::Door;
@@ -10,13 +10,13 @@ use crate::edge::Edge;
 use crate::general::{General, H2_IDLE, RETRIES_MAX};
 use crate::private::Private;
 use crate::state::EdgeState;
-use pingora::apps::HttpServerOptions;
-use pingora::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
+use pingora::apps::{HttpServerOptions, ServerApp};
+use pingora::listeners::{L4BufferSettings, ListenerConfig};
 use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::http_proxy;
 use pingora::server::Server;
 use pingora::server::configuration::{Opt, ServerConf};
-use pingora::services::background::background_service;
+use pingora::services::ServiceHandle;
 use pingora::services::listening::Service;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -56,12 +56,24 @@ impl From<CannotShake> for BadListener {
     }
 }
 
-/// A Pingora server with the edge and the private listener on it. If it inherits, it waits at that socket for the
-/// listeners of the process before it.
+/// A Pingora server, and its services that listen.
+pub struct Listeners {
+    /// The server.
+    pub server: Server,
+    /// The services. They find their sockets in the server's table, or bind their addresses themselves.
+    pub services: Vec<ServiceHandle>,
+}
+
+/// A server with the edge and the private listeners on it. If it inherits, it waits at that socket for the listeners of
+/// the process before it.
 ///
 /// # Errors
 /// [`BadListener`] when there shall be TLS and there is no certificate.
-pub fn server(config: &config::Edge, state: &Arc<EdgeState>, inherit: Option<&Path>) -> Result<Server, BadListener> {
+pub fn listeners(
+    config: &config::Edge,
+    state: &Arc<EdgeState>,
+    inherit: Option<&Path>,
+) -> Result<Listeners, BadListener> {
     let conf = ServerConf {
         threads: config.threads,
         grace_period_seconds: Some(config.drain.as_secs()),
@@ -87,26 +99,31 @@ pub fn server(config: &config::Edge, state: &Arc<EdgeState>, inherit: Option<&Pa
     let mut edge = Service::new("edge".into(), Door::new(Arc::new(edge), config, state)?);
     edge.threads = Some(config.threads);
     let buffers = || L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);
-    let public = |address: SocketAddr| {
-        let mut options = TcpSocketOptions::default();
-        options.so_reuseport = config.reuse_port.then_some(true);
-        ListenerConfig::tcp(address.to_string()).tcp_socket_options(options)
-    };
     // TLS is the door's affair, which knows the connections that came for it by their address.
     for address in [config.http, config.https].into_iter().flatten() {
-        edge.add_listener(public(address).l4_buffer(buffers()));
+        edge.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
     }
-    let mut private = Service::new("private".into(), Private::new(state.clone()));
-    private.threads = Some(config.threads.min(AUTHZ_THREADS_MAX));
-    // What is served there has buffers of its own.
-    private.add_listener(ListenerConfig::tcp(config.private.to_string()).l4_buffer(L4BufferSettings::unbuffered()));
-    server.add_service(edge);
-    server.add_service(private);
+    let mut services = vec![
+        server.add_service(edge),
+        server.add_service(for_proxies("private", config.private, Private::new(state.clone()), config.threads)),
+    ];
     if let Some(address) = config.authz_grpc {
-        let mut grpc = background_service("authz-grpc", envoy_grpc::Listener::new(address, state.clone()));
-        grpc.threads = Some(config.threads.min(AUTHZ_THREADS_MAX));
-        server.add_service(grpc);
+        let grpc = for_proxies("authz-grpc", address, EnvoyGrpc::new(state.clone()), config.threads);
+        services.push(server.add_service(grpc));
     }
     server.bootstrap();
-    Ok(server)
+    Ok(Listeners { server, services })
+}
+
+/// A listener for this machine. What is served there has buffers of its own.
+fn for_proxies<A: ServerApp + Send + Sync + 'static>(
+    name: &str,
+    address: SocketAddr,
+    app: A,
+    threads: usize,
+) -> Service<A> {
+    let mut service = Service::new(name.into(), app);
+    service.threads = Some(threads.min(AUTHZ_THREADS_MAX));
+    service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::unbuffered()));
+    service
 }

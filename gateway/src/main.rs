@@ -5,6 +5,7 @@
 
 mod compose;
 
+use aldgate_backend::model::DisabledFor;
 use aldgate_backend::oidc::keys::SigningAlgorithm;
 use clap::{Args, Parser, Subcommand};
 use compose::oidc_keys::Asked;
@@ -76,6 +77,9 @@ enum Command {
     /// The keys under which what is personal stands sealed in the database.
     #[command(subcommand)]
     Keys(Keys),
+    /// Disable an account, enable it again, or say how it stands; through the backend that runs.
+    #[command(subcommand)]
+    Account(Account),
     /// Copy database and keys into a new directory or archive, while the backend runs.
     Backup {
         #[command(flatten)]
@@ -167,6 +171,45 @@ enum Keys {
     },
 }
 
+#[derive(Subcommand)]
+enum Account {
+    /// Say since when it stands, at which level, and whether it is disabled.
+    Show {
+        /// Its id, its e-mail address, or its owner's NHS number.
+        account: String,
+        #[command(flatten)]
+        on: On,
+    },
+    /// Let nobody in from now on, end every session and every grant. Nothing that its owner can do changes that.
+    Disable {
+        /// Its id, its e-mail address, or its owner's NHS number.
+        account: String,
+        /// Why: fraud, compromise, death, duplicate, request or other.
+        #[arg(long)]
+        reason: DisabledFor,
+        #[command(flatten)]
+        on: On,
+    },
+    /// Let its owner sign in again.
+    Enable {
+        /// Its id, its e-mail address, or its owner's NHS number.
+        account: String,
+        #[command(flatten)]
+        on: On,
+    },
+}
+
+fn account(command: Account) -> ExitCode {
+    use compose::accounts::{disable, enable, show};
+    match command {
+        Account::Show { account, on } => compose::operator::run(on.config(), |it| show(it, account)),
+        Account::Disable { account, reason, on } => {
+            compose::operator::run(on.config(), |it| disable(it, account, reason))
+        }
+        Account::Enable { account, on } => compose::operator::run(on.config(), |it| enable(it, account)),
+    }
+}
+
 fn audit(command: Audit) -> ExitCode {
     use compose::audit::{list, verify};
     match command {
@@ -229,6 +272,7 @@ fn main() -> ExitCode {
         }
         Command::Audit(command) => audit(command),
         Command::Keys(command) => keys(command),
+        Command::Account(command) => account(command),
         Command::Backup { on, to, tar, without_keys } => {
             let to = to.map_or_else(|| compose::backup::To::of_tar(tar), compose::backup::To::Directory);
             compose::operator::run(on.config(), |it| compose::backup::backup(it, to, without_keys))

@@ -1,7 +1,7 @@
 //! Metrics, as verbs of the domain. Every label is a closed enum; every handle is resolved at start, so that a
 //! request costs an atomic addition and no string.
 
-use crate::admission::{Admission, NotAdmitted};
+use crate::admission::{Admission, Asked, NotAdmitted};
 use crate::door::handshake::Failed;
 use crate::door::places::NoPlace;
 use crate::problem::Problem;
@@ -84,6 +84,8 @@ pub enum LoginOutcome {
     ChallengeUsed,
     /// The passkey is not registered.
     UnknownCredential,
+    /// Its account is disabled.
+    AccountDisabled,
     /// One of the steps of WebAuthn section 7.2 refused.
     Refused(AssertionRefused),
     /// Warm did not answer.
@@ -91,12 +93,13 @@ pub enum LoginOutcome {
 }
 
 impl LoginOutcome {
-    const PLAIN: [(Self, &'static str); 6] = [
+    const PLAIN: [(Self, &'static str); 7] = [
         (Self::Settled, "settled"),
         (Self::Malformed, "malformed"),
         (Self::Challenge, "challenge"),
         (Self::ChallengeUsed, "challenge_used"),
         (Self::UnknownCredential, "unknown_credential"),
+        (Self::AccountDisabled, "account_disabled"),
         (Self::Unavailable, "unavailable"),
     ];
 }
@@ -129,11 +132,12 @@ pub struct Metrics {
     tokens: [IntCounter; 3],
     issuer_answers: [IntCounter; 2],
     lane: [IntCounter; 3],
-    logins: [IntCounter; 6],
+    logins: [IntCounter; 7],
     refusals: Vec<(AssertionRefused, IntCounter)>,
     problems: Vec<(Problem, IntCounter)>,
     by_cost: [IntCounter; 4],
-    admission: [ClassMetrics; 4],
+    /// Of the platform, and of services.
+    admission: [[ClassMetrics; 4]; 2],
     waiting_room: [IntGauge; 2],
     hot: [HotGauges; 4],
     log_lines_dropped: IntCounter,
@@ -146,7 +150,7 @@ pub struct Metrics {
 /// What became of connections before their first request.
 pub struct DoorMetrics {
     handshakes: [IntCounter; 4],
-    refused: [IntCounter; 2],
+    refused: [IntCounter; 3],
     cut: IntCounter,
 }
 
@@ -158,7 +162,7 @@ impl DoorMetrics {
         Ok(Self {
             handshakes: ["done", "deadline", "closed", "refused"].map(|result| handshakes.with_label_values(&[result])),
             cut: counter(registry, "aldgate_bodies_cut_total", "Requests that were cut because their body was late.")?,
-            refused: ["address", "all"].map(|cap| refused.with_label_values(&[cap])),
+            refused: ["address", "all", "private"].map(|cap| refused.with_label_values(&[cap])),
         })
     }
 
@@ -180,11 +184,17 @@ impl DoorMetrics {
 
     /// There was no place for a connection.
     pub fn refused(&self, full: NoPlace) {
-        let [address, all] = &self.refused;
+        let [address, all, _] = &self.refused;
         match full {
             NoPlace::Address => address.inc(),
             NoPlace::All => all.inc(),
         }
+    }
+
+    /// There was no place for a connection of this machine.
+    pub fn private_refused(&self) {
+        let [.., private] = &self.refused;
+        private.inc();
     }
 }
 
@@ -315,22 +325,21 @@ struct ClassMetrics {
 }
 
 impl ClassMetrics {
-    fn new(registry: &Registry) -> prometheus::Result<[Self; 4]> {
-        let refused = IntCounterVec::new(
-            Opts::new("aldgate_admission_refused_total", "Requests that were not admitted, by cost class and reason."),
-            &["class", "reason"],
-        )?;
-        let places = IntGaugeVec::new(
-            Opts::new("aldgate_admission_requests", "Requests of a bounded cost class, under way and waiting."),
-            &["class", "state"],
-        )?;
+    fn new(registry: &Registry) -> prometheus::Result<[[Self; 4]; 2]> {
+        let help = "Requests that were not admitted, by who was asked, cost class and reason.";
+        let refused = Opts::new("aldgate_admission_refused_total", help);
+        let refused = IntCounterVec::new(refused, &["asked", "class", "reason"])?;
+        let help = "Requests of a bounded cost class, by who was asked, under way and waiting.";
+        let places = IntGaugeVec::new(Opts::new("aldgate_admission_requests", help), &["asked", "class", "state"])?;
         registry.register(Box::new(refused.clone()))?;
         registry.register(Box::new(places.clone()))?;
-        Ok(CostClass::ALL.map(|class| Self {
-            too_often: refused.with_label_values(&[class.as_str(), "address"]),
-            full: refused.with_label_values(&[class.as_str(), "full"]),
-            under_way: places.with_label_values(&[class.as_str(), "under_way"]),
-            waiting: places.with_label_values(&[class.as_str(), "waiting"]),
+        Ok(["platform", "service"].map(|asked| {
+            CostClass::ALL.map(|class| Self {
+                too_often: refused.with_label_values(&[asked, class.as_str(), "address"]),
+                full: refused.with_label_values(&[asked, class.as_str(), "full"]),
+                under_way: places.with_label_values(&[asked, class.as_str(), "under_way"]),
+                waiting: places.with_label_values(&[asked, class.as_str(), "waiting"]),
+            })
         }))
     }
 }
@@ -475,8 +484,8 @@ impl Metrics {
     }
 
     /// A request of this class was not admitted.
-    pub fn not_admitted(&self, class: CostClass, why: NotAdmitted) {
-        if let Some(metrics) = self.admission.get(class as usize) {
+    pub fn not_admitted(&self, asked: Asked, class: CostClass, why: NotAdmitted) {
+        if let Some(metrics) = self.admission(asked).get(class as usize) {
             match why {
                 NotAdmitted::TooOften { .. } => metrics.too_often.inc(),
                 NotAdmitted::Full { .. } => metrics.full.inc(),
@@ -486,10 +495,20 @@ impl Metrics {
 
     /// How many requests are under way now, and how many wait.
     pub fn places_taken(&self, admission: &Admission) {
-        for (class, metrics) in CostClass::ALL.into_iter().zip(&self.admission) {
-            let (under_way, waiting) = admission.under_way(class);
-            metrics.under_way.set(i64::try_from(under_way).unwrap_or(i64::MAX));
-            metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        for asked in [Asked::Platform, Asked::Service] {
+            for (class, metrics) in CostClass::ALL.into_iter().zip(self.admission(asked)) {
+                let (under_way, waiting) = admission.under_way(asked, class);
+                metrics.under_way.set(i64::try_from(under_way).unwrap_or(i64::MAX));
+                metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+            }
+        }
+    }
+
+    const fn admission(&self, asked: Asked) -> &[ClassMetrics; 4] {
+        let [platform, services] = &self.admission;
+        match asked {
+            Asked::Platform => platform,
+            Asked::Service => services,
         }
     }
 
@@ -557,6 +576,11 @@ impl Metrics {
     /// Lines of the access log were dropped.
     pub fn log_lines_dropped(&self, lines: u64) {
         self.log_lines_dropped.inc_by(lines);
+    }
+
+    /// So many lines have been dropped since the start.
+    pub fn log_lines_dropped_so_far(&self) -> u64 {
+        self.log_lines_dropped.get()
     }
 
     /// So many values of the shared tier have been refused as forged since the start.

@@ -1,6 +1,8 @@
 //! The private listener, for this machine only: metrics and health, the questions of proxies that stand in front of
 //! services (see [`crate::authz`]), and the revocation of access tokens.
 
+pub mod places;
+
 use crate::authz::{self, Dialect};
 use crate::reply::Reply;
 use crate::state::EdgeState;
@@ -17,14 +19,20 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pingora::apps::ServerApp;
 use pingora::protocols::Stream;
 use pingora::server::ShutdownWatch;
+use places::Places;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio_io_timeout::TimeoutStream;
+
+/// Connections at once: a proxy keeps one for each question under way, of which there are seldom more than hundreds.
+const CONNECTIONS_MAX: usize = 4_096;
 
 /// How long the next request's header may take, from the end of the one before it. Longer than proxies keep an idle
-/// connection (nginx 60 s, Traefik and Caddy 90 s), so that it is never we who close one on which a question is coming.
+/// connection (nginx 60 s, Traefik and Caddy 90 s; Envoy an hour, but 60 s by `config/envoy`), so that it is never we who
+/// close one on which a question is coming.
 const HEADER_DEADLINE: Duration = Duration::from_mins(2);
 
 /// Longest header: that of a client, and what its proxy says of it beside.
@@ -33,18 +41,22 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// How long a body may take: it comes from this machine.
 const BODY_DEADLINE: Duration = Duration::from_secs(2);
 
+/// How long an answer may stand still because nobody reads it.
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+
 /// How much of a body that comes with a question is read away to keep the connection.
 const QUESTION_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What answers there.
 pub struct Private {
     state: Arc<EdgeState>,
+    places: Places,
 }
 
 impl Private {
     /// Over the gateway's parts.
-    pub const fn new(state: Arc<EdgeState>) -> Self {
-        Self { state }
+    pub fn new(state: Arc<EdgeState>) -> Self {
+        Self { state, places: Places::new(CONNECTIONS_MAX) }
     }
 
     fn health(&self, method: &Method, path: &str) -> Reply {
@@ -141,6 +153,7 @@ async fn whole(body: Incoming, bytes_max: usize) -> Option<Bytes> {
 #[async_trait]
 impl ServerApp for Private {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let _place = self.places.take(&self.state)?;
         let service = service_fn(async |request| {
             let mut response = self.answer(request).await;
             if *shutdown.borrow() {
@@ -148,12 +161,14 @@ impl ServerApp for Private {
             }
             Ok::<_, Infallible>(response.map(Full::new))
         });
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(WRITE_DEADLINE));
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_DEADLINE)
             .max_buf_size(HEADER_BYTES_MAX)
             .writev(false) // Most answers are one piece.
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Box::pin(stream)), service);
         if let Err(error) = served.await {
             tracing::debug!(%error, "a connection to the private listener broke");
         }

@@ -58,6 +58,8 @@ pub enum Problem {
     ChallengeUsed,
     /// The passkey is not registered here.
     UnknownCredential,
+    /// The passkey is right, and its account is disabled.
+    AccountDisabled,
     /// The signature does not verify.
     BadSignature,
     /// The authenticator did not verify the person.
@@ -114,7 +116,7 @@ const START_AGAIN: &str = "Go back to the sign-in page and try again.";
 
 impl Problem {
     /// Every problem, for metrics.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::BadRequest,
         Self::AmbiguousPath,
         Self::NotSignedIn,
@@ -137,6 +139,7 @@ impl Problem {
         Self::ChallengeExpired,
         Self::ChallengeUsed,
         Self::UnknownCredential,
+        Self::AccountDisabled,
         Self::BadSignature,
         Self::UserNotVerified,
         Self::UserNotPresent,
@@ -309,6 +312,13 @@ impl Problem {
                 "Your passkey was not recognised",
                 "This passkey does not belong to any account here.",
                 "Use another passkey or another way to sign in.",
+            ),
+            Self::AccountDisabled => words(
+                403,
+                "account-disabled",
+                "Your account has been stopped",
+                "Your passkey is right, but nobody can sign in to this account.",
+                "Ask the help desk of the service that you want to use.",
             ),
             Self::BadSignature => words(
                 401,

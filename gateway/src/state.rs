@@ -14,6 +14,7 @@ use aldgate_core::entropy::Entropy;
 use aldgate_core::hot::Hot;
 use aldgate_core::secret::MasterKey;
 use aldgate_core::seldom::Seldom;
+use aldgate_core::session::opened_here::OpenedHere;
 use aldgate_core::session::record::Lifetimes;
 use aldgate_core::time::Clock;
 use aldgate_core::token::identity_assertion::SigningKey;
@@ -59,6 +60,8 @@ pub struct EdgeState {
     pub relying_party: RelyingParty,
     /// The key of challenges.
     pub challenge_key: ChallengeKey,
+    /// The key of what browsers show of the accounts that were opened in them.
+    pub opened_here: OpenedHere,
     /// The key of identity assertions.
     pub signing_key: SigningKey,
     /// Its public half, as services fetch it.

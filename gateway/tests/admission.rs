@@ -4,11 +4,12 @@
 mod support;
 
 use aldgate_core::policy::cost::CostClass;
-use aldgate_gateway::admission::{NotAdmitted, Ticket};
+use aldgate_gateway::admission::{Asked, NotAdmitted, Ticket};
 use std::net::IpAddr;
 use std::time::Duration;
 use support::world::World;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::net::TcpListener;
 
 const DEAR: &str = r#"
     [[route]]
@@ -29,9 +30,17 @@ fn address(text: &str) -> Option<IpAddr> {
     Some(text.parse().expect("an address"))
 }
 
+/// Asks for a place of the platform's.
 async fn admit(world: &World, class: CostClass, client: Option<IpAddr>) -> Result<Ticket, NotAdmitted> {
-    world.state.admission.admit(class, client, support::world_now(world)).await
+    world.state.admission.admit(Asked::Platform, class, client, support::world_now(world)).await
 }
+
+/// Asks for one of the services'.
+async fn admit_to_service(world: &World) -> Result<Ticket, NotAdmitted> {
+    world.state.admission.admit(Asked::Service, CostClass::Password, None, support::world_now(world)).await
+}
+
+const NO_PLACE: (usize, usize) = (0, 0);
 
 async fn metrics(world: &World) -> String {
     world.state.metrics.places_taken(&world.state.admission);
@@ -42,9 +51,9 @@ async fn metrics(world: &World) -> String {
 async fn when_all_places_for_passwords_are_taken_everything_cheaper_goes_on() {
     let world = World::with(DEAR).await;
     let session = world.log_in(&world.register(1).await).await;
-    let places = [admit(&world, CostClass::Password, None).await, admit(&world, CostClass::Password, None).await];
+    let places = [admit_to_service(&world).await, admit_to_service(&world).await];
     assert!(places.iter().all(Result::is_ok));
-    let waiting = admit(&world, CostClass::Password, None);
+    let waiting = admit_to_service(&world);
     tokio::pin!(waiting);
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut waiting).await.is_err(), "it waits");
 
@@ -59,13 +68,14 @@ async fn when_all_places_for_passwords_are_taken_everything_cheaper_goes_on() {
 
     assert_eq!(world.get("/session", &[("cookie", &session)]).await.status, 200);
     assert_eq!(world.get("/open/", &[]).await.status, 200);
+    assert!(admit(&world, CostClass::Password, None).await.is_ok(), "who signs in notices nothing of services");
     world.log_in(&world.register(2).await).await;
     let text = metrics(&world).await;
     for line in [
-        r#"aldgate_admission_refused_total{class="password",reason="full"} 2"#,
-        r#"aldgate_admission_refused_total{class="check",reason="full"} 0"#,
-        r#"aldgate_admission_requests{class="password",state="under_way"} 2"#,
-        r#"aldgate_admission_requests{class="password",state="waiting"} 1"#,
+        r#"aldgate_admission_refused_total{asked="service",class="password",reason="full"} 2"#,
+        r#"aldgate_admission_refused_total{asked="platform",class="password",reason="full"} 0"#,
+        r#"aldgate_admission_requests{asked="service",class="password",state="under_way"} 2"#,
+        r#"aldgate_admission_requests{asked="service",class="password",state="waiting"} 1"#,
     ] {
         assert!(text.contains(line), "{line} in\n{text}");
     }
@@ -73,7 +83,11 @@ async fn when_all_places_for_passwords_are_taken_everything_cheaper_goes_on() {
     drop(places);
     assert!(waiting.await.is_ok(), "who has waited is the next");
     assert_eq!(world.get("/dear/", &[]).await.status, 200);
-    assert_eq!(world.state.admission.under_way(CostClass::Password), (0, 0), "every place is free again");
+    assert_eq!(
+        world.state.admission.under_way(Asked::Service, CostClass::Password),
+        NO_PLACE,
+        "every place is free again"
+    );
 }
 
 #[tokio::test]
@@ -108,17 +122,69 @@ async fn many_addresses_at_once_get_no_more_places_than_there_are() {
     assert_eq!(held.len(), 2);
 }
 
-#[tokio::test]
-async fn whoever_sends_a_form_slowly_holds_no_place() {
-    let world = World::with(DEAR).await;
+/// Connections that begin a request with this head and send a body of a hundred bytes not to its end.
+async fn slow_bodies(world: &World, head: &str) -> Vec<DuplexStream> {
     let mut slow = Vec::new();
     for _ in 0..4 {
         let mut client = world.connect();
-        let head = "POST /sign-in/password HTTP/1.1\r\nhost: localhost:8080\r\ncontent-length: 100\r\n\r\npassword=";
-        client.write_all(head.as_bytes()).await.expect("written");
+        let request = format!("{head}\r\nhost: localhost:8080\r\ncontent-length: 100\r\n\r\n{{");
+        client.write_all(request.as_bytes()).await.expect("written");
         slow.push(client);
     }
-    let answered = world.get("/dear/", &[]).await;
-    assert_eq!(answered.status, 200, "{answered:?}");
-    assert_eq!(world.state.admission.under_way(CostClass::Password), (0, 0));
+    tokio::time::sleep(Duration::from_millis(400)).await; // Longer than a body is waited for before a service is asked.
+    slow
+}
+
+#[tokio::test]
+async fn whoever_sends_a_form_or_a_passkeys_answer_slowly_holds_no_place() {
+    let world = World::with(&format!("{DEAR}\n[admission.passkey]\nat_once = 1\n")).await;
+    let forms = slow_bodies(&world, "POST /sign-in/password HTTP/1.1").await;
+    let answers = slow_bodies(&world, "POST /passkey/login HTTP/1.1\r\ncontent-type: application/json").await;
+    for class in [CostClass::Password, CostClass::Passkey] {
+        assert_eq!(world.state.admission.under_way(Asked::Platform, class), NO_PLACE, "{class:?}");
+    }
+    world.log_in(&world.register(1).await).await;
+    drop((forms, answers));
+}
+
+#[tokio::test]
+async fn uploads_to_a_service_take_no_place_of_those_who_sign_in() {
+    // It takes requests and answers none.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let upstream = silent.local_addr().expect("an address");
+    let upload = format!(
+        "[[service]]\nname = \"silent\"\nupstream = \"{upstream}\"\n\
+         [[route]]\npath = \"/upload/\"\nservice = \"silent\"\naccess = \"public\"\ncost = \"password\"\n"
+    );
+    let world = World::with(&format!("{upload}{DEAR}")).await;
+    let _slow = slow_bodies(&world, "POST /upload/ HTTP/1.1").await;
+    assert_eq!(world.state.admission.under_way(Asked::Service, CostClass::Password).0, 2, "all that services have");
+    assert_eq!(world.get("/dear/", &[]).await.status, 503);
+    let client = address("192.0.2.7");
+    for _ in 0..3 {
+        let place = tokio::time::timeout(Duration::ZERO, admit(&world, CostClass::Password, client)).await;
+        assert!(place.is_ok_and(|place| place.is_ok()), "at once, and at a rate of their own");
+    }
+}
+
+#[tokio::test]
+async fn whoever_reads_an_answer_slowly_holds_no_place() {
+    for lane in ["true", "false"] {
+        let world =
+            World::with(&DEAR.replace("[admission]", &format!("[edge]\nfast_lane = {lane}\n[admission]"))).await;
+        // The echo of so many cookies does not fit into what is kept for a client that does not read.
+        let cookies = format!("cookie: {}\r\n", "a".repeat(7_000));
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            let (mut client, server) = tokio::io::duplex(1_024);
+            world.serve(Box::new(server));
+            let request = format!("GET /dear/ HTTP/1.1\r\nhost: localhost:8080\r\n{cookies}\r\n");
+            client.write_all(request.as_bytes()).await.expect("written");
+            let mut begun = [0; 16];
+            client.read_exact(&mut begun).await.expect("the answer begins");
+            assert_eq!(&begun[..13], b"HTTP/1.1 200 ", "fast lane: {lane}");
+            held.push(client);
+        }
+        assert_eq!(world.state.admission.under_way(Asked::Service, CostClass::Password), NO_PLACE, "fast lane: {lane}");
+    }
 }

@@ -404,6 +404,44 @@ async fn a_question_counts_as_use_of_the_session() {
     assert_eq!(ask(&asker, "forward", get("/behind/", &[("cookie", &session)])).await.status, 401);
 }
 
+/// How many are under way is the proxy's affair; how often one address asks, ours.
+#[tokio::test]
+async fn an_address_that_asks_too_often_is_refused_in_every_dialect() {
+    let dear = r#"
+        [[route]]
+        path = "/behind/dear/"
+        service = "behind"
+        access = "public"
+        cost = "password"
+        [admission.password]
+        per_address = "60/m"
+        burst = 2
+        at_once = 1
+        queue = 0
+    "#;
+    let world = World::with(&format!("{MORE}{dear}")).await;
+    let asker = Asker::of(&world).await;
+    for (n, dialect) in DIALECTS.into_iter().enumerate() {
+        let client = format!("198.51.100.{n}");
+        let from = [("x-forwarded-for", client.as_str())];
+        let ask_for = async |path| ask(&asker, dialect, get(path, &from)).await;
+        for _ in 0..2 {
+            assert_eq!(ask_for("/behind/dear/").await.status, 200, "{dialect}");
+        }
+        let refused = ask_for("/behind/dear/").await;
+        assert_eq!(refused.status, if dialect == "nginx" { 403 } else { 429 }, "{dialect}: {refused:?}");
+        assert_eq!(refused.header("retry-after"), "1", "{dialect}");
+        assert_eq!(ask_for("/behind/").await.status, 401, "{dialect}: what is cheap is not counted");
+    }
+    let over_grpc = async || told(answered(&asker, check(get("/behind/dear/", &[]), true)).await).status;
+    assert_eq!([over_grpc().await, over_grpc().await, over_grpc().await], [200, 200, 429]);
+    let text = String::from_utf8(world.state.metrics.exposition(&world.state.hot)).expect("text");
+    let counted = r#"aldgate_admission_refused_total{asked="service",class="password",reason="address"} 5"#;
+    assert!(text.contains(counted), "{text}");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(over_grpc().await, 200, "one more a second");
+}
+
 #[tokio::test]
 async fn health_is_for_this_machine_and_questions_may_carry_any_host() {
     let world = World::with(MORE).await;

@@ -1,7 +1,7 @@
 //! The configuration: the samples are right, and a wrong file is told all of its faults at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use aldgate_gateway::config::Config;
+use aldgate_gateway::config::{Carrier, Config, Webhook};
 use std::path::Path;
 
 fn faults(text: &str) -> Vec<String> {
@@ -31,6 +31,18 @@ fn unknown_keys_are_refused_all_together_with_their_paths() {
     let faults = faults(text);
     for path in ["colour:", "edge.htpp:", "route[0].who:", "route[0].demand.age:"] {
         assert!(faults.iter().any(|fault| fault.starts_with(path)), "{path} in {faults:?}");
+    }
+}
+
+#[test]
+fn a_program_that_wraps_keys_is_named_by_its_whole_path() {
+    let config =
+        Config::parse("[keys]\nwrap = [\"/usr/local/bin/wrap-key\", \"alias/aldgate\"]").expect("a configuration");
+    let command = ["/usr/local/bin/wrap-key", "alias/aldgate"].map(str::to_owned);
+    assert_eq!(config.key_program.as_deref(), Some(&command[..]));
+    for wrong in ["[]", "[\"wrap-key\"]", "[\"./wrap-key\"]"] {
+        let faults = faults(&format!("[keys]\nwrap = {wrong}"));
+        assert_eq!(faults, ["keys.wrap: must be a list that begins with the absolute path of a program"], "{wrong}");
     }
 }
 
@@ -384,6 +396,36 @@ fn whoever_carries_messages_is_judged_key_by_key() {
     }
     let good = "[messages]\nemail = \"smtp\"\n[messages.smtp]\nhost = \"m.example\"\nfrom = \"a@b.example\"\n";
     assert!(Config::parse(good).is_ok());
+}
+
+#[test]
+fn a_webhook_takes_text_messages_and_calls_over_tls_or_on_this_machine() {
+    let with = |url: &str| {
+        let webhook = format!("[messages.webhook]\nurl = \"{url}\"\nsecret_file = \"s\"\n");
+        format!("[messages]\ntext = \"webhook\"\nvoice = \"webhook\"\n{webhook}")
+    };
+    for good in
+        ["https://calls.example/a?b=c", "https://calls.example", "https://c.example:8443/", "http://localhost:9/x"]
+    {
+        let config = Config::parse(&with(good)).unwrap_or_else(|faults| panic!("{good}: {faults:?}"));
+        let webhook = Webhook { url: good.to_owned(), secret_file: "s".into(), per_minute: 600 };
+        assert_eq!(config.messages.voice, Carrier::Webhook(webhook));
+    }
+    for bad in
+        ["http://calls.example/", "https://", "calls.example", "https://u:p@calls.example/", "https://c.example/a b"]
+    {
+        let found = faults(&with(bad));
+        assert!(found.iter().any(|fault| fault.starts_with("messages.webhook.url:")), "{bad}: {found:#?}");
+    }
+    let found =
+        faults("[messages]\nemail = \"webhook\"\nvoice = \"govuk-notify\"\n[messages.webhook]\nper_minute = 0\n");
+    for path in ["messages.email:", "messages.voice:", "messages.webhook:"] {
+        assert!(found.iter().any(|fault| fault.starts_with(path)), "{path} in {found:#?}");
+    }
+    let found = faults("[messages]\nvoice = \"webhook\"\n");
+    for key in ["url", "secret_file"] {
+        assert!(found.iter().any(|fault| fault.starts_with(&format!("messages.webhook.{key}:"))), "{key}: {found:#?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod support;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -242,6 +243,25 @@ async fn the_private_listener_tells_metrics_and_health_and_the_public_one_does_n
 }
 
 #[tokio::test]
+async fn whoever_asks_the_private_listener_and_never_reads_is_cut() {
+    let instance = Instance::start().await;
+    let stream = tokio::net::TcpStream::connect(("127.0.0.1", instance.ports.private)).await.expect("connected");
+    let question = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1024);
+    let until_it_is_gone = async {
+        // Once both directions are full, nothing can be written until the other side has gone.
+        while stream.writable().await.is_ok() {
+            match stream.try_write(&question) {
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), until_it_is_gone).await.expect("cut");
+    assert_eq!(instance.private_client().get("/livez").await.status, 200, "others are served");
+}
+
+#[tokio::test]
 async fn the_access_log_has_no_secret_in_it() {
     let instance = Instance::start().await;
     let mut client = instance.client();
@@ -265,6 +285,110 @@ async fn the_access_log_has_no_secret_in_it() {
     for line in log.lines() {
         serde_json::from_str::<serde_json::Value>(line).expect("JSON");
     }
+}
+
+/// Metrics are worth what people can find out about them.
+#[tokio::test]
+async fn every_metric_is_in_the_manuals_table_and_every_one_of_the_table_is_there() {
+    let instance = Instance::start().await;
+    let metrics = instance.private_client().get("/metrics").await.body;
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/running.md");
+    let manual = std::fs::read_to_string(manual).expect("the manual");
+    let rows = manual.lines().filter(|line| line.starts_with("| `aldgate_"));
+    let told: BTreeSet<_> = rows
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|names| names.split(','))
+        .filter_map(|name| name.trim().strip_prefix('`'))
+        .map(|name| name.split(['{', '`']).next().unwrap_or_default())
+        .filter(|name| name.starts_with("aldgate_"))
+        .collect();
+    let types = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let there: BTreeSet<_> = types.filter(|name| name.starts_with("aldgate_")).collect();
+    assert_eq!(told, there);
+}
+
+/// Whether the other side has closed it.
+fn is_closed(stream: &tokio::net::TcpStream) -> bool {
+    loop {
+        match stream.try_read(&mut [0; 256]) {
+            Ok(0) => return true,
+            Ok(_) => {} // HTTP/2 begins with a word of the server's.
+            Err(error) => return error.kind() != std::io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// Whoever holds connections of a private listener open takes no more of the process's files than are meant for it.
+#[tokio::test]
+async fn the_private_listeners_have_so_many_connections_and_no_more() {
+    let instance = Instance::start().await;
+    for (port, most) in [(instance.ports.private, 4_096), (instance.ports.authz_grpc, 256)] {
+        let mut held = Vec::new();
+        for _ in 0..=most {
+            held.push(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("connected"));
+        }
+        let closed = || held.iter().filter(|stream| is_closed(stream)).count();
+        let one_is = async {
+            while closed() == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), one_is).await.expect("closed at once");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(closed(), 1, "those that have their places keep them");
+    }
+    let mut private = instance.private_client();
+    let mut freed = async || private.try_send(hyper::Method::GET, "/metrics", &[], "".into()).await.ok();
+    let metrics = async {
+        loop {
+            match freed().await {
+                Some(answer) => return answer.body,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let metrics = tokio::time::timeout(Duration::from_secs(10), metrics).await.expect("places are given back");
+    let refused =
+        metrics.lines().find_map(|line| line.strip_prefix("aldgate_connections_refused_total{cap=\"private\"} "));
+    assert!(refused.and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count >= 2), "{refused:?}");
+}
+
+/// Who opens a connection to Envoy's listener and says nothing, or asks and never ends, is not waited for.
+#[tokio::test]
+async fn a_question_over_grpc_that_does_not_end_is_answered_with_an_error() {
+    let instance = Instance::start().await;
+    let stream = tokio::net::TcpStream::connect(("127.0.0.1", instance.ports.authz_grpc)).await.expect("connected");
+    let (mut sender, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let question = hyper::Request::post("http://localhost/envoy.service.auth.v3.Authorization/Check")
+        .header("content-type", "application/grpc")
+        .body(())
+        .expect("a request");
+    let (answer, mut body) = sender.send_request(question, false).expect("sent");
+    body.send_data(vec![0, 0, 0, 1, 0].into(), false).expect("the beginning of a message");
+    let answer = tokio::time::timeout(Duration::from_secs(10), answer).await.expect("in time").expect("an answer");
+    assert_eq!(answer.headers().get("grpc-status").and_then(|code| code.to_str().ok()), Some("4"), "{answer:?}");
+}
+
+/// What a client chooses the length of is cut.
+#[tokio::test]
+async fn a_line_of_the_access_log_is_short_however_long_the_path() {
+    let instance = Instance::start().await;
+    let path = format!("/{}", "x".repeat(20_000));
+    assert!(instance.client().get(&path).await.status.is_client_error());
+    let read = async {
+        loop {
+            let log = std::fs::read_to_string(instance.data().join("log/access.jsonl")).unwrap_or_default();
+            match log.lines().find(|line| line.contains("/xxx")) {
+                Some(line) => return line.to_owned(),
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let line = tokio::time::timeout(Duration::from_secs(10), read).await.expect("a line");
+    let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    let written = line["path"].as_str().expect("a path");
+    assert!(written.len() <= 4_096 && written.ends_with("x\u{2026}"), "{}", written.len());
 }
 
 #[test]

@@ -5,7 +5,9 @@ mod support;
 
 use aldgate_core::id::SessionId;
 use aldgate_core::session::cookie;
+use aldgate_core::testing::authenticator::Authenticator;
 use aldgate_core::warm::Warm as _;
+use aldgate_core::webauthn::credential::CredentialRecord;
 use std::time::Duration;
 use support::world::{ORIGIN, RP_ID, World, cookie_of, parse, received};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -191,6 +193,31 @@ async fn nothing_fails_open_when_warm_is_down() {
     let login = world.post_json("/passkey/login", &ceremony, &body).await;
     assert_eq!(login.status, 503);
     assert_eq!(cookie_of(&login), None);
+}
+
+#[tokio::test]
+async fn a_passkey_of_a_disabled_account_opens_nothing_and_only_who_holds_it_is_told() {
+    let world = World::new().await;
+    let authenticator = world.register(1).await;
+    world.log_in(&authenticator).await;
+    let asked = async |authenticator: &Authenticator| {
+        let (challenge, ceremony) = world.options().await;
+        world.post_json("/passkey/login", &ceremony, &authenticator.login_body(RP_ID, ORIGIN, &challenge)).await
+    };
+    let known = world.warm.credential(&authenticator.record().digest).await.expect("warm").expect("a passkey");
+    let disabled = CredentialRecord { disabled: true, revision: known.revision + 1, ..known };
+    world.warm.publish_credential(&disabled).await.expect("published");
+    let answer = asked(&authenticator).await;
+    assert_eq!((answer.status.as_u16(), cookie_of(&answer)), (403, None));
+    assert!(answer.body.contains("urn:aldgate:problem:account-disabled"), "{}", answer.body);
+    // Somebody else's signature under its name: they learn no more than of any other.
+    let (challenge, ceremony) = world.options().await;
+    let body = authenticator.login_body(RP_ID, "https://elsewhere.example", &challenge);
+    let answer = world.post_json("/passkey/login", &ceremony, &body).await;
+    assert!(!answer.body.contains("disabled"), "{}", answer.body);
+    let enabled = CredentialRecord { disabled: false, revision: disabled.revision + 1, ..disabled };
+    world.warm.publish_credential(&enabled).await.expect("published");
+    assert_eq!(asked(&authenticator).await.status, 200);
 }
 
 #[tokio::test]

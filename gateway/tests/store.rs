@@ -3,47 +3,23 @@
 #![allow(dead_code, reason = "what all tests share")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
-#[path = "../../backend/tests/support/postgres.rs"]
-mod postgres;
 mod support;
 
 use aldgate_core::testing::authenticator::Authenticator;
 use hyper::Method;
-use postgres::Postgres;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use support::deployment::{Deployment, Tier};
+use support::deployment::Deployment;
 use support::http::{Answer, Client};
 use support::instance::Instance;
 use support::person::{log_in, register};
-use support::redis::Redis;
+use support::postgres::OnPostgres;
 use tempfile::TempDir;
 
 const PASSWORD: &str = "correct horse battery";
-
-/// Redis beside PostgreSQL.
-struct OnPostgres {
-    redis: Redis,
-    postgres: Postgres,
-    url: String,
-}
-
-impl OnPostgres {
-    async fn start() -> Self {
-        let postgres = Postgres::start();
-        let url = postgres.database();
-        Self { redis: Redis::start().await, postgres, url }
-    }
-}
-
-impl Tier for OnPostgres {
-    fn configuration(&self, dir: &Path) -> String {
-        format!("[store]\nurl = {:?}\n{}", self.url, self.redis.configuration(dir))
-    }
-}
 
 /// A form, sent as a browser does.
 async fn post(client: &mut Client, path: &str, fields: &str) -> Answer {
@@ -236,6 +212,37 @@ async fn a_restored_backup_logs_people_in_with_passkey_and_password_and_opens_no
     assert_eq!(sign_in(&mut again.client(), "late@example.org").await.status, 422, "it was not there yet");
     let heads = said(&operator(&["audit", "verify"], &elsewhere));
     assert_eq!(heads.lines().count(), 17);
+}
+
+#[tokio::test]
+async fn an_operator_disables_an_account_of_whoever_is_signed_in_and_enables_it_again() {
+    let instance = Instance::start().await;
+    let (config, elsewhere, _) = configs(&instance);
+    let mut ann = instance.client();
+    let authenticator: Authenticator = register(&instance, &mut ann, "ann@example.org", 1).await;
+    let mut bob = instance.client();
+    register_with_password(&instance, &mut bob, "bob@example.org").await;
+    assert_eq!(ann.get("/session").await.status, 200);
+    let disabled = said(&operator(&["account", "disable", "ann@example.org", "--reason", "fraud"], &config));
+    assert!(disabled.contains("It is disabled since 20") && disabled.contains("operator:olga (fraud)"), "{disabled}");
+    assert_eq!(ann.get("/session").await.status, 401, "at once");
+    assert!(!log_in(&mut instance.client(), &authenticator).await);
+    assert_eq!(bob.get("/session").await.status, 200, "nobody else");
+    let id = disabled.split([' ', ':']).nth(1).expect("an id");
+    assert_eq!(said(&operator(&["account", "show", id], &config)), disabled);
+    said(&operator(&["account", "disable", "bob@example.org", "--reason", "request"], &config));
+    let refused_in = sign_in(&mut instance.client(), "bob@example.org").await;
+    let location = refused_in.headers.get("location").expect("an address").to_str().expect("text");
+    assert!(location.starts_with("/sign-in/problem?reason=account-disabled"), "{location}");
+    let enabled = said(&operator(&["account", "enable", id], &config));
+    assert!(enabled.contains("It is in use."), "{enabled}");
+    assert!(log_in(&mut instance.client(), &authenticator).await);
+    let listed = said(&operator(&["audit", "list", "--account", id], &config));
+    assert!(listed.contains("\"account.disabled\"") && listed.contains("\"account.enabled\""), "{listed}");
+    assert!(!listed.contains("ann@example.org"), "{listed}");
+    let nobody = refused(&operator(&["account", "enable", "nobody@example.org"], &config));
+    assert!(nobody.contains("there is no such account"), "{nobody}");
+    assert!(refused(&operator(&["account", "show", id], &elsewhere)).contains("the backend does not answer on"));
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@ mod support;
 
 use std::time::Duration;
 use support::http::Answer;
+use support::instance::Instance;
 use support::world::{World, cookie_of};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 
 const ROOM: &str = "[waiting_room]\npeople = 2";
 const HTML: (&str, &str) = ("accept", "text/html");
@@ -85,4 +88,36 @@ async fn a_person_sees_a_page_that_looks_again_by_itself() {
     let passkey = world.get("/sign-in?with=passkey", &[HTML]).await;
     assert!(passkey.headers.get("refresh").is_none(), "nothing interrupts a device that asks for its passkey");
     assert!(passkey.body.contains("data-passkey=\"sign-in\""));
+}
+
+/// One page of signing in, asked for from an address of this machine: the status, and the body.
+async fn asked_from(address: [u8; 4], port: u16) -> (u16, String) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((address, 0).into()).expect("an address of this machine");
+    let mut stream = socket.connect(([127, 0, 0, 1], port).into()).await.expect("connected");
+    let request = format!("GET /sign-in HTTP/1.1\r\nhost: localhost:{port}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    (answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status"), answer)
+}
+
+#[tokio::test]
+async fn one_address_cannot_hold_the_room_unless_it_stands_for_many() {
+    let more = "[admission]\nmany_behind = [\"127.0.0.3\"]\n[waiting_room]\npeople = 100\n";
+    let instance = Instance::start_with(more).await;
+    let port = instance.ports.http;
+    let (robot, person, many) = ([127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 3]);
+    for n in 0..20 {
+        assert_eq!(asked_from(robot, port).await.0, 200, "{n}");
+    }
+    let (status, body) = asked_from(robot, port).await;
+    assert_eq!(status, 503, "{body}");
+    assert!(body.contains("urn:aldgate:problem:waiting"), "{body}");
+    assert_eq!(asked_from(person, port).await.0, 200, "others go in");
+    for n in 0..30 {
+        assert_eq!(asked_from(many, port).await.0, 200, "{n}");
+    }
+    assert_eq!(asked_from(robot, port).await.0, 503);
 }

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::progress::Progress;
 use aldgate_core::testing::authenticator::Authenticator;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::{fmt, thread};
 
 /// 2026-01-01T00:00:00Z. Signature counters are made from the time since then.
@@ -15,13 +16,36 @@ const COUNTER_STEPS_PER_SEC: u64 = 16;
 
 /// Passkeys that take turns, so that none is used twice at once (its counter would seem to run backwards).
 pub(crate) struct Wallet {
-    passkeys: Vec<Authenticator>,
+    holders: Vec<Holder>,
     turn: AtomicUsize,
+}
+
+/// Somebody with a passkey, who comes back in the same browser.
+pub(crate) struct Holder {
+    /// The passkey.
+    pub(crate) passkey: Authenticator,
+    opened_here: Mutex<Option<String>>,
+}
+
+impl Holder {
+    const fn new(passkey: Authenticator) -> Self {
+        Self { passkey, opened_here: Mutex::new(None) }
+    }
+
+    /// What their browser shows of having been here before.
+    pub(crate) fn opened_here(&self) -> Option<String> {
+        self.opened_here.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Their browser keeps what it was given for that.
+    pub(crate) fn keep(&self, opened_here: Option<&str>) {
+        *self.opened_here.lock().unwrap_or_else(PoisonError::into_inner) = opened_here.map(str::to_owned);
+    }
 }
 
 impl fmt::Debug for Wallet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Wallet({} passkeys)", self.passkeys.len())
+        write!(f, "Wallet({} passkeys)", self.holders.len())
     }
 }
 
@@ -41,18 +65,18 @@ impl Wallet {
         for passkey in &passkeys {
             passkey.sign_count.store(counter, Ordering::Relaxed);
         }
-        Self { passkeys, turn: AtomicUsize::new(0) }
+        Self { holders: passkeys.into_iter().map(Holder::new).collect(), turn: AtomicUsize::new(0) }
     }
 
     /// How many there are.
     pub(crate) const fn len(&self) -> usize {
-        self.passkeys.len()
+        self.holders.len()
     }
 
     /// The next in turn.
-    pub(crate) fn next(&self) -> &Authenticator {
+    pub(crate) fn next(&self) -> &Holder {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        &self.passkeys[turn % self.passkeys.len()]
+        &self.holders[turn % self.holders.len()]
     }
 }
 
@@ -93,9 +117,9 @@ mod tests {
     fn passkeys_take_turns_and_keep_their_accounts() {
         let wallet = Wallet::derive(7, 3, 5, &mut Progress::silent());
         assert_eq!(wallet.len(), 3);
-        let ids: Vec<_> = (0..4).map(|_| wallet.next().credential_id).collect();
+        let ids: Vec<_> = (0..4).map(|_| wallet.next().passkey.credential_id).collect();
         assert!(ids[0] != ids[1] && ids[0] == ids[3]);
         assert_eq!(ids[2], Authenticator::derived(7, 2).credential_id);
-        assert!(wallet.next().sign_count.load(Ordering::Relaxed) > 1_000_000);
+        assert!(wallet.next().passkey.sign_count.load(Ordering::Relaxed) > 1_000_000);
     }
 }

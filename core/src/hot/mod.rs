@@ -172,6 +172,11 @@ impl Hot {
         self.sessions.map().touch(&session.session, now).unwrap_or(due_here)
     }
 
+    /// Notes that a time of use, which [`Hot::touch`] gave out to be written, will not be: the next use is given out again.
+    pub fn touch_again(&self, session: &SessionId) {
+        self.sessions.map().touch_again(session);
+    }
+
     /// What is known of a passkey at `now`.
     pub fn credential(&self, credential: &CredentialDigest, now: Timestamp) -> KnownCredential {
         match self.credentials.find(credential) {
@@ -271,6 +276,7 @@ mod tests {
             sign_count: 0,
             backup_eligible: false,
             backup_state: false,
+            disabled: false,
             revision,
         })
     }
@@ -408,6 +414,21 @@ mod tests {
         assert_eq!(told, [true, false, false, false, false]);
         assert!(copies.iter().all(|copy| copy.seen() == later));
         assert!(matches!(hot.session(&ID, later), Known::Confirmed(here) if here.seen() == later));
+    }
+
+    #[test]
+    fn a_time_of_use_that_is_not_written_is_given_out_once_more() {
+        let hot = hot();
+        let mut session = hot.admit_session(ID, record(), hot.ask(NOW)).expect("it has not ended");
+        let later = NOW.plus(Duration::from_mins(1));
+        assert!(hot.touch(&mut session, later));
+        hot.touch_again(&ID);
+        let use_of_it = || match hot.session(&ID, later) {
+            Known::Confirmed(mut here) => hot.touch(&mut here, later),
+            other => panic!("{other:?}"),
+        };
+        assert!(use_of_it(), "in the same moment already");
+        assert!(!use_of_it());
     }
 
     #[test]

@@ -263,16 +263,26 @@ impl Rows {
     /// Notes a use at `now`. True if the time should be written to warm; whoever is told so does it alone. `None` if the
     /// session is not there.
     pub(super) fn touch(&self, session: &SessionId, now: Timestamp) -> Option<bool> {
+        self.change(session, |here| here.touch(now))
+    }
+
+    /// Notes that the last time of use was not written to warm after all.
+    pub(super) fn touch_again(&self, session: &SessionId) {
+        let _ = self.change(session, HotSession::touch_again); // Evicted: then whoever asks next looks it up.
+    }
+
+    /// Changes what is there, word by word.
+    fn change<T>(&self, session: &SessionId, change: impl FnOnce(&mut HotSession) -> T) -> Option<T> {
         let (row, key) = self.row(session)?;
         let _lock = row.lock();
         let (seat, mut here) = row.session(key)?;
-        let due = here.touch(now);
+        let changed = change(&mut here);
         for (word, new) in row.seats.get(seat)?.iter().zip(here.to_words()) {
             if word.load(Ordering::Relaxed) != new {
                 word.store(new, Ordering::Relaxed); // Each word makes sense by itself: readers need not look again.
             }
         }
-        Some(due)
+        Some(changed)
     }
 }
 

@@ -78,6 +78,11 @@ impl HotSession {
         due
     }
 
+    /// Notes that the last time of use was not written to warm after all: the next use tries again.
+    pub(super) fn touch_again(&mut self) {
+        self.written = Timestamp::default(); // Longer ago than any session lives.
+    }
+
     /// The words that an entry takes. A moment takes 48 bits of a word (8,900 years in milliseconds), and the 16 left
     /// over carry something small, or a half of something larger.
     pub(super) fn to_words(self) -> Words {
@@ -210,6 +215,17 @@ mod tests {
         session.record.expires = NOW.plus(Duration::from_millis(2));
         session.touch(NOW.plus(Duration::from_millis(3)));
         assert_eq!(HotSession::from_words(session.to_words()), Some(session));
+    }
+
+    #[test]
+    fn a_time_of_use_that_was_not_written_is_due_again_at_the_next_use() {
+        let mut session = HotSession::new(SessionId::from_bytes([1; 16]), session_record(), Asked { gap: 0, at: NOW });
+        let later = NOW.plus(session.record.touch_after());
+        assert!(session.touch(later) && !session.touch(later.plus(Duration::from_secs(1))));
+        session.touch_again();
+        assert_eq!(HotSession::from_words(session.to_words()), Some(session));
+        assert!(session.touch(later.plus(Duration::from_secs(2))));
+        assert!(!session.touch(later.plus(Duration::from_secs(3))), "and is given out once");
     }
 
     #[test]

@@ -168,6 +168,7 @@ impl Passkey {
             sign_count: data.sign_count,
             backup_eligible: data.flags.backup_eligible(),
             backup_state: data.flags.backup_state(),
+            disabled: false,
             revision: 1,
         }
     }

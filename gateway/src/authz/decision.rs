@@ -1,7 +1,9 @@
 //! The decision about the request that a proxy asks about: the phases of a request at the edge, in the same order, and
-//! nothing more lenient.
+//! nothing more lenient. But for one thing: how many requests are under way at once is the proxy's own affair, which
+//! forwards them and sees them end. What is counted here is how often an address asks.
 
 use super::original::{NotOriginal, OriginalRequest, Scheme};
+use crate::admission::Asked;
 use crate::challenge;
 use crate::cors::{self, Crossing};
 use crate::exchange::Exchange;
@@ -10,7 +12,7 @@ use crate::metrics::AnsweredBy;
 use crate::phase::judge::Judgement;
 use crate::phase::{admit, judge};
 use crate::problem::Problem;
-use crate::refusal::{method_not_allowed, refusal, refusal_with};
+use crate::refusal::{method_not_allowed, refusal, refusal_until, refusal_with};
 use crate::reply::Reply;
 use crate::request::cookies;
 use crate::state::EdgeState;
@@ -99,7 +101,13 @@ async fn judged(original: &OriginalRequest, exchange: &mut Exchange, state: &Edg
         Crossing::Refused(problem) => return deny(refusal(problem, header, exchange)),
     }
     match judge::judge(header, exchange, state).await {
-        Judgement::Pass(permit) => passed(permit, header, exchange, state),
+        Judgement::Pass(permit) => match limit(&permit, header, exchange, state) {
+            Ok(()) => passed(permit, header, exchange, state),
+            Err(reply) => {
+                exchange.permit = Some(permit);
+                deny(reply)
+            }
+        },
         Judgement::Refuse(Problem::CertificateRequired) => no_certificate_here(header, exchange),
         Judgement::Refuse(problem) => deny(refusal(problem, header, exchange)),
         Judgement::Method(allowed) => deny(method_not_allowed(&allowed, header, exchange)),
@@ -136,6 +144,15 @@ fn no_certificate_here(header: &RequestHeader, exchange: &mut Exchange) -> Verdi
     let detail = "this route demands a certificate of the client, which is shown to the gate's own TLS listener only: \
                   send this path there";
     deny(refusal_with(Problem::CertificateRequired, header, exchange, Some(detail), None))
+}
+
+/// Whether the client's address may ask so often.
+fn limit(permit: &Permit, header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState) -> Result<(), Reply> {
+    let (asked, class) = (Asked::of(&permit.route().target), permit.route().cost_of(header.method.as_str()));
+    state.admission.spend(asked, class, exchange.client, exchange.now).map_err(|why| {
+        state.metrics.not_admitted(asked, class, why);
+        refusal_until(Problem::TooManyRequests, header, exchange, why.retry_after())
+    })
 }
 
 fn passed(permit: Permit, header: &RequestHeader, exchange: &mut Exchange, state: &EdgeState) -> Verdict {

@@ -7,6 +7,7 @@ use super::decision::{Allowed, Verdict, decide};
 use super::original::{GrpcParts, NotOriginal, OriginalRequest, hides_a_cookie_of_ours};
 use crate::exchange::Exchange;
 use crate::phase::record;
+use crate::private::places::Places;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::state::EdgeState;
@@ -21,87 +22,106 @@ use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use envoy_types::pb::google::protobuf::BoolValue;
 use envoy_types::pb::google::rpc;
 use http::{HeaderName, HeaderValue};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use pingora::apps::ServerApp;
 use pingora::http::RequestHeader;
+use pingora::protocols::Stream;
 use pingora::server::ShutdownWatch;
-use pingora::services::background::BackgroundService;
-use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket};
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
+use tonic::codegen::Service as _;
 use tonic::{Code, Request, Response, Status};
 
 /// Longest question: headers of 32 KiB, twice (Envoy may send both forms), and a certificate.
 const QUESTION_BYTES_MAX: usize = 128 * 1024;
 
-/// Questions under way on one connection; Envoy opens one a worker.
-const STREAMS_MAX: u32 = 1_024;
+/// How long a question may take to come and to be answered: longer than the second that Envoy waits by `config/envoy`.
+const QUESTION_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Connections that wait to be accepted: an Envoy opens one a worker.
-const BACKLOG: u32 = 1_024;
+/// Connections at once: an Envoy opens one for each of its threads.
+const CONNECTIONS_MAX: usize = 256;
+
+/// Questions under way on one connection. Most are answered in far less than a millisecond, so a busy Envoy has few.
+const STREAMS_MAX: u32 = 256;
+
+/// What a question has for headers of its own: gRPC's, which are few.
+const HEADER_BYTES_MAX: u32 = 16 * 1024;
 
 /// How long an idle connection is left before it is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// The listener, as a service of Pingora's server.
-pub struct Listener {
-    address: SocketAddr,
+/// How long a connection may bring nothing: no question, and no answer to that either.
+const READ_DEADLINE: Duration = Duration::from_secs(90);
+
+/// How long an answer may stand still because nobody reads it.
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What answers Envoy.
+pub struct EnvoyGrpc {
+    service: AuthorizationServer<Check>,
     state: Arc<EdgeState>,
+    places: Places,
 }
 
-impl Listener {
-    /// A listener at an address.
-    pub const fn new(address: SocketAddr, state: Arc<EdgeState>) -> Self {
-        Self { address, state }
+impl EnvoyGrpc {
+    /// Over the gateway's parts.
+    pub fn new(state: Arc<EdgeState>) -> Self {
+        let service = AuthorizationServer::new(Check { state: state.clone() });
+        let service = service.max_decoding_message_size(QUESTION_BYTES_MAX);
+        Self { service, state, places: Places::new(CONNECTIONS_MAX) }
     }
 }
 
+/// Answers one question; a question that does not come whole gets the error by which Envoy lets nobody pass.
+async fn answer(
+    mut service: AuthorizationServer<Check>,
+    question: http::Request<hyper::body::Incoming>,
+) -> Result<http::Response<tonic::body::Body>, Infallible> {
+    match timeout(QUESTION_DEADLINE, service.call(question)).await {
+        Ok(answered) => answered,
+        Err(_) => Ok(Status::deadline_exceeded("the question took too long").into_http()),
+    }
+}
+
+/// A connection: told to end when listening has stopped, so that Envoy asks elsewhere, once what it has asked is answered.
 #[async_trait]
-impl BackgroundService for Listener {
-    async fn start(&self, mut shutdown: ShutdownWatch) {
-        let listener = match listen(self.address) {
-            Ok(listener) => listener,
-            Err(error) => {
-                tracing::error!(%error, address = %self.address, "cannot listen for Envoy's questions");
-                return;
+impl ServerApp for EnvoyGrpc {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let _place = self.places.take(&self.state)?;
+        let service = self.service.clone();
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_read_timeout(Some(READ_DEADLINE));
+        stream.set_write_timeout(Some(WRITE_DEADLINE));
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEADER_BYTES_MAX)
+            .keep_alive_interval(KEEPALIVE)
+            .serve_connection(
+                TokioIo::new(Box::pin(stream)),
+                service_fn(move |question| answer(service.clone(), question)),
+            );
+        let mut connection = pin!(connection);
+        let mut shutdown = shutdown.clone();
+        let stopped = async move { drop(shutdown.wait_for(|stop| *stop).await) }; // A sender that is gone: so is the server.
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = stopped => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
             }
         };
-        // The sender is gone: the server is too.
-        let stopped = async move { drop(shutdown.wait_for(|stop| *stop).await) };
-        if let Err(error) = serve(listener, self.state.clone(), stopped).await {
-            tracing::error!(%error, "the listener for Envoy's questions has ended");
+        if let Err(error) = served {
+            tracing::debug!(%error, "a connection of Envoy's broke");
         }
+        None
     }
-}
-
-/// A listener beside that of a process which is being replaced: the port may be shared, with this user alone.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.set_reuseport(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-/// Answers on a listener until told to stop.
-///
-/// # Errors
-/// When the listener breaks.
-pub async fn serve(
-    listener: TcpListener,
-    state: Arc<EdgeState>,
-    stop: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error> {
-    let service = AuthorizationServer::new(Check { state }).max_decoding_message_size(QUESTION_BYTES_MAX);
-    Server::builder()
-        .max_concurrent_streams(STREAMS_MAX)
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .add_service(service)
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stop)
-        .await
 }
 
 struct Check {

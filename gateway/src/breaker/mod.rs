@@ -3,9 +3,10 @@
 //! A backend that is dead refuses connections, and everybody hears it at once. One that *hangs* accepts them and says
 //! nothing: each request would wait as long as the slowest page may take, and the first password check is as slow as
 //! that by design, so that no bound on a request tells the two apart. What tells them apart is a question that costs the
-//! backend nothing: [`probe`] asks it five times a second. While no answer comes the breaker is *open*: requests for the
-//! backend are refused before they are sent, and those that were sent and wait are cut ([`connection`]). Architecture,
-//! section 5: in less than a second. The first answer closes it. Nobody's request is the trial.
+//! backend nothing: [`probe`] asks it five times a second. While no answer comes, or the backend says that its database
+//! gives none, the breaker is *open*: requests for the backend are refused before they are sent, and those that were sent
+//! and wait are cut ([`connection`]). Architecture, section 5: in less than a second. The first good answer closes it.
+//! Nobody's request is the trial.
 //!
 //! What it costs a request for the backend is one atomic load; requests for anybody else, nothing.
 

@@ -8,17 +8,20 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Reads the filter of the configuration, if it names one.
+/// The filter that the configuration names; the one that is in the program if it names none.
 ///
 /// # Errors
 /// One line that says what to do.
-pub(crate) fn read(path: Option<&Path>) -> Result<Option<Arc<Breached>>, CannotStart> {
-    let Some(path) = path else { return Ok(None) };
+pub(crate) fn read(path: Option<&Path>) -> Result<Arc<Breached>, CannotStart> {
+    let Some(path) = path else {
+        let bundled = Breached::bundled().map(Arc::new);
+        return bundled.map_err(|error| CannotStart(format!("this program is damaged (breached passwords): {error}")));
+    };
     let cannot = |error: &dyn std::fmt::Display| {
         CannotStart(format!("cannot use {} (password.breached): {error}", path.display()))
     };
     let bytes = std::fs::read(path).map_err(|error| cannot(&error))?;
-    Breached::parse(&bytes).map(Arc::new).map(Some).map_err(|error| cannot(&error))
+    Breached::parse(&bytes).map(Arc::new).map_err(|error| cannot(&error))
 }
 
 /// `aldgate breached-passwords build`: makes a filter of a list.

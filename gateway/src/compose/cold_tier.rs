@@ -7,7 +7,7 @@ use aldgate_backend::cold::StoreCold;
 use aldgate_backend::model::telephone::Countries;
 use aldgate_backend::oidc::logout::reach::Reach;
 use aldgate_backend::oidc::registry::Registry;
-use aldgate_backend::store::{KeyFiles, Store};
+use aldgate_backend::store::{DataKeys, Store};
 use aldgate_backend::{Backend, OnMessage};
 use aldgate_core::entropy::Entropy;
 use aldgate_core::time::{Clock, Timestamp};
@@ -35,6 +35,8 @@ pub(crate) struct ColdTier {
 pub(crate) struct Ground {
     /// Its store.
     pub(crate) store: Store,
+    /// Where the data keys lie.
+    pub(crate) data_keys: Arc<dyn DataKeys>,
     /// The warm tier that the configuration puts beside it.
     pub(crate) tier: Tier,
     /// What all parts share.
@@ -52,8 +54,8 @@ impl Ground {
         let keys = keys::of_deployment(&config.keys, &*entropy)?;
         let master = Arc::new(keys.master);
         let store = database::open(config, &master, entropy.clone()).await?;
-        let data_keys = KeyFiles::new(config.keys.clone());
-        store.look_at_keys(&data_keys, clock.now()).await.map_err(|error| CannotStart(error.to_string()))?;
+        let data_keys = keys::data_keys(config)?;
+        store.look_at_keys(&*data_keys, clock.now()).await.map_err(|error| CannotStart(error.to_string()))?;
         let tier = match &config.warm {
             Warm::Embedded => Tier::embedded(store.clone()),
             Warm::Redis(redis) => {
@@ -62,7 +64,7 @@ impl Ground {
             }
         };
         let shared = Shared { master, clock, entropy, warm: tier.warm.clone() };
-        Ok((Self { store, tier, shared }, keys.signing))
+        Ok((Self { store, data_keys, tier, shared }, keys.signing))
     }
 }
 
@@ -78,7 +80,7 @@ impl ColdTier {
         place: &mut Place,
         on_message: Option<OnMessage>,
     ) -> Result<Self, CannotStart> {
-        let Ground { store, tier, shared } = ground;
+        let Ground { store, data_keys, tier, shared } = ground;
         let clock = shared.clock.clone();
         let told = |faults: Vec<Fault>| {
             let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
@@ -115,8 +117,8 @@ impl ColdTier {
             serve("the socket for gateways", cold.serve(facts, until()));
         }
         tokio::spawn(async move { tended.tend(log_ins).await });
-        let (sealed, data_keys) = (store.clone(), KeyFiles::new(config.keys.clone()));
-        tokio::spawn(async move { sealed.run_resealer(&data_keys, &*clock).await });
+        let sealed = store.clone();
+        tokio::spawn(async move { sealed.run_resealer(&*data_keys, &*clock).await });
         Ok(Self { store, stop })
     }
 
@@ -159,6 +161,7 @@ fn backend_config(
         models: models::read(config.models.as_ref(), now)?,
         email: messages::carrier(&config.messages.email)?,
         text: messages::carrier(&config.messages.text)?,
+        voice: messages::carrier(&config.messages.voice)?,
         countries,
         clients,
         signing_keys: oidc_keys::rules(config),

@@ -1,7 +1,8 @@
 //! The gateway as a part of this process: on Pingora's own runtimes, until a signal.
 
-use super::hand_over::{HandOver, Sockets};
+use super::hand_over::{Before, HandOver, Sockets};
 use super::place::Role;
+use super::ports::Ports;
 use super::signal::Drain;
 use super::{CannotStart, banner, dev_certificate};
 use aldgate_core::token::identity_assertion::SigningKey;
@@ -9,17 +10,16 @@ use aldgate_gateway::assemble::{Shared, assemble};
 use aldgate_gateway::clock::Stopwatch;
 use aldgate_gateway::config::Config;
 use aldgate_gateway::config::source::Source;
+use aldgate_gateway::listener::Listeners;
 use aldgate_gateway::reload::{self, Started};
 use aldgate_gateway::state::EdgeState;
 use aldgate_gateway::{breaker, listener, snapshot, token};
-use pingora::server::{RunArgs, Server};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
+use pingora::server::RunArgs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 /// What the process is started with.
 pub(crate) struct Start<'a> {
@@ -67,10 +67,8 @@ impl Edge {
     /// # Errors
     /// One line that says what to do.
     pub(crate) fn run(&self, role: Role, runtime: &Runtime) -> Result<(), CannotStart> {
-        let server = listener::server(&self.config.edge, &self.state, None);
-        let server = server.map_err(|error| CannotStart(error.to_string()))?;
-        self.serve(server, role, runtime, Arc::default());
-        Ok(())
+        let listeners = self.listeners(None)?;
+        self.serve(listeners, false, role, runtime, Arc::default())
     }
 
     /// The same for a gateway that can be replaced: with the listening sockets of `before`, if it replaces one, and
@@ -83,23 +81,51 @@ impl Edge {
         role: Role,
         runtime: &Runtime,
         sockets: &Sockets,
-        before: Option<UnixStream>,
+        before: Option<Before>,
     ) -> Result<(), CannotStart> {
-        let inherit = before.is_some().then_some(sockets.listeners.as_path());
-        let server = listener::server(&self.config.edge, &self.state, inherit);
-        let mut server = server.map_err(|error| CannotStart(error.to_string()))?;
+        let takes_over = before.is_some();
+        let mut listeners = self.listeners(takes_over.then_some(sockets.listeners.as_path()))?;
         let replaced = Arc::new(Notify::new());
-        server.add_service(HandOver::new(sockets.clone(), before, replaced.clone()));
-        self.serve(server, role, runtime, replaced);
-        Ok(())
+        let hand_over = HandOver::new(sockets.clone(), before, replaced.clone());
+        listeners.services.push(listeners.server.add_service(hand_over));
+        self.serve(listeners, takes_over, role, runtime, replaced)
     }
 
-    fn serve(&self, server: Server, role: Role, runtime: &Runtime, replaced: Arc<Notify>) {
-        announce(self.config.clone(), role, self.began, runtime);
-        let announce = self.config.edge.announce;
-        let shutdown_signal = Box::new(Drain { state: self.state.clone(), announce, replaced });
-        server.run(RunArgs { shutdown_signal });
+    fn listeners(&self, inherit: Option<&Path>) -> Result<Listeners, CannotStart> {
+        let listeners = listener::listeners(&self.config.edge, &self.state, inherit);
+        listeners.map_err(|error| CannotStart(error.to_string()))
+    }
+
+    fn serve(
+        &self,
+        listeners: Listeners,
+        takes_over: bool,
+        role: Role,
+        runtime: &Runtime,
+        replaced: Arc<Notify>,
+    ) -> Result<(), CannotStart> {
+        let Listeners { mut server, services } = listeners;
+        let (held, are_held) = oneshot::channel();
+        let ports = Ports::new(&self.config, takes_over, held);
+        let refused = ports.refused();
+        let ports = server.add_service(ports);
+        services.iter().for_each(|service| service.add_dependency(&ports));
+        self.announce(role, runtime, are_held);
+        let (state, announce) = (self.state.clone(), self.config.edge.announce);
+        let drain = Drain { state, announce, replaced, refused: refused.clone() };
+        server.run(RunArgs { shutdown_signal: Box::new(drain) });
         self.state.access_log.flush();
+        refused.why().map_or(Ok(()), Err)
+    }
+
+    /// Says that everything is ready, once it is.
+    fn announce(&self, role: Role, runtime: &Runtime, are_held: oneshot::Receiver<()>) {
+        let (config, began) = (self.config.clone(), self.began);
+        runtime.spawn(async move {
+            if are_held.await.is_ok() {
+                banner::ready(&config, role, began.elapsed());
+            }
+        });
     }
 }
 
@@ -109,21 +135,4 @@ pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     address
-}
-
-/// Says that everything is ready, once it is.
-fn announce(config: Config, role: Role, began: Stopwatch, runtime: &Runtime) {
-    runtime.spawn(async move {
-        let listeners: Vec<_> =
-            [config.edge.http, config.edge.https, Some(config.edge.private), config.edge.authz_grpc]
-                .into_iter()
-                .flatten()
-                .map(reachable)
-                .collect();
-        let answers = |address: &SocketAddr| TcpStream::connect_timeout(address, Duration::from_millis(100)).is_ok();
-        while !listeners.iter().all(answers) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        banner::ready(&config, role, began.elapsed());
-    });
 }

@@ -50,10 +50,10 @@ fn run(start: &Start<'_>, takes_over: bool) -> Result<(), CannotStart> {
     let edge = runtime.block_on(assemble(start, redis))?;
     let sockets = Sockets::in_data(&config.data);
     let before = takes_over.then(|| sockets.ask()).transpose()?;
-    edge.run_replaceable(Role::Gateway, &runtime, &sockets, before)?;
+    let ran = edge.run_replaceable(Role::Gateway, &runtime, &sockets, before);
     runtime.shutdown_timeout(Duration::ZERO);
     drop(place);
-    Ok(())
+    ran
 }
 
 /// What `gateway` and `backend` say where the configuration names a tier of one process.

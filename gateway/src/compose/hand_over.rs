@@ -1,9 +1,12 @@
 //! One gateway takes over from another, in the same data directory, and no connection is refused meanwhile.
 //!
 //! The new process starts as any other, up to the point at which it would listen. Then it connects to the old one's
-//! socket (`run/gateway.sock`) and waits for the listening sockets, which Pingora's own transfer brings (`SCM_RIGHTS`).
-//! Both now accept from the same queues. Once the new one serves it says so, and only then does the old one drain: a new
-//! process that ends before that word harms nobody. A connection in the queue is accepted by whichever comes first.
+//! socket (`run/gateway.sock`) and waits for the listening sockets, which Pingora's own transfer brings (`SCM_RIGHTS`);
+//! addresses of its configuration that the old one had not, it listens on itself. Once it has them all ([`super::ports`])
+//! it serves and says so, and only then does the old one drain: a new process that cannot have an address, or ends for
+//! any other reason before that word, has accepted nothing and harms nobody. From the word on both accept from the same
+//! queues, until the old one stops; a connection that waits there is accepted by whichever comes first. Several that
+//! would take over at once would get in each other's way: there is one at a time.
 //!
 //! Whoever may connect here gets our listening sockets: both sockets lie in a directory of their owner alone, and the
 //! one that is asked is its owner's alone too. Only a gateway alone is replaced so. `aldgate up` is one process with its
@@ -13,6 +16,7 @@ use super::CannotStart;
 use async_trait::async_trait;
 use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::Service;
+use std::fs::File;
 use std::io;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -37,23 +41,38 @@ pub(crate) struct Sockets {
     pub(crate) asked: PathBuf,
     /// Where the new one waits for the listeners.
     pub(crate) listeners: PathBuf,
+    /// Locked by the one that takes over.
+    next: PathBuf,
+}
+
+/// The gateway before this one, which goes on until it is told that this one serves.
+pub(crate) struct Before {
+    socket: UnixStream,
+    _next: File,
 }
 
 impl Sockets {
     /// Of the gateway that has this data directory.
     pub(crate) fn in_data(data: &Path) -> Self {
-        Self { asked: data.join("run/gateway.sock"), listeners: data.join("run/listeners.sock") }
+        let run = |name: &str| data.join("run").join(name);
+        Self { asked: run("gateway.sock"), listeners: run("listeners.sock"), next: run("gateway.next") }
     }
 
     /// Asks the one that runs.
     ///
     /// # Errors
-    /// When none runs.
-    pub(crate) fn ask(&self) -> Result<UnixStream, CannotStart> {
-        UnixStream::connect(&self.asked).map_err(|error| {
+    /// When none runs, or another process is taking over from it.
+    pub(crate) fn ask(&self) -> Result<Before, CannotStart> {
+        let cannot = |error| CannotStart::because(&format!("cannot write {}", self.next.display()), error);
+        let next = File::create(&self.next).map_err(cannot)?;
+        if next.try_lock().is_err() {
+            return Err(CannotStart("another process is taking over already: wait for what comes of it".into()));
+        }
+        let socket = UnixStream::connect(&self.asked).map_err(|error| {
             let socket = self.asked.display();
             CannotStart(format!("no gateway to take over from at {socket} ({error}): start without --take-over"))
-        })
+        })?;
+        Ok(Before { socket, _next: next })
     }
 
     fn listen(&self) -> io::Result<UnixListener> {
@@ -71,20 +90,21 @@ impl Sockets {
 /// Hands over when it is asked; a service of Pingora's server, since those are told of the listeners.
 pub(crate) struct HandOver {
     sockets: Sockets,
-    before: Option<UnixStream>,
+    before: Option<Before>,
     replaced: Arc<Notify>,
 }
 
 impl HandOver {
-    /// For a process that takes over from `before`, if from any; `replaced` is told when its turn has come.
-    pub(crate) const fn new(sockets: Sockets, before: Option<UnixStream>, replaced: Arc<Notify>) -> Self {
+    /// For a process that takes over from `before`, if from any; `replaced` is told when its turn has come. To be started
+    /// when every address is held.
+    pub(crate) const fn new(sockets: Sockets, before: Option<Before>, replaced: Arc<Notify>) -> Self {
         Self { sockets, before, replaced }
     }
 
     /// Tells the one before us that it may end.
     fn dismiss(&mut self) {
         if let Some(mut before) = self.before.take()
-            && let Err(error) = before.write_all(&[SERVES])
+            && let Err(error) = before.socket.write_all(&[SERVES])
         {
             tracing::warn!(%error, "the gateway before this one cannot be told to end");
         }

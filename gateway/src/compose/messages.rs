@@ -36,6 +36,11 @@ pub(crate) fn carrier(config: &Carrier) -> Result<backend::Carrier, CannotStart>
             text_template: service.text_template.clone(),
             per_minute: service.per_minute,
         }),
+        Carrier::Webhook(webhook) => backend::Carrier::Webhook(backend::Webhook {
+            url: webhook.url.clone(),
+            secret: first_line(&webhook.secret_file, "messages.webhook.secret_file")?,
+            per_minute: webhook.per_minute,
+        }),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The composition root: the only place that knows gateway and backend both. A command is a way of putting the same
 //! parts together.
 
+pub(crate) mod accounts;
 pub(crate) mod audit;
 mod backend;
 pub(crate) mod backup;

@@ -58,17 +58,22 @@ impl Place {
             Err(TryLockError::WouldBlock) => return Err(role.taken(&config.data)),
             Err(TryLockError::Error(error)) => return Err(cannot_write(&config.data, &error)),
         }
-        Self::with_pid_file(config, role, Some(lock))
+        let pid_file = file_of(config, role, "pid");
+        std::fs::write(&pid_file, own_pid()).map_err(|error| cannot_write(&config.data, &error))?;
+        Ok(Self { left_behind: vec![pid_file], _lock: Some(lock) })
     }
 
-    /// The same for a process that takes over from one which still holds the claim: it is claimed when that one ends.
+    /// The same for a process that takes over from one which still holds the claim: it is claimed, and the number of the
+    /// process written down, when that one has ended. Until then the other's number stands there: it may yet go on.
     ///
     /// # Errors
     /// One line that says what to do.
     pub(crate) fn inherit(config: &Config, role: Role) -> Result<Self, CannotStart> {
         let lock = lock_of(config, role)?;
+        let pid_file = file_of(config, role, "pid");
+        let left_behind = vec![pid_file.clone()];
         let waiting = std::thread::Builder::new().name("claim".into()).spawn(move || {
-            if let Err(error) = lock.lock() {
+            if let Err(error) = lock.lock().and_then(|()| std::fs::write(&pid_file, own_pid())) {
                 tracing::warn!(%error, "the data directory cannot be claimed");
             }
             loop {
@@ -76,13 +81,7 @@ impl Place {
             }
         });
         waiting.map_err(|error| CannotStart::because("cannot start a thread", error))?;
-        Self::with_pid_file(config, role, None)
-    }
-
-    fn with_pid_file(config: &Config, role: Role, lock: Option<File>) -> Result<Self, CannotStart> {
-        let pid_file = file_of(config, role, "pid");
-        std::fs::write(&pid_file, own_pid()).map_err(|error| cannot_write(&config.data, &error))?;
-        Ok(Self { left_behind: vec![pid_file], _lock: lock })
+        Ok(Self { left_behind, _lock: None })
     }
 
     /// Listens on a Unix socket that only this user may open.
@@ -107,7 +106,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         for path in &self.left_behind {
-            // A process that took over has written its own number there.
+            // It may be the number of another process: of one that took over, or of the one that goes on.
             if path.extension().is_some_and(|it| it == "pid") && std::fs::read_to_string(path).ok() != Some(own_pid()) {
                 continue;
             }

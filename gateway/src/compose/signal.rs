@@ -2,8 +2,10 @@
 //!
 //! Readiness goes first, while everything still serves, for as long as `edge.announce` says: time for a balancer to
 //! look elsewhere. Then listening stops, and requests under way have `edge.drain`. A gateway whose listening sockets
-//! another process has taken over announces nothing: at its address nothing ends.
+//! another process has taken over announces nothing: at its address nothing ends. One that cannot have its addresses has
+//! nothing to drain.
 
+use super::ports::Refused;
 use aldgate_gateway::state::EdgeState;
 use async_trait::async_trait;
 use pingora::server::{ShutdownSignal, ShutdownSignalWatch};
@@ -21,6 +23,8 @@ pub(crate) struct Drain {
     pub(crate) announce: Duration,
     /// Told when another process has the listening sockets.
     pub(crate) replaced: Arc<Notify>,
+    /// Told when the addresses cannot be had.
+    pub(crate) refused: Arc<Refused>,
 }
 
 /// Waits for Ctrl-C or SIGTERM.
@@ -42,6 +46,7 @@ impl ShutdownSignalWatch for Drain {
         let announce = tokio::select! {
             () = asked_to_end() => self.announce,
             () = self.replaced.notified() => Duration::ZERO,
+            () = self.refused.told() => return ShutdownSignal::FastShutdown,
         };
         self.state.ready.store(false, Ordering::SeqCst);
         tokio::time::sleep(announce).await;

@@ -28,11 +28,11 @@ pub(crate) fn up(start: &Start<'_>) -> Result<(), CannotStart> {
     if let Some(listen) = config.demo {
         demo_runtime.block_on(demo::serve(listen, demo_of(config, edge.state.clock.clone())))?;
     }
-    edge.run(Role::Backend, &backend_runtime)?;
+    let ran = edge.run(Role::Backend, &backend_runtime);
     backend_runtime.block_on(cold_tier.end());
     demo_runtime.shutdown_timeout(Duration::ZERO);
     backend_runtime.shutdown_timeout(cold_tier::END);
-    Ok(())
+    ran
 }
 
 async fn assemble(start: &Start<'_>, place: &mut Place) -> Result<(Edge, ColdTier), CannotStart> {

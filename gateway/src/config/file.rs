@@ -163,7 +163,7 @@ table!(
         threads: i64,
         /// Whether plain requests to services take the fast lane.
         fast_lane: bool,
-        /// Whether http and https may be listened on by several processes of this user.
+        /// Whether http, https and authz_grpc may be listened on by several processes of this user.
         reuse_port: bool,
         /// How long the end is announced before listening stops.
         announce: String,
@@ -216,6 +216,8 @@ table!(
     FileKeys {
         /// The directory.
         dir: String,
+        /// The program that wraps data keys, and its first arguments.
+        wrap: Vec<String>,
     }
 );
 table!(
@@ -310,14 +312,29 @@ table!(
     FileMessages {
         /// "outbox", "smtp" or "govuk-notify".
         email: String,
-        /// "outbox" or "govuk-notify".
+        /// "outbox", "govuk-notify" or "webhook".
         text: String,
+        /// "outbox" or "webhook".
+        voice: String,
         /// Codes of the countries whose telephones are written to and called.
         countries: Vec<String>,
         /// `[messages.smtp]`
         smtp: FileSmtp,
         /// `[messages.govuk_notify]`
         govuk_notify: FileGovUkNotify,
+        /// `[messages.webhook]`
+        webhook: FileWebhook,
+    }
+);
+table!(
+    /// `[messages.webhook]`: whoever takes text messages and calls over HTTPS.
+    FileWebhook {
+        /// Where they are posted to.
+        url: String,
+        /// The file whose first line is the secret by which they are signed.
+        secret_file: String,
+        /// Messages a minute that it takes.
+        per_minute: i64,
     }
 );
 table!(
@@ -464,6 +481,12 @@ table!(
         sector: String,
         /// Where it is told of log-outs, without the browser.
         backchannel_logout_uri: String,
+        /// Whether it must be told which session has ended.
+        backchannel_logout_session_required: bool,
+        /// By what its ID tokens and log-out tokens are signed.
+        id_token_signed_response_alg: String,
+        /// What its access tokens say that the system is which asks for a person.
+        requesting_system: String,
         /// The one algorithm of its request objects.
         request_object_signing_alg: String,
         /// Whether each of its requests must be signed.

@@ -39,6 +39,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// Where the deployment's keys lie.
     pub keys: PathBuf,
+    /// The program that wraps data keys and unwraps them, with its first arguments; without one they lie plain.
+    pub key_program: Option<Vec<String>>,
     /// Where the backend's sockets lie.
     pub sockets: PathBuf,
     /// The backend's database.
@@ -90,7 +92,7 @@ pub struct Edge {
     pub threads: usize,
     /// Whether plain requests to services take the fast lane.
     pub fast_lane: bool,
-    /// Whether other processes of this user may listen on `http` and `https` too (`SO_REUSEPORT`).
+    /// Whether other processes of this user may listen on `http`, `https` and `authz_grpc` too (`SO_REUSEPORT`).
     pub reuse_port: bool,
     /// How long the end is announced (readiness false, still serving), so that a balancer can look elsewhere.
     pub announce: Duration,
@@ -199,6 +201,8 @@ pub struct Messages {
     pub email: Carrier,
     /// Text messages.
     pub text: Carrier,
+    /// Calls.
+    pub voice: Carrier,
     /// The codes of the countries whose telephones are written to and called, as text; `None` where nothing is said.
     pub countries: Option<Vec<String>>,
 }
@@ -212,6 +216,8 @@ pub enum Carrier {
     Smtp(Smtp),
     /// GOV.UK Notify.
     GovUkNotify(GovUkNotify),
+    /// Whoever takes them over HTTPS.
+    Webhook(Webhook),
 }
 
 /// A mail relay.
@@ -252,6 +258,17 @@ pub struct GovUkNotify {
     /// The template of text messages.
     pub text_template: String,
     /// Messages a minute that the service may send.
+    pub per_minute: u32,
+}
+
+/// Whoever takes text messages and calls over HTTPS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where they are posted to.
+    pub url: String,
+    /// The file whose first line is the secret by which they are signed.
+    pub secret_file: PathBuf,
+    /// Messages a minute that it takes.
     pub per_minute: u32,
 }
 
@@ -338,6 +355,12 @@ pub struct Client {
     pub sector: Option<String>,
     /// Where it is told of log-outs, without the browser.
     pub backchannel_logout_uri: Option<String>,
+    /// Whether it must be told which session has ended.
+    pub backchannel_logout_session_required: bool,
+    /// By what its ID tokens and log-out tokens are signed, if the file says so.
+    pub id_token_signed_response_alg: Option<String>,
+    /// What its access tokens say that the system is which asks for a person, if the file says so.
+    pub requesting_system: Option<String>,
     /// The one algorithm of its request objects, if the file says so.
     pub request_object_signing_alg: Option<String>,
     /// Whether each of its requests must be signed.

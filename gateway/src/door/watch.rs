@@ -3,7 +3,8 @@
 //! Pingora bounds the wait between two pieces of a body over HTTP/1, and over HTTP/2 nothing: a client that sends a byte
 //! now and then would hold a stream, a connection to the upstream and the upstream's own patience for hours. Here the
 //! whole body is bounded. A request that is [`Watched`] is dropped when its body is late, which over HTTP/1 closes the
-//! connection and over HTTP/2 resets the stream.
+//! connection and over HTTP/2 resets the stream. What is kept of every request is kept of it too
+//! ([`crate::phase::record::Unfinished`]).
 //!
 //! The hooks of the proxy run inside the watched future, so what they say passes through a variable of the thread that
 //! polls it: no lock, no allocation, and no timer for a request without a body.

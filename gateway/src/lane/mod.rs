@@ -74,7 +74,7 @@ enum Carried {
 ///
 /// # Errors
 /// Pingora's, of the same kinds and sources as `ProxyHttp` has: [`crate::general::fail`] answers them.
-pub async fn carry(session: &mut ServerSession, exchange: &Exchange, state: &EdgeState) -> Result<bool> {
+pub async fn carry(session: &mut ServerSession, exchange: &mut Exchange, state: &EdgeState) -> Result<bool> {
     let Some(pool) = pool(exchange, state) else { return Ok(false) };
     let request = PlainRequest::of(session, exchange, state)
         .map_err(|error| Error::because(ErrorType::InternalError, "forwarding", error))?;
@@ -101,7 +101,7 @@ async fn forward(
     session: &mut ServerSession,
     request: &PlainRequest,
     pool: &Arc<Pool>,
-    exchange: &Exchange,
+    exchange: &mut Exchange,
 ) -> Result<Carried> {
     let taken = pool.take().await?;
     let mut answer = Answer { socket: taken.socket, come: BytesMut::new(), deadlines: pool.deadlines() };
@@ -111,6 +111,7 @@ async fn forward(
         Ok(head) => head,
     };
     let head = answer.pass_interim(session, head, request, exchange).await?;
+    exchange.ticket = None; // The work is done, however slowly its answer is read.
     let body = answer.pass(session, head, exchange).await?;
     if let Some(proof) = body.reusable(&answer.come) {
         pool.give_back(answer.socket, proof);

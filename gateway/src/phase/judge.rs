@@ -72,8 +72,10 @@ fn ask(header: &RequestHeader, exchange: &Exchange, state: &EdgeState, cookie: F
 fn settled(verdict: Verdict, state: &EdgeState, exchange: &Exchange) -> Judgement {
     match verdict {
         Verdict::Allow(permit) => {
-            if let (true, Some(session)) = (permit.touch_due(), permit.session()) {
-                state.touches.note(session.session, exchange.now);
+            if let (true, Some(session)) = (permit.touch_due(), permit.session())
+                && state.touches.note(session.session, exchange.now).is_err()
+            {
+                state.hot.touch_again(&session.session);
             }
             Judgement::Pass(permit)
         }

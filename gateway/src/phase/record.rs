@@ -1,16 +1,24 @@
 //! Last phase: what is kept of a request. Metrics always, a line of the access log if it is on.
 
 use crate::access_log::Line;
+use crate::clock::Stopwatch;
 use crate::deadline;
 use crate::door::watch;
 use crate::exchange::Exchange;
+use crate::metrics::AnsweredBy;
+use crate::problem::Problem;
 use crate::state::EdgeState;
+use aldgate_core::policy::cost::CostClass;
 use aldgate_core::policy::route::Target;
 use http::request::Parts;
 use pingora::protocols::http::ServerSession;
+use std::sync::Arc;
 
 /// Keeps what is to be kept of a request whose answer was written, or will not be; the connection may go on.
-pub fn ended(session: &ServerSession, exchange: &Exchange, state: &EdgeState) {
+pub fn ended(session: &ServerSession, exchange: &mut Exchange, state: &EdgeState) {
+    if let Some(unfinished) = exchange.unfinished.take() {
+        unfinished.is_finished();
+    }
     let status = session.response_written().map_or(0, |response| response.status.as_u16());
     record(session.req_header(), status, exchange, state);
     watch::body_is_over();
@@ -32,6 +40,63 @@ pub fn record(header: &Parts, status: u16, exchange: &Exchange, state: &EdgeStat
     }
 }
 
+/// A request whose body is still on its way to a service. If that comes too late, the request is given up in the midst
+/// of whatever it waits for ([`watch`]), and nothing that follows is run: dropped then, this keeps what there is to keep.
+pub struct Unfinished(Option<Box<Kept>>);
+
+struct Kept {
+    line: Option<Line>,
+    by: AnsweredBy,
+    class: Option<CostClass>,
+    problem: Option<Problem>,
+    stopwatch: Stopwatch,
+    state: Arc<EdgeState>,
+}
+
+impl Unfinished {
+    /// A permitted request, whose body is awaited from now on.
+    pub fn begin(header: &Parts, exchange: &Exchange, state: &Arc<EdgeState>) -> Self {
+        Self(Some(Box::new(Kept {
+            line: state.access_log.is_on().then(|| line(header, exchange, 0, 0)),
+            by: exchange.answered_by,
+            class: exchange.permit.as_ref().map(|permit| permit.route().cost),
+            problem: Some(Problem::Timeout),
+            stopwatch: exchange.stopwatch,
+            state: state.clone(),
+        })))
+    }
+
+    /// The body has come; it is something else that the request may end for.
+    pub fn body_has_come(&mut self) {
+        if let Some(kept) = &mut self.0 {
+            kept.problem = None;
+        }
+    }
+
+    fn is_finished(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let Some(kept) = self.0.take() else { return };
+        let Kept { line, by, class, problem, stopwatch, state } = *kept;
+        let took = stopwatch.elapsed();
+        state.metrics.answered(by, 0, took);
+        if let Some(class) = class {
+            state.metrics.permitted(class);
+        }
+        if let Some(problem) = problem {
+            state.metrics.refused(problem);
+        }
+        if let Some(line) = line {
+            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            state.access_log.add(Line { problem: problem.map(Problem::slug), micros, ..line });
+        }
+    }
+}
+
 fn line(header: &Parts, exchange: &Exchange, status: u16, micros: u128) -> Line {
     let permit = exchange.permit.as_ref();
     let service = permit.and_then(|permit| match &permit.route().target {
@@ -42,9 +107,9 @@ fn line(header: &Parts, exchange: &Exchange, status: u16, micros: u128) -> Line 
         at: exchange.now.as_millis(),
         request: exchange.reference.clone(),
         client: exchange.client,
-        method: header.method.as_str().to_owned(),
-        host: exchange.host.clone(),
-        path: header.uri.path().to_owned(),
+        method: header.method.as_str().into(),
+        host: exchange.host.as_str().into(),
+        path: header.uri.path().into(),
         status,
         by: exchange.answered_by.as_str(),
         service,

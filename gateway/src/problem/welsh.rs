@@ -118,6 +118,11 @@ pub(super) const fn told(problem: Problem) -> [&'static str; 3] {
             "Nid yw'r allwedd mynediad hon yn perthyn i unrhyw gyfrif yma.",
             "Defnyddiwch allwedd mynediad arall neu ffordd arall o fewngofnodi.",
         ],
+        Problem::AccountDisabled => [
+            "Mae eich cyfrif wedi'i atal",
+            "Mae eich allwedd mynediad yn gywir, ond ni all neb fewngofnodi i'r cyfrif hwn.",
+            "Gofynnwch i ddesg gymorth y gwasanaeth rydych am ei ddefnyddio.",
+        ],
         Problem::BadSignature => {
             ["Ni ellid gwirio eich allwedd mynediad", "Nid oedd ateb eich allwedd mynediad yn gywir.", START_AGAIN]
         }

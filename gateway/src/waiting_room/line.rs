@@ -5,9 +5,14 @@
 //! come, twice as many are called the next time. So a robot that takes a hundred thousand numbers and goes away costs
 //! the people behind it minutes and not hours. How many are inside never depends on who was called: there are as many
 //! places as there are.
+//!
+//! A robot that stays instead holds no more than a share of the places from one address, and none of them for longer than
+//! [`LONGEST`], however often it asks.
 
+use aldgate_core::limit::address::Prefix;
 use aldgate_core::time::Timestamp;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 /// Numbers that are remembered, a byte each. Whoever holds an older one goes to the end.
@@ -18,6 +23,14 @@ const WAITING_MAX: u64 = NUMBERS / 2;
 
 /// How long somebody who was just let in may take to ask for a second page. Most robots never do.
 const FIRST: Duration = Duration::from_mins(2);
+
+/// How long somebody is inside at most, whatever they do there: several times what a registration takes, also of somebody
+/// who reads slowly. Whose place ends goes to the end of the line, and if nobody waits, in again at once.
+const LONGEST: Duration = Duration::from_mins(30);
+
+/// The part of the places that one address may hold, and how many it may hold in any case: a family, an office.
+const SHARE: usize = 50;
+const SHARE_MIN: u32 = 20;
 
 /// How many requests one place is good for: ten times what any journey takes. A place that is shared with others ends.
 const REQUESTS_MAX: u32 = 200;
@@ -65,7 +78,39 @@ pub(super) struct Waiting {
 
 struct Inside {
     until: Timestamp,
+    ends: Timestamp,
     requests_left: u32,
+    from: Option<Prefix>,
+}
+
+/// How many places each address holds, of those that hold any.
+struct Shares {
+    each: u32,
+    held: HashMap<Prefix, u32>,
+}
+
+impl Shares {
+    fn of(people: usize) -> Self {
+        Self { each: u32::try_from(people / SHARE).unwrap_or(u32::MAX).max(SHARE_MIN), held: HashMap::new() }
+    }
+
+    fn has_room(&self, from: Option<Prefix>) -> bool {
+        from.is_none_or(|from| self.held.get(&from).is_none_or(|held| *held < self.each))
+    }
+
+    fn take(&mut self, from: Option<Prefix>) {
+        if let Some(from) = from {
+            *self.held.entry(from).or_default() += 1;
+        }
+    }
+
+    fn give_back(&mut self, from: Option<Prefix>) {
+        let Some(Entry::Occupied(mut held)) = from.map(|from| self.held.entry(from)) else { return };
+        match held.get().checked_sub(1) {
+            Some(left @ 1..) => _ = held.insert(left),
+            _ => _ = held.remove(),
+        }
+    }
 }
 
 /// Who was called lately, and how many of them have come.
@@ -90,6 +135,7 @@ pub(super) struct Line {
     up: u64,
     used: Vec<bool>,
     inside: HashMap<u64, Inside>,
+    shares: Shares,
     swept: Timestamp,
     calls: Calls,
     pace: Pace,
@@ -105,6 +151,7 @@ impl Line {
             up: 0,
             used: vec![false; usize::try_from(NUMBERS).unwrap_or(0)],
             inside: HashMap::new(),
+            shares: Shares::of(people),
             swept: now,
             calls: Calls { since: now, called: 0, came: 0, stride: 1 },
             // As if everybody inside took five minutes.
@@ -112,8 +159,9 @@ impl Line {
         }
     }
 
-    /// Somebody wants in, with the number that they hold, if it is ours.
-    pub(super) fn ask(&mut self, held: Option<Number>, now: Timestamp) -> Told {
+    /// Somebody wants in, with the number that they hold, if it is ours; from an address that is counted, or from one that
+    /// stands for many people.
+    pub(super) fn ask(&mut self, held: Option<Number>, from: Option<Prefix>, now: Timestamp) -> Told {
         self.sweep(now);
         let number = match held.filter(|held| self.stands(*held)) {
             Some(held) => held,
@@ -121,8 +169,8 @@ impl Line {
             None => self.give(),
         };
         self.call(now);
-        if number.0 < self.up && self.inside.len() < self.people {
-            self.let_in(number, now);
+        if number.0 < self.up && self.inside.len() < self.people && self.shares.has_room(from) {
+            self.let_in(number, from, now);
             return Told::In(number);
         }
         Told::Waits(self.waiting(number))
@@ -132,17 +180,19 @@ impl Line {
     pub(super) fn goes_on(&mut self, number: Number, now: Timestamp) -> bool {
         let Some(inside) = self.inside.get_mut(&number.0) else { return false };
         if now >= inside.until || inside.requests_left == 0 {
-            self.inside.remove(&number.0);
+            self.leaves(number);
             return false;
         }
         inside.requests_left -= 1;
-        inside.until = now.plus(self.stay);
+        inside.until = now.plus(self.stay).min(inside.ends);
         true
     }
 
     /// Somebody has done what they came for; their place is free.
     pub(super) fn leaves(&mut self, number: Number) {
-        self.inside.remove(&number.0);
+        if let Some(inside) = self.inside.remove(&number.0) {
+            self.shares.give_back(inside.from);
+        }
     }
 
     /// How many are inside, and how many numbers wait.
@@ -169,19 +219,23 @@ impl Line {
         usize::try_from(number.0 % NUMBERS).ok().and_then(|at| self.used.get_mut(at))
     }
 
-    fn let_in(&mut self, number: Number, now: Timestamp) {
+    fn let_in(&mut self, number: Number, from: Option<Prefix>, now: Timestamp) {
         if let Some(used) = self.use_of(number) {
             *used = true;
         }
         self.calls.came += 1;
         self.pace.let_in += 1;
-        self.inside.insert(number.0, Inside { until: now.plus(FIRST.min(self.stay)), requests_left: REQUESTS_MAX });
+        self.shares.take(from);
+        let (until, ends) = (now.plus(FIRST.min(self.stay)), now.plus(LONGEST.max(self.stay)));
+        self.inside.insert(number.0, Inside { until, ends, requests_left: REQUESTS_MAX, from });
     }
 
     /// Frees the places whose time is over; at most once a second.
     fn sweep(&mut self, now: Timestamp) {
         if now.since(self.swept) >= Duration::from_secs(1) || now < self.swept {
-            self.inside.retain(|_, inside| now < inside.until);
+            for (_, gone) in self.inside.extract_if(|_, inside| now >= inside.until) {
+                self.shares.give_back(gone.from);
+            }
             self.swept = now;
         }
     }
@@ -238,7 +292,7 @@ mod tests {
     /// A line with everybody inside that may be.
     fn full(people: usize) -> (Line, Vec<Number>) {
         let mut line = Line::new(people, STAY, NOW);
-        let inside = (0..people).map(|_| line.ask(None, NOW)).inspect(|told| assert!(is_in(*told))).map(number);
+        let inside = (0..people).map(|_| line.ask(None, None, NOW)).inspect(|told| assert!(is_in(*told))).map(number);
         let inside = inside.collect();
         (line, inside)
     }
@@ -246,20 +300,20 @@ mod tests {
     #[test]
     fn first_come_first_served_and_each_number_once() {
         let (mut line, inside) = full(2);
-        let (first, second) = (line.ask(None, NOW), line.ask(None, NOW));
+        let (first, second) = (line.ask(None, None, NOW), line.ask(None, None, NOW));
         let place = |told| match told {
             Told::Waits(waiting) => waiting.place,
             told => panic!("{told:?}"),
         };
         assert_eq!((place(first), place(second)), (1, 2));
         line.leaves(inside[0]);
-        assert_eq!(place(line.ask(Some(number(second)), NOW)), 1, "the first was called, and is on the way");
-        assert!(!is_in(line.ask(None, NOW)), "who comes now goes to the end");
-        assert!(is_in(line.ask(Some(number(first)), NOW)));
+        assert_eq!(place(line.ask(Some(number(second)), None, NOW)), 1, "the first was called, and is on the way");
+        assert!(!is_in(line.ask(None, None, NOW)), "who comes now goes to the end");
+        assert!(is_in(line.ask(Some(number(first)), None, NOW)));
         line.leaves(inside[1]);
-        assert!(is_in(line.ask(Some(number(second)), NOW)));
+        assert!(is_in(line.ask(Some(number(second)), None, NOW)));
         line.leaves(number(first));
-        let again = line.ask(Some(number(first)), NOW);
+        let again = line.ask(Some(number(first)), None, NOW);
         assert!(number(again) != number(first), "used");
         assert_eq!(line.held().0, 1 + usize::from(is_in(again)));
     }
@@ -268,9 +322,9 @@ mod tests {
     fn a_place_ends_by_itself_and_sooner_for_who_never_comes_back() {
         let (mut line, inside) = full(2);
         assert!(line.goes_on(inside[0], at(60)));
-        let waiting = number(line.ask(None, at(60)));
-        assert!(!is_in(line.ask(Some(waiting), at(119))));
-        assert!(is_in(line.ask(Some(waiting), at(120))), "one never came back");
+        let waiting = number(line.ask(None, None, at(60)));
+        assert!(!is_in(line.ask(Some(waiting), None, at(119))));
+        assert!(is_in(line.ask(Some(waiting), None, at(120))), "one never came back");
         assert!(!line.goes_on(inside[1], at(120)));
         assert!(line.goes_on(inside[0], at(600)));
         assert!(!line.goes_on(inside[0], at(1_200)));
@@ -283,17 +337,73 @@ mod tests {
         assert_eq!(requests, usize::try_from(REQUESTS_MAX).expect("small"));
     }
 
+    fn from(last: u8) -> Option<Prefix> {
+        Some(Prefix::of([192, 0, 2, last].into()))
+    }
+
+    #[test]
+    fn a_place_ends_however_often_somebody_asks() {
+        let (mut line, inside) = full(1);
+        let waits = number(line.ask(None, None, at(60)));
+        let mut ended = None;
+        for secs in (60..7_200).step_by(60) {
+            if !line.goes_on(inside[0], at(secs)) {
+                ended = Some(secs);
+                break;
+            }
+        }
+        assert_eq!(ended, Some(LONGEST.as_secs()));
+        assert!(is_in(line.ask(Some(waits), None, at(LONGEST.as_secs()))), "and the next one goes in");
+        let mut long = Line::new(1, Duration::from_hours(1), NOW);
+        let number = number(long.ask(None, None, NOW));
+        assert!(long.goes_on(number, at(60)));
+        assert!(long.goes_on(number, at(3_599)), "whoever may be silent for an hour has an hour");
+    }
+
+    #[test]
+    fn one_address_holds_a_share_of_the_places_and_others_go_in() {
+        let people = 50 * SHARE;
+        let mut line = Line::new(people, STAY, NOW);
+        let robots: Vec<_> = (0..people).map(|_| line.ask(None, from(1), NOW)).collect();
+        let inside: Vec<_> = robots.iter().filter(|told| is_in(**told)).collect();
+        assert_eq!(inside.len(), 50);
+        assert!(robots.last().is_some_and(|told| !is_in(*told)));
+        // The robots' numbers were called and are not taken up: more are called in their place, within minutes.
+        let person = number(line.ask(None, from(2), NOW));
+        let behind_many = number(line.ask(None, None, NOW));
+        let goes_in = |line: &mut Line, person, from, secs: u64| is_in(line.ask(Some(person), from, at(secs)));
+        let let_in = (0..600).step_by(5).find(|secs| goes_in(&mut line, person, from(2), *secs));
+        assert!(let_in.is_some_and(|secs| secs < 300), "{let_in:?}");
+        assert_eq!(line.shares.held.len(), 2);
+        assert!(goes_in(&mut line, behind_many, None, 600));
+        assert_eq!(line.shares.held.len(), 0, "nobody is counted who has left, or comes from where many are");
+    }
+
+    #[test]
+    fn a_share_that_is_given_back_is_there_for_the_next() {
+        let mut line = Line::new(100, STAY, NOW);
+        let inside: Vec<_> = (0..SHARE_MIN).map(|_| number(line.ask(None, from(1), NOW))).collect();
+        let waits = number(line.ask(None, from(1), NOW));
+        assert!(!is_in(line.ask(Some(waits), from(1), NOW)));
+        line.leaves(inside[0]);
+        line.leaves(inside[0]);
+        assert!(is_in(line.ask(Some(waits), from(1), NOW)), "once");
+        assert!(!is_in(line.ask(None, from(1), NOW)));
+        assert!(is_in(line.ask(None, from(1), at(121))), "those who never came back have left");
+        assert_eq!(line.shares.held.values().sum::<u32>(), 1);
+    }
+
     #[test]
     fn numbers_that_nobody_comes_back_with_cost_minutes() {
         let (mut line, mut inside) = full(100);
         for _ in 0..100_000 {
-            line.ask(None, NOW);
+            line.ask(None, None, NOW);
         }
-        let person = number(line.ask(None, NOW));
+        let person = number(line.ask(None, None, NOW));
         let mut let_in = None;
         for secs in (0..7_200).step_by(5) {
             inside.drain(..).for_each(|gone| line.leaves(gone));
-            if is_in(line.ask(Some(person), at(secs))) {
+            if is_in(line.ask(Some(person), None, at(secs))) {
                 let_in = Some(secs);
                 break;
             }
@@ -307,15 +417,17 @@ mod tests {
         let mut held = std::collections::VecDeque::new();
         for step in 0..200_000_u64 {
             let now = at(step / 20);
-            let told = line.ask(if step % 3 == 0 { held.pop_front() } else { None }, now);
+            let address = from(u8::try_from(step % 7).unwrap_or(0));
+            let told = line.ask(if step % 3 == 0 { held.pop_front() } else { None }, address, now);
             if let Told::Waits(waiting) = told {
                 held.push_back(waiting.number);
             }
             assert!(line.held().0 <= 10);
+            assert!(line.shares.held.len() <= 7);
         }
         assert_eq!(line.used.len() as u64, NUMBERS);
         let (mut line, _) = full(1);
-        while line.ask(None, NOW) != Told::Full {}
+        while line.ask(None, None, NOW) != Told::Full {}
         assert_eq!(line.held(), (1, WAITING_MAX));
     }
 }

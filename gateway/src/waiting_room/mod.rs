@@ -7,7 +7,8 @@
 //! Nothing is stored of those who wait: a cookie holds their number, tagged, and the [`line`] keeps a byte for each number
 //! so that it is used once. What somebody can do to get in sooner, and what comes of it: without the cookie they get a
 //! new number, at the end; a forged one is none; a number that was used is none; a place that is shared ends after some
-//! requests. How many numbers one address can take is bounded by the rate of its class ([`crate::admission`]).
+//! requests. How many numbers one address can take is bounded by the rate of its class ([`crate::admission`]), and how
+//! many places it can hold by a share of them, unless it is known to stand for many people.
 //!
 //! Each gateway has a line of its own, which begins anew when it is started. Several gateways with waiting rooms need a
 //! balancer that sends a browser to the same one each time.
@@ -21,6 +22,7 @@ use crate::exchange::Exchange;
 use crate::reply::Reply;
 use crate::request::cookies;
 use aldgate_core::entropy::{Entropy, EntropyFailed};
+use aldgate_core::limit::address::Prefix;
 use aldgate_core::policy::platform;
 use aldgate_core::policy::route::Target;
 use aldgate_core::session::cookie::{self, Found};
@@ -28,6 +30,7 @@ use aldgate_core::time::Timestamp;
 use aldgate_core::verdict::Permit;
 use line::{Line, Told};
 use pingora::http::{RequestHeader, ResponseHeader};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use ticket::{Ticket, TicketKey};
 
@@ -38,21 +41,25 @@ pub const COOKIE: &str = "__Host-aldgate-place";
 pub struct WaitingRoom {
     line: Mutex<Line>,
     key: TicketKey,
+    many_behind: Vec<Prefix>,
 }
 
 impl WaitingRoom {
-    /// An empty one; `None` where none is configured.
+    /// An empty one; `None` where none is configured. No share of one address is held against those of `many_behind`.
     ///
     /// # Errors
     /// Without randomness, tickets could be forged.
     pub fn new(
         config: Option<&config::WaitingRoom>,
+        many_behind: &[IpAddr],
         entropy: &dyn Entropy,
         now: Timestamp,
     ) -> Result<Option<Self>, EntropyFailed> {
         let Some(config) = config else { return Ok(None) };
         let people = usize::try_from(config.people).unwrap_or(usize::MAX);
-        Ok(Some(Self { line: Mutex::new(Line::new(people, config.stay, now)), key: TicketKey::new(&entropy.bytes()?) }))
+        let line = Mutex::new(Line::new(people, config.stay, now));
+        let many_behind = many_behind.iter().copied().map(Prefix::of).collect();
+        Ok(Some(Self { line, key: TicketKey::new(&entropy.bytes()?), many_behind }))
     }
 
     /// Lets a permitted request pass, or says what they are told who wait. Whoever was let in just now gets a cookie with
@@ -66,8 +73,8 @@ impl WaitingRoom {
         }
         let told = match self.shown(header) {
             Some(Ticket::In(number)) if self.line().goes_on(number, exchange.now) => return Ok(()),
-            Some(Ticket::Waits(number)) => self.line().ask(Some(number), exchange.now),
-            Some(Ticket::In(_)) | None => self.line().ask(None, exchange.now),
+            Some(Ticket::Waits(number)) => self.line().ask(Some(number), self.counted(exchange.client), exchange.now),
+            Some(Ticket::In(_)) | None => self.line().ask(None, self.counted(exchange.client), exchange.now),
         };
         match told {
             Told::In(number) => {
@@ -104,6 +111,11 @@ impl WaitingRoom {
     /// How many are inside, and how many wait.
     pub fn held(&self) -> (usize, u64) {
         self.line().held()
+    }
+
+    /// What a client's address is counted by; nothing if it stands for many people.
+    fn counted(&self, client: Option<IpAddr>) -> Option<Prefix> {
+        client.map(Prefix::of).filter(|address| !self.many_behind.contains(address))
     }
 
     fn shown(&self, header: &RequestHeader) -> Option<Ticket> {

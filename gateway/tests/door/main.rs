@@ -3,6 +3,7 @@
 
 mod attacks;
 mod frames;
+mod held;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -101,6 +101,7 @@ async fn a_person_sees_a_private_page_until_they_sign_out_here_or_there() {
     let apache = Apache::start(sample, port, &issuer).await;
 
     let page = world.page().await;
+    page.without_offers().await;
     world.register_with_password(&page, "ada@example.org").await;
     let account = page.session().await.expect("signed in")["account"].clone();
     page.open_at(&apache.private(), "Share your information").await;

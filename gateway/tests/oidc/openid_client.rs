@@ -99,6 +99,7 @@ async fn a_person_signs_in_to_a_service_with_a_password_or_says_no() {
     let ground = ground(NHS).await;
     let Ground { world, service, .. } = &ground;
     let page = world.page().await;
+    page.without_offers().await;
     world.register_with_password(&page, "ben@example.org").await;
     sign_out(&page).await;
     page.open(&service.origin).await;

@@ -138,6 +138,8 @@ async fn header_bombs_are_refused_for_their_size() {
         let request = format!("GET {SERVICE} HTTP/1.1\r\n{HOST}\r\n{line}\r\n\r\n");
         gate.refuses(name, request.as_bytes(), &[400, 431]).await;
     }
+    let without_end = format!("GET {SERVICE} HTTP/1.1\r\n{HOST}\r\nx: {}", "y".repeat(70_000));
+    gate.refuses("a header without end", without_end.as_bytes(), &[431]).await;
     let target = format!("GET {SERVICE}?{} HTTP/1.1\r\n{HOST}\r\n\r\n", "x".repeat(60_000));
     gate.refuses("a long target", target.as_bytes(), &[400, 414, 431]).await;
 }

@@ -1,10 +1,12 @@
-//! The backend is down: session checks and passkey log-ins go on, and what needs it is refused cleanly.
+//! The backend is down, or its database: session checks and passkey log-ins go on, and what needs it is refused cleanly.
 
-use crate::people::{Checks, eventually, is_clean, nobody_else_is_let_in, page, sign_out};
-use crate::support::deployment::Deployment;
+use crate::people::{CLEAN, Checks, eventually, is_clean, nobody_else_is_let_in, page, sign_out};
+use crate::support::deployment::{Deployment, Tier};
 use crate::support::http::Client;
 use crate::support::person::{log_in, register};
+use crate::support::postgres::OnPostgres;
 use aldgate_core::testing::authenticator::Authenticator;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -12,7 +14,7 @@ use tokio::time::{Instant, sleep};
 const GONE: Duration = Duration::from_mins(1);
 
 /// Somebody who is signed in, their passkey, and a session that has ended.
-async fn somebody(deployment: &Deployment) -> (Client, Authenticator, Client) {
+async fn somebody<T: Tier>(deployment: &Deployment<T>) -> (Client, Authenticator, Client) {
     let mut client = deployment.gateways[0].client();
     let authenticator = register(&deployment.backend, &mut client, "ann@example.org", 1).await;
     let mut other = deployment.gateways[0].client();
@@ -72,4 +74,50 @@ async fn with_the_backend_hanging_pages_are_refused_within_a_second_and_people_g
     deployment.backend.signal("CONT");
     eventually("its pages are back", async || page(&mut client, "/account").await.0.status == 200).await;
     assert!(checks.none_failed() > 0);
+}
+
+/// The backend lives, and has nothing to answer from.
+async fn with_the_database_silent(silence: &str) {
+    let mut deployment = Deployment::start_on(OnPostgres::start().await, 1, "", "").await;
+    let (mut client, authenticator, ended) = somebody(&deployment).await;
+    let checks = Checks::of(&client);
+    deployment.redis.signal_database(silence);
+    // The first comes to it before anybody knows.
+    let first = page(&mut client, "/account").await;
+    assert_eq!(first.0.status, 503, "{first:?}");
+    assert!(!first.0.header("retry-after").is_empty() && first.1 < CLEAN, "{first:?}");
+    let ready = async || deployment.gateways[0].private_client().get("/readyz").await;
+    eventually("it is known", async || ready().await.body.contains("the backend does not answer")).await;
+    assert_eq!(ready().await.status, 200, "it serves what it can");
+    for path in ["/register", "/account", "/sign-in"] {
+        is_clean(&page(&mut client, path).await);
+    }
+    for _ in 0..10 {
+        let mut fresh = deployment.gateways[0].client();
+        assert!(log_in(&mut fresh, &authenticator).await, "the edge needs Redis alone");
+        assert_eq!(fresh.get("/session").await.status, 200);
+        nobody_else_is_let_in(&deployment.gateways[0], &ended).await;
+    }
+    checks.none_failed();
+    if silence == "KILL" {
+        tokio::task::block_in_place(|| deployment.redis.revive_database());
+    } else {
+        deployment.redis.signal_database("CONT");
+    }
+    eventually("its pages are back", async || page(&mut client, "/account").await.0.status == 200).await;
+    let counter = authenticator.sign_count.load(Ordering::SeqCst).to_string();
+    let OnPostgres { postgres, url, .. } = &deployment.redis;
+    let settled = async || postgres.run(url, "SELECT max(sign_count) FROM credential") == counter;
+    eventually("what was settled meanwhile is written down", settled).await;
+    assert!(checks.none_failed() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_database_hanging_pages_are_refused_within_a_second_and_people_go_on() {
+    with_the_database_silent("STOP").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_database_dead_pages_are_refused_within_a_second_and_people_go_on() {
+    with_the_database_silent("KILL").await;
 }

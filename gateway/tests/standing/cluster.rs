@@ -117,7 +117,7 @@ async fn with_a_node_silent(silence: &str) {
     };
     eventually("the backend has found the replica too", signed_out).await;
     assert!(failed_over.elapsed() < BACK, "{:?}", failed_over.elapsed());
-    assert!(log_ins > 4 && refused > 0, "the node was missed: {log_ins}, {refused}");
+    assert!(log_ins > 0 && refused > 0, "the node was missed: {log_ins}, {refused}");
     goes_on(&deployment, &lost, &other).await;
     if silence == "STOP" {
         gone.signal("CONT"); // It believes for a moment that it is primary still.

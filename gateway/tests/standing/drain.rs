@@ -1,6 +1,6 @@
 //! A gateway ends while people go on, or another takes its place: nobody's request fails.
 
-use crate::load::{CLIENTS, Load, Ready, Way};
+use crate::load::{Load, Ready, Way};
 use crate::people::eventually;
 use crate::support::deployment::Deployment;
 use crate::support::http::Client;
@@ -12,14 +12,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
-async fn somebody(deployment: &Deployment) -> Client {
+pub(crate) async fn somebody(deployment: &Deployment) -> Client {
     let mut client = deployment.gateways[0].client();
     register(&deployment.backend, &mut client, "ann@example.org", 1).await;
     assert_eq!(client.get("/session").await.status, 200);
     client
 }
 
-fn ready(at: std::net::SocketAddr) -> Ready {
+pub(crate) fn ready(at: std::net::SocketAddr) -> Ready {
     Arc::new(Mutex::new(at))
 }
 
@@ -106,31 +106,6 @@ async fn sigterm_under_load_over_tls_fails_no_request_of_a_balancer_that_follows
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_under_load_over_http2_fails_no_request_of_a_balancer_that_follows_readiness() {
     sigterm_under_load(Way::http2).await;
-}
-
-/// What the two share; the end is not announced, since the address goes on.
-const SHARED: &str = "reuse_port = true\ndrain = \"1s\"";
-
-/// Who closes a listener resets what waits in its queue, unless the kernel moves that to another one on the address:
-/// `net.ipv4.tcp_migrate_req = 1`. Where it does, no request fails; where not, those that connect just then.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gateways_that_share_their_address_replace_one_another_under_load() {
-    let migrates = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_migrate_req").is_ok_and(|text| text.trim() == "1");
-    let mut deployment = Deployment::start_with(1, SHARED, "").await;
-    let client = somebody(&deployment).await;
-    let load = Load::on(&client, &ready(Way::Http.to(&deployment.gateways[0])), &Way::Http);
-    for _ in 0..3 {
-        let after = deployment.beside(0, SHARED).await;
-        let mut before = std::mem::replace(&mut deployment.gateways[0], after);
-        sleep(Duration::from_millis(300)).await;
-        before.signal("TERM");
-        assert!(before.ended().await.success(), "{}", before.errors());
-    }
-    let (answered, failures) = load.end().await;
-    println!("{answered} requests over three replacements on a shared address; {} failed", failures.len());
-    assert!(answered > 1_000, "{answered}");
-    // Each replacement can meet every client at once, no client twice.
-    assert!(failures.len() <= if migrates { 0 } else { 3 * CLIENTS }, "{failures:?}");
 }
 
 /// Neither a request that is never answered nor a connection that is never used holds the process up.

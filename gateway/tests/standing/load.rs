@@ -1,13 +1,13 @@
-//! Session checks at a fixed rate, on kept connections and on fresh ones, over plain HTTP, TLS and HTTP/2: none may
-//! fail while gateways come and go.
+//! Requests at a fixed rate, on kept connections and on fresh ones, over plain HTTP, TLS and HTTP/2: none may fail while
+//! gateways come and go. Session checks, unless something else is asked for.
 
 use crate::support::deployment::Deployment;
 use crate::support::http::Client;
 use crate::support::instance::Instance;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pingora::tls::TlsConnector;
 use rustls::pki_types::pem::PemObject as _;
@@ -24,14 +24,32 @@ use tokio::time::interval;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// How often each client asks.
-const EVERY: Duration = Duration::from_millis(4);
+/// How often each client asks for what costs little.
+pub(crate) const EVERY: Duration = Duration::from_millis(4);
 
 /// Clients: one opens a connection for each request, the others keep theirs.
 pub(crate) const CLIENTS: usize = 8;
 
 /// How often a request that a server has provably not begun is sent again, on another connection. Browsers do the same.
 const ATTEMPTS: usize = 3;
+
+/// A request, how often it is made, and the status that its answer must have.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Bytes,
+    pub(crate) every: Duration,
+    pub(crate) status: u16,
+}
+
+impl Asked {
+    /// A page, by somebody who is signed in.
+    pub(crate) const fn get(path: &'static str) -> Self {
+        Self { method: Method::GET, path, headers: Vec::new(), body: Bytes::new(), every: EVERY, status: 200 }
+    }
+}
 
 /// How people reach a gateway.
 #[derive(Clone)]
@@ -99,8 +117,8 @@ async fn first(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> 
 
 /// A connection, by its version of HTTP.
 enum Sender {
-    First(http1::SendRequest<Empty<Bytes>>),
-    Second(http2::SendRequest<Empty<Bytes>>),
+    First(http1::SendRequest<Full<Bytes>>),
+    Second(http2::SendRequest<Full<Bytes>>),
 }
 
 impl Sender {
@@ -111,17 +129,22 @@ impl Sender {
         }
     }
 
-    async fn send(&mut self, client: &Client) -> Result<Response<Incoming>, hyper::Error> {
+    async fn send(&mut self, client: &Client, asked: &Asked) -> Result<Response<Incoming>, hyper::Error> {
         let pairs: Vec<_> = client.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let request = |uri: &str| Request::get(uri).header("cookie", pairs.join("; "));
-        let (host, empty) = (&client.host, Empty::new());
+        let (host, path) = (&client.host, asked.path);
+        let mut request = Request::builder().method(asked.method.clone());
+        if !pairs.is_empty() {
+            request = request.header("cookie", pairs.join("; "));
+        }
+        request = asked.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        let body = Full::new(asked.body.clone());
         match self {
             Self::First(sender) => {
-                let request = request("/session").header("host", host).body(empty);
+                let request = request.uri(path).header("host", host).body(body);
                 sender.send_request(request.expect("a request")).await
             }
             Self::Second(sender) => {
-                let request = request(&format!("https://{host}/session")).body(empty);
+                let request = request.uri(format!("https://{host}{path}")).body(body);
                 sender.send_request(request.expect("a request")).await
             }
         }
@@ -147,14 +170,14 @@ fn is_refused(error: &hyper::Error) -> bool {
     })
 }
 
-/// One session check.
-async fn check(sender: &mut Sender, client: &Client) -> Result<Fate, Failed> {
-    let answer = match sender.send(client).await {
+/// One request.
+async fn send(sender: &mut Sender, client: &Client, asked: &Asked) -> Result<Fate, Failed> {
+    let answer = match sender.send(client, asked).await {
         Ok(answer) => answer,
         Err(error) if error.is_canceled() || is_refused(&error) => return Ok(Fate::NotBegun(error)),
         Err(error) => return Err(error.into()),
     };
-    if answer.status() != 200 {
+    if answer.status() != asked.status {
         return Err(format!("status {}", answer.status()).into());
     }
     let goes_on = answer.headers().get("connection").is_none_or(|said| said != "close");
@@ -169,8 +192,18 @@ pub(crate) type Ready = Arc<Mutex<SocketAddr>>;
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
-    failures: Arc<Mutex<Vec<String>>>,
+    failures: Arc<Mutex<Vec<Failure>>>,
     tasks: JoinSet<()>,
+}
+
+/// A request that failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Whether its connection was opened for it.
+    pub(crate) fresh: bool,
+    /// What was asked for, and what came of it.
+    #[expect(dead_code, reason = "read where a test fails")]
+    pub(crate) what: String,
 }
 
 /// One of those who ask.
@@ -178,8 +211,10 @@ struct Asker {
     client: Client,
     ready: Ready,
     way: Way,
+    asked: Asked,
     keeps: bool,
     kept: Option<(SocketAddr, Sender)>,
+    fresh: bool,
 }
 
 impl Asker {
@@ -188,11 +223,12 @@ impl Asker {
         for _ in 0..ATTEMPTS {
             let address = *self.ready.lock().expect("a lock");
             let begun = self.kept.take().filter(|(at, sender)| *at == address && !sender.is_closed());
+            self.fresh = begun.is_none();
             let mut sender = match begun {
                 Some((_, sender)) => sender,
                 None => self.way.dial(address).await?,
             };
-            match check(&mut sender, &self.client).await? {
+            match send(&mut sender, &self.client, &self.asked).await? {
                 Fate::Answered(goes_on) => {
                     self.kept = (self.keeps && goes_on).then_some((address, sender));
                     return Ok(());
@@ -205,28 +241,39 @@ impl Asker {
 }
 
 impl Load {
+    /// Session checks.
     pub(crate) fn on(client: &Client, ready: &Ready, way: &Way) -> Self {
-        let mut load =
-            Self { stop: Arc::default(), answered: Arc::default(), failures: Arc::default(), tasks: JoinSet::new() };
-        let mut client = client.clone();
-        client.host = format!("localhost:{}", ready.lock().expect("a lock").port());
+        let mut load = Self::none();
         for n in 0..CLIENTS {
-            let (client, ready, way) = (client.clone(), ready.clone(), way.clone());
-            load.spawn(Asker { client, ready, way, keeps: n > 0, kept: None });
+            load.add(client, ready, way, Asked::get("/session"), n > 0);
         }
         load
+    }
+
+    /// Nothing yet.
+    pub(crate) fn none() -> Self {
+        Self { stop: Arc::default(), answered: Arc::default(), failures: Arc::default(), tasks: JoinSet::new() }
+    }
+
+    /// One more asks, on a connection that is kept as long as it lasts or on one for each request.
+    pub(crate) fn add(&mut self, client: &Client, ready: &Ready, way: &Way, asked: Asked, keeps: bool) {
+        let host = format!("localhost:{}", ready.lock().expect("a lock").port());
+        let client = Client { host, ..client.clone() };
+        let (ready, way) = (ready.clone(), way.clone());
+        self.spawn(Asker { client, ready, way, asked, keeps, kept: None, fresh: true });
     }
 
     fn spawn(&mut self, mut asker: Asker) {
         let (stop, answered, failures) = (self.stop.clone(), self.answered.clone(), self.failures.clone());
         self.tasks.spawn(async move {
-            let mut due = interval(EVERY);
+            let mut due = interval(asker.asked.every);
             while !stop.load(Ordering::SeqCst) {
                 due.tick().await;
                 match asker.ask().await {
                     Ok(()) => drop(answered.fetch_add(1, Ordering::SeqCst)),
                     Err(error) => {
-                        failures.lock().expect("a lock").push(format!("keeps {}: {error:?}", asker.keeps));
+                        let what = format!("{} {}: {error:?}", asker.asked.method, asker.asked.path);
+                        failures.lock().expect("a lock").push(Failure { fresh: asker.fresh, what });
                     }
                 }
             }
@@ -241,9 +288,9 @@ impl Load {
     }
 
     /// How many requests were answered, and what became of the others.
-    pub(crate) async fn end(mut self) -> (usize, Vec<String>) {
+    pub(crate) async fn end(mut self) -> (usize, Vec<Failure>) {
         self.stop.store(true, Ordering::SeqCst);
         while self.tasks.join_next().await.is_some() {}
-        (self.answered.load(Ordering::SeqCst), self.failures.lock().expect("a lock").clone())
+        (self.answered.load(Ordering::SeqCst), std::mem::take(&mut *self.failures.lock().expect("a lock")))
     }
 }

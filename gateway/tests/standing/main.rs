@@ -5,10 +5,13 @@
 mod backend;
 mod cluster;
 mod drain;
+mod feed;
 mod load;
+mod mixed;
 mod people;
 mod replacement;
 #[path = "../support/mod.rs"]
 mod support;
+mod take_over;
 mod units;
 mod warm;

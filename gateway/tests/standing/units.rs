@@ -109,7 +109,17 @@ impl Unit {
     }
 
     fn number(&self, key: &str) -> u64 {
-        self.says("Service", key).trim_end_matches('s').parse().expect("a number")
+        self.says("Service", key).parse().expect("a number")
+    }
+
+    /// In seconds or minutes, as systemd writes them.
+    fn span(&self, key: &str) -> Duration {
+        let text = self.says("Service", key);
+        let (count, unit) = match text.strip_suffix("min") {
+            Some(minutes) => (minutes, 60),
+            None => (text.trim_end_matches('s'), 1),
+        };
+        Duration::from_secs(count.parse::<u64>().expect("a number") * unit)
     }
 
     /// The command, with this program and this file in the place of those that are installed. As systemd does it, a
@@ -143,8 +153,12 @@ fn the_units_confine_what_they_start_and_give_the_gateway_more_of_the_machine() 
         assert_eq!(unit.says("Unit", "StartLimitIntervalSec"), "0");
     }
     assert!(10 * backend.number("CPUWeight") <= gateway.number("CPUWeight"), "a storm of passwords is the backend's");
-    let edge = Config::load(None).expect("the defaults").edge;
-    assert!(Duration::from_secs(gateway.number("TimeoutStopSec")) > edge.announce + edge.drain);
+    // Whatever is configured, nobody is killed who drains.
+    let longest = Config::parse("[edge]\nannounce = \"5m\"\ndrain = \"5m\"\n").expect("allowed").edge;
+    assert!(
+        Config::parse("[edge]\nannounce = \"301s\"\n").is_err() && Config::parse("[edge]\ndrain = \"301s\"\n").is_err()
+    );
+    assert!(gateway.span("TimeoutStopSec") > longest.announce + longest.drain);
     assert_eq!(gateway.says("Service", "PassEnvironment"), TAKE_OVER);
 }
 

@@ -2,14 +2,19 @@
 
 use crate::people::{CLEAN, Checks, eventually, nobody_else_is_let_in, sign_out};
 use crate::support::deployment::Deployment;
+use crate::support::http::Client;
 use crate::support::person::{attempt, log_in, register};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-/// A service behind a route that demands what is confirmed, beside the one for sessions that has the usual grace.
-async fn strict() -> String {
+/// For how long the route `/brief/` lets pass what cannot be confirmed.
+const BRIEF: Duration = Duration::from_secs(4);
+
+/// A service behind a route that demands what is confirmed, and one that has a short grace, beside the one for sessions that
+/// has the usual.
+pub(crate) async fn strict() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {
@@ -20,8 +25,22 @@ async fn strict() -> String {
     });
     format!(
         "[[service]]\nname = \"strict\"\nupstream = \"127.0.0.1:{port}\"\n\
-         [[route]]\npath = \"/strict/\"\nservice = \"strict\"\nwarm_grace = \"0s\"\n"
+         [[route]]\npath = \"/strict/\"\nservice = \"strict\"\nwarm_grace = \"0s\"\n\
+         [[route]]\npath = \"/brief/\"\nservice = \"strict\"\nwarm_grace = \"{}s\"\n",
+        BRIEF.as_secs()
     )
+}
+
+/// For how long somebody still passes by the short grace.
+async fn until_closed(mut client: Client) -> Duration {
+    let begun = Instant::now();
+    loop {
+        match client.get("/brief/").await.status.as_u16() {
+            200 => sleep(Duration::from_millis(50)).await,
+            503 => return begun.elapsed(),
+            other => panic!("{other}"),
+        }
+    }
 }
 
 async fn with_redis_silent(silence: &str) {
@@ -37,6 +56,7 @@ async fn with_redis_silent(silence: &str) {
     cold.cookies = client.cookies.clone(); // Nobody has shown it to the other gateway.
     let checks = Checks::of(&client);
     deployment.redis.signal(silence);
+    let grace = tokio::spawn(until_closed(client.clone()));
     for _ in 0..3 {
         let mut fresh = deployment.gateways[0].client();
         let (answer, took) = attempt(&mut fresh, &authenticator).await;
@@ -53,6 +73,9 @@ async fn with_redis_silent(silence: &str) {
     let ready = deployment.gateways[0].private_client().get("/readyz").await;
     assert_eq!(ready.status, 200, "it serves what it can: {ready:?}");
     assert!(ready.body.contains("warm tier"), "{ready:?}");
+    // It is counted from the last word of the tier, which may have been half a second before.
+    let grace = grace.await.expect("its end");
+    assert!(grace > BRIEF - CLEAN && grace < BRIEF + 2 * CLEAN, "{grace:?}");
     assert!(checks.none_failed() > 0, "what is hot passes for its grace");
     if silence == "STOP" {
         deployment.redis.signal("CONT");

@@ -2,8 +2,9 @@
 
 use super::http::Answer;
 use super::world::{World, parse};
-use aldgate_gateway::authz::envoy_grpc;
+use aldgate_gateway::authz::envoy_grpc::EnvoyGrpc;
 use aldgate_gateway::private::Private;
+use pingora::apps::ServerApp;
 use pingora::protocols::l4::stream::Stream;
 use pingora::services::listening::Service;
 use std::net::SocketAddr;
@@ -11,36 +12,40 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// The private listener on a port of its own, and Envoy's beside it; both end with this value.
 pub struct Asker {
     pub private: SocketAddr,
     pub grpc: SocketAddr,
     _stop: watch::Sender<bool>,
-    tasks: [tokio::task::JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 2],
+}
+
+/// Serves an application on a port of its own.
+async fn listen<A: ServerApp + Send + Sync + 'static>(
+    app: A,
+    stopped: &watch::Receiver<bool>,
+) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (app, stopped) = (Arc::new(app), stopped.clone());
+    let task = tokio::spawn(async move {
+        let mut connections = JoinSet::new(); // They end with this task.
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            let (app, stopped) = (app.clone(), stopped.clone());
+            connections.spawn(Service::<A>::handle_event(Box::new(Stream::from(stream)), app, stopped));
+        }
+    });
+    (address, task)
 }
 
 impl Asker {
     pub async fn of(world: &World) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let private = listener.local_addr().expect("an address");
-        let app = Arc::new(Private::new(world.state.clone()));
-        let http = tokio::spawn(async move {
-            let mut connections = JoinSet::new(); // They end with this task.
-            while let Ok((stream, _)) = listener.accept().await {
-                let _ = stream.set_nodelay(true);
-                let (app, stopped) = (app.clone(), stopped.clone());
-                connections.spawn(Service::<Private>::handle_event(Box::new(Stream::from(stream)), app, stopped));
-            }
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let grpc = listener.local_addr().expect("an address");
-        let state = world.state.clone();
-        let envoy = tokio::spawn(async move {
-            envoy_grpc::serve(listener, state, std::future::pending()).await.expect("served");
-        });
+        let (private, http) = listen(Private::new(world.state.clone()), &stopped).await;
+        let (grpc, envoy) = listen(EnvoyGrpc::new(world.state.clone()), &stopped).await;
         Self { private, grpc, _stop: stop, tasks: [http, envoy] }
     }
 
@@ -69,6 +74,6 @@ impl Asker {
 
 impl Drop for Asker {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }

@@ -14,7 +14,7 @@ use chromiumoxide::cdp::browser_protocol::input::{
     MouseButton,
 };
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel, LogEntrySource};
-use chromiumoxide::cdp::browser_protocol::network::{Cookie, GetCookiesParams};
+use chromiumoxide::cdp::browser_protocol::network::{Cookie, DeleteCookiesParams, GetCookiesParams};
 use chromiumoxide::cdp::browser_protocol::page::{
     AddScriptToEvaluateOnNewDocumentParams, CaptureScreenshotFormat, NavigateParams,
 };
@@ -326,6 +326,13 @@ impl Page {
         self.command(GetCookiesParams { urls: Some(vec![address.to_owned()]) }).await.cookies
     }
 
+    /// Forgets a cookie of this origin.
+    pub async fn forget_cookie(&self, name: &str) {
+        let mut cookie = DeleteCookiesParams::new(name);
+        cookie.url = Some(self.origin.clone());
+        self.command(cookie).await;
+    }
+
     /// What can be read in the main part.
     pub async fn main(&self) -> String {
         self.text("document.querySelector('main').innerText").await
@@ -478,6 +485,39 @@ impl Page {
     pub async fn without_autofill(&self) {
         self.init_script(
             "if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false;",
+        )
+        .await;
+    }
+
+    /// As in a browser that says that no passkey can be made in it: none is offered after a password.
+    pub async fn without_offers(&self) {
+        self.init_script(
+            "if (window.PublicKeyCredential) {
+               PublicKeyCredential.getClientCapabilities = async () => ({});
+               PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable = async () => false;
+             }",
+        )
+        .await;
+    }
+
+    /// As in a browser that makes passkeys only when it is asked to, on a device that knows its user.
+    pub async fn making_passkeys_when_asked(&self) {
+        self.init_script(
+            "PublicKeyCredential.getClientCapabilities = async () => ({ userVerifyingPlatformAuthenticator: true });",
+        )
+        .await;
+    }
+
+    /// As in a browser that has just filled in a password, and makes a passkey by itself. (This one wants to have seen that
+    /// it did, which no virtual authenticator brings about: what is asked for in silence is asked for aloud here.)
+    pub async fn making_passkeys_by_itself(&self) {
+        self.init_script(
+            "PublicKeyCredential.getClientCapabilities = async () => ({ conditionalCreate: true });
+             const create = CredentialsContainer.prototype.create;
+             CredentialsContainer.prototype.create = function ({ mediation, ...options }) {
+               sessionStorage.setItem('made', mediation ?? 'when asked');
+               return create.call(this, options);
+             };",
         )
         .await;
     }

@@ -63,10 +63,10 @@ impl<T: Tier> Deployment<T> {
         Instance::run(dir.clone(), Ports::free(), command_of("backend", &path), ready).await
     }
 
-    /// Starts another gateway on the address of one that runs, which must share it.
-    pub async fn beside(&self, n: usize, edge: &str) -> Instance {
-        let http = self.gateways[n].ports.http;
-        self.gateway(Ports { http, ..Ports::free() }, edge, "").await
+    /// Starts another gateway on the addresses of one that runs, which must share them; its private one is its own.
+    pub async fn beside(&self, n: usize, edge: &str, more: &str) -> Instance {
+        let ports = Ports { private: Ports::free().private, ..self.gateways[n].ports };
+        self.gateway(ports, edge, more).await
     }
 
     /// Starts the backend again, after it was killed.
@@ -81,22 +81,24 @@ impl<T: Tier> Deployment<T> {
 
     /// Starts a gateway again, after it was killed.
     pub async fn start_again(&self, n: usize) -> Instance {
-        let ports = self.gateways[n].ports;
-        let path = self.dir.path().join(format!("gateway-{}.toml", ports.private));
-        Instance::run(self.dir.clone(), ports, command_of("gateway", &path), "Aldgate is ready").await
+        let command = command_of("gateway", &self.gateway_file(n));
+        Instance::run(self.dir.clone(), self.gateways[n].ports, command, "Aldgate is ready").await
+    }
+
+    /// The file with a gateway's configuration.
+    pub fn gateway_file(&self, n: usize) -> PathBuf {
+        self.dir.path().join(format!("gateway-{}.toml", self.gateways[n].ports.private))
     }
 
     /// Starts a gateway that takes over from one that runs.
     pub async fn take_over(&self, n: usize) -> Instance {
-        let ports = self.gateways[n].ports;
-        let path = self.dir.path().join(format!("gateway-{}.toml", ports.private));
-        let mut command = command_of("gateway", &path);
+        let mut command = command_of("gateway", &self.gateway_file(n));
         command.arg("--take-over");
-        Instance::run(self.dir.clone(), ports, command, "Aldgate is ready").await
+        Instance::run(self.dir.clone(), self.gateways[n].ports, command, "Aldgate is ready").await
     }
 
     async fn gateway(&self, ports: Ports, edge: &str, more: &str) -> Instance {
-        let Ports { http, https, private, .. } = ports;
+        let Ports { http, https, private, authz_grpc, .. } = ports;
         let shared = &self.shared;
         let dir = self.dir.path();
         let text = format!(
@@ -111,7 +113,7 @@ impl<T: Tier> Deployment<T> {
             http = "127.0.0.1:{http}"
             https = "127.0.0.1:{https}"
             private = "127.0.0.1:{private}"
-            authz_grpc = ""
+            authz_grpc = "127.0.0.1:{authz_grpc}"
             threads = 1
             {edge}
             {shared}

@@ -159,6 +159,13 @@ impl Instance {
         self.dir.path().join("data")
     }
 
+    /// How many messages in the outbox go to an address and say something.
+    pub fn messages_to(&self, address: &str, what: &str) -> usize {
+        let files = std::fs::read_dir(self.data().join("outbox")).expect("an outbox").flatten();
+        let messages = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+        messages.filter(|message| message.contains(address) && message.contains(what)).count()
+    }
+
     /// The newest message in the outbox that goes to an address.
     pub fn message_to(&self, address: &str) -> Option<String> {
         let mut files: Vec<_> = std::fs::read_dir(self.data().join("outbox")).ok()?.flatten().collect();

@@ -15,6 +15,7 @@ pub mod instance;
 pub mod issuer;
 pub mod pair;
 pub mod person;
+pub mod postgres;
 pub mod redis;
 pub mod service_key;
 pub mod world;

@@ -5,7 +5,7 @@ use super::deployment::Tier;
 use aldgate_core::secret::{MasterKey, Secret};
 use aldgate_core::warm::redis::{Options, RedisWarm};
 use aldgate_gateway::clock::SystemClock;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -149,9 +149,15 @@ impl Drop for Redis {
 /// What a configuration says to reach these; the password's file is written into `dir`. More keys of the tier may
 /// follow.
 pub fn configuration(servers: &[&Redis], dir: &Path) -> String {
+    let at = |server: &&Redis| SocketAddr::from((Ipv4Addr::LOCALHOST, server.port));
+    configuration_at(&servers.iter().map(at).collect::<Vec<_>>(), dir)
+}
+
+/// The same by the addresses at which they are reached.
+pub fn configuration_at(addresses: &[SocketAddr], dir: &Path) -> String {
     let password_file = dir.join("redis-password");
     std::fs::write(&password_file, PASSWORD).expect("a file");
-    let addresses: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+    let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
     format!(
         "[warm]\nkind = \"redis\"\naddresses = {addresses:?}\nuser = \"aldgate\"\npassword_file = {password_file:?}\n"
     )

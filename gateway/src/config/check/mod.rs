@@ -66,6 +66,10 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
     let idle = session.and_then(|session| session.idle.as_deref());
     let lifetimes = lifetimes(idle, session.and_then(|session| session.absolute.as_deref()), &mut faults);
     let keys = file.keys.as_ref().and_then(|keys| keys.dir.as_ref()).map_or_else(|| data.join("keys"), PathBuf::from);
+    let key_program = file.keys.as_ref().and_then(|keys| keys.wrap.clone());
+    if key_program.as_ref().is_some_and(|command| !command.first().is_some_and(|path| path.starts_with('/'))) {
+        faults.add("keys.wrap", "must be a list that begins with the absolute path of a program");
+    }
     let sockets = file.backend.as_ref().and_then(|backend| backend.sockets.as_ref());
     let sockets = sockets.map_or_else(|| data.join("run"), PathBuf::from);
     let client_networks = file.backend.as_ref().and_then(|backend| backend.client_networks.clone());
@@ -109,6 +113,7 @@ pub fn check(file: &FileConfig, faults_of_form: Vec<Fault>) -> Result<Config, Ve
         login_host,
         lifetimes,
         keys,
+        key_program,
         sockets,
         store,
         client_networks: client_networks.unwrap_or_default(),
