@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Keeps what is to be kept of a request whose answer was written, or will not be; the connection may go on.
 pub fn ended(session: &ServerSession, exchange: &mut Exchange, state: &EdgeState) {
     if let Some(unfinished) = exchange.unfinished.take() {
-        unfinished.is_finished();
+        unfinished.finish();
     }
     let status = session.response_written().map_or(0, |response| response.status.as_u16());
     record(session.req_header(), status, exchange, state);
@@ -73,7 +73,7 @@ impl Unfinished {
         }
     }
 
-    fn is_finished(mut self) {
+    fn finish(mut self) {
         self.0 = None;
     }
 }

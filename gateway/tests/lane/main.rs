@@ -1,5 +1,9 @@
 //! The fast lane beside the general way, over services that speak raw bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the fuzz target names modules of these tests by their paths, as it must (see `fuzzed`)"
+)]
 
 /// So that the fuzz target finds what it takes `libfuzzer_sys` to have.
 extern crate self as libfuzzer_sys;

@@ -156,7 +156,8 @@ fn webhook(file: &FileWebhook, faults: &mut Faults) -> Webhook {
     let url = needed("messages.webhook.url", file.url.as_ref(), faults);
     let (origin, path) = parts(&url);
     let is_path = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    if !url.is_empty() && !(is_origin(origin) && is_safe(origin) && is_path) {
+    let is_good = is_origin(origin) && is_safe(origin) && is_path;
+    if !url.is_empty() && !is_good {
         faults.add("messages.webhook.url", "must be https, such as \"https://calls.example.org/aldgate\"");
     }
     let secret_file = needed("messages.webhook.secret_file", file.secret_file.as_ref(), faults);
