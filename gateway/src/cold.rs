@@ -4,6 +4,7 @@
 //! request. But anybody can sign in with a passkey that nobody has registered, and each of those is asked about too: no
 //! more than [`QUESTIONS_MAX`] at once.
 
+use crate::socket;
 use aldgate_core::cold::Cold;
 use aldgate_core::id::CredentialDigest;
 use aldgate_core::warm::Unavailable;
@@ -11,12 +12,8 @@ use aldgate_core::webauthn::credential::CredentialRecord;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_util::rt::TokioIo;
-use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 
 /// How long a question may take: the backend is on this machine, and reads one row.
@@ -40,22 +37,6 @@ impl SocketCold {
     pub const fn new(socket: PathBuf) -> Self {
         Self { socket, places: Semaphore::const_new(QUESTIONS_MAX) }
     }
-
-    async fn ask(&self, path: &str) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
-        let stream = UnixStream::connect(&self.socket).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let request = Request::get(path).header(http::header::HOST, "backend").body(Empty::<Bytes>::new())?;
-        let exchange = async {
-            let answer = sender.send_request(request).await?;
-            let status = answer.status();
-            let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await?;
-            Ok((status, body.to_bytes()))
-        };
-        tokio::select! {
-            answered = exchange => answered,
-            Err(error) = connection => Err(error.into()),
-        }
-    }
 }
 
 #[async_trait]
@@ -64,7 +45,8 @@ impl Cold for SocketCold {
         let path = format!("/credential/{credential}");
         let unavailable = |why: String| Unavailable(format!("the backend: {why}"));
         let _place = self.places.try_acquire().map_err(|_| unavailable("too many questions are under way".into()))?;
-        let asked = tokio::time::timeout(DEADLINE, self.ask(&path)).await;
+        let question = socket::ask(&self.socket, Request::get(path), Bytes::new(), ANSWER_BYTES_MAX);
+        let asked = tokio::time::timeout(DEADLINE, question).await;
         let asked = asked.map_err(|_| unavailable("no answer in time".into()))?;
         match asked.map_err(|error| unavailable(error.to_string()))? {
             (StatusCode::OK, body) => {

@@ -41,6 +41,7 @@ pub mod reply;
 pub mod request;
 pub mod returned;
 pub mod snapshot;
+pub mod socket;
 pub mod state;
 pub mod step_up;
 pub mod tls;

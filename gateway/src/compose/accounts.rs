@@ -11,15 +11,12 @@ use aldgate_backend::store::audit::Actor;
 use aldgate_core::id::AccountId;
 use aldgate_core::time::Timestamp;
 use aldgate_gateway::config::Config;
+use aldgate_gateway::socket;
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_util::rt::TokioIo;
+use http::{Method, Request};
 use serde_json::{Value, json};
-use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
-use tokio::net::UnixStream;
 
 /// How long an answer may take: the backend ends every session and grant of the account before it gives one.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -85,7 +82,9 @@ async fn found(config: &Config, account: &str) -> Result<Value, CannotStart> {
 
 /// Asks the backend; gives what it answers, if it did what it was asked for.
 async fn ask(socket: &Path, method: Method, path: &str, body: Option<&Value>) -> Result<Value, CannotStart> {
-    let asked = tokio::time::timeout(DEADLINE, exchange(socket, method, path, body)).await;
+    let body = Bytes::from(body.map(Value::to_string).unwrap_or_default());
+    let question = Request::builder().method(method).uri(path);
+    let asked = tokio::time::timeout(DEADLINE, socket::ask(socket, question, body, ANSWER_BYTES_MAX)).await;
     let away = |why: String| {
         let socket = socket.display();
         CannotStart(format!("the backend does not answer on {socket}: {why}. It must run, and you be its user"))
@@ -98,28 +97,6 @@ async fn ask(socket: &Path, method: Method, path: &str, body: Option<&Value>) ->
     }
     let why = answer["detail"].as_str().map_or_else(|| status.to_string(), str::to_owned);
     Err(CannotStart(why))
-}
-
-async fn exchange(
-    socket: &Path,
-    method: Method,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
-    let stream = UnixStream::connect(socket).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let body = Full::new(Bytes::from(body.map(Value::to_string).unwrap_or_default()));
-    let request = Request::builder().method(method).uri(path).header(http::header::HOST, "backend").body(body)?;
-    let exchange = async {
-        let answer = sender.send_request(request).await?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await?;
-        Ok((status, body.to_bytes()))
-    };
-    tokio::select! {
-        answered = exchange => answered,
-        Err(error) = connection => Err(error.into()),
-    }
 }
 
 fn say_how_it_stands(account: &Value) {

@@ -50,6 +50,20 @@ async fn with_the_backend_dead_for_a_minute_no_session_check_and_no_passkey_log_
     checks.none_failed();
 }
 
+/// People sign in with a passkey, and nobody else is let in.
+async fn the_edge_needs_redis_alone<T: Tier>(
+    deployment: &Deployment<T>,
+    authenticator: &Authenticator,
+    ended: &Client,
+) {
+    for _ in 0..10 {
+        let mut fresh = deployment.gateways[0].client();
+        assert!(log_in(&mut fresh, authenticator).await, "the edge needs Redis alone");
+        assert_eq!(fresh.get("/session").await.status, 200);
+        nobody_else_is_let_in(&deployment.gateways[0], ended).await;
+    }
+}
+
 /// The harder one: it takes connections and says nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_backend_hanging_pages_are_refused_within_a_second_and_people_go_on() {
@@ -64,12 +78,7 @@ async fn with_the_backend_hanging_pages_are_refused_within_a_second_and_people_g
     let again = page(&mut client, "/register").await;
     is_clean(&again);
     println!("refused after {:?} once it is known", again.1);
-    for _ in 0..10 {
-        let mut fresh = deployment.gateways[0].client();
-        assert!(log_in(&mut fresh, &authenticator).await, "the edge needs Redis alone");
-        assert_eq!(fresh.get("/session").await.status, 200);
-        nobody_else_is_let_in(&deployment.gateways[0], &ended).await;
-    }
+    the_edge_needs_redis_alone(&deployment, &authenticator, &ended).await;
     checks.none_failed();
     deployment.backend.signal("CONT");
     eventually("its pages are back", async || page(&mut client, "/account").await.0.status == 200).await;
@@ -92,12 +101,7 @@ async fn with_the_database_silent(silence: &str) {
     for path in ["/register", "/account", "/sign-in"] {
         is_clean(&page(&mut client, path).await);
     }
-    for _ in 0..10 {
-        let mut fresh = deployment.gateways[0].client();
-        assert!(log_in(&mut fresh, &authenticator).await, "the edge needs Redis alone");
-        assert_eq!(fresh.get("/session").await.status, 200);
-        nobody_else_is_let_in(&deployment.gateways[0], &ended).await;
-    }
+    the_edge_needs_redis_alone(&deployment, &authenticator, &ended).await;
     checks.none_failed();
     if silence == "KILL" {
         tokio::task::block_in_place(|| deployment.redis.revive_database());
